@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * What crosses the kernel boundary: the layout of every map value but the policy image
+ * (image.h). Valid in C (clang -target bpf) and in C++; fixed widths, no hidden padding,
+ * numbers in host byte order unless said otherwise.
+ *
+ * Who writes: the loader writes `control` and images; the programs write flows, fragments,
+ * counters and events. Nothing else writes anything.
+ */
+#ifndef PM_ABI_H
+#define PM_ABI_H
+
+#include <linux/types.h>
+
+#ifdef __cplusplus
+#define PM_ASSERT(condition, text) static_assert(condition, text)
+#else
+#define PM_ASSERT(condition, text) _Static_assert(condition, text)
+#endif
+
+/* Stands in a pinned map of its own: libbpf takes a map of another layout but the same size
+ * silently, so a loader compares this first. Raise it with every change of this file, of
+ * image.h or of the maps. */
+#define PM_ABI_VERSION 1
+
+#define PM_INTERFACES 16       /* interfaces under one policy */
+#define PM_RECORDS 16          /* epoch records; the low bits of an epoch choose one */
+#define PM_IMAGE_SLOTS 3       /* in force, its fallback, and one to build in */
+#define PM_ROW_SLOTS 32768     /* counter slots of rows on an interface, essentials included */
+#define PM_ROWS_MAX 16000      /* rows of one policy; half of the slots, so that none is reused
+				  while the policy before still counts */
+#define PM_FIRST_ROW_SLOT 16   /* slots below belong to essentials.def */
+#define PM_REASON_SLOTS 64     /* room for reasons.def in the drop counters */
+#define PM_EVENT_RINGS 8       /* one a consumer: two readers of one ring would rob each other */
+#define PM_EVENT_BYTES 128     /* of the packet, in an event */
+
+/* Seconds without a packet after which a flow is no longer live. */
+#define PM_TIMEOUT_TCP_OPENING 60
+#define PM_TIMEOUT_TCP_ESTABLISHED (2 * 3600 + 4 * 60)
+#define PM_TIMEOUT_TCP_CLOSING (4 * 60)
+#define PM_TIMEOUT_TCP_RESET 10
+#define PM_TIMEOUT_ECHO 30
+#define PM_TIMEOUT_OTHER (2 * 60)
+#define PM_TIMEOUT_OTHER_ANSWERED (5 * 60)
+#define PM_TIMEOUT_FRAGMENT 30
+#define PM_TIMEOUT_DHCP 60
+
+enum pm_direction { PM_IN = 0, PM_OUT = 1 };
+
+enum pm_mode {
+	PM_MODE_OFF = 0,     /* pass and count nothing: while attaching or detaching */
+	PM_MODE_AUDIT = 1,   /* judge and count, drop nothing */
+	PM_MODE_ENFORCE = 2,
+};
+
+enum pm_reason {
+	PM_UNDECIDED = 0,
+#define PM_REASON(id, name, label, meaning) PM_DROP_##name = id,
+#include "reasons.def"
+#undef PM_REASON
+};
+
+enum pm_essential {
+#define PM_ESSENTIAL(id, name, label, meaning) PM_ESSENTIAL_##name = id,
+#include "essentials.def"
+#undef PM_ESSENTIAL
+};
+
+/* An address as two numbers; IPv4 a.b.c.d is ::ffff:a.b.c.d. */
+struct pm_addr {
+	__u64 high;
+	__u64 low;
+};
+PM_ASSERT(sizeof(struct pm_addr) == 16, "pm_addr");
+
+#define PM_V4_PREFIX 0x0000ffff00000000ULL /* `low` of an IPv4 address; its `high` is 0 */
+
+/* A flow, seen from this host, so that both hooks make the same key.
+ * Echo: local_port is the identifier, remote_port the opener's direction (a request that reuses
+ * the identifier of our own ping is another flow). Protocols without ports: both 0. */
+struct pm_flow_key {
+	struct pm_addr local;
+	struct pm_addr remote;
+	__u16 local_port;
+	__u16 remote_port;
+	__u8 protocol;
+	__u8 interface; /* number given at attach, below PM_INTERFACES */
+	__u16 zero;
+};
+PM_ASSERT(sizeof(struct pm_flow_key) == 40, "pm_flow_key");
+
+enum pm_flow_mark {
+	PM_FLOW_MOVED = 1,    /* promoted: another table counts it; neither live nor listed */
+	PM_FLOW_CUT = 2,      /* its last judging was a drop; not live */
+	PM_FLOW_CHECK = 4,    /* TCP: the first payload is still to be checked */
+	PM_FLOW_ANSWERED = 8, /* udp, other: the side that did not open it has sent */
+	PM_FLOW_ESTABLISHED = 16, /* tcp: this host's stack called it established */
+	PM_FLOW_FIN_IN = 32,
+	PM_FLOW_FIN_OUT = 64,
+	PM_FLOW_RESET = 128,  /* the last segment was an RST */
+};
+
+/* Written by the programs only; counters by atomic addition, the rest by plain stores. */
+struct pm_flow {
+	__u64 packets[2]; /* by enum pm_direction */
+	__u64 bytes[2];   /* IP bytes */
+	__u32 epoch;      /* low half of the sequence (pm_sequence) under which it was last passed */
+	__u32 start;      /* jiffies64 >> 8 when it was opened */
+	__u32 last;       /* low half of jiffies64 at its last packet */
+	__u16 row;        /* counter slot of the row that admitted it */
+	__u8 opener;      /* enum pm_direction */
+	__u8 marks;       /* enum pm_flow_mark */
+	__u8 tcp_flags[2];/* all flags seen, by direction */
+	__u8 shadow;      /* 1 + reason by which a shadow policy would have dropped it, else 0 */
+	__u8 zero[5];
+};
+PM_ASSERT(sizeof(struct pm_flow) == 56, "pm_flow");
+
+/* A first fragment's ports, for the fragments that follow. */
+struct pm_fragment_key {
+	struct pm_addr source;
+	struct pm_addr destination;
+	__u32 id; /* IPv4: the 16-bit identification */
+	__u8 protocol;
+	__u8 interface;
+	__u8 direction;
+	__u8 zero;
+};
+PM_ASSERT(sizeof(struct pm_fragment_key) == 40, "pm_fragment_key");
+
+struct pm_fragment {
+	__u16 source_port; /* of the datagram: what the first fragment says; echo: identifier */
+	__u16 destination_port;
+	__u8 tcp_flags;
+	__u8 icmp_type;
+	__u16 zero;
+	__u64 seen; /* jiffies64 of the first fragment */
+};
+PM_ASSERT(sizeof(struct pm_fragment) == 16, "pm_fragment");
+
+/* Per-CPU counters of a row on an interface. */
+struct pm_row_count {
+	__u64 packets[2]; /* by enum pm_direction */
+	__u64 bytes[2];
+	__u64 flows;      /* flows that the row has admitted */
+	__u64 mismatched; /* packets that failed the row's check */
+};
+PM_ASSERT(sizeof(struct pm_row_count) == 48, "pm_row_count");
+
+/* Per-CPU counters of a reason; index pm_drop_index(). */
+struct pm_drop_count {
+	__u64 packets;
+	__u64 bytes;
+	__u64 would_packets; /* audit: would have been dropped */
+	__u64 would_bytes;
+};
+PM_ASSERT(sizeof(struct pm_drop_count) == 32, "pm_drop_count");
+
+#define PM_DROP_SLOTS (PM_INTERFACES * 2 * PM_REASON_SLOTS)
+
+static inline __u32 pm_drop_index(__u32 interface, __u32 direction, __u32 reason)
+{
+	return (interface * 2 + direction) * PM_REASON_SLOTS + reason;
+}
+
+/* What an epoch stands for. Immutable while an epoch in force, or its fallback, names it. */
+struct pm_record {
+	__u32 image;    /* slot in `images` */
+	__u32 bans;     /* 1 + slot in `bans`; 0: there are none */
+	__u32 shadow;   /* 1 + slot in `images` judged beside; 0: none */
+	__u32 mode;     /* enum pm_mode */
+	__u64 deadline; /* CLOCK_BOOTTIME ns after which `fallback` is in force; 0: none */
+	__u64 fallback; /* an epoch: its own record, and a sequence above this one's */
+};
+PM_ASSERT(sizeof(struct pm_record) == 32, "pm_record");
+
+/* The one value of `control`. An epoch is sequence << 4 | record index; a program loads it once
+ * a packet, and one 64-bit store publishes a change to every hook of every interface. */
+struct pm_control {
+	__u64 epoch;
+	__u64 zero;
+	struct pm_record records[PM_RECORDS];
+};
+PM_ASSERT(sizeof(struct pm_control) == 16 + PM_RECORDS * 32, "pm_control");
+
+static inline __u32 pm_record_index(__u64 epoch)
+{
+	return (__u32)(epoch & (PM_RECORDS - 1));
+}
+
+static inline __u32 pm_sequence(__u64 epoch)
+{
+	return (__u32)(epoch >> 4);
+}
+
+/* What an interface's number stands for; the loader and `watch` write it, the exporter (which
+ * may not ask the kernel) reads it. */
+struct pm_interface {
+	__u32 ifindex; /* 0: this number is free */
+	__u8 ingress;  /* enum pm_attachment */
+	__u8 egress;
+	__u8 zero[2];
+	char name[16]; /* NUL-terminated */
+	__u64 checked; /* CLOCK_BOOTTIME ns when the above was last seen to be true */
+};
+PM_ASSERT(sizeof(struct pm_interface) == 32, "pm_interface");
+
+enum pm_attachment {
+	PM_DETACHED = 0,
+	PM_XDP_NATIVE = 1,
+	PM_XDP_GENERIC = 2,
+	PM_TCX = 3,
+	PM_CLSACT = 4,
+};
+
+/* Shared by the two programs of an interface: when its DHCP client last asked. */
+struct pm_dhcp {
+	__u64 asked[2]; /* jiffies64; [0] DHCP, [1] DHCPv6; 0: never */
+};
+PM_ASSERT(sizeof(struct pm_dhcp) == 16, "pm_dhcp");
+
+/* A question to the probe programs: which slots to ask, as which interface. */
+struct pm_ask {
+	__u32 image;
+	__u32 bans;      /* 1 + slot; 0: none */
+	__u32 interface;
+	__u32 zero;
+};
+PM_ASSERT(sizeof(struct pm_ask) == 16, "pm_ask");
+
+/* A dropped packet, for `monitor`. Sent only while a consumer's ring is armed. */
+struct pm_event {
+	__u64 time;    /* CLOCK_BOOTTIME ns */
+	__u64 epoch;
+	__u32 length;  /* IP bytes */
+	__u16 row;     /* counter slot, or 0 where no row was found */
+	__u8 reason;
+	__u8 direction;
+	__u8 interface;
+	__u8 audit;    /* 1: would have been dropped */
+	__u16 captured;
+	__u32 zero;
+	__u8 packet[PM_EVENT_BYTES];
+};
+PM_ASSERT(sizeof(struct pm_event) == 160, "pm_event");
+
+#endif

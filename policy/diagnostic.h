@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// Findings about a policy: where, what, and what to do about it. Passes collect them all; the
+// command prints them at the end.
+#pragma once
+
+#include <compare>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace pm {
+
+// A policy or set file as it was read: one read, so that what is cited is what was judged.
+struct SourceFile {
+    std::string name;  // as shown to the user
+    std::string path;  // canonical
+    std::string text;
+};
+
+// A place in a file. Line and column count from 1; line 0: the file as a whole.
+struct Location {
+    std::shared_ptr<const SourceFile> file;
+    int line = 0;
+    int column = 0;
+    int width = 1;  // characters to underline
+};
+
+enum class Severity { error, warning };
+
+struct Diagnostic {
+    Severity severity = Severity::error;
+    Location where;
+    std::string message;   // lowercase, no full stop; quotes the value, says the limit
+    std::string witness;   // a packet that shows it, or empty
+    std::string hint;      // the remedy, or empty
+};
+
+class Diagnostics {
+public:
+    void error(Location where, std::string message, std::string hint = {});
+    void warning(Location where, std::string message, std::string witness, std::string hint = {});
+    bool has_errors() const { return errors_ > 0; }
+    int errors() const { return errors_; }
+    int warnings() const { return static_cast<int>(all_.size()) - errors_; }
+    const std::vector<Diagnostic> &all() const { return all_; }
+
+private:
+    std::vector<Diagnostic> all_;
+    int errors_ = 0;
+};
+
+// FILE:LINE:COL: error: FAULT, the line, a caret, the witness, the hint. Ends with a newline.
+std::string render(const Diagnostic &diagnostic, bool colour);
+std::string render(const Diagnostics &diagnostics, bool colour);
+
+// The candidate nearest to `word` if it is near enough to be meant, else empty.
+std::string nearest(std::string_view word, const std::vector<std::string> &candidates);
+
+}  // namespace pm

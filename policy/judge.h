@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// Questions to a compiled policy without the kernel: explain and expect.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "policy/compile.h"
+#include "policy/diagnostic.h"
+#include "policy/model.h"
+
+namespace pm {
+
+struct Question {
+    Address from, to;
+    std::uint16_t from_port = 0, to_port = 0;
+    std::uint8_t transport = 0;
+    Direction direction = Direction::in;
+    unsigned interface = 0;  // number
+};
+
+struct Answer {
+    bool pass = false;
+    int row = -1;                        // index of Policy::rows
+    pm_reason reason = PM_UNDECIDED;     // of a drop
+    std::string why;                     // a sentence
+};
+
+pm_tuple to_tuple(const Question &question);
+Question to_question(const pm_tuple &tuple);
+std::string to_string(const Question &question);  // "tcp 198.51.100.7:40000 -> 203.0.113.10:5061"
+
+Answer ask(const Policy &policy, const ImageView &image, const Question &question);
+
+const char *reason_label(pm_reason reason);  // "no-row"; nullptr: no such reason
+std::string transport_name(std::uint8_t protocol);  // "tcp", "udp", "icmp", "icmpv6", "47"
+
+// The policy's own tests, for every packet that each describes; failures as errors with a
+// witness. Returns how many were asked.
+std::size_t check_expectations(const Policy &policy, const ImageView &image, Diagnostics &diagnostics);
+
+}  // namespace pm

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+// The resolved policy as YAML: valid input again, and compiles to the same image.
+#pragma once
+
+#include <string>
+
+#include "policy/model.h"
+
+namespace pm {
+
+std::string print(const Policy &policy);
+
+// SHA-256, as lowercase hex, of the printed policy with the contents of its file sets.
+std::string digest(const Policy &policy);
+
+}  // namespace pm

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+// From files to a Policy: YAML, includes, sets.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "policy/diagnostic.h"
+#include "policy/model.h"
+
+namespace pm {
+
+struct ReadOptions {
+    // Folders searched for includes after the including file's own (PORTMATRIX_POLICY_PATH,
+    // then /usr/share/portmatrix/policies).
+    std::vector<std::filesystem::path> include_path;
+};
+
+// Reads a policy with everything that it includes. Collects every error; without one, the
+// policy is whole (rows' names resolve, sets are resolved). `required` sets still missing are
+// errors, and the policy is returned beside them so that `check` can print the matrix.
+struct ReadResult {
+    std::optional<Policy> policy;
+    Diagnostics diagnostics;
+};
+
+ReadResult read_policy(const std::filesystem::path &path, const ReadOptions &options);
+
+}  // namespace pm
