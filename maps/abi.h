@@ -34,6 +34,9 @@
 #define PM_EVENT_RINGS 8       /* one a consumer: two readers of one ring would rob each other */
 #define PM_EVENT_BYTES 128     /* of the packet, in an event */
 
+/* Stamps of flows count 16 jiffies: 16-64 ms, and no wrap within two years. */
+#define PM_STAMP_SHIFT 4
+
 /* Seconds without a packet after which a flow is no longer live. */
 #define PM_TIMEOUT_TCP_OPENING 60
 #define PM_TIMEOUT_TCP_ESTABLISHED (2 * 3600 + 4 * 60)
@@ -90,14 +93,13 @@ struct pm_flow_key {
 PM_ASSERT(sizeof(struct pm_flow_key) == 40, "pm_flow_key");
 
 enum pm_flow_mark {
-	PM_FLOW_MOVED = 1,    /* promoted: another table counts it; neither live nor listed */
-	PM_FLOW_CUT = 2,      /* its last judging was a drop; not live */
-	PM_FLOW_CHECK = 4,    /* TCP: the first payload is still to be checked */
-	PM_FLOW_ANSWERED = 8, /* udp, other: the side that did not open it has sent */
-	PM_FLOW_ESTABLISHED = 16, /* tcp: this host's stack called it established */
-	PM_FLOW_FIN_IN = 32,
-	PM_FLOW_FIN_OUT = 64,
-	PM_FLOW_RESET = 128,  /* the last segment was an RST */
+	PM_FLOW_CUT = 1,         /* its last judging was a drop; not live */
+	PM_FLOW_CHECK = 2,       /* tcp: the first payload is still to be checked */
+	PM_FLOW_ANSWERED = 4,    /* not tcp: the side that did not open it has sent */
+	PM_FLOW_ESTABLISHED = 8, /* tcp: this host's stack called it established */
+	PM_FLOW_FIN_IN = 16,
+	PM_FLOW_FIN_OUT = 32,
+	PM_FLOW_RESET = 64,      /* the last segment was an RST */
 };
 
 /* Written by the programs only; counters by atomic addition, the rest by plain stores. */
@@ -105,23 +107,25 @@ struct pm_flow {
 	__u64 packets[2]; /* by enum pm_direction */
 	__u64 bytes[2];   /* IP bytes */
 	__u32 epoch;      /* low half of the sequence (pm_sequence) under which it was last passed */
-	__u32 start;      /* jiffies64 >> 8 when it was opened */
-	__u32 last;       /* low half of jiffies64 at its last packet */
+	__u32 start;      /* stamp (jiffies64 >> PM_STAMP_SHIFT) of its first packet */
+	__u32 last;       /* stamp of its last packet */
 	__u16 row;        /* counter slot of the row that admitted it */
 	__u8 opener;      /* enum pm_direction */
+	__u8 moved;       /* 1: promoted, the table `assured` counts it; neither live nor listed.
+			     A byte of its own: no other store may undo it */
 	__u8 marks;       /* enum pm_flow_mark */
 	__u8 tcp_flags[2];/* all flags seen, by direction */
 	__u8 shadow;      /* 1 + reason by which a shadow policy would have dropped it, else 0 */
-	__u8 zero[5];
+	__u8 zero[4];
 };
 PM_ASSERT(sizeof(struct pm_flow) == 56, "pm_flow");
 
-/* A first fragment's ports, for the fragments that follow. */
+/* What a first fragment that was passed says, for the fragments that follow. */
 struct pm_fragment_key {
 	struct pm_addr source;
 	struct pm_addr destination;
 	__u32 id; /* IPv4: the 16-bit identification */
-	__u8 protocol;
+	__u8 protocol; /* what the fragment itself says: IPv4 header or IPv6 fragment header */
 	__u8 interface;
 	__u8 direction;
 	__u8 zero;
@@ -129,12 +133,12 @@ struct pm_fragment_key {
 PM_ASSERT(sizeof(struct pm_fragment_key) == 40, "pm_fragment_key");
 
 struct pm_fragment {
-	__u16 source_port; /* of the datagram: what the first fragment says; echo: identifier */
-	__u16 destination_port;
-	__u8 tcp_flags;
-	__u8 icmp_type;
+	__u16 local_port; /* as in the flow's key */
+	__u16 remote_port;
+	__u8 protocol;    /* after all extension headers */
+	__u8 echo_reply;  /* 1: the datagram answers an echo request */
 	__u16 zero;
-	__u64 seen; /* jiffies64 of the first fragment */
+	__u64 seen;       /* jiffies64 of the first fragment */
 };
 PM_ASSERT(sizeof(struct pm_fragment) == 16, "pm_fragment");
 

@@ -172,6 +172,23 @@ PM_ASSERT(sizeof(struct pm_tuple) == 40, "pm_tuple");
 #define PM_PROTO_UDP 17
 #define PM_PROTO_ICMPV6 58
 
+/* After how long without a packet a flow is no longer live. */
+static PM_INLINE __u32 pm_idle_seconds(const struct pm_flow *flow, __u32 protocol)
+{
+	if (protocol == PM_PROTO_TCP) {
+		if (flow->marks & PM_FLOW_RESET)
+			return PM_TIMEOUT_TCP_RESET;
+		if (flow->marks & (PM_FLOW_FIN_IN | PM_FLOW_FIN_OUT))
+			return PM_TIMEOUT_TCP_CLOSING;
+		if (flow->marks & PM_FLOW_ESTABLISHED)
+			return PM_TIMEOUT_TCP_ESTABLISHED;
+		return PM_TIMEOUT_TCP_OPENING;
+	}
+	if (protocol == PM_PROTO_ICMP || protocol == PM_PROTO_ICMPV6)
+		return PM_TIMEOUT_ECHO;
+	return flow->marks & PM_FLOW_ANSWERED ? PM_TIMEOUT_OTHER_ANSWERED : PM_TIMEOUT_OTHER;
+}
+
 static PM_INLINE __u64 pm_load(struct pm_view view, __u32 offset, __u32 width)
 {
 	const __u8 *at = view.base + (offset & view.mask & ~(width - 1));
@@ -224,8 +241,8 @@ static PM_INLINE int pm_is_v4(const struct pm_addr *address)
 static PM_INLINE __u32 pm_class(struct pm_view view, __u32 places, const struct pm_addr *address)
 {
 	int v4 = pm_is_v4(address);
-	__u32 space = places + (v4 ? __builtin_offsetof(struct pm_places, v4)
-				   : __builtin_offsetof(struct pm_places, v6));
+	__u32 space = places + (__u32)(v4 ? __builtin_offsetof(struct pm_places, v4)
+					  : __builtin_offsetof(struct pm_places, v6));
 	__u64 key = v4 ? (__u32)address->low : address->high;
 #define PM_SPACE(field) ((__u32)pm_load(view, space + __builtin_offsetof(struct pm_space, field), 4))
 	__u32 bounds = PM_SPACE(bounds), values = PM_SPACE(values);
@@ -400,7 +417,7 @@ static PM_INLINE __u32 pm_judge(struct pm_view view, struct pm_view bans, __u64 
 /* A row of the policy by its number. */
 static PM_INLINE struct pm_row pm_row_at(struct pm_view view, __u32 number)
 {
-	__u32 at = pm_field(view, pm_image, rows) + number * sizeof(struct pm_row);
+	__u32 at = pm_field(view, pm_image, rows) + number * (__u32)sizeof(struct pm_row);
 	struct pm_row row;
 
 	row.slot = (__u16)pm_load(view, at, 2);

@@ -6,6 +6,9 @@
 #ifndef PM_MAPS_BPF_H
 #define PM_MAPS_BPF_H
 
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+
 #include "abi.h"
 
 /* The epoch in force and its records: the loader stores, the programs read. */

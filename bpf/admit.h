@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * A packet without a live flow: judge it, and if a row permits, open its flow or let a socket
+ * vouch for it. docs/design.md, "Directions and orientation", has the rules in words.
+ */
+#ifndef PM_ADMIT_H
+#define PM_ADMIT_H
+
+#include "flow.h"
+#include "fragment.h"
+#include "socket.h"
+
+#define FAMILY_V4 2
+#define FAMILY_V6 10
+
+/* Would this host route the packet on? Asked of what a row would admit. */
+static PM_INLINE int is_routed(struct xdp_md *ctx, const struct packet *packet)
+{
+	const struct pm_tuple *flow = &packet->flow;
+	struct bpf_fib_lookup route = {
+		.l4_protocol = flow->protocol,
+		.ifindex = ctx->ingress_ifindex,
+	};
+	long found;
+
+	if (pm_is_multicast(&flow->local))
+		return 0;
+	if (pm_is_v4(&flow->local)) {
+		route.family = FAMILY_V4;
+		route.ipv4_src = bpf_htonl((__u32)flow->remote.low);
+		route.ipv4_dst = bpf_htonl((__u32)flow->local.low);
+	} else {
+		route.family = FAMILY_V6;
+		to_v6(&flow->remote, route.ipv6_src);
+		to_v6(&flow->local, route.ipv6_dst);
+	}
+	found = bpf_fib_lookup(ctx, &route, sizeof(route), 0);
+	return found == BPF_FIB_LKUP_RET_SUCCESS || found == BPF_FIB_LKUP_RET_NO_NEIGH ||
+	       found == BPF_FIB_LKUP_RET_FRAG_NEEDED || found == BPF_FIB_LKUP_RET_UNSUPP_LWT;
+}
+
+/* Can this packet open a flow, if a row permits it? */
+static PM_INLINE int can_open(const struct packet *packet)
+{
+	if (packet->fragment == LATER_FRAGMENT || packet->echo_reply)
+		return 0;
+	return packet->flow.protocol != PM_PROTO_TCP || is_syn(packet);
+}
+
+static PM_INLINE void ask(const struct packet *packet, const struct epoch *epoch, __u32 opener,
+			  struct answer *answer)
+{
+	struct question question = {
+		.flow = packet->flow,
+		.image = epoch->image,
+		.bans = epoch->bans,
+		.direction = packet->direction,
+	};
+
+	question.flow.opener = opener;
+	judge(&question, answer);
+}
+
+/* Ask in the packet's own orientation if a row may have its ports, else as an answer; a tcp
+ * segment that may be either is asked both ways. Returns the opener that was asked last. */
+static PM_INLINE __u32 ask_both_ways(const struct packet *packet, const struct gate *gate,
+				     const struct epoch *epoch, struct answer *answer)
+{
+	__u32 opener = gate->own ? packet->direction : !packet->direction;
+
+	ask(packet, epoch, opener, answer);
+	if (is_drop(answer->verdict) && gate->own && gate->answer && !is_syn(packet) &&
+	    packet->flow.protocol == PM_PROTO_TCP) {
+		struct answer other = {};
+
+		ask(packet, epoch, !opener, &other);
+		if (!is_drop(other.verdict)) {
+			*answer = other;
+			return !opener;
+		}
+	}
+	return opener;
+}
+
+/* A permitted SYN: of a live flow it changes nothing; else it opens one. */
+static PM_INLINE __u32 admit_opener(const struct packet *packet, const struct gate *gate,
+				    const struct answer *answer, const struct epoch *epoch,
+				    __u32 *opened)
+{
+	void *table = packet->direction == PM_IN ? (void *)&outside : (void *)&opening;
+	struct pm_flow *flow = NULL;
+
+	if (is_syn(packet)) {
+		struct pm_flow_key key = flow_key(&packet->flow);
+		int young;
+
+		flow = find_flow(&key, gate, packet->direction, stamp_now(), &young);
+		if (flow) {
+			add_to_flow(flow, packet);
+			if (young && *(volatile __u8 *)&flow->moved)
+				drain(flow, &key);
+			return pass(answer->row.slot);
+		}
+	}
+	if (!open_flow(table, packet, packet->direction, answer, epoch, 0))
+		return drop(PM_DROP_FLOW_TABLE_FULL);
+	*opened = 1;
+	return pass(answer->row.slot);
+}
+
+static PM_INLINE __u32 admit(void *ctx, const struct packet *packet, const struct gate *gate,
+			     const struct epoch *epoch, __u32 hook, __u32 *opened)
+{
+	struct answer answer = {};
+	__u32 opener = ask_both_ways(packet, gate, epoch, &answer);
+	enum socket_state socket;
+
+	if (is_drop(answer.verdict))
+		return answer.verdict;
+	if (opener == packet->direction && can_open(packet)) {
+		if (hook == PM_IN && is_routed(ctx, packet))
+			return drop(PM_DROP_FORWARDED);
+		return admit_opener(packet, gate, &answer, epoch, opened);
+	}
+	if (packet->flow.protocol != PM_PROTO_TCP)
+		return drop(PM_DROP_NOT_FIRST_PACKET);
+	socket = find_socket(ctx, packet, hook);
+	if (socket == NO_SOCKET)
+		return drop(PM_DROP_NOT_FIRST_PACKET);
+	if (socket == LIVE_SOCKET)
+		*opened = open_flow(&assured, packet, opener, &answer, epoch, PM_FLOW_ESTABLISHED);
+	return pass(answer.row.slot);
+}
+
+#endif

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * The one exit: every packet moves exactly one counter, of a row, an essential or a reason.
+ * Counters are per CPU and only this file writes them.
+ */
+#ifndef PM_CONCLUDE_H
+#define PM_CONCLUDE_H
+
+#include "epoch.h"
+#include "packet.h"
+
+static PM_INLINE void count_row(const struct packet *packet, __u32 slot, __u32 opened)
+{
+	struct pm_row_count *row = bpf_map_lookup_elem(&rows, &slot);
+	__u32 way = packet->direction & 1;
+
+	if (!row)
+		return;
+	row->packets[way] += packet->segments;
+	row->bytes[way] += packet->bytes;
+	row->flows += opened;
+}
+
+static PM_INLINE void count_drop(const struct packet *packet, __u32 reason, __u32 audit)
+{
+	__u32 index = pm_drop_index(pm_interface, packet->direction, reason);
+	struct pm_drop_count *count = bpf_map_lookup_elem(&drops, &index);
+
+	if (!count)
+		return;
+	if (audit) {
+		count->would_packets += packet->segments;
+		count->would_bytes += packet->bytes;
+	} else {
+		count->packets += packet->segments;
+		count->bytes += packet->bytes;
+	}
+}
+
+/* True: the packet passes. */
+static PM_INLINE int conclude(const struct packet *packet, __u32 verdict, __u32 mode, __u32 opened)
+{
+	int audit = mode == PM_MODE_AUDIT;
+
+	if (verdict == UNDECIDED) /* a stage was forgotten: fail closed */
+		verdict = drop(PM_DROP_NO_POLICY);
+	if (is_drop(verdict)) {
+		count_drop(packet, pm_reason_of(verdict), audit);
+		return audit;
+	}
+	count_row(packet, verdict, opened);
+	return 1;
+}
+
+#endif

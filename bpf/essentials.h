@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * What a host cannot live without passes with no row and no switch: address resolution,
+ * neighbour discovery, multicast membership, LACP, DHCP of this host's client. ICMP errors need
+ * the flow tables and stand in related.h.
+ */
+#ifndef PM_ESSENTIALS_H
+#define PM_ESSENTIALS_H
+
+#include "packet.h"
+#include "verdict.h"
+
+/* ARP for IPv4 over Ethernet: request or reply (RFC 826). */
+static PM_INLINE __u32 essential_arp(const struct frame *frame, const struct packet *packet)
+{
+	const __u8 *arp = at(frame, packet->l3, 28);
+
+	if (!arp || arp[0] != 0 || arp[1] != 1 || arp[2] != 8 || arp[3] != 0 || arp[4] != 6 ||
+	    arp[5] != 4 || arp[6] != 0 || (arp[7] != 1 && arp[7] != 2))
+		return drop(PM_DROP_MALFORMED_ESSENTIAL);
+	return pass(PM_ESSENTIAL_ARP);
+}
+
+/* Slow protocols are LACP (1) and marker (2); both only make sense on a bond. */
+static PM_INLINE __u32 essential_lacp(const struct frame *frame, const struct packet *packet)
+{
+	const __u8 *subtype = at(frame, packet->l3, 1);
+
+	if (!pm_lacp || !subtype || (*subtype != 1 && *subtype != 2))
+		return drop(PM_DROP_UNSUPPORTED_ETHERTYPE);
+	return pass(PM_ESSENTIAL_LACP);
+}
+
+/* Neighbour and router discovery (RFC 4861: hop limit 255, code 0; RFC 6980: unfragmented), MLD
+ * (RFC 2710, 3810: hop limit 1, from a link-local address or none). */
+static PM_INLINE __u32 essential_icmpv6(const struct frame *frame, const struct packet *packet)
+{
+	const struct pm_addr *source =
+		packet->direction == PM_IN ? &packet->flow.remote : &packet->flow.local;
+	const __u8 *icmp = at(frame, packet->l4, 2);
+	__u8 type = packet->icmp_type;
+	int fine;
+
+	if (type >= 133 && type <= 136) {
+		fine = icmp && icmp[1] == 0 && packet->hop_limit == 255 &&
+		       packet->fragment == NOT_FRAGMENT;
+		return fine ? pass(PM_ESSENTIAL_NEIGHBOUR) : drop(PM_DROP_MALFORMED_ESSENTIAL);
+	}
+	if ((type >= 130 && type <= 132) || type == 143) {
+		fine = packet->hop_limit == 1 && packet->fragment == NOT_FRAGMENT &&
+		       (source->high >> 54 == 0x3fa || (source->high == 0 && source->low == 0));
+		return fine ? pass(PM_ESSENTIAL_MULTICAST) : drop(PM_DROP_MALFORMED_ESSENTIAL);
+	}
+	return UNDECIDED;
+}
+
+static PM_INLINE __u32 essential_igmp(const struct packet *packet)
+{
+	if (packet->hop_limit != 1 || packet->fragment != NOT_FRAGMENT || packet->l4_length < 8)
+		return drop(PM_DROP_MALFORMED_ESSENTIAL);
+	return pass(PM_ESSENTIAL_MULTICAST);
+}
+
+/* DHCP and DHCPv6: what this host's client asks passes, and for a minute what answers it. */
+static PM_INLINE __u32 essential_dhcp(const struct packet *packet, __u32 stateless)
+{
+	__u32 v6 = packet->ethertype == ETH_IPV6, interface = packet->flow.interface;
+	struct pm_dhcp *client;
+	__u64 now;
+
+	if (packet->flow.local_port != (v6 ? 546 : 68) || packet->flow.remote_port != (v6 ? 547 : 67))
+		return UNDECIDED;
+	if (stateless)
+		return packet->direction == PM_OUT ? pass(PM_ESSENTIAL_DHCP) : UNDECIDED;
+	client = bpf_map_lookup_elem(&dhcp, &interface);
+	if (!client)
+		return UNDECIDED;
+	now = bpf_jiffies64();
+	if (packet->direction == PM_OUT) {
+		client->asked[v6] = now;
+		return pass(PM_ESSENTIAL_DHCP);
+	}
+	if (client->asked[v6] && now - client->asked[v6] <= (__u64)PM_TIMEOUT_DHCP * pm_hz)
+		return pass(PM_ESSENTIAL_DHCP);
+	return UNDECIDED;
+}
+
+static PM_INLINE __u32 pass_essential(const struct frame *frame, const struct packet *packet,
+				      __u32 stateless)
+{
+	if (packet->ethertype == ETH_ARP)
+		return essential_arp(frame, packet);
+	if (packet->ethertype == ETH_SLOW)
+		return essential_lacp(frame, packet);
+	if (packet->flow.protocol == PM_PROTO_UDP)
+		return packet->fragment == NOT_FRAGMENT ? essential_dhcp(packet, stateless)
+							: UNDECIDED;
+	if (packet->fragment == LATER_FRAGMENT)
+		return UNDECIDED;
+	if (packet->flow.protocol == PM_PROTO_ICMPV6 && packet->ethertype == ETH_IPV6)
+		return essential_icmpv6(frame, packet);
+	if (packet->flow.protocol == IPPROTO_IGMP && packet->ethertype == ETH_IPV4)
+		return essential_igmp(packet);
+	return UNDECIDED;
+}
+
+#endif

@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * The flow tables: what was passed once, passes again while its epoch is the packet's.
+ *
+ *   outside  opened by outsiders; they can fill it, so only it suffers; inserted by XDP
+ *   opening  opened by this host and not answered yet; inserted by TC
+ *   assured  tcp that this host's stack calls established, and what this host opened once it
+ *            is answered: no outsider can make entries here
+ *
+ * A young flow (outside, opening) is promoted without losing a count: the assured entry starts
+ * at zero, the young one is marked moved, and whoever adds to a young entry looks at the mark
+ * afterwards and drains it by exchange. Entries are changed through their pointer only: updating
+ * an existing key of a full LRU evicts strangers.
+ */
+#ifndef PM_FLOW_H
+#define PM_FLOW_H
+
+#include "epoch.h"
+#include "judge.h"
+
+static PM_INLINE struct pm_flow_key flow_key(const struct pm_tuple *tuple)
+{
+	struct pm_flow_key key = {
+		.local = tuple->local,
+		.remote = tuple->remote,
+		.local_port = tuple->local_port,
+		.remote_port = tuple->remote_port,
+		.protocol = tuple->protocol,
+		.interface = pm_interface,
+	};
+	return key;
+}
+
+static PM_INLINE __u32 stamp_now(void)
+{
+	return bpf_jiffies64() >> PM_STAMP_SHIFT;
+}
+
+static PM_INLINE int is_expired(const struct pm_flow *flow, __u32 protocol, __u32 now)
+{
+	/* One more than now: another CPU may have stamped it a tick ahead of us. */
+	__u32 idle = now + 1 - flow->last;
+
+	return idle > 1 + (pm_idle_seconds(flow, protocol) * pm_hz >> PM_STAMP_SHIFT);
+}
+
+static PM_INLINE struct pm_flow *find_in(void *table, const struct pm_flow_key *key, __u32 now)
+{
+	struct pm_flow *flow = bpf_map_lookup_elem(table, key);
+
+	if (flow && is_expired(flow, key->protocol, now))
+		return NULL;
+	return flow;
+}
+
+/* Where a packet's flow may be, in the order that finds it with one look-up when hot. */
+static PM_INLINE struct pm_flow *find_flow(const struct pm_flow_key *key, const struct gate *gate,
+					   __u32 direction, __u32 now, int *young)
+{
+	int opened_outside = direction == PM_IN ? gate->own : gate->answer;
+	int opened_here = direction == PM_IN ? gate->answer : gate->own;
+	int tcp = key->protocol == PM_PROTO_TCP;
+	struct pm_flow *flow = NULL;
+
+	*young = 0;
+	if (tcp || !opened_outside) {
+		flow = find_in(&assured, key, now);
+		if (flow)
+			return flow;
+	}
+	*young = 1;
+	if (opened_outside) {
+		flow = find_in(&outside, key, now);
+		if (flow && !flow->moved)
+			return flow;
+	}
+	if (opened_here) {
+		if (!tcp && opened_outside) {
+			struct pm_flow *old = find_in(&assured, key, now);
+
+			if (old) {
+				*young = 0;
+				return old;
+			}
+		}
+		if (!flow)
+			flow = find_in(&opening, key, now);
+	}
+	return flow;
+}
+
+/* Hand a young entry's counts over to its assured one. */
+static PM_INLINE void drain(struct pm_flow *young, const struct pm_flow_key *key)
+{
+	struct pm_flow *flow = bpf_map_lookup_elem(&assured, key);
+
+	if (!flow)
+		return;
+#pragma unroll
+	for (int way = 0; way < 2; way++) {
+		__sync_fetch_and_add(&flow->packets[way],
+				     __sync_lock_test_and_set(&young->packets[way], 0));
+		__sync_fetch_and_add(&flow->bytes[way],
+				     __sync_lock_test_and_set(&young->bytes[way], 0));
+	}
+}
+
+static PM_INLINE void promote(struct pm_flow *young, const struct pm_flow_key *key, __u8 mark)
+{
+	struct pm_flow flow = {
+		.epoch = young->epoch,
+		.start = young->start,
+		.last = young->last,
+		.row = young->row,
+		.opener = young->opener,
+		.marks = young->marks | mark,
+		.tcp_flags = {young->tcp_flags[0], young->tcp_flags[1]},
+		.shadow = young->shadow,
+	};
+	struct pm_flow *old = bpf_map_lookup_elem(&assured, key);
+
+	if (old) {
+		if (!is_expired(old, key->protocol, young->last)) /* another CPU was faster */
+			goto moved;
+		*old = flow;
+	} else if (bpf_map_update_elem(&assured, key, &flow, BPF_NOEXIST) &&
+		   !bpf_map_lookup_elem(&assured, key)) {
+		return; /* no room: it stays young */
+	}
+moved:
+	*(volatile __u8 *)&young->moved = 1;
+	drain(young, key);
+}
+
+/* State from a packet's flags. `established`: this host's socket is, whatever was seen. */
+static PM_INLINE void update_marks(struct pm_flow *flow, const struct packet *packet,
+				   int established)
+{
+	__u8 marks = flow->marks, direction = packet->direction;
+
+	if (packet->flow.protocol == PM_PROTO_TCP) {
+		marks &= ~PM_FLOW_RESET; /* an out-of-window RST shortens, the next segment restores */
+		if (established)
+			marks = (marks & ~(PM_FLOW_FIN_IN | PM_FLOW_FIN_OUT)) | PM_FLOW_ESTABLISHED;
+		if (packet->tcp_flags & TCP_FIN)
+			marks |= direction == PM_IN ? PM_FLOW_FIN_IN : PM_FLOW_FIN_OUT;
+		if (packet->tcp_flags & TCP_RST)
+			marks |= PM_FLOW_RESET;
+		if (packet->tcp_flags & ~flow->tcp_flags[direction & 1])
+			flow->tcp_flags[direction & 1] |= packet->tcp_flags;
+	} else if (direction != flow->opener) {
+		marks |= PM_FLOW_ANSWERED;
+	}
+	if (marks != flow->marks)
+		flow->marks = marks;
+}
+
+static PM_INLINE void add_to_flow(struct pm_flow *flow, const struct packet *packet)
+{
+	__u32 way = packet->direction & 1;
+
+	__sync_fetch_and_add(&flow->packets[way], packet->segments);
+	__sync_fetch_and_add(&flow->bytes[way], packet->bytes);
+}
+
+/* Is what the flow was passed under older than the packet's epoch? Serial: a late packet of the
+ * epoch before must not count as newer. */
+static PM_INLINE int is_older(const struct pm_flow *flow, const struct epoch *epoch)
+{
+	return (__s32)(flow->epoch - epoch->sequence) < 0;
+}
+
+/* Judge a flow anew, in its opener's orientation. */
+static PM_INLINE __u32 judge_anew(struct pm_flow *flow, const struct packet *packet,
+				  const struct epoch *epoch)
+{
+	struct question question = {
+		.flow = packet->flow,
+		.image = epoch->image,
+		.bans = epoch->bans,
+		.direction = packet->direction,
+	};
+	struct answer answer = {};
+
+	question.flow.opener = flow->opener;
+	judge(&question, &answer);
+	if (is_drop(answer.verdict)) {
+		flow->marks |= PM_FLOW_CUT;
+		return answer.verdict;
+	}
+	flow->row = answer.row.slot;
+	flow->epoch = epoch->sequence;
+	if (flow->marks & PM_FLOW_CUT)
+		flow->marks &= ~PM_FLOW_CUT;
+	return pass(answer.row.slot);
+}
+
+/* A packet of a live flow: counted there, and on its row; or undecided if there is none. */
+static PM_INLINE __u32 match_flow(const struct packet *packet, const struct gate *gate,
+				  const struct epoch *epoch, int established)
+{
+	struct pm_flow_key key = flow_key(&packet->flow);
+	__u32 now = stamp_now(), verdict;
+	struct pm_flow *flow;
+	int young;
+
+	flow = find_flow(&key, gate, packet->direction, now, &young);
+	if (!flow)
+		return UNDECIDED;
+	verdict = pass(flow->row);
+	if (is_older(flow, epoch)) {
+		verdict = judge_anew(flow, packet, epoch);
+		if (is_drop(verdict))
+			return verdict;
+	}
+	update_marks(flow, packet, established);
+	if (flow->last != now)
+		flow->last = now;
+	add_to_flow(flow, packet);
+	if (!young)
+		return verdict;
+	if (packet->flow.protocol == PM_PROTO_TCP) {
+		if (established)
+			promote(flow, &key, PM_FLOW_ESTABLISHED);
+	} else if (flow->opener == PM_OUT && packet->direction == PM_IN) {
+		promote(flow, &key, PM_FLOW_ANSWERED);
+	}
+	if (*(volatile __u8 *)&flow->moved)
+		drain(flow, &key);
+	return verdict;
+}
+
+/* Record the flow that a packet opens, or that a socket vouches for. 0: there was no room. */
+static PM_INLINE int open_flow(void *table, const struct packet *packet, __u32 opener,
+			       const struct answer *answer, const struct epoch *epoch, __u8 marks)
+{
+	struct pm_flow_key key = flow_key(&packet->flow);
+	__u32 now = stamp_now(), in = packet->direction == PM_IN;
+	struct pm_flow flow = {
+		.packets = {in ? packet->segments : 0, in ? 0 : packet->segments},
+		.bytes = {in ? packet->bytes : 0, in ? 0 : packet->bytes},
+		.tcp_flags = {in ? packet->tcp_flags : 0, in ? 0 : packet->tcp_flags},
+		.epoch = epoch->sequence,
+		.start = now,
+		.last = now,
+		.row = answer->row.slot,
+		.opener = opener,
+		.marks = marks,
+	};
+	struct pm_flow *old;
+
+	if (!bpf_map_update_elem(table, &key, &flow, BPF_NOEXIST))
+		return 1;
+	old = bpf_map_lookup_elem(table, &key);
+	if (!old)
+		return 0;
+	if (old->moved || is_expired(old, key.protocol, now))
+		*old = flow;
+	else
+		add_to_flow(old, packet); /* another CPU was faster */
+	return 1;
+}
+
+#endif

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Fragments: a first one that was passed leaves its ports, a later one takes them and is then a
+ * packet of that flow like any other. Nothing is reassembled, and ports are never read out of a
+ * later fragment's bytes.
+ */
+#ifndef PM_FRAGMENT_H
+#define PM_FRAGMENT_H
+
+#include "maps.bpf.h"
+#include "packet.h"
+#include "verdict.h"
+
+static PM_INLINE struct pm_fragment_key fragment_key(const struct packet *packet)
+{
+	int in = packet->direction == PM_IN;
+	struct pm_fragment_key key = {
+		.source = in ? packet->flow.remote : packet->flow.local,
+		.destination = in ? packet->flow.local : packet->flow.remote,
+		.id = packet->fragment_id,
+		.protocol = packet->fragment_protocol,
+		.interface = pm_interface,
+		.direction = packet->direction,
+	};
+	return key;
+}
+
+/* Called for a first fragment that passes. */
+static PM_INLINE void remember_fragment(const struct packet *packet)
+{
+	struct pm_fragment_key key = fragment_key(packet);
+	struct pm_fragment fragment = {
+		.local_port = packet->flow.local_port,
+		.remote_port = packet->flow.remote_port,
+		.protocol = packet->flow.protocol,
+		.echo_reply = packet->echo_reply,
+		.seen = bpf_jiffies64(),
+	};
+	struct pm_fragment *old = bpf_map_lookup_elem(&fragments, &key);
+
+	if (old)
+		*old = fragment;
+	else
+		bpf_map_update_elem(&fragments, &key, &fragment, BPF_NOEXIST);
+}
+
+/* Give a later fragment its first's ports: a reason, or PM_UNDECIDED. */
+static PM_INLINE __u32 follow_fragment(struct packet *packet, __u32 stateless)
+{
+	struct pm_fragment_key key;
+	struct pm_fragment *first;
+
+	if (stateless)
+		return PM_DROP_FRAGMENT_UNKNOWN;
+	key = fragment_key(packet);
+	first = bpf_map_lookup_elem(&fragments, &key);
+	if (!first || bpf_jiffies64() - first->seen > (__u64)PM_TIMEOUT_FRAGMENT * pm_hz)
+		return PM_DROP_FRAGMENT_UNKNOWN;
+	packet->flow.local_port = first->local_port;
+	packet->flow.remote_port = first->remote_port;
+	packet->flow.protocol = first->protocol;
+	packet->echo_reply = first->echo_reply;
+	packet->tcp_flags = TCP_ACK;
+	return PM_UNDECIDED;
+}
+
+/* Fragments as the policy wants them. */
+static PM_INLINE __u32 check_fragment(struct pm_view image, struct packet *packet, __u32 stateless)
+{
+	if (packet->fragment == NOT_FRAGMENT)
+		return PM_UNDECIDED;
+	if (pm_field(image, pm_image, flags) & PM_IMAGE_FRAGMENTS_DROP)
+		return PM_DROP_FRAGMENT_REFUSED;
+	return packet->fragment == LATER_FRAGMENT ? follow_fragment(packet, stateless)
+						  : PM_UNDECIDED;
+}
+
+#endif

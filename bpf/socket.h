@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * The socket table is the truth about tcp, the flow tables a cache: a permitted segment without
+ * an entry passes if a socket of this host vouches for it. So attaching to a busy host, an
+ * eviction or a restart cuts no call.
+ */
+#ifndef PM_SOCKET_H
+#define PM_SOCKET_H
+
+#include "packet.h"
+
+enum socket_state { NO_SOCKET, HALF_OPEN_SOCKET, LIVE_SOCKET };
+
+static PM_INLINE void to_v6(const struct pm_addr *address, __be32 word[4])
+{
+	word[0] = bpf_htonl(address->high >> 32);
+	word[1] = bpf_htonl((__u32)address->high);
+	word[2] = bpf_htonl(address->low >> 32);
+	word[3] = bpf_htonl((__u32)address->low);
+}
+
+/* Is it a pure ACK that carries a cookie which the listener's stack gave out? */
+static PM_INLINE int carries_cookie(struct xdp_md *ctx, const struct packet *packet,
+				    struct bpf_sock *listener)
+{
+	struct frame frame = xdp_frame(ctx);
+	void *ip = at(&frame, packet->l3, sizeof(struct ipv6hdr));
+	struct tcphdr *tcp = at(&frame, packet->l4, sizeof(*tcp));
+
+	if (packet->fragment != NOT_FRAGMENT || !ip || !tcp ||
+	    (packet->tcp_flags & (TCP_FIN | TCP_SYN | TCP_RST | TCP_ACK)) != TCP_ACK)
+		return 0;
+	if (packet->ethertype == ETH_IPV4)
+		return !bpf_tcp_check_syncookie(listener, ip, sizeof(struct iphdr), tcp,
+						sizeof(*tcp));
+	return !bpf_tcp_check_syncookie(listener, ip, sizeof(struct ipv6hdr), tcp, sizeof(*tcp));
+}
+
+/* `ctx` is a struct xdp_md or a struct __sk_buff; `hook` is a constant. */
+static PM_INLINE enum socket_state find_socket(void *ctx, const struct packet *packet, __u32 hook)
+{
+	const struct pm_tuple *flow = &packet->flow;
+	enum socket_state found = LIVE_SOCKET;
+	struct bpf_sock_tuple tuple = {};
+	struct bpf_sock *socket;
+	__u32 state;
+
+	if (pm_is_v4(&flow->local)) {
+		tuple.ipv4.saddr = bpf_htonl((__u32)flow->remote.low);
+		tuple.ipv4.daddr = bpf_htonl((__u32)flow->local.low);
+		tuple.ipv4.sport = bpf_htons(flow->remote_port);
+		tuple.ipv4.dport = bpf_htons(flow->local_port);
+		socket = bpf_skc_lookup_tcp(ctx, &tuple, sizeof(tuple.ipv4), BPF_F_CURRENT_NETNS, 0);
+	} else {
+		to_v6(&flow->remote, tuple.ipv6.saddr);
+		to_v6(&flow->local, tuple.ipv6.daddr);
+		tuple.ipv6.sport = bpf_htons(flow->remote_port);
+		tuple.ipv6.dport = bpf_htons(flow->local_port);
+		socket = bpf_skc_lookup_tcp(ctx, &tuple, sizeof(tuple.ipv6), BPF_F_CURRENT_NETNS, 0);
+	}
+	if (!socket)
+		return NO_SOCKET;
+	state = socket->state;
+	if (state == BPF_TCP_LISTEN)
+		found = hook == PM_IN && carries_cookie(ctx, packet, socket)
+				? HALF_OPEN_SOCKET
+				: NO_SOCKET;
+	else if (state == BPF_TCP_NEW_SYN_RECV || state == BPF_TCP_SYN_RECV ||
+		 state == BPF_TCP_SYN_SENT || state == BPF_TCP_TIME_WAIT)
+		found = HALF_OPEN_SOCKET;
+	bpf_sk_release(socket);
+	return found;
+}
+
+#endif
