@@ -8,6 +8,7 @@
 
 #include "flow.h"
 #include "fragment.h"
+#include "limit.h"
 #include "socket.h"
 
 #define FAMILY_V4 2
@@ -82,34 +83,51 @@ static PM_INLINE __u32 ask_both_ways(const struct packet *packet, const struct g
 	return opener;
 }
 
-/* A permitted SYN: of a live flow it changes nothing; else it opens one. */
-static PM_INLINE __u32 admit_opener(const struct packet *packet, const struct gate *gate,
-				    const struct answer *answer, const struct epoch *epoch,
-				    __u32 *opened)
+/* A SYN of a live flow changes nothing of it. 0: there is none. */
+static PM_INLINE int repeats_syn(const struct packet *packet, const struct gate *gate)
 {
-	void *table = packet->direction == PM_IN ? (void *)&outside : (void *)&opening;
-	struct pm_flow *flow = NULL;
+	struct pm_flow_key key = flow_key(&packet->flow);
+	struct pm_flow *flow;
+	int young;
 
-	if (is_syn(packet)) {
-		struct pm_flow_key key = flow_key(&packet->flow);
-		int young;
-
-		flow = find_flow(&key, gate, packet->direction, stamp_now(), &young);
-		if (flow) {
-			add_to_flow(flow, packet);
-			if (young && *(volatile __u8 *)&flow->moved)
-				drain(flow, &key);
-			return pass(answer->row.slot);
-		}
-	}
-	if (!open_flow(table, packet, packet->direction, answer, epoch, 0))
-		return drop(PM_DROP_FLOW_TABLE_FULL);
-	*opened = 1;
-	return pass(answer->row.slot);
+	flow = find_flow(&key, gate, packet->direction, stamp_now(), &young);
+	if (!flow)
+		return 0;
+	add_to_flow(flow, packet);
+	if (young && *(volatile __u8 *)&flow->moved)
+		drain(flow, &key);
+	return 1;
 }
 
-static PM_INLINE __u32 admit(void *ctx, const struct packet *packet, const struct gate *gate,
-			     const struct epoch *epoch, __u32 hook, __u32 *opened)
+/* A permitted packet that opens a flow: within the limit, with the payload that the row demands.
+ * The first payload of a tcp flow is checked when it comes. */
+static PM_INLINE __u32 admit_opener(void *ctx, struct packet *packet, const struct gate *gate,
+				    const struct answer *answer, const struct epoch *epoch,
+				    __u32 hook)
+{
+	const struct pm_row *row = &answer->row;
+	__u8 check = row->check, drops = row->flags & PM_ROW_CHECK_DROPS ? PM_FLOW_CHECK_DROPS : 0;
+
+	if (is_syn(packet) && repeats_syn(packet, gate))
+		return pass(row->slot);
+	if (row->limit_interval && !within_limit(packet, row))
+		return drop(PM_DROP_RATE_LIMITED);
+	if (check && (!is_syn(packet) || packet->payload_length)) {
+		if (!fits(ctx, packet, check, hook)) {
+			packet->mismatched = 1;
+			if (drops)
+				return drop(PM_DROP_PAYLOAD_MISMATCH);
+		}
+		check = 0;
+	}
+	if (!open_flow(hook == PM_IN ? (void *)&outside : (void *)&opening, packet, hook, answer,
+		       epoch, 0, check ? check | drops : 0))
+		return drop(PM_DROP_FLOW_TABLE_FULL);
+	return pass(row->slot);
+}
+
+static PM_INLINE __u32 admit(void *ctx, struct packet *packet, const struct gate *gate,
+			     const struct epoch *epoch, __u32 hook)
 {
 	struct answer answer = {};
 	__u32 opener = ask_both_ways(packet, gate, epoch, &answer);
@@ -120,7 +138,7 @@ static PM_INLINE __u32 admit(void *ctx, const struct packet *packet, const struc
 	if (opener == packet->direction && can_open(packet)) {
 		if (hook == PM_IN && is_routed(ctx, packet))
 			return drop(PM_DROP_FORWARDED);
-		return admit_opener(packet, gate, &answer, epoch, opened);
+		return admit_opener(ctx, packet, gate, &answer, epoch, hook);
 	}
 	if (packet->flow.protocol != PM_PROTO_TCP)
 		return drop(PM_DROP_NOT_FIRST_PACKET);
@@ -128,7 +146,7 @@ static PM_INLINE __u32 admit(void *ctx, const struct packet *packet, const struc
 	if (socket == NO_SOCKET)
 		return drop(PM_DROP_NOT_FIRST_PACKET);
 	if (socket == LIVE_SOCKET)
-		*opened = open_flow(&assured, packet, opener, &answer, epoch, PM_FLOW_ESTABLISHED);
+		open_flow(&assured, packet, opener, &answer, epoch, PM_FLOW_ESTABLISHED, 0);
 	return pass(answer.row.slot);
 }
 

@@ -9,7 +9,7 @@
 #include "epoch.h"
 #include "packet.h"
 
-static PM_INLINE void count_row(const struct packet *packet, __u32 slot, __u32 opened)
+static PM_INLINE void count_row(const struct packet *packet, __u32 slot)
 {
 	struct pm_row_count *row = bpf_map_lookup_elem(&rows, &slot);
 	__u32 way = packet->direction & 1;
@@ -18,7 +18,8 @@ static PM_INLINE void count_row(const struct packet *packet, __u32 slot, __u32 o
 		return;
 	row->packets[way] += packet->segments;
 	row->bytes[way] += packet->bytes;
-	row->flows += opened;
+	row->flows += packet->opened;
+	row->mismatched += packet->mismatched;
 }
 
 static PM_INLINE void count_drop(const struct packet *packet, __u32 reason, __u32 audit)
@@ -38,7 +39,7 @@ static PM_INLINE void count_drop(const struct packet *packet, __u32 reason, __u3
 }
 
 /* True: the packet passes. */
-static PM_INLINE int conclude(const struct packet *packet, __u32 verdict, __u32 mode, __u32 opened)
+static PM_INLINE int conclude(const struct packet *packet, __u32 verdict, __u32 mode)
 {
 	int audit = mode == PM_MODE_AUDIT;
 
@@ -48,7 +49,7 @@ static PM_INLINE int conclude(const struct packet *packet, __u32 verdict, __u32 
 		count_drop(packet, pm_reason_of(verdict), audit);
 		return audit;
 	}
-	count_row(packet, verdict, opened);
+	count_row(packet, verdict);
 	return 1;
 }
 

@@ -68,7 +68,8 @@ static PM_INLINE __u32 essential_dhcp(const struct packet *packet, __u32 statele
 	struct pm_dhcp *client;
 	__u64 now;
 
-	if (packet->flow.local_port != (v6 ? 546 : 68) || packet->flow.remote_port != (v6 ? 547 : 67))
+	if (packet->flow.local_port != (v6 ? 546 : 68) ||
+	    packet->flow.remote_port != (v6 ? 547 : 67))
 		return UNDECIDED;
 	if (stateless)
 		return packet->direction == PM_OUT ? pass(PM_ESSENTIAL_DHCP) : UNDECIDED;

@@ -17,6 +17,7 @@
 
 #include "epoch.h"
 #include "judge.h"
+#include "payload.h"
 
 static PM_INLINE struct pm_flow_key flow_key(const struct pm_tuple *tuple)
 {
@@ -139,7 +140,8 @@ static PM_INLINE void update_marks(struct pm_flow *flow, const struct packet *pa
 	__u8 marks = flow->marks, direction = packet->direction;
 
 	if (packet->flow.protocol == PM_PROTO_TCP) {
-		marks &= ~PM_FLOW_RESET; /* an out-of-window RST shortens, the next segment restores */
+		marks &= ~PM_FLOW_RESET; /* an out-of-window RST shortens, the next segment restores
+					  */
 		if (established)
 			marks = (marks & ~(PM_FLOW_FIN_IN | PM_FLOW_FIN_OUT)) | PM_FLOW_ESTABLISHED;
 		if (packet->tcp_flags & TCP_FIN)
@@ -195,9 +197,26 @@ static PM_INLINE __u32 judge_anew(struct pm_flow *flow, const struct packet *pac
 	return pass(answer.row.slot);
 }
 
+/* The opener's first payload of a tcp flow whose row has a check. 0: drop the packet. */
+static PM_INLINE int check_first_payload(void *ctx, struct pm_flow *flow, struct packet *packet,
+					 __u32 hook)
+{
+	__u8 check = flow->check;
+
+	if (packet->direction != flow->opener || packet->payload_length == 0)
+		return 1;
+	if (!fits(ctx, packet, check & ~PM_FLOW_CHECK_DROPS, hook)) {
+		packet->mismatched = 1;
+		if (check & PM_FLOW_CHECK_DROPS)
+			return 0;
+	}
+	flow->check = 0;
+	return 1;
+}
+
 /* A packet of a live flow: counted there, and on its row; or undecided if there is none. */
-static PM_INLINE __u32 match_flow(const struct packet *packet, const struct gate *gate,
-				  const struct epoch *epoch, int established)
+static PM_INLINE __u32 match_flow(void *ctx, struct packet *packet, const struct gate *gate,
+				  const struct epoch *epoch, int established, __u32 hook)
 {
 	struct pm_flow_key key = flow_key(&packet->flow);
 	__u32 now = stamp_now(), verdict;
@@ -213,6 +232,8 @@ static PM_INLINE __u32 match_flow(const struct packet *packet, const struct gate
 		if (is_drop(verdict))
 			return verdict;
 	}
+	if (flow->check && !check_first_payload(ctx, flow, packet, hook))
+		return drop(PM_DROP_PAYLOAD_MISMATCH);
 	update_marks(flow, packet, established);
 	if (flow->last != now)
 		flow->last = now;
@@ -231,8 +252,9 @@ static PM_INLINE __u32 match_flow(const struct packet *packet, const struct gate
 }
 
 /* Record the flow that a packet opens, or that a socket vouches for. 0: there was no room. */
-static PM_INLINE int open_flow(void *table, const struct packet *packet, __u32 opener,
-			       const struct answer *answer, const struct epoch *epoch, __u8 marks)
+static PM_INLINE int open_flow(void *table, struct packet *packet, __u32 opener,
+			       const struct answer *answer, const struct epoch *epoch, __u8 marks,
+			       __u8 check)
 {
 	struct pm_flow_key key = flow_key(&packet->flow);
 	__u32 now = stamp_now(), in = packet->direction == PM_IN;
@@ -246,18 +268,22 @@ static PM_INLINE int open_flow(void *table, const struct packet *packet, __u32 o
 		.row = answer->row.slot,
 		.opener = opener,
 		.marks = marks,
+		.check = check,
 	};
 	struct pm_flow *old;
 
+	packet->opened = 1;
 	if (!bpf_map_update_elem(table, &key, &flow, BPF_NOEXIST))
 		return 1;
 	old = bpf_map_lookup_elem(table, &key);
 	if (!old)
 		return 0;
-	if (old->moved || is_expired(old, key.protocol, now))
+	if (old->moved || is_expired(old, key.protocol, now)) {
 		*old = flow;
-	else
-		add_to_flow(old, packet); /* another CPU was faster */
+	} else { /* another CPU was faster */
+		packet->opened = 0;
+		add_to_flow(old, packet);
+	}
 	return 1;
 }
 

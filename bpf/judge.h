@@ -13,7 +13,7 @@
 struct question {
 	struct pm_tuple flow;
 	__u32 image;
-	__u32 bans;      /* 1 + slot, 0: none */
+	__u32 bans; /* 1 + slot, 0: none */
 	__u32 direction; /* of the packet in hand */
 	__u32 zero;
 };
@@ -75,9 +75,10 @@ static PM_INLINE struct gate ask_gate(struct pm_view image, const struct packet 
 	if (flow->protocol == PM_PROTO_TCP || flow->protocol == PM_PROTO_UDP) {
 		gate.own = pm_pair_opens(image, pm_pair(image, flow->protocol, destination, source),
 					 packet->direction);
-		gate.answer = !is_syn(packet) &&
-			      pm_pair_opens(image, pm_pair(image, flow->protocol, source, destination),
-					    !packet->direction);
+		gate.answer =
+			!is_syn(packet) &&
+			pm_pair_opens(image, pm_pair(image, flow->protocol, source, destination),
+				      !packet->direction);
 	} else if (is_icmp(packet)) {
 		gate.own = !packet->echo_reply;
 		gate.answer = packet->echo_reply;

@@ -9,6 +9,7 @@
 #include "admit.h"
 #include "conclude.h"
 #include "essentials.h"
+#include "parse.h"
 #include "related.h"
 
 /* The stages before the flow tables. `stateless` and `direction` are constants: what a hook
@@ -58,7 +59,7 @@ static PM_INLINE int filter(void *ctx, __u32 direction, int forwarded, int estab
 	struct packet packet = {};
 	struct epoch epoch = {};
 	struct gate gate = {};
-	__u32 verdict, opened = 0;
+	__u32 verdict;
 
 	packet.flow.interface = pm_interface;
 	if (!load_epoch(&epoch))
@@ -68,12 +69,12 @@ static PM_INLINE int filter(void *ctx, __u32 direction, int forwarded, int estab
 
 	verdict = look(ctx, &packet, &epoch, &gate, direction, forwarded, 0);
 	if (verdict == UNDECIDED && !is_syn(&packet))
-		verdict = match_flow(&packet, &gate, &epoch, established);
+		verdict = match_flow(ctx, &packet, &gate, &epoch, established, direction);
 	if (verdict == UNDECIDED)
-		verdict = admit(ctx, &packet, &gate, &epoch, direction, &opened);
+		verdict = admit(ctx, &packet, &gate, &epoch, direction);
 	if (packet.fragment == FIRST_FRAGMENT && !is_drop(verdict))
 		remember_fragment(&packet);
-	return conclude(&packet, verdict, epoch.mode, opened);
+	return conclude(&packet, verdict, epoch.mode);
 }
 
 SEC("xdp.frags")
@@ -88,7 +89,7 @@ int pm_egress(struct __sk_buff *skb)
 	int established = skb->sk && skb->sk->state == BPF_TCP_ESTABLISHED;
 
 	return filter(skb, PM_OUT, skb->ingress_ifindex != 0, established) ? TC_ACT_UNSPEC
-									    : TC_ACT_SHOT;
+									   : TC_ACT_SHOT;
 }
 
 /* The verdict on the frame by the policy in question.image: a row's number, a reason << 16, or

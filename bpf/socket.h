@@ -50,21 +50,22 @@ static PM_INLINE enum socket_state find_socket(void *ctx, const struct packet *p
 		tuple.ipv4.daddr = bpf_htonl((__u32)flow->local.low);
 		tuple.ipv4.sport = bpf_htons(flow->remote_port);
 		tuple.ipv4.dport = bpf_htons(flow->local_port);
-		socket = bpf_skc_lookup_tcp(ctx, &tuple, sizeof(tuple.ipv4), BPF_F_CURRENT_NETNS, 0);
+		socket =
+			bpf_skc_lookup_tcp(ctx, &tuple, sizeof(tuple.ipv4), BPF_F_CURRENT_NETNS, 0);
 	} else {
 		to_v6(&flow->remote, tuple.ipv6.saddr);
 		to_v6(&flow->local, tuple.ipv6.daddr);
 		tuple.ipv6.sport = bpf_htons(flow->remote_port);
 		tuple.ipv6.dport = bpf_htons(flow->local_port);
-		socket = bpf_skc_lookup_tcp(ctx, &tuple, sizeof(tuple.ipv6), BPF_F_CURRENT_NETNS, 0);
+		socket =
+			bpf_skc_lookup_tcp(ctx, &tuple, sizeof(tuple.ipv6), BPF_F_CURRENT_NETNS, 0);
 	}
 	if (!socket)
 		return NO_SOCKET;
 	state = socket->state;
 	if (state == BPF_TCP_LISTEN)
-		found = hook == PM_IN && carries_cookie(ctx, packet, socket)
-				? HALF_OPEN_SOCKET
-				: NO_SOCKET;
+		found = hook == PM_IN && carries_cookie(ctx, packet, socket) ? HALF_OPEN_SOCKET
+									     : NO_SOCKET;
 	else if (state == BPF_TCP_NEW_SYN_RECV || state == BPF_TCP_SYN_RECV ||
 		 state == BPF_TCP_SYN_SENT || state == BPF_TCP_TIME_WAIT)
 		found = HALF_OPEN_SOCKET;

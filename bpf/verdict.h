@@ -12,11 +12,11 @@
 
 #include "image.h"
 
-const volatile __u32 pm_interface = 0;   /* number of the interface, see struct pm_interface */
+const volatile __u32 pm_interface = 0; /* number of the interface, see struct pm_interface */
 const volatile __u32 pm_image_mask = 4095; /* size of a slot of `images`, less 1 */
 const volatile __u32 pm_bans_mask = 4095;
-const volatile __u32 pm_hz = 250;        /* jiffies a second */
-const volatile __u32 pm_lacp = 0;        /* 1: the interface is a bond or a part of one */
+const volatile __u32 pm_hz = 250; /* jiffies a second */
+const volatile __u32 pm_lacp = 0; /* 1: the interface is a bond or a part of one */
 
 #define UNDECIDED 0xffffffffU
 

@@ -94,13 +94,14 @@ PM_ASSERT(sizeof(struct pm_flow_key) == 40, "pm_flow_key");
 
 enum pm_flow_mark {
 	PM_FLOW_CUT = 1,         /* its last judging was a drop; not live */
-	PM_FLOW_CHECK = 2,       /* tcp: the first payload is still to be checked */
-	PM_FLOW_ANSWERED = 4,    /* not tcp: the side that did not open it has sent */
-	PM_FLOW_ESTABLISHED = 8, /* tcp: this host's stack called it established */
-	PM_FLOW_FIN_IN = 16,
-	PM_FLOW_FIN_OUT = 32,
-	PM_FLOW_RESET = 64,      /* the last segment was an RST */
+	PM_FLOW_ANSWERED = 2,    /* not tcp: the side that did not open it has sent */
+	PM_FLOW_ESTABLISHED = 4, /* tcp: this host's stack called it established */
+	PM_FLOW_FIN_IN = 8,
+	PM_FLOW_FIN_OUT = 16,
+	PM_FLOW_RESET = 32,      /* the last segment was an RST */
 };
+
+#define PM_FLOW_CHECK_DROPS 0x80
 
 /* Written by the programs only; counters by atomic addition, the rest by plain stores. */
 struct pm_flow {
@@ -116,7 +117,9 @@ struct pm_flow {
 	__u8 marks;       /* enum pm_flow_mark */
 	__u8 tcp_flags[2];/* all flags seen, by direction */
 	__u8 shadow;      /* 1 + reason by which a shadow policy would have dropped it, else 0 */
-	__u8 zero[4];
+	__u8 check;       /* tcp, until the opener's first payload: enum pm_check of its row,
+			     or-ed with PM_FLOW_CHECK_DROPS */
+	__u8 zero[3];
 };
 PM_ASSERT(sizeof(struct pm_flow) == 56, "pm_flow");
 
@@ -141,6 +144,16 @@ struct pm_fragment {
 	__u64 seen;       /* jiffies64 of the first fragment */
 };
 PM_ASSERT(sizeof(struct pm_fragment) == 16, "pm_fragment");
+
+/* Whose new flows are counted against a row's limit; the value is a __u64: CLOCK_MONOTONIC ns at
+ * which the next flow is on schedule. */
+struct pm_limit_key {
+	struct pm_addr peer; /* IPv6: its /64; all 0: the row's own limit */
+	__u16 row;           /* counter slot */
+	__u8 interface;
+	__u8 zero[5];
+};
+PM_ASSERT(sizeof(struct pm_limit_key) == 24, "pm_limit_key");
 
 /* Per-CPU counters of a row on an interface. */
 struct pm_row_count {

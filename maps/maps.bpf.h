@@ -64,6 +64,14 @@ struct {
 	__type(value, struct pm_fragment);
 } fragments SEC(".maps");
 
+/* New flows against limits. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, struct pm_limit_key);
+	__type(value, __u64);
+} limits SEC(".maps");
+
 /* Counters of an interface's rows, by counter slot. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);

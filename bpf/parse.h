@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * From bytes to struct packet. Both hooks and both IP versions go through the same code; what
+ * cannot be parsed has a reason of its own.
+ */
+#ifndef PM_PARSE_H
+#define PM_PARSE_H
+
+#include "parse_ip.h"
+#include "parse_l4.h"
+
+static PM_INLINE int is_vlan(__u16 ethertype)
+{
+	return ethertype == ETH_8021Q || ethertype == ETH_8021AD || ethertype == ETH_QINQ;
+}
+
+static PM_INLINE __u32 parse_ethernet(const struct frame *frame, struct packet *packet)
+{
+	const struct ethhdr *eth = at(frame, 0, sizeof(*eth));
+	__u32 offset = sizeof(*eth);
+
+	if (!eth)
+		return PM_DROP_MALFORMED_ETHERNET;
+	packet->multicast_frame = eth->h_dest[0] & 1;
+	if (eth->h_source[0] & 1)
+		return PM_DROP_MALFORMED_ETHERNET;
+	packet->ethertype = bpf_ntohs(eth->h_proto);
+#pragma unroll
+	for (__u32 tag = 0; tag < 2; tag++) {
+		const __be16 *inner;
+
+		if (!is_vlan(packet->ethertype))
+			break;
+		if (tag + frame->tags >= 2)
+			return PM_DROP_MALFORMED_ETHERNET;
+		inner = at(frame, offset + 2, sizeof(*inner));
+		if (!inner)
+			return PM_DROP_MALFORMED_ETHERNET;
+		packet->ethertype = bpf_ntohs(*inner);
+		offset += 4;
+	}
+	if (is_vlan(packet->ethertype))
+		return PM_DROP_MALFORMED_ETHERNET;
+	packet->l3 = offset;
+	packet->bytes = frame->wire - offset * frame->segments;
+	return PM_UNDECIDED;
+}
+
+static PM_INLINE __u32 parse(const struct frame *frame, struct packet *packet)
+{
+	__u32 reason;
+
+	packet->segments = frame->segments;
+	packet->bytes = frame->wire;
+	reason = parse_ethernet(frame, packet);
+	if (reason != PM_UNDECIDED)
+		return reason;
+	if (packet->ethertype == ETH_IPV4)
+		reason = parse_ipv4(frame, packet);
+	else if (packet->ethertype == ETH_IPV6)
+		reason = parse_ipv6(frame, packet);
+	else
+		return packet->ethertype == ETH_ARP || packet->ethertype == ETH_SLOW
+			       ? PM_UNDECIDED
+			       : PM_DROP_UNSUPPORTED_ETHERTYPE;
+	if (reason != PM_UNDECIDED)
+		return reason;
+	if (packet->multicast_frame && packet->direction == PM_IN &&
+	    !pm_is_multicast(&packet->flow.local))
+		return PM_DROP_MALFORMED_ETHERNET;
+	return parse_l4(frame, packet);
+}
+
+#define LINEAR_MIN 54 /* Ethernet, IPv4 and TCP: the stack's own headers are always linear */
+
+/* Parsing is a function of its own for each hook: verified once, not once a path behind it. */
+__noinline int parse_xdp(struct xdp_md *ctx, struct packet *packet)
+{
+	struct frame frame = xdp_frame(ctx);
+
+	return packet ? parse(&frame, packet) : PM_DROP_NO_POLICY;
+}
+
+__noinline int parse_skb(struct __sk_buff *skb, struct packet *packet)
+{
+	struct frame frame;
+
+	if ((void *)(long)skb->data + LINEAR_MIN > (void *)(long)skb->data_end &&
+	    skb->len >= LINEAR_MIN)
+		bpf_skb_pull_data(skb, skb->len < HEADERS_MAX ? skb->len : HEADERS_MAX);
+	frame = skb_frame(skb);
+	return packet ? parse(&frame, packet) : PM_DROP_NO_POLICY;
+}
+
+#endif

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * IPv4 with options, IPv6 with extension headers, and what either says of fragments.
+ */
+#ifndef PM_PARSE_IP_H
+#define PM_PARSE_IP_H
+
+#include "packet.h"
+
+/* The 40 bytes that IPv4 options have at most. */
+struct options {
+	__u8 byte[40];
+	__u32 length;
+};
+
+/* IPv4 options that may pass: no source routes (RFC 7126), no broken lengths (RFC 1122). */
+__noinline int options_are_fine(struct options *options)
+{
+	__u32 i = 0;
+
+	if (!options)
+		return 0;
+	for (int step = 0; step < 40; step++) {
+		__u32 kind, length;
+
+		if (i >= options->length || i >= 40)
+			return 1;
+		kind = options->byte[i];
+		if (kind == 0)
+			return 1;
+		if (kind == 131 || kind == 137)
+			return 0;
+		length = 1;
+		if (kind != 1) {
+			if (i + 1 >= options->length || i + 1 >= 40)
+				return 0;
+			length = options->byte[i + 1];
+			if (length < 2 || i + length > options->length)
+				return 0;
+		}
+		i += length;
+	}
+	return 1;
+}
+
+static PM_INLINE int ipv4_options_are_fine(const struct frame *frame, __u32 offset, __u32 length)
+{
+	struct options options = {.length = length};
+
+#pragma unroll
+	for (__u32 word = 0; word < 10; word++) {
+		const __u32 *from;
+
+		if (word * 4 >= length)
+			break;
+		from = at(frame, offset + word * 4, 4);
+		if (!from)
+			return 0;
+		__builtin_memcpy(&options.byte[word * 4], from, 4);
+	}
+	return options_are_fine(&options);
+}
+
+/* The bytes of the IP packet on the wire, from its length and the frame it is in. */
+static PM_INLINE void set_ip_bytes(const struct frame *frame, struct packet *packet, __u32 length)
+{
+	if (frame->segments == 1)
+		packet->bytes = length;
+}
+
+static PM_INLINE __u32 parse_ipv4(const struct frame *frame, struct packet *packet)
+{
+	const struct iphdr *ip = at(frame, packet->l3, sizeof(*ip));
+	__u32 header, total, offset;
+
+	if (!ip || ip->version != 4 || ip->ihl < 5)
+		return PM_DROP_MALFORMED_IP;
+	header = ip->ihl * 4;
+	total = bpf_ntohs(ip->tot_len);
+	if (frame->segments > 1) /* of a GSO packet beyond 64 KB the field is 0 */
+		total = frame->length - packet->l3;
+	if (total < header || packet->l3 + total > frame->length)
+		return PM_DROP_MALFORMED_IP;
+	set_ip_bytes(frame, packet, total);
+	set_addresses(packet, address_v4(ip->saddr), address_v4(ip->daddr));
+	packet->flow.protocol = ip->protocol;
+	packet->hop_limit = ip->ttl;
+	packet->l4 = packet->l3 + header;
+	packet->l4_length = total - header > 0xffff ? 0xffff : total - header;
+
+	offset = bpf_ntohs(ip->frag_off);
+	if (offset & 0x3fff) {
+		packet->fragment = offset & 0x1fff ? LATER_FRAGMENT : FIRST_FRAGMENT;
+		packet->fragment_id = bpf_ntohs(ip->id);
+		packet->fragment_protocol = ip->protocol;
+		offset = (offset & 0x1fff) * 8;
+		if (offset + total - header > 65535 - header ||
+		    (offset == 8 && ip->protocol == PM_PROTO_TCP))
+			return PM_DROP_MALFORMED_IP;
+	}
+	if (header > sizeof(*ip) &&
+	    !ipv4_options_are_fine(frame, packet->l3 + sizeof(*ip), header - sizeof(*ip)))
+		return PM_DROP_MALFORMED_IP;
+	return PM_UNDECIDED;
+}
+
+/* RFC 8200: hop-by-hop first or not at all, destination options, one fragment header. */
+static PM_INLINE __u32 parse_chain(const struct frame *frame, struct packet *packet, __u32 next,
+				   __u32 end)
+{
+	__u32 offset = packet->l3 + sizeof(struct ipv6hdr), start = offset;
+	int fragment_seen = 0;
+
+	for (int i = 0; i <= IPV6_CHAIN_HEADERS; i++) {
+		const __u8 *header;
+		__u32 length;
+
+		if (next != 0 && next != 60 && next != 44 && next != 43 && next != 59) {
+			packet->flow.protocol = next;
+			packet->l4 = offset;
+			packet->l4_length = end - offset > 0xffff ? 0xffff : end - offset;
+			return PM_UNDECIDED;
+		}
+		if (next == 43 || next == 59 || (next == 0 && i > 0) || i == IPV6_CHAIN_HEADERS)
+			return PM_DROP_EXTENSION_HEADERS;
+		header = at(frame, offset, 8);
+		if (!header)
+			return PM_DROP_EXTENSION_HEADERS;
+		length = next == 44 ? 8 : (header[1] + 1) * 8;
+		if (offset + length > end || offset + length - start > IPV6_CHAIN_BYTES)
+			return PM_DROP_EXTENSION_HEADERS;
+		if (next == 44) {
+			__u32 field = bpf_ntohs(*(const __be16 *)(header + 2));
+
+			if (fragment_seen)
+				return PM_DROP_EXTENSION_HEADERS;
+			fragment_seen = 1;
+			if (field & 0xfff9) { /* else atomic (RFC 6946): no fragment */
+				packet->fragment = field & 0xfff8 ? LATER_FRAGMENT : FIRST_FRAGMENT;
+				packet->fragment_id = bpf_ntohl(*(const __be32 *)(header + 4));
+				packet->fragment_protocol = header[0];
+				if ((field & 0xfff8) + (end - offset - 8) > 65535 ||
+				    ((field & 0xfff8) == 8 && header[0] == PM_PROTO_TCP))
+					return PM_DROP_MALFORMED_IP;
+			}
+			if (packet->fragment == LATER_FRAGMENT) {
+				packet->flow.protocol = header[0];
+				packet->l4 = offset + 8;
+				packet->l4_length = end - offset - 8;
+				return PM_UNDECIDED;
+			}
+		}
+		next = header[0];
+		offset += length;
+	}
+	return PM_DROP_EXTENSION_HEADERS;
+}
+
+static PM_INLINE __u32 parse_ipv6(const struct frame *frame, struct packet *packet)
+{
+	const struct ipv6hdr *ip = at(frame, packet->l3, sizeof(*ip));
+	struct pm_addr source, destination;
+	__u32 payload;
+
+	if (!ip || ip->version != 6)
+		return PM_DROP_MALFORMED_IP;
+	payload = bpf_ntohs(ip->payload_len);
+	if (frame->segments > 1)
+		payload = frame->length - packet->l3 - sizeof(*ip);
+	if (payload == 0 || packet->l3 + sizeof(*ip) + payload > frame->length)
+		return PM_DROP_MALFORMED_IP;
+	set_ip_bytes(frame, packet, sizeof(*ip) + payload);
+	source = address_v6(&ip->saddr);
+	destination = address_v6(&ip->daddr);
+	if (pm_is_v4(&source) || pm_is_v4(&destination)) /* mapped: IPv4 in disguise */
+		return PM_DROP_MALFORMED_IP;
+	set_addresses(packet, source, destination);
+	packet->hop_limit = ip->hop_limit;
+	return parse_chain(frame, packet, ip->nexthdr, packet->l3 + sizeof(*ip) + payload);
+}
+
+#endif
