@@ -17,7 +17,7 @@
 /* Would this host route the packet on? Asked of what a row would admit. */
 static PM_INLINE int is_routed(struct xdp_md *ctx, const struct packet *packet)
 {
-	const struct pm_tuple *flow = &packet->flow;
+	const struct pm_tuple *flow = &packet->ask.flow;
 	struct bpf_fib_lookup route = {
 		.l4_protocol = flow->protocol,
 		.ifindex = ctx->ingress_ifindex,
@@ -45,48 +45,36 @@ static PM_INLINE int can_open(const struct packet *packet)
 {
 	if (packet->fragment == LATER_FRAGMENT || packet->echo_reply)
 		return 0;
-	return packet->flow.protocol != PM_PROTO_TCP || is_syn(packet);
-}
-
-static PM_INLINE void ask(const struct packet *packet, const struct epoch *epoch, __u32 opener,
-			  struct answer *answer)
-{
-	struct question question = {
-		.flow = packet->flow,
-		.image = epoch->image,
-		.bans = epoch->bans,
-		.direction = packet->direction,
-	};
-
-	question.flow.opener = opener;
-	judge(&question, answer);
+	return packet->ask.flow.protocol != PM_PROTO_TCP || is_syn(packet);
 }
 
 /* Ask in the packet's own orientation if a row may have its ports, else as an answer; a tcp
- * segment that may be either is asked both ways. Returns the opener that was asked last. */
-static PM_INLINE __u32 ask_both_ways(const struct packet *packet, const struct gate *gate,
-				     const struct epoch *epoch, struct answer *answer)
+ * segment that may be either is asked both ways. Returns the opener that the answer is about.
+ * A function of its own: verified once. */
+__noinline int ask_both_ways(struct packet *packet, const struct gate *gate, struct answer *answer)
 {
-	__u32 opener = gate->own ? packet->direction : !packet->direction;
+	__u8 own = packet ? packet->ask.direction : 0;
+	__u32 reason;
 
-	ask(packet, epoch, opener, answer);
-	if (is_drop(answer->verdict) && gate->own && gate->answer && !is_syn(packet) &&
-	    packet->flow.protocol == PM_PROTO_TCP) {
-		struct answer other = {};
-
-		ask(packet, epoch, !opener, &other);
-		if (!is_drop(other.verdict)) {
-			*answer = other;
-			return !opener;
-		}
-	}
-	return opener;
+	if (!packet || !gate || !answer)
+		return 0;
+	packet->ask.flow.opener = gate->own ? own : !own;
+	judge(&packet->ask, answer);
+	if (!is_drop(answer->verdict) || !gate->own || !gate->answer || is_syn(packet) ||
+	    packet->ask.flow.protocol != PM_PROTO_TCP)
+		return packet->ask.flow.opener;
+	reason = answer->verdict;
+	packet->ask.flow.opener = !own;
+	judge(&packet->ask, answer);
+	if (is_drop(answer->verdict))
+		answer->verdict = reason;
+	return !own;
 }
 
 /* A SYN of a live flow changes nothing of it. 0: there is none. */
 static PM_INLINE int repeats_syn(const struct packet *packet, const struct gate *gate)
 {
-	struct pm_flow_key key = flow_key(&packet->flow);
+	struct pm_flow_key key = flow_key(&packet->ask.flow);
 	struct pm_flow *flow;
 	int young;
 
@@ -102,8 +90,7 @@ static PM_INLINE int repeats_syn(const struct packet *packet, const struct gate 
 /* A permitted packet that opens a flow: within the limit, with the payload that the row demands.
  * The first payload of a tcp flow is checked when it comes. */
 static PM_INLINE __u32 admit_opener(void *ctx, struct packet *packet, const struct gate *gate,
-				    const struct answer *answer, const struct epoch *epoch,
-				    __u32 hook)
+				    const struct answer *answer, __u32 hook)
 {
 	const struct pm_row *row = &answer->row;
 	__u8 check = row->check, drops = row->flags & PM_ROW_CHECK_DROPS ? PM_FLOW_CHECK_DROPS : 0;
@@ -120,33 +107,32 @@ static PM_INLINE __u32 admit_opener(void *ctx, struct packet *packet, const stru
 		}
 		check = 0;
 	}
-	if (!open_flow(hook == PM_IN ? (void *)&outside : (void *)&opening, packet, hook, answer,
-		       epoch, 0, check ? check | drops : 0))
+	if (!open_flow(hook == PM_IN ? (void *)&outside : (void *)&opening, packet, hook, answer, 0,
+		       check ? check | drops : 0))
 		return drop(PM_DROP_FLOW_TABLE_FULL);
 	return pass(row->slot);
 }
 
-static PM_INLINE __u32 admit(void *ctx, struct packet *packet, const struct gate *gate,
-			     const struct epoch *epoch, __u32 hook)
+static PM_INLINE __u32 admit(void *ctx, struct packet *packet, const struct gate *gate, __u32 hook)
 {
 	struct answer answer = {};
-	__u32 opener = ask_both_ways(packet, gate, epoch, &answer);
-	enum socket_state socket;
+	__u32 opener = ask_both_ways(packet, gate, &answer);
+	int socket;
 
 	if (is_drop(answer.verdict))
 		return answer.verdict;
 	if (opener == packet->direction && can_open(packet)) {
 		if (hook == PM_IN && is_routed(ctx, packet))
 			return drop(PM_DROP_FORWARDED);
-		return admit_opener(ctx, packet, gate, &answer, epoch, hook);
+		return admit_opener(ctx, packet, gate, &answer, hook);
 	}
-	if (packet->flow.protocol != PM_PROTO_TCP)
+	if (packet->ask.flow.protocol != PM_PROTO_TCP)
 		return drop(PM_DROP_NOT_FIRST_PACKET);
-	socket = find_socket(ctx, packet, hook);
+	socket = hook == PM_IN ? find_socket_xdp(ctx, packet) : find_socket_skb(ctx, packet);
 	if (socket == NO_SOCKET)
 		return drop(PM_DROP_NOT_FIRST_PACKET);
 	if (socket == LIVE_SOCKET)
-		open_flow(&assured, packet, opener, &answer, epoch, PM_FLOW_ESTABLISHED, 0);
+		open_flow(&assured, packet, opener, &answer, PM_FLOW_ESTABLISHED, 0);
 	return pass(answer.row.slot);
 }
 

@@ -7,17 +7,11 @@
 #define PM_EPOCH_H
 
 #include "maps.bpf.h"
+#include "packet.h"
 #include "verdict.h"
 
-struct epoch {
-	__u32 sequence;
-	__u32 image;
-	__u32 bans;
-	__u32 mode;
-};
-
-/* False: the control map cannot be read, which does not happen. */
-static PM_INLINE int load_epoch(struct epoch *epoch)
+/* What the packet is to be asked about. Returns enum pm_mode. */
+static PM_INLINE __u32 load_epoch(struct question *ask)
 {
 	const struct pm_control *all;
 	const struct pm_record *record;
@@ -25,8 +19,10 @@ static PM_INLINE int load_epoch(struct epoch *epoch)
 	__u64 value;
 
 	all = bpf_map_lookup_elem(&control, &zero);
-	if (!all)
-		return 0;
+	if (!all) {
+		ask->image = PM_IMAGE_SLOTS; /* there is none: everything is dropped */
+		return PM_MODE_ENFORCE;
+	}
 	value = *(const volatile __u64 *)&all->epoch;
 	record = &all->records[pm_record_index(value)];
 	/* An unconfirmed policy that is past its deadline: nobody has to be alive for this. */
@@ -34,11 +30,10 @@ static PM_INLINE int load_epoch(struct epoch *epoch)
 		value = record->fallback;
 		record = &all->records[pm_record_index(value)];
 	}
-	epoch->sequence = pm_sequence(value);
-	epoch->image = record->image;
-	epoch->bans = record->bans;
-	epoch->mode = record->mode;
-	return 1;
+	ask->sequence = pm_sequence(value);
+	ask->image = record->image;
+	ask->bans = record->bans;
+	return record->mode;
 }
 
 #endif

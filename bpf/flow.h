@@ -15,7 +15,6 @@
 #ifndef PM_FLOW_H
 #define PM_FLOW_H
 
-#include "epoch.h"
 #include "judge.h"
 #include "payload.h"
 
@@ -139,7 +138,7 @@ static PM_INLINE void update_marks(struct pm_flow *flow, const struct packet *pa
 {
 	__u8 marks = flow->marks, direction = packet->direction;
 
-	if (packet->flow.protocol == PM_PROTO_TCP) {
+	if (packet->ask.flow.protocol == PM_PROTO_TCP) {
 		marks &= ~PM_FLOW_RESET; /* an out-of-window RST shortens, the next segment restores
 					  */
 		if (established)
@@ -167,31 +166,24 @@ static PM_INLINE void add_to_flow(struct pm_flow *flow, const struct packet *pac
 
 /* Is what the flow was passed under older than the packet's epoch? Serial: a late packet of the
  * epoch before must not count as newer. */
-static PM_INLINE int is_older(const struct pm_flow *flow, const struct epoch *epoch)
+static PM_INLINE int is_older(const struct pm_flow *flow, const struct question *ask)
 {
-	return (__s32)(flow->epoch - epoch->sequence) < 0;
+	return (__s32)(flow->epoch - ask->sequence) < 0;
 }
 
 /* Judge a flow anew, in its opener's orientation. */
-static PM_INLINE __u32 judge_anew(struct pm_flow *flow, const struct packet *packet,
-				  const struct epoch *epoch)
+static PM_INLINE __u32 judge_anew(struct pm_flow *flow, struct question *ask)
 {
-	struct question question = {
-		.flow = packet->flow,
-		.image = epoch->image,
-		.bans = epoch->bans,
-		.direction = packet->direction,
-	};
 	struct answer answer = {};
 
-	question.flow.opener = flow->opener;
-	judge(&question, &answer);
+	ask->flow.opener = flow->opener;
+	judge(ask, &answer);
 	if (is_drop(answer.verdict)) {
 		flow->marks |= PM_FLOW_CUT;
 		return answer.verdict;
 	}
 	flow->row = answer.row.slot;
-	flow->epoch = epoch->sequence;
+	flow->epoch = ask->sequence;
 	if (flow->marks & PM_FLOW_CUT)
 		flow->marks &= ~PM_FLOW_CUT;
 	return pass(answer.row.slot);
@@ -216,9 +208,9 @@ static PM_INLINE int check_first_payload(void *ctx, struct pm_flow *flow, struct
 
 /* A packet of a live flow: counted there, and on its row; or undecided if there is none. */
 static PM_INLINE __u32 match_flow(void *ctx, struct packet *packet, const struct gate *gate,
-				  const struct epoch *epoch, int established, __u32 hook)
+				  int established, __u32 hook)
 {
-	struct pm_flow_key key = flow_key(&packet->flow);
+	struct pm_flow_key key = flow_key(&packet->ask.flow);
 	__u32 now = stamp_now(), verdict;
 	struct pm_flow *flow;
 	int young;
@@ -227,8 +219,8 @@ static PM_INLINE __u32 match_flow(void *ctx, struct packet *packet, const struct
 	if (!flow)
 		return UNDECIDED;
 	verdict = pass(flow->row);
-	if (is_older(flow, epoch)) {
-		verdict = judge_anew(flow, packet, epoch);
+	if (is_older(flow, &packet->ask)) {
+		verdict = judge_anew(flow, &packet->ask);
 		if (is_drop(verdict))
 			return verdict;
 	}
@@ -240,7 +232,7 @@ static PM_INLINE __u32 match_flow(void *ctx, struct packet *packet, const struct
 	add_to_flow(flow, packet);
 	if (!young)
 		return verdict;
-	if (packet->flow.protocol == PM_PROTO_TCP) {
+	if (packet->ask.flow.protocol == PM_PROTO_TCP) {
 		if (established)
 			promote(flow, &key, PM_FLOW_ESTABLISHED);
 	} else if (flow->opener == PM_OUT && packet->direction == PM_IN) {
@@ -253,16 +245,15 @@ static PM_INLINE __u32 match_flow(void *ctx, struct packet *packet, const struct
 
 /* Record the flow that a packet opens, or that a socket vouches for. 0: there was no room. */
 static PM_INLINE int open_flow(void *table, struct packet *packet, __u32 opener,
-			       const struct answer *answer, const struct epoch *epoch, __u8 marks,
-			       __u8 check)
+			       const struct answer *answer, __u8 marks, __u8 check)
 {
-	struct pm_flow_key key = flow_key(&packet->flow);
+	struct pm_flow_key key = flow_key(&packet->ask.flow);
 	__u32 now = stamp_now(), in = packet->direction == PM_IN;
 	struct pm_flow flow = {
 		.packets = {in ? packet->segments : 0, in ? 0 : packet->segments},
 		.bytes = {in ? packet->bytes : 0, in ? 0 : packet->bytes},
 		.tcp_flags = {in ? packet->tcp_flags : 0, in ? 0 : packet->tcp_flags},
-		.epoch = epoch->sequence,
+		.epoch = packet->ask.sequence,
 		.start = now,
 		.last = now,
 		.row = answer->row.slot,

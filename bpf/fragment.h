@@ -7,16 +7,14 @@
 #ifndef PM_FRAGMENT_H
 #define PM_FRAGMENT_H
 
-#include "maps.bpf.h"
-#include "packet.h"
-#include "verdict.h"
+#include "judge.h"
 
 static PM_INLINE struct pm_fragment_key fragment_key(const struct packet *packet)
 {
 	int in = packet->direction == PM_IN;
 	struct pm_fragment_key key = {
-		.source = in ? packet->flow.remote : packet->flow.local,
-		.destination = in ? packet->flow.local : packet->flow.remote,
+		.source = in ? packet->ask.flow.remote : packet->ask.flow.local,
+		.destination = in ? packet->ask.flow.local : packet->ask.flow.remote,
 		.id = packet->fragment_id,
 		.protocol = packet->fragment_protocol,
 		.interface = pm_interface,
@@ -30,9 +28,9 @@ static PM_INLINE void remember_fragment(const struct packet *packet)
 {
 	struct pm_fragment_key key = fragment_key(packet);
 	struct pm_fragment fragment = {
-		.local_port = packet->flow.local_port,
-		.remote_port = packet->flow.remote_port,
-		.protocol = packet->flow.protocol,
+		.local_port = packet->ask.flow.local_port,
+		.remote_port = packet->ask.flow.remote_port,
+		.protocol = packet->ask.flow.protocol,
 		.echo_reply = packet->echo_reply,
 		.seen = bpf_jiffies64(),
 	};
@@ -56,19 +54,24 @@ static PM_INLINE __u32 follow_fragment(struct packet *packet, __u32 stateless)
 	first = bpf_map_lookup_elem(&fragments, &key);
 	if (!first || bpf_jiffies64() - first->seen > (__u64)PM_TIMEOUT_FRAGMENT * pm_hz)
 		return PM_DROP_FRAGMENT_UNKNOWN;
-	packet->flow.local_port = first->local_port;
-	packet->flow.remote_port = first->remote_port;
-	packet->flow.protocol = first->protocol;
+	packet->ask.flow.local_port = first->local_port;
+	packet->ask.flow.remote_port = first->remote_port;
+	packet->ask.flow.protocol = first->protocol;
 	packet->echo_reply = first->echo_reply;
 	packet->tcp_flags = TCP_ACK;
 	return PM_UNDECIDED;
 }
 
 /* Fragments as the policy wants them. */
-static PM_INLINE __u32 check_fragment(struct pm_view image, struct packet *packet, __u32 stateless)
+static PM_INLINE __u32 check_fragment(struct packet *packet, __u32 stateless)
 {
+	struct pm_view image;
+
 	if (packet->fragment == NOT_FRAGMENT)
 		return PM_UNDECIDED;
+	image = view_of(&images, packet->ask.image, pm_image_mask);
+	if (!image.base)
+		return PM_DROP_NO_POLICY;
 	if (pm_field(image, pm_image, flags) & PM_IMAGE_FRAGMENTS_DROP)
 		return PM_DROP_FRAGMENT_REFUSED;
 	return packet->fragment == LATER_FRAGMENT ? follow_fragment(packet, stateless)

@@ -6,17 +6,8 @@
 #ifndef PM_JUDGE_H
 #define PM_JUDGE_H
 
-#include "maps.bpf.h"
+#include "epoch.h"
 #include "packet.h"
-#include "verdict.h"
-
-struct question {
-	struct pm_tuple flow;
-	__u32 image;
-	__u32 bans; /* 1 + slot, 0: none */
-	__u32 direction; /* of the packet in hand */
-	__u32 zero;
-};
 
 /* What the policy answers about a flow: the verdict of pm_judge, and of a pass the row. */
 struct answer {
@@ -58,28 +49,52 @@ __noinline int judge(const struct question *question, struct answer *answer)
 	return 0;
 }
 
-/* Could any row have the packet's ports, as the flow's opener (own) or as its answer? */
+/* What the gate says of a packet: could any row have its ports, as the flow's opener (own) or as
+ * its answer? If neither, `reason` is why it is dropped. */
 struct gate {
 	__u32 own;
 	__u32 answer;
+	__u32 reason;
 };
 
-static PM_INLINE struct gate ask_gate(struct pm_view image, const struct packet *packet)
+/* Verified once, like judge. `own_only`: the packet can answer nothing. */
+__noinline int ask_ports(const struct question *question, __u32 own_only, struct gate *gate)
 {
-	const struct pm_tuple *flow = &packet->flow;
-	int in = packet->direction == PM_IN;
-	__u16 source = in ? flow->remote_port : flow->local_port;
-	__u16 destination = in ? flow->local_port : flow->remote_port;
-	struct gate gate = {1, 1};
+	struct pm_view image;
+	__u16 source, destination;
+	__u32 in, protocol;
 
-	if (flow->protocol == PM_PROTO_TCP || flow->protocol == PM_PROTO_UDP) {
-		gate.own = pm_pair_opens(image, pm_pair(image, flow->protocol, destination, source),
-					 packet->direction);
-		gate.answer =
-			!is_syn(packet) &&
-			pm_pair_opens(image, pm_pair(image, flow->protocol, source, destination),
-				      !packet->direction);
-	} else if (is_icmp(packet)) {
+	if (!question || !gate)
+		return 0;
+	image = view_of(&images, question->image, pm_image_mask);
+	gate->own = gate->answer = 0;
+	gate->reason = PM_DROP_NO_POLICY;
+	if (!image.base)
+		return 0;
+	in = question->direction == PM_IN;
+	protocol = question->flow.protocol;
+	source = in ? question->flow.remote_port : question->flow.local_port;
+	destination = in ? question->flow.local_port : question->flow.remote_port;
+	gate->own = pm_pair_opens(image, pm_pair(image, protocol, destination, source), !in);
+	if (!own_only)
+		gate->answer =
+			pm_pair_opens(image, pm_pair(image, protocol, source, destination), in);
+	if (!gate->own && !gate->answer) {
+		gate->reason = pm_check_addresses(image, &question->flow, question->direction);
+		if (gate->reason == PM_UNDECIDED)
+			gate->reason = PM_DROP_NO_SERVICE;
+	}
+	return 0;
+}
+
+/* Only tcp and udp have ports to ask about; an echo's way is its type. */
+static PM_INLINE struct gate ask_gate(const struct packet *packet)
+{
+	struct gate gate = {1, 1, PM_UNDECIDED};
+
+	if (packet->ask.flow.protocol == PM_PROTO_TCP || packet->ask.flow.protocol == PM_PROTO_UDP)
+		ask_ports(&packet->ask, is_syn(packet), &gate);
+	else if (is_icmp(packet)) {
 		gate.own = !packet->echo_reply;
 		gate.answer = packet->echo_reply;
 	}

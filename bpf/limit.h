@@ -22,7 +22,7 @@ static PM_INLINE struct pm_limit_key limit_key(const struct packet *packet,
 
 	if (row->flags & PM_ROW_LIMIT_ROW)
 		return key;
-	key.peer = packet->flow.remote;
+	key.peer = packet->ask.flow.remote;
 	if (!pm_is_v4(&key.peer))
 		key.peer.low = 0;
 	return key;

@@ -49,8 +49,17 @@ struct frame {
 
 enum fragment_part { NOT_FRAGMENT, FIRST_FRAGMENT, LATER_FRAGMENT };
 
+/* A question to the policy. */
+struct question {
+	struct pm_tuple flow;
+	__u32 image; /* slot in `images` */
+	__u32 bans; /* 1 + slot in `bans`, 0: none */
+	__u32 sequence; /* of the epoch that named them */
+	__u32 direction; /* of the packet in hand */
+};
+
 struct packet {
-	struct pm_tuple flow; /* as if the packet opened a flow */
+	struct question ask; /* its flow is the packet's own, until another one is asked about */
 	__u32 bytes; /* IP bytes on the wire; non-IP: behind the frame's header */
 	__u32 segments;
 	__u32 fragment_id;
@@ -104,42 +113,51 @@ static PM_INLINE struct pm_addr address_v6(const struct in6_addr *address)
 	return value;
 }
 
-static PM_INLINE void set_addresses(struct packet *packet, struct pm_addr source,
-				    struct pm_addr destination)
+static PM_INLINE int is_same(const struct pm_addr *one, const struct pm_addr *other)
 {
-	int in = packet->direction == PM_IN;
-
-	packet->flow.local = in ? destination : source;
-	packet->flow.remote = in ? source : destination;
+	return one->high == other->high && one->low == other->low;
 }
 
-static PM_INLINE void set_ports(struct packet *packet, __u16 source, __u16 destination)
+static PM_INLINE void set_addresses(struct question *ask, struct pm_addr source,
+				    struct pm_addr destination)
 {
-	int in = packet->direction == PM_IN;
+	int in = ask->direction == PM_IN;
 
-	packet->flow.local_port = in ? destination : source;
-	packet->flow.remote_port = in ? source : destination;
+	ask->flow.local = in ? destination : source;
+	ask->flow.remote = in ? source : destination;
+}
+
+static PM_INLINE void set_ports(struct question *ask, __u16 source, __u16 destination)
+{
+	int in = ask->direction == PM_IN;
+
+	ask->flow.local_port = in ? destination : source;
+	ask->flow.remote_port = in ? source : destination;
 }
 
 /* An echo's ports are its identifier and who asked: a request that reuses the identifier of our
  * own ping is no part of that flow. */
-static PM_INLINE void set_echo(struct packet *packet, __u16 identifier, int reply)
+static PM_INLINE void set_echo(struct question *ask, __u16 identifier, int reply)
 {
-	packet->echo_reply = reply;
-	packet->flow.local_port = identifier;
-	packet->flow.remote_port = reply ? !packet->direction : packet->direction;
+	ask->flow.local_port = identifier;
+	ask->flow.remote_port = reply ? !ask->direction : ask->direction;
 }
 
 /* ICMP of the packet's own IP version; the other's is a protocol like any. */
 static PM_INLINE int is_icmp(const struct packet *packet)
 {
-	return packet->flow.protocol ==
+	return packet->ask.flow.protocol ==
 	       (packet->ethertype == ETH_IPV4 ? PM_PROTO_ICMP : PM_PROTO_ICMPV6);
+}
+
+static PM_INLINE int is_echo(const struct packet *packet)
+{
+	return packet->echo_reply || packet->icmp_type == (packet->ethertype == ETH_IPV4 ? 8 : 128);
 }
 
 static PM_INLINE int is_syn(const struct packet *packet)
 {
-	return packet->flow.protocol == PM_PROTO_TCP &&
+	return packet->ask.flow.protocol == PM_PROTO_TCP &&
 	       (packet->tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
 }
 

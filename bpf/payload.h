@@ -125,7 +125,7 @@ static PM_INLINE int fits(void *ctx, const struct packet *packet, __u32 check, _
 {
 	struct payload payload = {
 		.length = packet->payload_length,
-		.protocol = packet->flow.protocol,
+		.protocol = packet->ask.flow.protocol,
 	};
 	__u32 here = packet->payload_here, offset = packet->payload;
 

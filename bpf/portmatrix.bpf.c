@@ -12,69 +12,57 @@
 #include "parse.h"
 #include "related.h"
 
-/* The stages before the flow tables. `stateless` and `direction` are constants: what a hook
- * lacks is cut, not skipped. */
-static PM_INLINE __u32 look(void *ctx, struct packet *packet, const struct epoch *epoch,
-			    struct gate *gate, __u32 direction, int forwarded, int stateless)
+/* The stages before the flow tables. `hook` and `stateless` are constants: what a hook lacks is
+ * cut, not skipped. */
+static PM_INLINE __u32 look(void *ctx, struct packet *packet, struct gate *gate, __u32 hook,
+			    int forwarded, int stateless)
 {
-	struct pm_view image = view_of(&images, epoch->image, pm_image_mask);
 	struct frame frame;
 	__u32 reason, verdict;
 
-	packet->flow.opener = direction;
-	packet->direction = direction;
-	reason = direction == PM_IN ? parse_xdp(ctx, packet) : parse_skb(ctx, packet);
+	packet->direction = packet->ask.direction = packet->ask.flow.opener = hook;
+	reason = hook == PM_IN ? parse_xdp(ctx, packet) : parse_skb(ctx, packet);
 	if (reason != PM_UNDECIDED)
 		return drop(reason);
 	if (forwarded)
 		return drop(PM_DROP_FORWARDED);
-	frame = direction == PM_IN ? xdp_frame(ctx) : skb_frame(ctx);
+	frame = hook == PM_IN ? xdp_frame(ctx) : skb_frame(ctx);
 	verdict = pass_essential(&frame, packet, stateless);
 	if (verdict != UNDECIDED)
 		return verdict;
-	if (!image.base)
-		return drop(PM_DROP_NO_POLICY);
-	reason = check_fragment(image, packet, stateless);
+	reason = check_fragment(packet, stateless);
 	if (reason != PM_UNDECIDED)
 		return drop(reason);
 	if (is_icmp(packet) && packet->fragment != LATER_FRAGMENT) {
 		if (is_icmp_error(packet))
 			return stateless ? drop(PM_DROP_ICMP_UNRELATED)
-					 : pass_icmp_error(ctx, &frame, packet, epoch);
-		if (!packet->echo_reply &&
-		    packet->icmp_type != (packet->ethertype == ETH_IPV4 ? 8 : 128))
+					 : pass_icmp_error(ctx, packet, hook);
+		if (!is_echo(packet))
 			return drop(PM_DROP_UNSUPPORTED_ICMP);
 	}
-	*gate = ask_gate(image, packet);
-	if (!gate->own && !gate->answer) {
-		reason = pm_check_addresses(image, &packet->flow, packet->direction);
-		return drop(reason != PM_UNDECIDED ? reason : PM_DROP_NO_SERVICE);
-	}
-	return UNDECIDED;
+	*gate = ask_gate(packet);
+	return gate->own || gate->answer ? UNDECIDED : drop(gate->reason);
 }
 
-/* `established`: the sending socket is (TC only). */
-static PM_INLINE int filter(void *ctx, __u32 direction, int forwarded, int established)
+/* True: the packet passes. `established`: the socket that sends it is (TC only). */
+static PM_INLINE int filter(void *ctx, __u32 hook, int forwarded, int established)
 {
 	struct packet packet = {};
-	struct epoch epoch = {};
 	struct gate gate = {};
-	__u32 verdict;
+	__u32 verdict, mode;
 
-	packet.flow.interface = pm_interface;
-	if (!load_epoch(&epoch))
-		return 0;
-	if (epoch.mode == PM_MODE_OFF)
+	mode = load_epoch(&packet.ask);
+	if (mode == PM_MODE_OFF)
 		return 1;
-
-	verdict = look(ctx, &packet, &epoch, &gate, direction, forwarded, 0);
+	packet.ask.flow.interface = pm_interface;
+	verdict = look(ctx, &packet, &gate, hook, forwarded, 0);
 	if (verdict == UNDECIDED && !is_syn(&packet))
-		verdict = match_flow(ctx, &packet, &gate, &epoch, established, direction);
+		verdict = match_flow(ctx, &packet, &gate, established, hook);
 	if (verdict == UNDECIDED)
-		verdict = admit(ctx, &packet, &gate, &epoch, direction);
+		verdict = admit(ctx, &packet, &gate, hook);
 	if (packet.fragment == FIRST_FRAGMENT && !is_drop(verdict))
 		remember_fragment(&packet);
-	return conclude(&packet, verdict, epoch.mode);
+	return conclude(&packet, verdict, mode);
 }
 
 SEC("xdp.frags")
@@ -94,26 +82,25 @@ int pm_egress(struct __sk_buff *skb)
 
 /* The verdict on the frame by the policy in question.image: a row's number, a reason << 16, or
  * an essential with all upper bits set. */
-static PM_INLINE __u32 answer_question(void *ctx, __u32 direction)
+static PM_INLINE __u32 answer_question(void *ctx, __u32 hook)
 {
 	struct packet packet = {};
 	struct answer answer = {};
-	struct epoch epoch = {};
 	struct gate gate = {};
-	struct pm_ask *asked;
+	const struct pm_ask *asked;
 	__u32 zero = 0, verdict, opener;
 
 	asked = bpf_map_lookup_elem(&question, &zero);
 	if (!asked)
 		return drop(PM_DROP_NO_POLICY);
-	epoch.image = asked->image;
-	epoch.bans = asked->bans;
-	packet.flow.interface = asked->interface;
-	verdict = look(ctx, &packet, &epoch, &gate, direction, 0, 1);
+	packet.ask.image = asked->image;
+	packet.ask.bans = asked->bans;
+	packet.ask.flow.interface = asked->interface;
+	verdict = look(ctx, &packet, &gate, hook, 0, 1);
 	if (verdict != UNDECIDED)
 		return is_drop(verdict) ? verdict : 0xffff0000U | verdict;
-	opener = ask_both_ways(&packet, &gate, &epoch, &answer);
-	if (is_drop(answer.verdict) || (opener == direction && can_open(&packet)))
+	opener = ask_both_ways(&packet, &gate, &answer);
+	if (is_drop(answer.verdict) || (opener == hook && can_open(&packet)))
 		return answer.verdict;
 	return drop(PM_DROP_NOT_FIRST_PACKET);
 }

@@ -18,10 +18,9 @@ static PM_INLINE int is_icmp_error(const struct packet *packet)
 	return type >= 1 && type <= 4;
 }
 
-/* The quoted IP header, from the view of the one who sent that packet: `packet->flow` becomes
- * the quoted flow with `direction` the quoted packet's. 0: it quotes nothing that fits. */
-static PM_INLINE int parse_quoted(const struct frame *frame, const struct packet *error,
-				  struct packet *quoted)
+/* The quoted packet's addresses and protocol become those that `error` asks about, in the view
+ * of who sent it. Returns where its ports are, or 0: it quotes nothing that fits. */
+static PM_INLINE __u32 parse_quoted_ip(const struct frame *frame, struct packet *error)
 {
 	__u32 l3 = error->l4 + 8, l4;
 	struct pm_addr source, destination;
@@ -33,7 +32,7 @@ static PM_INLINE int parse_quoted(const struct frame *frame, const struct packet
 			return 0;
 		source = address_v4(ip->saddr);
 		destination = address_v4(ip->daddr);
-		quoted->flow.protocol = ip->protocol;
+		error->ask.flow.protocol = ip->protocol;
 		l4 = l3 + ip->ihl * 4;
 	} else {
 		const struct ipv6hdr *ip = at(frame, l3, sizeof(*ip));
@@ -42,97 +41,110 @@ static PM_INLINE int parse_quoted(const struct frame *frame, const struct packet
 			return 0;
 		source = address_v6(&ip->saddr);
 		destination = address_v6(&ip->daddr);
-		quoted->flow.protocol = ip->nexthdr;
+		error->ask.flow.protocol = ip->nexthdr;
 		l4 = l3 + sizeof(*ip);
 	}
-	if (l4 + 8 > error->l4 + error->l4_length)
+	/* CVE-2019-5598: the quoted packet must be one of the host that is told about it. */
+	if (error->direction == PM_IN ? !is_same(&source, &error->ask.flow.local)
+				      : !is_same(&source, &error->ask.flow.remote) ||
+						!is_same(&destination, &error->ask.flow.local))
 		return 0;
 	/* What comes in quotes what went out, and the other way round. */
-	quoted->ethertype = error->ethertype;
-	quoted->direction = !error->direction;
-	quoted->l4 = l4;
-	set_addresses(quoted, source, destination);
-	return 1;
+	error->ask.direction = !error->direction;
+	set_addresses(&error->ask, source, destination);
+	return l4 + 8 > (__u32)error->l4 + error->l4_length ? 0 : l4;
 }
 
-static PM_INLINE int parse_quoted_ports(const struct frame *frame, struct packet *quoted)
+static PM_INLINE int parse_quoted(const struct frame *frame, struct packet *error)
 {
-	const __be16 *ports = at(frame, quoted->l4, 8);
-	__u8 protocol = quoted->flow.protocol, type;
+	__u32 l4 = parse_quoted_ip(frame, error);
+	__u8 protocol = error->ask.flow.protocol, type, v4 = error->ethertype == ETH_IPV4;
+	const __be16 *ports;
 
+	if (!l4 || error->fragment != NOT_FRAGMENT)
+		return 0;
+	ports = at(frame, l4, 8);
 	if (!ports)
 		return 0;
-	if (protocol == PM_PROTO_TCP || protocol == PM_PROTO_UDP) {
-		set_ports(quoted, bpf_ntohs(ports[0]), bpf_ntohs(ports[1]));
-		return 1;
-	}
-	if (!is_icmp(quoted))
+	error->ask.flow.local_port = error->ask.flow.remote_port = 0;
+	if (protocol == PM_PROTO_TCP || protocol == PM_PROTO_UDP)
+		set_ports(&error->ask, bpf_ntohs(ports[0]), bpf_ntohs(ports[1]));
+	if (protocol != (v4 ? PM_PROTO_ICMP : PM_PROTO_ICMPV6))
 		return 1;
 	type = *(const __u8 *)ports;
-	if (type != (quoted->ethertype == ETH_IPV4 ? 8 : 128) &&
-	    type != (quoted->ethertype == ETH_IPV4 ? 0 : 129))
+	if (type != (v4 ? 8 : 128) && type != (v4 ? 0 : 129))
 		return 0; /* an error about an error, or about what opens no flow */
-	set_echo(quoted, bpf_ntohs(ports[2]), type == 0 || type == 129);
+	set_echo(&error->ask, bpf_ntohs(ports[2]), type == (v4 ? 0 : 129));
 	return 1;
 }
 
-/* A live flow passes under the packet's epoch, or would: nothing of it is changed. */
-static PM_INLINE int is_live(const struct pm_flow *flow, const struct packet *quoted,
-			     const struct epoch *epoch)
+/* Verified once for each hook. */
+__noinline int parse_quoted_xdp(struct xdp_md *ctx, struct packet *error)
 {
-	struct question question = {
-		.flow = quoted->flow,
-		.image = epoch->image,
-		.bans = epoch->bans,
-		.direction = quoted->direction,
-	};
-	struct answer answer = {};
+	struct frame frame = xdp_frame(ctx);
 
-	if (!is_older(flow, epoch))
-		return 1;
-	question.flow.opener = flow->opener;
-	judge(&question, &answer);
-	return !is_drop(answer.verdict);
+	return error && parse_quoted(&frame, error);
 }
 
-/* A tcp flow whose entry is gone lives on in the socket table. */
-static PM_INLINE int has_socket(void *ctx, struct packet *quoted, const struct epoch *epoch)
+__noinline int parse_quoted_skb(struct __sk_buff *skb, struct packet *error)
 {
-	struct gate anywhere = {1, 1};
-	struct answer answer = {};
+	struct frame frame = skb_frame(skb);
 
-	if (quoted->flow.protocol != PM_PROTO_TCP)
-		return 0;
-	quoted->tcp_flags = TCP_ACK;
-	quoted->fragment = LATER_FRAGMENT; /* its header may be cut: no cookie is looked for */
-	ask_both_ways(quoted, &anywhere, epoch, &answer);
-	return !is_drop(answer.verdict) && find_socket(ctx, quoted, PM_OUT) == LIVE_SOCKET;
+	return error && parse_quoted(&frame, error);
 }
 
-static PM_INLINE __u32 pass_icmp_error(void *ctx, const struct frame *frame,
-				       const struct packet *error, const struct epoch *epoch)
+enum related { UNRELATED, RELATED, STALE, NO_ENTRY };
+
+/* The quoted flow's entry. Nothing of it is changed: an error neither refreshes nor closes. */
+__noinline int find_related(struct packet *error)
 {
-	struct gate anywhere = {1, 1};
-	struct packet quoted = {};
+	const struct gate anywhere = {1, 1, PM_UNDECIDED};
 	struct pm_flow_key key;
 	struct pm_flow *flow;
 	int young;
 
-	if (error->fragment != NOT_FRAGMENT || !parse_quoted(frame, error, &quoted) ||
-	    !parse_quoted_ports(frame, &quoted))
-		return drop(PM_DROP_ICMP_UNRELATED);
-	/* CVE-2019-5598: the quoted packet must be one of the host that is told about it. */
-	if (error->direction == PM_IN ? quoted.flow.local.high != error->flow.local.high ||
-						quoted.flow.local.low != error->flow.local.low
-				      : quoted.flow.remote.high != error->flow.remote.high ||
-						quoted.flow.remote.low != error->flow.remote.low)
-		return drop(PM_DROP_ICMP_UNRELATED);
-	quoted.flow.interface = pm_interface;
-	key = flow_key(&quoted.flow);
+	if (!error)
+		return UNRELATED;
+	key = flow_key(&error->ask.flow);
 	flow = find_flow(&key, &anywhere, PM_IN, stamp_now(), &young);
-	if (flow ? is_live(flow, &quoted, epoch) : has_socket(ctx, &quoted, epoch))
-		return pass(PM_ESSENTIAL_ICMP_ERROR);
-	return drop(PM_DROP_ICMP_UNRELATED);
+	if (!flow)
+		return key.protocol == PM_PROTO_TCP ? NO_ENTRY : UNRELATED;
+	error->ask.flow.opener = flow->opener;
+	return is_older(flow, &error->ask) ? STALE : RELATED;
+}
+
+/* A tcp flow whose entry is gone may live on in the socket table. */
+static PM_INLINE int find_related_socket(void *ctx, struct packet *error, __u32 hook)
+{
+	const struct gate anywhere = {1, 1, PM_UNDECIDED};
+	struct answer answer = {};
+	int socket;
+
+	error->tcp_flags = TCP_ACK;
+	error->fragment = LATER_FRAGMENT; /* its header may be cut: no cookie is looked for */
+	ask_both_ways(error, &anywhere, &answer);
+	if (is_drop(answer.verdict))
+		return UNRELATED;
+	socket = hook == PM_IN ? find_socket_xdp(ctx, error) : find_socket_skb(ctx, error);
+	return socket == LIVE_SOCKET ? RELATED : UNRELATED;
+}
+
+/* `hook` is a constant. */
+static PM_INLINE __u32 pass_icmp_error(void *ctx, struct packet *error, __u32 hook)
+{
+	int related = UNRELATED;
+
+	if (hook == PM_IN ? parse_quoted_xdp(ctx, error) : parse_quoted_skb(ctx, error))
+		related = find_related(error);
+	if (related == NO_ENTRY)
+		related = find_related_socket(ctx, error, hook);
+	if (related == STALE) { /* live if it would pass under the packet's epoch */
+		struct answer answer = {};
+
+		judge(&error->ask, &answer);
+		related = is_drop(answer.verdict) ? UNRELATED : RELATED;
+	}
+	return related == RELATED ? pass(PM_ESSENTIAL_ICMP_ERROR) : drop(PM_DROP_ICMP_UNRELATED);
 }
 
 #endif

@@ -39,7 +39,7 @@ static PM_INLINE int carries_cookie(struct xdp_md *ctx, const struct packet *pac
 /* `ctx` is a struct xdp_md or a struct __sk_buff; `hook` is a constant. */
 static PM_INLINE enum socket_state find_socket(void *ctx, const struct packet *packet, __u32 hook)
 {
-	const struct pm_tuple *flow = &packet->flow;
+	const struct pm_tuple *flow = &packet->ask.flow;
 	enum socket_state found = LIVE_SOCKET;
 	struct bpf_sock_tuple tuple = {};
 	struct bpf_sock *socket;
@@ -71,6 +71,17 @@ static PM_INLINE enum socket_state find_socket(void *ctx, const struct packet *p
 		found = HALF_OPEN_SOCKET;
 	bpf_sk_release(socket);
 	return found;
+}
+
+/* Verified once for each hook. Return enum socket_state. */
+__noinline int find_socket_xdp(struct xdp_md *ctx, const struct packet *packet)
+{
+	return packet ? find_socket(ctx, packet, PM_IN) : NO_SOCKET;
+}
+
+__noinline int find_socket_skb(struct __sk_buff *skb, const struct packet *packet)
+{
+	return packet ? find_socket(skb, packet, PM_OUT) : NO_SOCKET;
 }
 
 #endif

@@ -216,18 +216,28 @@ static PM_INLINE __u64 pm_load(struct pm_view view, __u32 offset, __u32 width)
 	((__u32)pm_load(view, __builtin_offsetof(struct type, field),                              \
 			sizeof(((const struct type *)0)->field)))
 
+/* All ones if `bound` is not above `key`, else 0. Without a branch: on random keys a branch is
+ * predicted wrongly every other time, and the verifier would follow both ways at every step. */
+static PM_INLINE __u32 pm_not_above(__u64 bound, __u64 key)
+{
+	__u64 above = (~key & bound) | ((~key | bound) & (key - bound));
+
+	return (__u32)(above >> 63) - 1;
+}
+
 /* The index in [first, last] of the last bound that is not above `key`; the bound at `first`
  * is taken to be. `width` is a constant: 2, 4 or 8. */
 static PM_INLINE __u32 pm_search(struct pm_view view, __u32 bounds, __u32 width, __u32 first,
 				 __u32 last, __u64 key)
 {
-	for (int step = 0; step < PM_SEARCH_STEPS && first < last; step++) {
-		__u32 middle = first + (last - first + 1) / 2;
+	__u32 count = last - first + 1;
 
-		if (pm_load(view, bounds + middle * width, width) <= key)
-			first = middle;
-		else
-			last = middle - 1;
+	for (int step = 0; step < PM_SEARCH_STEPS && count > 1; step++) {
+		__u32 half = count / 2;
+
+		first += half & pm_not_above(pm_load(view, bounds + (first + half) * width, width),
+					     key);
+		count -= half;
 	}
 	return first;
 }
