@@ -111,6 +111,8 @@ static PM_INLINE __u32 parse_chain(const struct frame *frame, struct packet *pac
 	__u32 offset = packet->l3 + sizeof(struct ipv6hdr), start = offset;
 	int fragment_seen = 0;
 
+	/* Unrolled: the loop that clang makes has a back edge that Linux 6.1 does not take. */
+#pragma unroll
 	for (int i = 0; i <= IPV6_CHAIN_HEADERS; i++) {
 		const __u8 *header;
 		__u32 length;

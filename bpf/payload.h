@@ -15,7 +15,7 @@
 #define PAYLOAD_BYTES 28 /* STUN's header and the attribute behind it */
 
 struct payload {
-	__u8 byte[PAYLOAD_BYTES];
+	__u8 byte[32]; /* a power of two: its bound is a mask */
 	__u32 here; /* bytes that are in `byte` */
 	__u32 length; /* of the whole payload */
 	__u32 protocol;
@@ -131,11 +131,14 @@ static PM_INLINE int fits(void *ctx, const struct packet *packet, __u32 check, _
 
 	if (here > PAYLOAD_BYTES)
 		here = PAYLOAD_BYTES;
-	asm volatile("" : "+r"(here));
-	if (here > 0 && here <= PAYLOAD_BYTES) {
-		long failed = hook == PM_IN ? bpf_xdp_load_bytes(ctx, offset, payload.byte, here)
-					    : bpf_skb_load_bytes(ctx, offset, payload.byte, here);
+	if (here) {
+		long failed;
 
+		/* Linux 6.1 forgets the compares above, but not a mask. */
+		asm volatile("" : "+r"(here));
+		here = ((here - 1) & 31) + 1;
+		failed = hook == PM_IN ? bpf_xdp_load_bytes(ctx, offset, payload.byte, here)
+				       : bpf_skb_load_bytes(ctx, offset, payload.byte, here);
 		payload.here = failed ? 0 : here;
 	}
 	return payload_fits(&payload, check);
