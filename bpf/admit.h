@@ -113,12 +113,15 @@ static PM_INLINE __u32 admit_opener(void *ctx, struct packet *packet, const stru
 	return pass(row->slot);
 }
 
-static PM_INLINE __u32 admit(void *ctx, struct packet *packet, const struct gate *gate, __u32 hook)
+static PM_INLINE __u32 admit(void *ctx, struct packet *packet, struct gate *gate, __u32 hook)
 {
 	struct answer answer = {};
-	__u32 opener = ask_both_ways(packet, gate, &answer);
+	__u32 opener;
 	int socket;
 
+	if (gate->unsure)
+		ask_pairs(packet, gate);
+	opener = ask_both_ways(packet, gate, &answer);
 	if (is_drop(answer.verdict))
 		return answer.verdict;
 	if (opener == packet->direction && can_open(packet)) {

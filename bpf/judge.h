@@ -49,56 +49,72 @@ __noinline int judge(const struct question *question, struct answer *answer)
 	return 0;
 }
 
-/* What the gate says of a packet: could any row have its ports, as the flow's opener (own) or as
- * its answer? If neither, `reason` is why it is dropped. */
+/* What the gate says of a packet: could a row have its ports, as the flow's opener (own) or as
+ * its answer? */
 struct gate {
 	__u32 own;
 	__u32 answer;
-	__u32 reason;
+	__u32 unsure; /* the source port decides, and was not looked up yet */
 };
 
-/* Verified once, like judge. `own_only`: the packet can answer nothing. */
-__noinline int ask_ports(const struct question *question, __u32 own_only, struct gate *gate)
+static PM_INLINE __u16 source_port(const struct question *ask)
 {
-	struct pm_view image;
-	__u16 source, destination;
-	__u32 in, protocol;
+	return ask->direction == PM_IN ? ask->flow.remote_port : ask->flow.local_port;
+}
 
-	if (!question || !gate)
+static PM_INLINE __u16 destination_port(const struct question *ask)
+{
+	return ask->direction == PM_IN ? ask->flow.local_port : ask->flow.remote_port;
+}
+
+/* The ports as they are, both together. A function of its own, like judge. */
+__noinline int ask_pairs(const struct packet *packet, struct gate *gate)
+{
+	const struct question *ask = &packet->ask;
+	struct pm_view image;
+
+	if (!packet || !gate)
 		return 0;
-	image = view_of(&images, question->image, pm_image_mask);
-	gate->own = gate->answer = 0;
-	gate->reason = PM_DROP_NO_POLICY;
+	gate->own = gate->answer = gate->unsure = 0;
+	image = view_of(&images, ask->image, pm_image_mask);
 	if (!image.base)
 		return 0;
-	in = question->direction == PM_IN;
-	protocol = question->flow.protocol;
-	source = in ? question->flow.remote_port : question->flow.local_port;
-	destination = in ? question->flow.local_port : question->flow.remote_port;
-	gate->own = pm_pair_opens(image, pm_pair(image, protocol, destination, source), !in);
-	if (!own_only)
-		gate->answer =
-			pm_pair_opens(image, pm_pair(image, protocol, source, destination), in);
-	if (!gate->own && !gate->answer) {
-		gate->reason = pm_check_addresses(image, &question->flow, question->direction);
-		if (gate->reason == PM_UNDECIDED)
-			gate->reason = PM_DROP_NO_SERVICE;
-	}
+	gate->own = pm_pair_opens(
+		image, pm_pair(image, ask->flow.protocol, destination_port(ask), source_port(ask)),
+		ask->direction);
+	if (!is_syn(packet))
+		gate->answer = pm_pair_opens(
+			image,
+			pm_pair(image, ask->flow.protocol, source_port(ask), destination_port(ask)),
+			!ask->direction);
 	return 0;
 }
 
-/* Only tcp and udp have ports to ask about; an echo's way is its type. */
-static PM_INLINE struct gate ask_gate(const struct packet *packet)
+/* A table of bytes tells of each port what it can without the other one; what it cannot is
+ * asked of the pairs, but only once it matters. */
+static PM_INLINE void ask_gate(struct pm_view image, const struct packet *packet, struct gate *gate)
 {
-	struct gate gate = {1, 1, PM_UNDECIDED};
+	const struct question *ask = &packet->ask;
+	__u32 own, answer = 0, table;
 
-	if (packet->ask.flow.protocol == PM_PROTO_TCP || packet->ask.flow.protocol == PM_PROTO_UDP)
-		ask_ports(&packet->ask, is_syn(packet), &gate);
-	else if (is_icmp(packet)) {
-		gate.own = !packet->echo_reply;
-		gate.answer = packet->echo_reply;
+	gate->own = gate->answer = 1;
+	if (ask->flow.protocol != PM_PROTO_TCP && ask->flow.protocol != PM_PROTO_UDP) {
+		if (is_icmp(packet)) { /* an echo's way is its type */
+			gate->own = !packet->echo_reply;
+			gate->answer = packet->echo_reply;
+		}
+		return;
 	}
-	return gate;
+	table = ask->flow.protocol == PM_PROTO_TCP ? pm_field(image, pm_image, gates[0])
+						   : pm_field(image, pm_image, gates[1]);
+	own = pm_load(image, table + destination_port(ask), 1) >> ask->direction;
+	if (!is_syn(packet))
+		answer = pm_load(image, table + source_port(ask), 1) >> !ask->direction;
+	gate->own = own & (PM_GATE_IN | PM_GATE_MAYBE_IN);
+	gate->answer = answer & (PM_GATE_IN | PM_GATE_MAYBE_IN);
+	gate->unsure = (own | answer) & PM_GATE_MAYBE_IN;
+	if (!((own | answer) & PM_GATE_IN) && gate->unsure)
+		ask_pairs(packet, gate);
 }
 
 #endif

@@ -41,7 +41,8 @@
 struct frame {
 	void *data;
 	void *end;
-	__u32 length; /* of the whole frame; its first buffer may end before */
+	__u32 length; /* of the first buffer on the way in, of the whole frame on the way out */
+	struct xdp_md *xdp; /* on the way in: who knows the whole frame's length */
 	__u32 wire; /* bytes that leave, all segments with their headers */
 	__u32 segments; /* packets on the wire: more than 1 for GSO on the way out */
 	__u32 tags; /* VLAN tags in the metadata */
@@ -95,6 +96,13 @@ static PM_INLINE void *at(const struct frame *frame, __u32 offset, __u32 size)
 	if (start + size > frame->end)
 		return NULL;
 	return start;
+}
+
+/* Does what ends at `offset` lie within the frame? Most frames have one buffer. */
+static PM_INLINE int ends_within(const struct frame *frame, __u32 offset)
+{
+	return offset <= frame->length ||
+	       (frame->xdp && offset <= bpf_xdp_get_buff_len(frame->xdp));
 }
 
 static PM_INLINE struct pm_addr address_v4(__be32 address)
@@ -167,7 +175,8 @@ static PM_INLINE struct frame xdp_frame(struct xdp_md *ctx)
 	struct frame frame = {
 		.data = (void *)(long)ctx->data,
 		.end = (void *)(long)ctx->data_end,
-		.length = bpf_xdp_get_buff_len(ctx),
+		.length = ctx->data_end - ctx->data,
+		.xdp = ctx,
 		.segments = 1,
 	};
 
@@ -195,6 +204,23 @@ static PM_INLINE struct frame skb_frame(struct __sk_buff *skb)
 		frame.wire = wire;
 	}
 	return frame;
+}
+
+#define LINEAR_MIN 54 /* Ethernet, IPv4 and TCP: the stack's own headers are always linear */
+
+/* Frames from packet sockets may have their headers in pages. */
+static PM_INLINE void pull_headers(struct __sk_buff *skb)
+{
+	if ((void *)(long)skb->data + LINEAR_MIN > (void *)(long)skb->data_end &&
+	    skb->len >= LINEAR_MIN)
+		bpf_skb_pull_data(skb, skb->len < HEADERS_MAX ? skb->len : HEADERS_MAX);
+}
+
+/* `ctx` is a struct xdp_md on the way in, a struct __sk_buff on the way out; `hook` is a
+ * constant. */
+static PM_INLINE struct frame frame_of(void *ctx, __u32 hook)
+{
+	return hook == PM_IN ? xdp_frame(ctx) : skb_frame(ctx);
 }
 
 #endif

@@ -71,25 +71,4 @@ static PM_INLINE __u32 parse(const struct frame *frame, struct packet *packet)
 	return parse_l4(frame, packet);
 }
 
-#define LINEAR_MIN 54 /* Ethernet, IPv4 and TCP: the stack's own headers are always linear */
-
-/* Parsing is a function of its own for each hook: verified once, not once a path behind it. */
-__noinline int parse_xdp(struct xdp_md *ctx, struct packet *packet)
-{
-	struct frame frame = xdp_frame(ctx);
-
-	return packet ? parse(&frame, packet) : PM_DROP_NO_POLICY;
-}
-
-__noinline int parse_skb(struct __sk_buff *skb, struct packet *packet)
-{
-	struct frame frame;
-
-	if ((void *)(long)skb->data + LINEAR_MIN > (void *)(long)skb->data_end &&
-	    skb->len >= LINEAR_MIN)
-		bpf_skb_pull_data(skb, skb->len < HEADERS_MAX ? skb->len : HEADERS_MAX);
-	frame = skb_frame(skb);
-	return packet ? parse(&frame, packet) : PM_DROP_NO_POLICY;
-}
-
 #endif

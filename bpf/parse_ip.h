@@ -79,7 +79,7 @@ static PM_INLINE __u32 parse_ipv4(const struct frame *frame, struct packet *pack
 	total = bpf_ntohs(ip->tot_len);
 	if (frame->segments > 1) /* of a GSO packet beyond 64 KB the field is 0 */
 		total = frame->length - packet->l3;
-	if (total < header || packet->l3 + total > frame->length)
+	if (total < header || !ends_within(frame, packet->l3 + total))
 		return PM_DROP_MALFORMED_IP;
 	set_ip_bytes(frame, packet, total);
 	set_addresses(&packet->ask, address_v4(ip->saddr), address_v4(ip->daddr));
@@ -169,7 +169,7 @@ static PM_INLINE __u32 parse_ipv6(const struct frame *frame, struct packet *pack
 	payload = bpf_ntohs(ip->payload_len);
 	if (frame->segments > 1)
 		payload = frame->length - packet->l3 - sizeof(*ip);
-	if (payload == 0 || packet->l3 + sizeof(*ip) + payload > frame->length)
+	if (payload == 0 || !ends_within(frame, packet->l3 + sizeof(*ip) + payload))
 		return PM_DROP_MALFORMED_IP;
 	set_ip_bytes(frame, packet, sizeof(*ip) + payload);
 	source = address_v6(&ip->saddr);

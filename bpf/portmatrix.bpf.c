@@ -12,36 +12,80 @@
 #include "parse.h"
 #include "related.h"
 
-/* The stages before the flow tables. `hook` and `stateless` are constants: what a hook lacks is
- * cut, not skipped. */
-static PM_INLINE __u32 look(void *ctx, struct packet *packet, struct gate *gate, __u32 hook,
-			    int forwarded, int stateless)
-{
-	struct frame frame;
-	__u32 reason, verdict;
+#define ICMP_ERROR 0xfffffffeU /* a verdict of its own: the flow tables are to be asked */
 
-	packet->direction = packet->ask.direction = packet->ask.flow.opener = hook;
-	reason = hook == PM_IN ? parse_xdp(ctx, packet) : parse_skb(ctx, packet);
-	if (reason != PM_UNDECIDED)
-		return drop(reason);
-	if (forwarded)
-		return drop(PM_DROP_FORWARDED);
-	frame = hook == PM_IN ? xdp_frame(ctx) : skb_frame(ctx);
-	verdict = pass_essential(&frame, packet, stateless);
+/* What most packets are: tcp or udp, whole, and not DHCP. */
+static PM_INLINE int is_plain(const struct packet *packet)
+{
+	const struct pm_tuple *flow = &packet->ask.flow;
+
+	return (flow->protocol == PM_PROTO_TCP ||
+		(flow->protocol == PM_PROTO_UDP && flow->local_port != 68 &&
+		 flow->local_port != 546)) &&
+	       packet->fragment == NOT_FRAGMENT;
+}
+
+static PM_INLINE __u32 look_closer(const struct frame *frame, struct packet *packet, int stateless)
+{
+	__u32 verdict = pass_essential(frame, packet, stateless), reason;
+
 	if (verdict != UNDECIDED)
 		return verdict;
 	reason = check_fragment(packet, stateless);
 	if (reason != PM_UNDECIDED)
 		return drop(reason);
-	if (is_icmp(packet) && packet->fragment != LATER_FRAGMENT) {
-		if (is_icmp_error(packet))
+	if (!is_icmp(packet) || packet->fragment == LATER_FRAGMENT || is_echo(packet))
+		return UNDECIDED;
+	return is_icmp_error(packet) ? ICMP_ERROR : drop(PM_DROP_UNSUPPORTED_ICMP);
+}
+
+/* Verified once for each hook. */
+__noinline int look_closer_xdp(struct xdp_md *ctx, struct packet *packet, int stateless)
+{
+	struct frame frame = xdp_frame(ctx);
+
+	return packet ? look_closer(&frame, packet, stateless) : drop(PM_DROP_NO_POLICY);
+}
+
+__noinline int look_closer_skb(struct __sk_buff *skb, struct packet *packet, int stateless)
+{
+	struct frame frame = skb_frame(skb);
+
+	return packet ? look_closer(&frame, packet, stateless) : drop(PM_DROP_NO_POLICY);
+}
+
+/* The stages before the flow tables. `hook` and `stateless` are constants: what a hook lacks is
+ * cut, not skipped. */
+static PM_INLINE __u32 look(void *ctx, struct packet *packet, struct gate *gate, __u32 hook,
+			    int forwarded, int stateless)
+{
+	struct frame frame = frame_of(ctx, hook);
+	__u32 reason, verdict;
+	struct pm_view image;
+
+	packet->direction = packet->ask.direction = packet->ask.flow.opener = hook;
+	reason = parse(&frame, packet);
+	if (reason != PM_UNDECIDED)
+		return drop(reason);
+	if (forwarded)
+		return drop(PM_DROP_FORWARDED);
+	if (!is_plain(packet)) {
+		verdict = hook == PM_IN ? look_closer_xdp(ctx, packet, stateless)
+					: look_closer_skb(ctx, packet, stateless);
+		if (verdict == ICMP_ERROR)
 			return stateless ? drop(PM_DROP_ICMP_UNRELATED)
 					 : pass_icmp_error(ctx, packet, hook);
-		if (!is_echo(packet))
-			return drop(PM_DROP_UNSUPPORTED_ICMP);
+		if (verdict != UNDECIDED)
+			return verdict;
 	}
-	*gate = ask_gate(packet);
-	return gate->own || gate->answer ? UNDECIDED : drop(gate->reason);
+	image = view_of(&images, packet->ask.image, pm_image_mask);
+	if (!image.base)
+		return drop(PM_DROP_NO_POLICY);
+	ask_gate(image, packet, gate);
+	if (gate->own || gate->answer)
+		return UNDECIDED;
+	reason = pm_check_addresses(image, &packet->ask.flow, hook);
+	return drop(reason != PM_UNDECIDED ? reason : PM_DROP_NO_SERVICE);
 }
 
 /* True: the packet passes. `established`: the socket that sends it is (TC only). */
@@ -76,6 +120,7 @@ int pm_egress(struct __sk_buff *skb)
 {
 	int established = skb->sk && skb->sk->state == BPF_TCP_ESTABLISHED;
 
+	pull_headers(skb);
 	return filter(skb, PM_OUT, skb->ingress_ifindex != 0, established) ? TC_ACT_UNSPEC
 									   : TC_ACT_SHOT;
 }
@@ -99,6 +144,8 @@ static PM_INLINE __u32 answer_question(void *ctx, __u32 hook)
 	verdict = look(ctx, &packet, &gate, hook, 0, 1);
 	if (verdict != UNDECIDED)
 		return is_drop(verdict) ? verdict : 0xffff0000U | verdict;
+	if (gate.unsure)
+		ask_pairs(&packet, &gate);
 	opener = ask_both_ways(&packet, &gate, &answer);
 	if (is_drop(answer.verdict) || (opener == hook && can_open(&packet)))
 		return answer.verdict;
@@ -114,6 +161,7 @@ int pm_ask_in(struct xdp_md *ctx)
 SEC("tc")
 int pm_ask_out(struct __sk_buff *skb)
 {
+	pull_headers(skb);
 	return answer_question(skb, PM_OUT);
 }
 

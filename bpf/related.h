@@ -98,7 +98,7 @@ enum related { UNRELATED, RELATED, STALE, NO_ENTRY };
 /* The quoted flow's entry. Nothing of it is changed: an error neither refreshes nor closes. */
 __noinline int find_related(struct packet *error)
 {
-	const struct gate anywhere = {1, 1, PM_UNDECIDED};
+	const struct gate anywhere = {1, 1, 0};
 	struct pm_flow_key key;
 	struct pm_flow *flow;
 	int young;
@@ -116,7 +116,7 @@ __noinline int find_related(struct packet *error)
 /* A tcp flow whose entry is gone may live on in the socket table. */
 static PM_INLINE int find_related_socket(void *ctx, struct packet *error, __u32 hook)
 {
-	const struct gate anywhere = {1, 1, PM_UNDECIDED};
+	const struct gate anywhere = {1, 1, 0};
 	struct answer answer = {};
 	int socket;
 
