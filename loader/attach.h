@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+// Links between an interface and its programs. XDP and TCX links are pinned; a clsact filter,
+// which kernels before 6.6 have instead of TCX, stays by itself under a priority and a handle
+// that are always the same, so that it can be found and replaced.
+#pragma once
+
+#include <string>
+
+#include "loader/interface.h"
+#include "loader/pins.h"
+
+namespace pm {
+
+enum class XdpMode { automatic, native, generic };
+
+// Refuses an interface that another XDP program is on.
+Done check_free(const Interface &interface);
+
+// Attach the pinned programs of number `number` and pin the links. What is attached already
+// stays. `note` says what the user should know, such as a fallback to generic XDP.
+struct Attached {
+    pm_attachment ingress = PM_DETACHED;
+    pm_attachment egress = PM_DETACHED;
+    std::string note;
+};
+Result<Attached> attach(const Pins &pins, unsigned number, const Interface &interface,
+                        XdpMode mode);
+
+// What is attached at this moment: the links are asked, not our notes.
+Attached attached_now(const Pins &pins, const Pins::Interface &interface);
+
+// Removes the links or the filter. The clsact qdisc stays: it may be others' too.
+void detach(const Pins &pins, const Pins::Interface &interface);
+
+}  // namespace pm

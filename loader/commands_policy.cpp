@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: Apache-2.0
+// The commands that read a policy and change nothing: check, show, explain.
+#include <ifaddrs.h>
+#include <netinet/in.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstring>
+#include <set>
+
+#include <fmt/core.h>
+
+#include "loader/commands.h"
+#include "loader/explain.h"
+#include "loader/lock.h"
+#include "loader/message.h"
+#include "loader/show/show.h"
+#include "loader/show/table.h"
+#include "loader/source.h"
+#include "policy/check.h"
+#include "policy/print.h"
+
+namespace pm::command {
+namespace {
+
+int end(Exit status) {
+    return static_cast<int>(status);
+}
+
+int end(const Fault &fault) {
+    print_fault(fault);
+    return end(fault.exit);
+}
+
+void print_findings(const Diagnostics &diagnostics) {
+    print_plain(render(diagnostics, colour_on(STDERR_FILENO)));
+}
+
+// The policy without errors, or its errors printed and the status to end with.
+tl::expected<Source, int> read_whole(const std::string &path) {
+    auto source = read_source(path, false);
+    if (!source) return tl::unexpected(end(source.error()));
+    if (!source->diagnostics.has_errors()) return std::move(*source);
+    print_findings(source->diagnostics);
+    return tl::unexpected(end(Exit::invalid));
+}
+
+Result<Pins> open_pins() {
+    if (geteuid() != 0)
+        return fault("cannot reach the programs in the kernel: only root may (EPERM)",
+                     "name a policy with --policy");
+    auto pins = Pins::open(Places::from_environment());
+    if (!pins) return tl::unexpected(pins.error());
+    if (!*pins) return fault("no policy is in force", "put one in force with 'portmatrix apply'");
+    return std::move(**pins);
+}
+
+// The addresses that the network namespace has now.
+std::set<Address> host_addresses() {
+    std::set<Address> addresses;
+    ifaddrs *list = nullptr;
+    if (getifaddrs(&list) != 0) return addresses;
+    for (const ifaddrs *one = list; one; one = one->ifa_next) {
+        if (one->ifa_addr && one->ifa_addr->sa_family == AF_INET) {
+            const auto *v4 = reinterpret_cast<const sockaddr_in *>(one->ifa_addr);
+            addresses.insert(Address::v4(ntohl(v4->sin_addr.s_addr)));
+        } else if (one->ifa_addr && one->ifa_addr->sa_family == AF_INET6) {
+            const auto *v6 = reinterpret_cast<const sockaddr_in6 *>(one->ifa_addr);
+            Address address;
+            std::memcpy(&address.high, v6->sin6_addr.s6_addr, 8);
+            std::memcpy(&address.low, v6->sin6_addr.s6_addr + 8, 8);
+            address.high = __builtin_bswap64(address.high);
+            address.low = __builtin_bswap64(address.low);
+            addresses.insert(address);
+        }
+    }
+    freeifaddrs(list);
+    return addresses;
+}
+
+bool is_listed(pm_view image, const Address &address) {
+    const pm_addr abi = address.abi();
+    return pm_is_own(image, &abi) != 0;
+}
+
+Result<Tuple> read_tuple(const Explain &arguments) {
+    auto tuple = parse_tuple(arguments.from, arguments.to, arguments.protocol);
+    if (tuple && arguments.direction)
+        tuple->direction = *arguments.direction == PM_IN ? Direction::in : Direction::out;
+    return tuple;
+}
+
+Direction settle_direction(const Tuple &tuple, const std::function<bool(const Address &)> &is_own) {
+    if (tuple.direction) return *tuple.direction;
+    std::string note;
+    const Direction direction = guess_direction(tuple, is_own, note);
+    if (!note.empty()) print_note(note);
+    return direction;
+}
+
+void print_answer(const Explanation &answer, bool json) {
+    fmt::print("{}", json ? show::explanation_json(answer)
+                          : show::explanation_text(answer, colour_on(STDOUT_FILENO)));
+}
+
+// The interface where the address's role lives: one that lists the address, else the one with a
+// role that is `interface`, else the first.
+std::size_t own_interface(const Policy &policy, const Address &address) {
+    std::optional<std::size_t> interface_role;
+    for (std::size_t i = 0; i < policy.interfaces.size(); i++) {
+        for (const std::string &name : policy.interfaces[i].roles) {
+            const auto role = policy.roles.find(name);
+            if (role == policy.roles.end()) continue;
+            if (role->second.addresses.contains(address)) return i;
+            if (role->second.is_interface) interface_role = i;
+        }
+    }
+    return interface_role.value_or(0);
+}
+
+Result<std::vector<std::size_t>> offline_interfaces(const Policy &policy,
+                                                    const std::vector<std::string> &names,
+                                                    const Address &local) {
+    if (names.empty() || policy.interfaces.empty())
+        return std::vector<std::size_t>{own_interface(policy, local)};
+    std::vector<std::size_t> numbers;
+    for (const std::string &name : names) {
+        std::size_t i = 0;
+        while (i < policy.interfaces.size() && policy.interfaces[i].name != name) i++;
+        if (i == policy.interfaces.size())
+            return fault(fmt::format("the policy places no role on '{}'", name), {}, Exit::usage);
+        numbers.push_back(i);
+    }
+    return numbers;
+}
+
+int explain_offline(const Explain &arguments, const Tuple &tuple) {
+    auto source = read_whole(arguments.policy);
+    if (!source) return source.error();
+    const Policy &policy = *source->policy;
+    const ImageView image(source->image->bytes);
+    const Direction direction = settle_direction(
+        tuple, [&](const Address &address) { return is_listed(image.view(), address); });
+    auto interfaces = offline_interfaces(policy, arguments.interfaces,
+                                         direction == Direction::in ? tuple.to : tuple.from);
+    if (!interfaces) return end(interfaces.error());
+
+    for (const std::size_t number : *interfaces) {
+        auto answer = explain(image.view(), tuple, direction, static_cast<unsigned>(number),
+                              [&](const Question &question) -> Result<Explanation> {
+                                  const Answer said = ask(policy, image, question);
+                                  Explanation one;
+                                  one.direction = direction;
+                                  one.pass = said.pass;
+                                  if (said.pass)
+                                      one.row = policy.rows[static_cast<std::size_t>(said.row)].id;
+                                  if (!said.pass) one.reason = reason_label(said.reason);
+                                  one.why = said.why;
+                                  return one;
+                              });
+        if (!answer) return end(answer.error());
+        if (number < policy.interfaces.size()) answer->interface = policy.interfaces[number].name;
+        print_answer(*answer, arguments.json);
+    }
+    return end(Exit::done);
+}
+
+int explain_loaded(const Explain &arguments, const Tuple &tuple) {
+    auto pins = open_pins();
+    if (!pins) return end(pins.error());
+    auto interfaces = select_interfaces(*pins, arguments.interfaces);
+    if (!interfaces) return end(interfaces.error());
+    auto control = Switch::open(pins->maps(), Switch::Access::read);
+    if (!control) return end(control.error());
+    auto lock = Lock::question(Places::from_environment());
+    if (!lock) return end(lock.error());
+
+    const pm_view image = control->image(control->state().record.image);
+    const std::set<Address> own = host_addresses();
+    const Direction direction = settle_direction(tuple, [&](const Address &address) {
+        return own.count(address) != 0 || is_listed(image, address);
+    });
+    for (const Pins::Interface &one : *interfaces) {
+        auto answer = explain(image, tuple, direction, one.number, [&](const Question &question) {
+            return ask_kernel(*pins, *control, question);
+        });
+        if (!answer) return end(answer.error());
+        answer->interface = one.name();
+        print_answer(*answer, arguments.json);
+    }
+    return end(Exit::done);
+}
+
+}  // namespace
+
+int run(const Check &arguments) {
+    auto source = read_source(arguments.policy, true);
+    if (!source) return end(source.error());
+    if (source->policy && !source->diagnostics.has_errors())
+        check(*source->policy, source->diagnostics);
+
+    const Diagnostics &found = source->diagnostics;
+    if (arguments.json) {
+        fmt::print("{}", show::findings_json(found));
+    } else {
+        if (source->policy)
+            fmt::print("{}", show::matrix_text(*source->policy, colour_on(STDOUT_FILENO)));
+        std::fflush(stdout);  // before the findings where both go to one place
+        print_findings(found);
+        const auto errors = static_cast<std::uint64_t>(found.errors());
+        const auto warnings = static_cast<std::uint64_t>(found.warnings());
+        print_note(fmt::format(
+            "{}: {}, {}{}", arguments.policy, show::plural(errors, "error"),
+            show::plural(warnings, "warning"),
+            source->image ? fmt::format(", {} bytes compiled", source->image->bytes.size()) : ""));
+    }
+    return end(found.has_errors() ? Exit::invalid : Exit::done);
+}
+
+int run(const Show &arguments) {
+    if (!arguments.policy.empty()) {
+        auto source = read_whole(arguments.policy);
+        if (!source) return source.error();
+        fmt::print("{}", print(*source->policy));
+        return end(Exit::done);
+    }
+    auto pins = open_pins();
+    if (!pins) return end(pins.error());
+    auto control = Switch::open(pins->maps(), Switch::Access::read);
+    if (!control) return end(control.error());
+    auto in_force = read_in_force(*control);
+    if (!in_force) return end(in_force.error());
+    fmt::print("{}", in_force->catalog.document);
+    return end(Exit::done);
+}
+
+int run(const Explain &arguments) {
+    auto tuple = read_tuple(arguments);
+    if (!tuple) return end(tuple.error());
+    return arguments.policy.empty() ? explain_loaded(arguments, *tuple)
+                                    : explain_offline(arguments, *tuple);
+}
+
+}  // namespace pm::command

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+// What went wrong, as the user reads it, and the exit status that it ends in.
+#pragma once
+
+#include <string>
+#include <utility>
+
+#include <tl/expected.hpp>
+
+namespace pm {
+
+enum class Exit { done = 0, failed = 1, usage = 2, invalid = 3, refused = 4 };
+
+// `message` is lowercase, quotes the value and has no full stop: "cannot VERB OBJECT: CAUSE
+// (ERRNO)". `hint` is the remedy, or empty.
+struct Fault {
+    std::string message;
+    std::string hint;
+    Exit exit = Exit::failed;
+};
+
+template <class T>
+using Result = tl::expected<T, Fault>;
+using Done = Result<void>;
+
+inline tl::unexpected<Fault> fault(std::string message, std::string hint = {},
+                                   Exit exit = Exit::failed) {
+    return tl::unexpected<Fault>(Fault{std::move(message), std::move(hint), exit});
+}
+
+// "permission denied (EACCES)"; `error` is an errno, of either sign.
+std::string cause(int error);
+
+// "cannot WHAT: CAUSE (ERRNO)"
+tl::unexpected<Fault> cannot(const std::string &what, int error, std::string hint = {});
+
+}  // namespace pm

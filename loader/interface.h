@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the kernel says of a network interface. Asked by ioctl, netlink and /proc, which follow
+// the process's network namespace; /sys follows whoever mounted it.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "loader/fault.h"
+
+namespace pm {
+
+struct Interface {
+    std::string name;
+    std::uint32_t index = 0;
+    std::string driver;  // empty where it has none
+    bool loopback = false;
+    bool bond = false;  // a bond, or a part of one: it speaks LACP
+};
+
+Result<Interface> find_interface(const std::string &name);
+
+struct XdpProgram {
+    std::uint32_t id = 0;
+    std::string name;
+};
+
+// The XDP program on the interface, whoever attached it.
+Result<std::optional<XdpProgram>> attached_xdp(const Interface &interface);
+
+// VLAN interfaces on top of it.
+std::vector<std::string> vlans_of(const std::string &name);
+
+std::string program_name(int fd);  // of a loaded program; empty if it cannot be asked
+std::uint32_t program_id(int fd);  // 0 if it cannot be asked
+
+}  // namespace pm

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "loader/message.h"
+
+#include <unistd.h>
+
+#include <cctype>
+#include <cstdlib>
+#include <cstring>
+
+#include <fmt/core.h>
+
+#include "policy/text.h"
+
+namespace pm {
+
+std::string cause(int error) {
+    if (error < 0) error = -error;
+    std::string text = std::strerror(error);
+    text[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(text[0])));
+    const char *name = strerrorname_np(error);
+    return fmt::format("{} ({})", text, name ? name : std::to_string(error));
+}
+
+tl::unexpected<Fault> cannot(const std::string &what, int error, std::string hint) {
+    return fault(fmt::format("cannot {}: {}", what, cause(error)), std::move(hint));
+}
+
+bool colour_on(int fd) {
+    const char *no_colour = std::getenv("NO_COLOR");
+    return isatty(fd) && !(no_colour && *no_colour);
+}
+
+void print_fault(const Fault &fault) {
+    const bool colour = colour_on(STDERR_FILENO);
+    fmt::print(stderr, "portmatrix: {}error:{} {}\n", colour ? "\033[1;31m" : "",
+               colour ? "\033[0m" : "", printable(fault.message));
+    if (!fault.hint.empty()) fmt::print(stderr, "  hint: {}\n", printable(fault.hint));
+}
+
+void print_note(std::string_view text) {
+    fmt::print(stderr, "portmatrix: {}\n", printable(text));
+}
+
+void print_plain(std::string_view text) {
+    fmt::print(stderr, "{}", text);
+}
+
+}  // namespace pm

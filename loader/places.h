@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where things lie on the host, and that nobody but root can write there.
+#pragma once
+
+#include <filesystem>
+#include <vector>
+
+#include "loader/fault.h"
+
+namespace pm {
+
+struct Places {
+    std::filesystem::path pins;   // PORTMATRIX_PIN_DIR, else /sys/fs/bpf/portmatrix
+    std::filesystem::path state;  // PORTMATRIX_STATE_DIR, else /var/lib/portmatrix
+    std::filesystem::path run;    // PORTMATRIX_RUN_DIR, else /run/portmatrix
+
+    static Places from_environment();
+};
+
+// Folders searched for includes: PORTMATRIX_POLICY_PATH, then the shipped policies.
+std::vector<std::filesystem::path> include_path();
+
+// Is it a folder that root owns and nobody else can write, reached through no link and through
+// no folder in which others could replace it (a sticky one they cannot)? A fault says what is
+// wrong; a folder that is missing is made with mode 0700 if `create` says so, its parents with
+// 0755. Without `create` a missing folder is no fault: false.
+Result<bool> check_private_folder(const std::filesystem::path &path, bool create);
+
+// The folder of the pins, on a bpffs: mounts one with mode 0700 where there is none (on
+// /sys/fs/bpf for a folder in it, else on the folder itself).
+Done prepare_pin_folder(const std::filesystem::path &path);
+
+}  // namespace pm

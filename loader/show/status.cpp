@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+// status as text: of each interface the matrix with its counters, and the drops.
+#include <time.h>
+
+#include <fmt/chrono.h>
+#include <fmt/core.h>
+
+#include "loader/show/show.h"
+#include "loader/show/table.h"
+
+namespace pm::show {
+namespace {
+
+static_assert(static_cast<int>(Direction::in) == PM_IN &&
+              static_cast<int>(Direction::out) == PM_OUT);
+
+constexpr auto right = Table::Align::right;
+
+std::string hook_text(const InterfaceStatus &interface) {
+    const auto [ingress, egress, note] = interface.attached;
+    std::string text = ingress == PM_DETACHED
+                           ? "ingress not attached"
+                           : fmt::format("ingress xdp {}", attachment_mode(ingress));
+    text += egress == PM_DETACHED ? ", egress not attached"
+                                  : fmt::format(", egress {}", attachment_kind(egress));
+    if (ingress == PM_XDP_GENERIC) text += " (generic XDP counts merged packets)";
+    if (interface.drifted) text += "; what was attached is gone: apply again";
+    return text;
+}
+
+std::string rows_text(const InterfaceStatus &interface, bool colour) {
+    Table table({{"ROW"},
+                 {"ROLE"},
+                 {"PROTOCOL"},
+                 {"TRANSPORT"},
+                 {"DIR"},
+                 {"SOURCE"},
+                 {"DESTINATION"},
+                 {"PORT"},
+                 {"PACKETS IN", right},
+                 {"BYTES IN", right},
+                 {"PACKETS OUT", right},
+                 {"BYTES OUT", right},
+                 {"LIVE", right},
+                 {"FLOWS", right}});
+    for (const RowStatus &one : interface.rows) {
+        const bool essential = one.row.transport.empty();
+        const bool any_source = one.row.source_port.empty() || one.row.source_port == "any";
+        table.add({one.row.id, one.row.role, one.row.protocol, one.row.transport,
+                   essential ? "" : direction_name(static_cast<unsigned>(one.row.direction)),
+                   any_source ? one.row.source : one.row.source + ":" + one.row.source_port,
+                   one.row.destination, one.row.port, std::to_string(one.count.packets[PM_IN]),
+                   std::to_string(one.count.bytes[PM_IN]),
+                   std::to_string(one.count.packets[PM_OUT]),
+                   std::to_string(one.count.bytes[PM_OUT]), std::to_string(one.live),
+                   std::to_string(one.count.flows)});
+    }
+    return table.text(2, colour);
+}
+
+std::string drops_text(const InterfaceStatus &interface, bool would, bool colour) {
+    Table table(
+        {{would ? "WOULD DROP" : "DROPPED"}, {"DIR"}, {"PACKETS", right}, {"BYTES", right}});
+    for (const DropStatus &one : interface.drops) {
+        const auto packets = would ? one.count.would_packets : one.count.packets;
+        const auto bytes = would ? one.count.would_bytes : one.count.bytes;
+        if (packets)
+            table.add({one.reason, direction_name(one.direction), std::to_string(packets),
+                       std::to_string(bytes)});
+    }
+    return table.empty() ? "" : "\n" + table.text(2, colour);
+}
+
+}  // namespace
+
+std::string status_text(const Snapshot &snapshot, bool colour) {
+    const InForce &now = snapshot.in_force;
+    std::string text;
+    for (const InterfaceStatus &one : snapshot.interfaces) {
+        if (!text.empty()) text += "\n";
+        text += now.epoch == 0
+                    ? fmt::format("{}: no policy, mode off\n", one.name)
+                    : fmt::format("{}: {}, generation {}, mode {}, applied {}\n", one.name,
+                                  now.catalog.policy, now.catalog.generation, mode_name(now.mode),
+                                  time_text(now.catalog.applied_at));
+        if (now.seconds_left)
+            text += fmt::format("  unconfirmed: rolled back in {} s\n", *now.seconds_left);
+        text += fmt::format("  {}\n  {} of {} live\n\n", hook_text(one), one.live,
+                            plural(snapshot.flow_capacity, "flow"));
+        text +=
+            rows_text(one, colour) + drops_text(one, false, colour) + drops_text(one, true, colour);
+    }
+    return text;
+}
+
+const char *attachment_kind(pm_attachment attachment) {
+    switch (attachment) {
+        case PM_XDP_NATIVE:
+        case PM_XDP_GENERIC:
+            return "xdp";
+        case PM_TCX:
+            return "tcx";
+        case PM_CLSACT:
+            return "clsact";
+        case PM_DETACHED:
+            break;
+    }
+    return nullptr;
+}
+
+const char *attachment_mode(pm_attachment attachment) {
+    return attachment == PM_XDP_GENERIC ? "generic" : "native";
+}
+
+const char *direction_name(unsigned direction) {
+    return direction == PM_IN ? "in" : "out";
+}
+
+std::string time_text(std::uint64_t ns) {
+    const auto seconds = static_cast<std::time_t>(ns / 1'000'000'000);
+    return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:03}Z", fmt::gmtime(seconds), ns / 1'000'000 % 1000);
+}
+
+std::vector<std::string> split_list(const std::string &text) {
+    std::vector<std::string> parts;
+    for (std::size_t at = 0; at < text.size();) {
+        const std::size_t end = std::min(text.find(',', at), text.size());
+        if (end > at) parts.push_back(text.substr(at, end - at));
+        at = end + 1;
+    }
+    return parts;
+}
+
+}  // namespace pm::show

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "loader/source.h"
+
+#include "loader/places.h"
+#include "policy/judge.h"
+#include "policy/read.h"
+
+namespace pm {
+
+Result<Source> read_source(const std::string &path, bool test) {
+    ReadOptions options;
+    options.include_path = include_path();
+    ReadResult read = read_policy(path, options);
+    Source source{std::move(read.policy), std::nullopt, std::move(read.diagnostics)};
+    if (source.diagnostics.has_errors()) return source;
+
+    auto image = compile(*source.policy);
+    if (!image) return fault(image.error(), {}, Exit::invalid);
+    source.image = std::move(*image);
+    if (test && !source.policy->expect.empty())
+        check_expectations(*source.policy, ImageView(source.image->bytes), source.diagnostics);
+    return source;
+}
+
+}  // namespace pm

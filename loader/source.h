@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+// A policy from its file to what can be applied or asked.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "loader/fault.h"
+#include "policy/compile.h"
+#include "policy/diagnostic.h"
+#include "policy/model.h"
+
+namespace pm {
+
+// A policy that was read. `image` is compiled for its own interfaces, and missing where there
+// are errors.
+struct Source {
+    std::optional<Policy> policy;  // also beside errors, if only `required` sets are missing
+    std::optional<Image> image;
+    Diagnostics diagnostics;
+};
+
+// Reads and compiles, and with `test` asks the policy's own `expect` list too. The fault is of
+// the compiler (a limit); what is wrong with the file stands in the diagnostics.
+Result<Source> read_source(const std::string &path, bool test);
+
+}  // namespace pm

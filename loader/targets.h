@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which interfaces a policy is to hold on: those attached, and those the command asks for.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "loader/interface.h"
+#include "loader/pins.h"
+#include "loader/switch.h"
+#include "policy/model.h"
+
+namespace pm {
+
+struct Target {
+    unsigned number;  // that it has, or is to get
+    std::string name;
+    std::optional<Interface> device;  // nothing: it was attached, and does not exist now
+    bool is_new;
+};
+
+// `names`: given by the user; empty: the policy's. `pins` and `control` are null where nothing
+// is attached yet. Faults: an interface that is not there, is the loopback, has a foreign XDP
+// program, or is not placed by the policy.
+Result<std::vector<Target>> choose_targets(const Pins *pins, const Switch *control,
+                                           const Policy &policy,
+                                           const std::vector<std::string> &names);
+
+}  // namespace pm

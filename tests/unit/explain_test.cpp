@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+// The command line's side of explain: what is typed, which way a flow goes, when the source
+// port must be given.
+#include "loader/explain.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/unit/builder.h"
+
+namespace pm {
+namespace {
+
+Tuple tuple_of(const std::string &from, const std::string &to, const std::string &protocol) {
+    auto tuple = parse_tuple(from, to, protocol);
+    EXPECT_TRUE(tuple) << tuple.error().message;
+    return tuple.value_or(Tuple{});
+}
+
+Fault fault_of(const std::string &from, const std::string &to, const std::string &protocol) {
+    auto tuple = parse_tuple(from, to, protocol);
+    EXPECT_FALSE(tuple);
+    return tuple ? Fault{} : tuple.error();
+}
+
+TEST(ParseTuple, TakesAddressesWithAndWithoutPorts) {
+    const Tuple v4 = tuple_of("192.0.2.1:1024", "198.51.100.7:65535", "tcp");
+    EXPECT_EQ(to_string(v4.from), "192.0.2.1");
+    EXPECT_EQ(v4.from_port, 1024);
+    EXPECT_EQ(v4.to_port, 65535);
+    EXPECT_EQ(v4.transport, PM_PROTO_TCP);
+
+    const Tuple v6 = tuple_of("2001:db8::1", "[2001:db8::2]:443", "udp");
+    EXPECT_EQ(to_string(v6.from), "2001:db8::1");
+    EXPECT_EQ(v6.from_port, std::nullopt);
+    EXPECT_EQ(to_string(v6.to), "2001:db8::2");
+    EXPECT_EQ(v6.to_port, 443);
+
+    EXPECT_EQ(tuple_of("[2001:db8::1]", "2001:db8::2", "icmpv6").transport, PM_PROTO_ICMPV6);
+    EXPECT_EQ(tuple_of("192.0.2.1", "192.0.2.2", "47").transport, 47);
+}
+
+TEST(ParseTuple, RefusesWhatIsNoTuple) {
+    struct {
+        const char *from, *to, *protocol, *message;
+    } const cases[] = {
+        {"192.0.2.1", "192.0.2.2:443", "tpc", "'tpc' is no protocol"},
+        {"192.0.2.1", "192.0.2.2", "256", "'256' is no protocol"},
+        {"192.0.2.1", "192.0.2.2", "tcp", "tcp needs a destination port"},
+        {"192.0.2.1", "192.0.2.2:80", "icmp", "icmp has no ports"},
+        {"192.0.2.1", "192.0.2.2:0", "tcp", "'0' is no port; ports are 1-65535"},
+        {"192.0.2.1", "192.0.2.2:65536", "tcp", "'65536' is no port; ports are 1-65535"},
+        {"192.0.2.1:", "192.0.2.2:80", "tcp", "'' is no port; ports are 1-65535"},
+        {"192.0.2.1", "[2001:db8::1]:80", "tcp",
+         "--from and --to are addresses of different families"},
+        {"2001:db8::1", "[2001:db8::2]443", "tcp", "'[2001:db8::2]443' is no [ADDRESS]:PORT"},
+    };
+    for (const auto &one : cases) {
+        const Fault fault = fault_of(one.from, one.to, one.protocol);
+        EXPECT_EQ(fault.message, one.message);
+        EXPECT_EQ(fault.exit, Exit::usage);
+    }
+    EXPECT_EQ(fault_of("host.example", "192.0.2.2:80", "tcp").exit, Exit::usage);
+}
+
+TEST(GuessDirection, GoesByWhoseAddressTheSourceIs) {
+    const Tuple tuple = tuple_of("203.0.113.10", "198.51.100.7:443", "tcp");
+    std::string note;
+    EXPECT_EQ(guess_direction(
+                  tuple, [&](const Address &a) { return a == tuple.from; }, note),
+              Direction::out);
+    EXPECT_EQ(note, "");
+    EXPECT_EQ(guess_direction(
+                  tuple, [&](const Address &a) { return a == tuple.to; }, note),
+              Direction::in);
+    EXPECT_EQ(note, "");
+    EXPECT_EQ(guess_direction(
+                  tuple, [](const Address &) { return false; }, note),
+              Direction::in);
+    EXPECT_THAT(note, testing::StartsWith("neither address is listed"));
+    EXPECT_EQ(guess_direction(
+                  tuple, [](const Address &) { return true; }, note),
+              Direction::out);
+    EXPECT_THAT(note, testing::StartsWith("both addresses are listed"));
+}
+
+// A policy where the source port decides about 198.51.100.0/24 alone.
+class ExplainTest : public testing::Test {
+protected:
+    ExplainTest() {
+        builder_.role("edge", {"203.0.113.10/32"})
+            .peers("relays", {"198.51.100.0/24"})
+            .any_peers("clients");
+        builder_.row("web-in", {test::tcp}, "clients", "edge", {{443, 443}});
+        builder_.row("relay-out", {test::tcp}, "edge", "relays", any_port).source_port = {
+            {50000, 59999}};
+        auto image = compile(builder_.policy);
+        EXPECT_TRUE(image) << image.error();
+        view_.emplace(image->bytes);
+    }
+
+    Result<Explanation> explain_for(const std::string &from, const std::string &to,
+                                    Direction direction) {
+        return explain(view_->view(), tuple_of(from, to, "tcp"), direction, 0,
+                       [&](const Question &question) -> Result<Explanation> {
+                           asked_.push_back(question.from_port);
+                           const Answer answer = ask(builder_.policy, *view_, question);
+                           Explanation one;
+                           one.pass = answer.pass;
+                           if (answer.pass) one.row = builder_.policy.rows[answer.row].id;
+                           if (!answer.pass) one.reason = reason_label(answer.reason);
+                           return one;
+                       });
+    }
+
+    test::Builder builder_;
+    std::optional<ImageView> view_;
+    std::vector<std::uint16_t> asked_;
+};
+
+TEST_F(ExplainTest, AsksOnceWithTheSourcePortGiven) {
+    auto answer = explain_for("192.0.2.1:40000", "203.0.113.10:443", Direction::in);
+    ASSERT_TRUE(answer);
+    EXPECT_EQ(answer->row, "web-in");
+    EXPECT_THAT(asked_, testing::ElementsAre(40000));
+}
+
+TEST_F(ExplainTest, NeedsNoSourcePortWhereItDecidesNothing) {
+    auto answer = explain_for("192.0.2.1", "203.0.113.10:443", Direction::in);
+    ASSERT_TRUE(answer) << answer.error().message;
+    EXPECT_EQ(answer->row, "web-in");
+}
+
+TEST_F(ExplainTest, RefusesToGuessASourcePortThatDecides) {
+    auto answer = explain_for("203.0.113.10", "198.51.100.7:25", Direction::out);
+    ASSERT_FALSE(answer);
+    EXPECT_EQ(answer.error().exit, Exit::usage);
+    EXPECT_EQ(answer.error().message,
+              "the source port decides here (1-49999: drop, no-service; 50000-59999: row "
+              "'relay-out'; 60000-65535: drop, no-service)");
+    EXPECT_THAT(asked_, testing::ElementsAre(1, 50000, 60000));
+}
+
+}  // namespace
+}  // namespace pm

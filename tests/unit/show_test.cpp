@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+// Snapshots as text and as JSON.
+#include "loader/show/show.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "loader/show/table.h"
+
+namespace pm::show {
+namespace {
+
+using nlohmann::json;
+
+TEST(Table, AlignsByCharactersAndKeepsControlsOut) {
+    Table table({{"NAME"}, {"N", Table::Align::right}});
+    table.add({"grün", "1"});
+    table.add({"a\033[31m", "200"});
+    EXPECT_EQ(table.text(2, false),
+              "  NAME      N\n"
+              "  grün      1\n"
+              "  a?[31m  200\n");
+}
+
+TEST(TimeText, IsRfc3339InUtc) {
+    EXPECT_EQ(time_text(1'700'000'000'123'456'789), "2023-11-14T22:13:20.123Z");
+}
+
+TEST(SplitList, KeepsNoEmptyParts) {
+    EXPECT_THAT(split_list("tcp,udp"), testing::ElementsAre("tcp", "udp"));
+    EXPECT_THAT(split_list("47"), testing::ElementsAre("47"));
+    EXPECT_THAT(split_list(""), testing::IsEmpty());
+}
+
+Snapshot snapshot() {
+    Snapshot all;
+    all.in_force.epoch = 17;
+    all.in_force.mode = PM_MODE_AUDIT;
+    all.in_force.catalog.policy = "test";
+    all.in_force.catalog.generation = 41;
+    all.flow_capacity = 65536;
+    InterfaceStatus eth0;
+    eth0.name = "eth0";
+    eth0.attached.ingress = PM_XDP_GENERIC;
+    eth0.drifted = true;
+    CatalogRow row;
+    row.id = "web-in";
+    row.transport = "tcp,udp";
+    row.port = "443,50000-59999";
+    row.source_port = "any";
+    row.source = "clients";
+    row.destination = "edge";
+    RowStatus counted{row, "matrix"};
+    counted.count.packets[PM_IN] = 3;
+    counted.count.bytes[PM_OUT] = 1500;
+    counted.count.flows = 2;
+    counted.live = 1;
+    eth0.rows.push_back(counted);
+    CatalogRow essential;
+    essential.id = "essential-arp";
+    eth0.rows.push_back({essential, "essential"});
+    eth0.drops.push_back({PM_IN, "no-row", {1, 60, 0, 0}});
+    eth0.drops.push_back({PM_OUT, "no-service", {0, 0, 2, 80}});
+    all.interfaces.push_back(eth0);
+    return all;
+}
+
+TEST(StatusJson, HasEveryFieldAndNullForWhatIsAbsent) {
+    const json status = json::parse(status_json(snapshot()));
+    EXPECT_EQ(status["interface"], "eth0");
+    EXPECT_EQ(status["policy"]["generation"], 41);
+    EXPECT_EQ(status["mode"], "audit");
+    EXPECT_EQ(status["drift"], "attachment");
+    EXPECT_EQ(status["pending_confirm"], nullptr);
+    EXPECT_EQ(status["ingress"], (json{{"kind", "xdp"}, {"mode", "generic"}}));
+    EXPECT_EQ(status["egress"], nullptr);
+    EXPECT_EQ(status["flows"], (json{{"live", 0}, {"capacity", 65536}}));
+
+    const json &row = status["rows"][0];
+    EXPECT_EQ(row["transport"], json::array({"tcp", "udp"}));
+    EXPECT_EQ(row["direction"], "in");
+    EXPECT_EQ(row["role"], nullptr);
+    EXPECT_EQ(row["port"], "443,50000-59999");
+    EXPECT_EQ(row["packets_in"], 3);
+    EXPECT_EQ(row["bytes_out"], 1500);
+    EXPECT_EQ(row["flows"], 1);
+    EXPECT_EQ(row["flows_total"], 2);
+    const json &essential = status["rows"][1];
+    EXPECT_EQ(essential["section"], "essential");
+    EXPECT_EQ(essential["transport"], json::array());
+    EXPECT_EQ(essential["direction"], nullptr);
+    EXPECT_EQ(essential["port"], nullptr);
+}
+
+TEST(StatusJson, KeepsDropsApartFromWhatAuditWouldDrop) {
+    const json status = json::parse(status_json(snapshot()));
+    EXPECT_EQ(status["drops"],
+              json::parse(R"([{"direction":"in","reason":"no-row","packets":1,"bytes":60}])"));
+    EXPECT_EQ(status["would_drop"],
+              json::parse(R"([{"direction":"out","reason":"no-service","packets":2,"bytes":80}])"));
+}
+
+TEST(StatusText, SaysWhatIsNotAttachedAndHowGenericXdpCounts) {
+    const std::string text = status_text(snapshot(), false);
+    EXPECT_THAT(text, testing::HasSubstr("eth0: test, generation 41, mode audit, applied "));
+    EXPECT_THAT(text, testing::HasSubstr("ingress xdp generic, egress not attached (generic XDP "
+                                         "counts merged packets); what was attached is gone"));
+    EXPECT_THAT(text, testing::HasSubstr("\n  WOULD DROP  DIR  PACKETS  BYTES\n"
+                                         "  no-service  out        2     80\n"));
+}
+
+TEST(FlowsJson, HasNoPortsWhereTheProtocolHasNone) {
+    Flow flow;
+    flow.interface = "eth0";
+    flow.state = "unanswered";
+    flow.key.protocol = 47;
+    flow.key.local = parse_address("203.0.113.10")->abi();
+    flow.key.remote = parse_address("2001:db8::1")->abi();
+    flow.value.opener = PM_OUT;
+    const json line = json::parse(flows_json({flow}));
+    EXPECT_EQ(line["row"], nullptr);
+    EXPECT_EQ(line["direction"], "out");
+    EXPECT_EQ(line["transport"], "47");
+    EXPECT_EQ(line["local"], "203.0.113.10");
+    EXPECT_EQ(line["local_port"], nullptr);
+    EXPECT_EQ(line["remote_port"], nullptr);
+}
+
+}  // namespace
+}  // namespace pm::show
