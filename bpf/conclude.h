@@ -9,17 +9,19 @@
 #include "epoch.h"
 #include "packet.h"
 
-static PM_INLINE void count_row(const struct packet *packet, __u32 slot)
+/* 0: there is no such slot. */
+static PM_INLINE int count_row(const struct packet *packet, __u32 slot)
 {
 	struct pm_row_count *row = bpf_map_lookup_elem(&rows, &slot);
 	__u32 way = packet->direction & 1;
 
 	if (!row)
-		return;
+		return 0;
 	row->packets[way] += packet->segments;
 	row->bytes[way] += packet->bytes;
 	row->flows += packet->opened;
 	row->mismatched += packet->mismatched;
+	return 1;
 }
 
 static PM_INLINE void count_drop(const struct packet *packet, __u32 reason, __u32 audit)
@@ -43,14 +45,13 @@ static PM_INLINE int conclude(const struct packet *packet, __u32 verdict, __u32 
 {
 	int audit = mode == PM_MODE_AUDIT;
 
-	if (verdict == UNDECIDED) /* a stage was forgotten: fail closed */
+	/* A stage was forgotten, or the image names a slot that is not: fail closed. */
+	if (verdict == UNDECIDED || (!is_drop(verdict) && !count_row(packet, verdict)))
 		verdict = drop(PM_DROP_NO_POLICY);
-	if (is_drop(verdict)) {
-		count_drop(packet, pm_reason_of(verdict), audit);
-		return audit;
-	}
-	count_row(packet, verdict);
-	return 1;
+	if (!is_drop(verdict))
+		return 1;
+	count_drop(packet, pm_reason_of(verdict), audit);
+	return audit;
 }
 
 #endif

@@ -48,10 +48,10 @@ tl::expected<Prefix, std::string> parse_prefix(std::string_view text);
 
 std::string to_string(const Address &address);  // RFC 5952
 std::string to_string(const Prefix &prefix);
-std::string to_string(const Range &range);       // as prefix where it is one
+std::string to_string(const Range &range);  // as prefix where it is one
 
-// A set of addresses: sorted, disjoint, not adjacent ranges. IPv4 lies at ::ffff:0:0/96, which
-// no IPv6 set contains.
+// A set of addresses: sorted, disjoint, not adjacent ranges, each of one family. IPv4 lies at
+// ::ffff:0:0/96, which no IPv6 set contains: a range of IPv6 around it is cut in two.
 class AddressSet {
 public:
     AddressSet() = default;
@@ -59,6 +59,7 @@ public:
 
     static AddressSet any();        // every unicast address of both families
     static AddressSet multicast();  // 224/4, 255.255.255.255, ff00::/8
+    static AddressSet martians();   // 0/8, 127/8, 240/4 but 255.255.255.255, ::/96
     static AddressSet v4();         // all IPv4
     static AddressSet v6();         // all IPv6
 
@@ -67,6 +68,8 @@ public:
     bool contains(const AddressSet &other) const;
     const std::vector<Range> &ranges() const { return ranges_; }
     std::vector<Prefix> prefixes() const;  // the fewest prefixes that cover it
+
+    double extent() const;  // how many addresses, as far as a double tells
 
     AddressSet operator|(const AddressSet &other) const;
     AddressSet operator&(const AddressSet &other) const;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is probably not meant: unused names, rows that can never be credited, overlaps that
-// split credit, over-wide rows. Warnings only; each has a witness packet.
+// What is valid but probably not meant: rows that can never be credited, overlaps that split
+// credit, over-wide rows, rows that any process may use by chance, no failsafe row, roles whose
+// addresses are not known. Warnings only, with a witness packet; ten of a kind at most, then a
+// line that sums up the rest.
 #pragma once
 
 #include "policy/diagnostic.h"

@@ -31,9 +31,9 @@ enum class Severity { error, warning };
 struct Diagnostic {
     Severity severity = Severity::error;
     Location where;
-    std::string message;   // lowercase, no full stop; quotes the value, says the limit
-    std::string witness;   // a packet that shows it, or empty
-    std::string hint;      // the remedy, or empty
+    std::string message;  // lowercase, no full stop; quotes the value, says the limit
+    std::string witness;  // a packet that shows it, or empty
+    std::string hint;     // the remedy, or empty
 };
 
 class Diagnostics {
@@ -52,7 +52,7 @@ private:
 
 // FILE:LINE:COL: error: FAULT, the line, a caret, the witness, the hint. Ends with a newline.
 std::string render(const Diagnostic &diagnostic, bool colour);
-std::string render(const Diagnostics &diagnostics, bool colour);
+std::string render(const Diagnostics &diagnostics, bool colour);  // the first 200
 
 // The candidate nearest to `word` if it is near enough to be meant, else empty.
 std::string nearest(std::string_view word, const std::vector<std::string> &candidates);

@@ -22,9 +22,9 @@ struct Question {
 
 struct Answer {
     bool pass = false;
-    int row = -1;                        // index of Policy::rows
-    pm_reason reason = PM_UNDECIDED;     // of a drop
-    std::string why;                     // a sentence
+    int row = -1;                     // index of Policy::rows
+    pm_reason reason = PM_UNDECIDED;  // of a drop
+    std::string why;                  // a sentence
 };
 
 pm_tuple to_tuple(const Question &question);
@@ -33,11 +33,13 @@ std::string to_string(const Question &question);  // "tcp 198.51.100.7:40000 -> 
 
 Answer ask(const Policy &policy, const ImageView &image, const Question &question);
 
-const char *reason_label(pm_reason reason);  // "no-row"; nullptr: no such reason
+const char *reason_label(pm_reason reason);         // "no-row"; nullptr: no such reason
 std::string transport_name(std::uint8_t protocol);  // "tcp", "udp", "icmp", "icmpv6", "47"
 
-// The policy's own tests, for every packet that each describes; failures as errors with a
-// witness. Returns how many were asked.
-std::size_t check_expectations(const Policy &policy, const ImageView &image, Diagnostics &diagnostics);
+// The policy's own tests, for every packet that each describes, on the interfaces that have a
+// number in the image; failures as errors with a witness, a test that describes no packet as a
+// warning. Returns how many were asked.
+std::size_t check_expectations(const Policy &policy, const ImageView &image,
+                               Diagnostics &diagnostics);
 
 }  // namespace pm

@@ -42,13 +42,13 @@ struct SetItem {
 // A set of edge: (roles) or peers:, as written and resolved.
 struct AddressSetDef {
     enum class Form { any, none, required, interface, items, except } form = Form::items;
-    std::vector<SetItem> items;    // items: the list; except: `of`
+    std::vector<SetItem> items;  // items: the list; except: `of`
     std::vector<SetItem> except;
-    bool of_any = false;           // except: `of: any`
-    AddressSet addresses;          // resolved; form interface: empty, see is_interface
-    bool is_interface = false;     // resolved through aliases
-    bool is_none = false;          // resolved: switched off on purpose
-    Location where;                // of the name
+    bool of_any = false;        // except: `of: any`
+    AddressSet addresses;       // resolved; form interface: empty, see is_interface
+    bool is_interface = false;  // resolved through aliases
+    bool is_none = false;       // resolved: switched off on purpose
+    Location where;             // of the name
 };
 
 struct PortSetDef {
@@ -62,29 +62,29 @@ struct Check {
 };
 
 struct Limit {
-    std::uint32_t flows = 0;   // 0: no limit
+    std::uint32_t flows = 0;        // 0: no limit
     std::uint32_t per_seconds = 1;  // 1 or 60
     std::uint32_t burst = 0;
-    bool per_row = false;      // else per peer (IPv6: per /64)
+    bool per_row = false;  // else per peer (IPv6: per /64)
 };
 
 struct Row {
     std::string id;
     Section section = Section::matrix;
     Direction direction = Direction::in;
-    std::string role;       // the text column of the published table, may be empty
+    std::string role;  // the text column of the published table, may be empty
     std::string protocol;
     std::vector<std::uint8_t> transports;  // IP protocol numbers, in written order
-    std::string source;       // a name: role or peer set, or "any"
+    std::string source;                    // a name: role or peer set, or "any"
     std::string destination;
-    Ports port;               // destination port; empty for transports without ports
+    Ports port;  // destination port; empty for transports without ports
     Ports source_port;
-    std::string port_text;    // as written, names kept, for printing
+    std::string port_text;  // as written, names kept, for printing
     std::string source_port_text;
     std::string notes;
     Check check;
     Limit limit;
-    Location where;           // of the id
+    Location where;  // of the id
 };
 
 struct InterfaceDef {
@@ -97,7 +97,7 @@ struct Expectation {
     std::optional<Address> from_address, to_address;  // else the role
     std::string from_role, to_role;
     std::uint8_t transport = 0;
-    Ports port;         // destination port; empty for transports without ports
+    Ports port;  // destination port; empty for transports without ports
     Ports source_port = any_port;
     bool pass = false;
     std::optional<std::string> row;
@@ -126,10 +126,26 @@ bool is_placed(const Policy &policy, const std::string &role, const std::string 
 // The addresses a row's peer side stands for: a peer set's, or any().
 const AddressSet &peer_addresses(const Policy &policy, const std::string &name);
 
+// What the sets under `block` hold together.
+AddressSet blocked_addresses(const Policy &policy);
+
 // The local addresses of `role` on an interface: listed ones, or for `interface` roles every
 // unicast address less those listed for roles on other interfaces (inbound), or every address
 // (outbound).
 AddressSet local_addresses(const Policy &policy, const std::string &role,
                            const std::string &interface, Direction direction);
+
+// The names of a row's two sides. The local one is a role, or, of an inbound row, a peer set of
+// multicast addresses.
+const std::string &local_name(const Row &row);
+const std::string &peer_name(const Row &row);
+bool is_role(const Policy &policy, const std::string &name);
+
+// A row with a set that is `none` stays in the policy and matches nothing.
+bool is_none(const Policy &policy, const std::string &name);
+bool is_switched_off(const Policy &policy, const Row &row);
+
+// The addresses of a row's local side on an interface; empty where the row does not exist.
+AddressSet row_local_addresses(const Policy &policy, const Row &row, const std::string &interface);
 
 }  // namespace pm

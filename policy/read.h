@@ -28,4 +28,8 @@ struct ReadResult {
 
 ReadResult read_policy(const std::filesystem::path &path, const ReadOptions &options);
 
+// The same for text that is at hand, such as a printed policy; `name` is what messages call it,
+// and relative paths begin beside it.
+ReadResult read_policy_text(std::string text, const std::string &name, const ReadOptions &options);
+
 }  // namespace pm

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+// The files that a policy consists of.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "policy/document.h"
+#include "policy/read.h"
+
+namespace pm {
+
+// A policy file and all that it includes, directly or not, each once, in the order in which
+// they are first reached: the policy itself is number 0.
+struct Files {
+    std::vector<Document> documents;
+    std::vector<std::vector<bool>> reaches;  // [a][b]: a includes b, directly or not
+};
+
+// Leaves out files that cannot be found or read, cycles and too deep nesting.
+Files load_files(const std::shared_ptr<const SourceFile> &policy, const ReadOptions &options,
+                 Diagnostics &diagnostics);
+
+}  // namespace pm

@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: Apache-2.0
+// The resolved policy as YAML.
+#include "policy/print.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "policy/judge.h"
+#include "policy/scalars.h"
+#include "policy/sha256.h"
+#include "policy/text.h"
+
+namespace pm {
+namespace {
+
+using Form = AddressSetDef::Form;
+
+constexpr std::size_t line_limit = 100;  // longer lists are written one item a line
+
+// What YAML would read as something else, or not as one word, is quoted.
+std::string scalar(const std::string &text) {
+    const auto is_plain = [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+               std::string_view("._/()+-").find(c) != std::string_view::npos;
+    };
+    constexpr std::string_view nulls[] = {"null", "Null", "NULL"};  // the rest has other characters
+    const bool begins_well = !text.empty() && text[0] != '-' && text[0] != '.';
+    if (begins_well && std::ranges::all_of(text, is_plain) &&
+        std::ranges::find(nulls, text) == std::end(nulls))
+        return text;
+    std::string text_in_quotes = "\"";
+    for (const char c : text) {
+        if (c == '"' || c == '\\') text_in_quotes += '\\';
+        text_in_quotes += c;
+    }
+    return text_in_quotes + '"';
+}
+
+template <typename T>
+std::string flow(const std::vector<T> &items, std::string (*word)(const T &)) {
+    std::vector<std::string> words;
+    for (const auto &item : items) words.push_back(word(item));
+    return words.size() == 1 ? words[0] : "[" + joined(words) + "]";
+}
+
+std::string ports_text(const Ports &ports) {
+    std::vector<std::string> words;
+    for (const auto &range : ports) words.push_back(to_string(Ports{range}));
+    return flow(words, scalar);
+}
+
+// Where a file lies does not matter to what a policy is; what it holds does.
+enum class FileNames { paths, hashes };
+
+class Printer {
+public:
+    Printer(const Policy &policy, FileNames file_names)
+        : policy_(policy), file_names_(file_names) {}
+
+    std::string print() {
+        add("policy: {}\n", policy_.name);
+        if (!policy_.reference.empty()) add("reference: {}\n", scalar(policy_.reference));
+        print_interfaces();
+        print_sets("edge", policy_.roles);
+        print_sets("peers", policy_.peers);
+        print_ports();
+        if (!policy_.block.empty()) add("\nblock: {}\n", flow(policy_.block, scalar));
+        print_rows("failsafe", Section::failsafe);
+        print_rows("matrix", Section::matrix);
+        print_expectations();
+        if (policy_.fragments_drop) add("\nfragments: drop\n");
+        add("\nflow-capacity: {}\n", policy_.flow_capacity);
+        return std::move(text_);
+    }
+
+private:
+    template <typename... Args>
+    void add(fmt::format_string<Args...> format, Args &&...args) {
+        fmt::format_to(std::back_inserter(text_), format, std::forward<Args>(args)...);
+    }
+
+    void print_interfaces() {
+        if (policy_.interfaces.empty()) return;
+        add("\ninterfaces:\n");
+        for (const auto &interface : policy_.interfaces)
+            add("  {}: {}\n", scalar(interface.name), flow(interface.roles, scalar));
+    }
+
+    std::string item_text(const SetItem &item) const {
+        if (item.kind == SetItem::Kind::name) return item.text;
+        if (item.kind == SetItem::Kind::prefix) return scalar(to_string(item.prefix));
+        if (file_names_ == FileNames::hashes)
+            return fmt::format("{{ file: {} }}", item.file_sha256);
+        return fmt::format("{{ file: {} }}", scalar(item.file_path));
+    }
+
+    static std::string item_comment(const SetItem &item) {
+        if (item.kind != SetItem::Kind::file) return {};
+        return fmt::format("  # {} entries, sha256 {}", item.file_count, item.file_sha256);
+    }
+
+    // " ITEM", " [ITEM, ITEM]" or one a line; behind a key, so that a line feed follows.
+    void print_items(const std::vector<SetItem> &items, std::string_view indent) {
+        std::vector<std::string> words;
+        bool has_files = false;
+        for (const auto &item : items) {
+            words.push_back(item_text(item));
+            has_files |= item.kind == SetItem::Kind::file;
+        }
+        if (items.size() == 1) return add(" {}{}\n", words[0], item_comment(items[0]));
+        if (const auto line = joined(words); !has_files && line.size() <= line_limit)
+            return add(" [{}]\n", line);
+        add("\n");
+        for (std::size_t i = 0; i < items.size(); ++i)
+            add("{}- {}{}\n", indent, words[i], item_comment(items[i]));
+    }
+
+    void print_set(const std::string &name, const AddressSetDef &set) {
+        add("  {}:", name);
+        switch (set.form) {
+            case Form::any:
+                return add(" any\n");
+            case Form::none:
+                return add(" none\n");
+            case Form::required:
+                return add(" required\n");
+            case Form::interface:
+                return add(" interface\n");
+            case Form::items:
+                return print_items(set.items, "    ");
+            case Form::except:
+                break;
+        }
+        add("\n    of:");
+        if (set.of_any)
+            add(" any\n");
+        else
+            print_items(set.items, "      ");
+        add("    except:");
+        print_items(set.except, "      ");
+    }
+
+    void print_sets(std::string_view section, const std::map<std::string, AddressSetDef> &sets) {
+        if (sets.empty()) return;
+        add("\n{}:\n", section);
+        for (const auto &[name, set] : sets) print_set(name, set);
+    }
+
+    void print_ports() {
+        if (policy_.ports.empty()) return;
+        add("\nports:\n");
+        for (const auto &[name, set] : policy_.ports)
+            add("  {}: {}\n", name, ports_text(set.ports));
+    }
+
+    void print_text(std::string_view key, const std::string &text) {
+        if (!text.empty()) add("    {}: {}\n", key, scalar(text));
+    }
+
+    void print_rows(std::string_view key, Section section) {
+        bool first = true;
+        for (const auto &row : policy_.rows) {
+            if (row.section != section) continue;
+            if (first) add("\n{}:\n", key);
+            first = false;
+            print_row(row);
+        }
+    }
+
+    void print_row(const Row &row) {
+        std::vector<std::string> transports;
+        for (const auto number : row.transports) transports.push_back(transport_name(number));
+        add("  - id: {}\n", row.id);
+        print_text("role", row.role);
+        print_text("protocol", row.protocol);
+        add("    transport: {}\n", flow(transports, scalar));
+        add("    source: {}\n    destination: {}\n", row.source, row.destination);
+        if (!row.port.empty()) add("    port: {}\n", row.port_text);
+        if (!row.port.empty() && row.source_port != any_port)
+            add("    source-port: {}\n", row.source_port_text);
+        print_text("notes", row.notes);
+        if (row.check.payload != Check::Payload::none)
+            add("    check: {{ payload: {}, on-mismatch: {} }}\n", payload_name(row.check.payload),
+                row.check.drop ? "drop" : "count");
+        if (row.limit.flows != 0)
+            add("    limit: {{ new-flows: {}/{}, burst: {}, per: {} }}\n", row.limit.flows,
+                row.limit.per_seconds == 1 ? "s" : "min", row.limit.burst,
+                row.limit.per_row ? "row" : "peer");
+    }
+
+    void print_expectations() {
+        if (policy_.expect.empty()) return;
+        add("\nexpect:\n");
+        for (const auto &each : policy_.expect) {
+            const auto end = [](const std::optional<Address> &address, const std::string &role) {
+                return address ? scalar(to_string(*address)) : role;
+            };
+            add("  - {{ from: {}, to: {}, transport: {}", end(each.from_address, each.from_role),
+                end(each.to_address, each.to_role), transport_name(each.transport));
+            if (!each.port.empty()) add(", port: {}", ports_text(each.port));
+            if (each.source_port != any_port)
+                add(", source-port: {}", ports_text(each.source_port));
+            add(", verdict: {}", each.pass ? "pass" : "drop");
+            if (each.row) add(", row: {}", *each.row);
+            if (each.interface) add(", interface: {}", scalar(*each.interface));
+            add(" }}\n");
+        }
+    }
+
+    const Policy &policy_;
+    FileNames file_names_;
+    std::string text_;
+};
+
+}  // namespace
+
+std::string print(const Policy &policy) {
+    return Printer(policy, FileNames::paths).print();
+}
+
+std::string digest(const Policy &policy) {
+    return sha256(Printer(policy, FileNames::hashes).print());
+}
+
+}  // namespace pm

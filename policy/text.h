@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+// Text that comes from files and goes to terminals: UTF-8, and quoting that no byte escapes.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+namespace pm {
+
+// The first code point of `text`; length 0: it is not UTF-8 (overlong, surrogate, cut off).
+struct CodePoint {
+    char32_t value = 0;
+    std::size_t length = 0;  // bytes
+};
+CodePoint first_code_point(std::string_view text);
+
+// C0 but line feed, DEL, C1: what a terminal may obey.
+bool is_control(char32_t value);
+
+std::size_t count_code_points(std::string_view text);
+
+// `text` between single quotes for a message: control characters and broken bytes become '?',
+// a long text is cut.
+std::string quote(std::string_view text);
+
+// The same without quotes and uncut, for a cited line.
+std::string printable(std::string_view text);
+
+// "a, b, c"
+template <typename Texts>
+std::string joined(const Texts &texts, std::string_view separator = ", ") {
+    std::string all;
+    for (const auto &text : texts) {
+        if (!all.empty()) all += separator;
+        all += text;
+    }
+    return all;
+}
+
+}  // namespace pm

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "policy/check.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <iostream>
+
+#include "tests/unit/builder.h"
+
+namespace pm {
+namespace {
+
+using test::Builder;
+using test::icmp;
+using test::icmpv6;
+using test::tcp;
+using test::udp;
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+// "message | witness" of each finding.
+std::vector<std::string> findings(const Policy &policy) {
+    Diagnostics diagnostics;
+    check(policy, diagnostics);
+    EXPECT_FALSE(diagnostics.has_errors());
+    std::vector<std::string> out;
+    for (const Diagnostic &each : diagnostics.all())
+        out.push_back(each.message + (each.witness.empty() ? "" : " | " + each.witness));
+    return out;
+}
+
+// Nothing to find in it as it stands.
+Builder clean() {
+    Builder b;
+    b.role("access", {"203.0.113.10", "2001:db8:10::10"}).role("av", {"203.0.113.11"});
+    b.peers("partners", {"198.51.100.0/24"}).peers("admins", {"10.9.0.0/24"});
+    b.peers("six", {"2001:db8:66::/48"}).any_peers("clients");
+    b.failsafe("ssh", "admins", "access", {{22, 22}});
+    b.row("sip", {tcp}, "partners", "access", {{5061, 5061}});
+    return b;
+}
+
+TEST(Check, ACleanPolicyHasNoFindings) {
+    EXPECT_THAT(findings(clean().policy), IsEmpty());
+}
+
+TEST(Check, ARowThatIsShadowedByOne) {
+    Builder b = clean();
+    b.row("sip-again", {tcp}, "partners", "access", {{5061, 5061}});
+    EXPECT_THAT(findings(b.policy),
+                ElementsAre("row 'sip-again' can never be credited: row 'sip' permits all that it "
+                            "permits | tcp 198.51.100.7:40000 -> 203.0.113.10:5061"));
+}
+
+TEST(Check, ARowThatIsShadowedBySeveral) {
+    Builder b = clean();
+    b.row("low", {tcp}, "clients", "access", {{6000, 6099}});
+    b.row("high", {tcp}, "clients", "access", {{6100, 6199}});
+    b.row("both", {tcp}, "partners", "access", {{6050, 6150}});
+    EXPECT_THAT(findings(b.policy),
+                ElementsAre("row 'both' can never be credited: rows 'low', 'high' and others "
+                            "together permit all that it permits | tcp 198.51.100.7:40000 -> "
+                            "203.0.113.10:6050"));
+}
+
+TEST(Check, ARowWhosePeersAreBlocked) {
+    Builder b = clean();
+    b.peers("fraud", {"192.0.2.0/24"}).block("fraud");
+    b.row("web", {tcp}, "fraud", "access", {{443, 443}});
+    EXPECT_THAT(findings(b.policy),
+                ElementsAre("row 'web' can never be credited: all that it permits is blocked | "
+                            "tcp 192.0.2.0:40000 -> 203.0.113.10:443"));
+}
+
+TEST(Check, ARowWithoutACommonFamily) {
+    Builder b = clean();
+    b.row("six", {tcp}, "six", "av", {{443, 443}});
+    b.row("ping", {icmp}, "six", "access");
+    b.row("ping6", {icmpv6}, "six", "access");
+    EXPECT_THAT(findings(b.policy),
+                ElementsAre("row 'six' can never be credited: no packet has an address of 'six' "
+                            "and one of 'av'",
+                            "row 'ping' can never be credited: no packet has an address of 'six' "
+                            "and one of 'access'"));
+}
+
+// The IPv6 peers of the later row meet a role that has only IPv4 addresses: no packet is left.
+TEST(Check, ShadowsAreSeenFamilyByFamily) {
+    Builder b = clean();
+    b.peers("any4", {"0.0.0.0/0"});
+    b.row("four", {tcp}, "any4", "av", {{443, 443}});
+    b.row("all", {tcp}, "clients", "av", {{443, 443}});
+    EXPECT_THAT(findings(b.policy),
+                ElementsAre("row 'all' can never be credited: row 'four' permits all that it "
+                            "permits | tcp 198.51.100.7:40000 -> 203.0.113.11:443"));
+}
+
+TEST(Check, OverlapsThatSplitCredit) {
+    Builder b = clean();
+    b.row("port", {tcp}, "av", "clients", {{50000, 59999}});
+    b.row("relay", {tcp}, "av", "clients", any_port).source_port = {{10000, 20000}};
+    b.row("other-role", {tcp}, "access", "clients", {{50000, 59999}});
+    EXPECT_THAT(findings(b.policy),
+                ElementsAre("row 'relay' gets only what row 'port' leaves: both permit some "
+                            "packets | tcp 203.0.113.11:10000 -> 198.51.100.7:50000"));
+    Builder rescue = clean();
+    rescue.row("ssh-all", {tcp}, "clients", "access", {{22, 22}});
+    EXPECT_THAT(findings(rescue.policy),
+                ElementsAre("row 'ssh-all' gets only what row 'ssh' leaves: both permit some "
+                            "packets | tcp 10.9.0.0:40000 -> 203.0.113.10:22"));
+}
+
+TEST(Check, OverWideRows) {
+    Builder b = clean();
+    b.row("wide", {udp}, "clients", "av", {{20000, 40000}});
+    b.row("media", {udp}, "clients", "access", {{20001, 40000}});
+    b.row("known", {udp}, "partners", "access", {{1, 20000}, {40001, 65535}});
+    EXPECT_THAT(findings(b.policy),
+                ElementsAre("row 'wide' is over-wide: it opens 20001 ports to 'clients', most of "
+                            "the Internet | udp 198.51.100.7:40000 -> 203.0.113.11:20000"));
+}
+
+TEST(Check, SourcePortRowsAmongEphemeralPorts) {
+    Builder b = clean();
+    b.row("relay", {tcp}, "av", "clients", any_port).source_port = {{20000, 29999}, {50000, 59999}};
+    b.row("below", {udp}, "av", "clients", any_port).source_port = {{20000, 32767}};
+    b.row("inward", {udp}, "clients", "av", {{9, 9}}).source_port = {{50000, 59999}};
+    EXPECT_THAT(findings(b.policy),
+                ElementsAre("row 'relay' permits any port from source ports 50000-59999, which are "
+                            "among this host's ephemeral ports (32768-60999): any process may dial "
+                            "out by chance | tcp 203.0.113.11:50000 -> 198.51.100.7:1"));
+}
+
+TEST(Check, NoFailsafeRow) {
+    Builder b = clean();
+    b.policy.rows.erase(b.policy.rows.begin());
+    EXPECT_THAT(findings(b.policy),
+                ElementsAre("no failsafe row: a ban, a block or an edit of the matrix can shut the "
+                            "administrators out | tcp 198.51.100.7:40000 -> 203.0.113.10:22"));
+    b.no_peers("nobody");
+    b.failsafe("ssh", "nobody", "access", {{22, 22}});
+    EXPECT_THAT(findings(b.policy),
+                ElementsAre("no failsafe row is in force: 'ssh' is switched off, since 'nobody' "
+                            "is none | tcp 198.51.100.7:40000 -> 203.0.113.10:22"));
+}
+
+TEST(Check, InterfaceRoles) {
+    Builder b = clean();
+    b.interface_role("host");
+    EXPECT_THAT(findings(b.policy),
+                ElementsAre("role 'host' is interface: its own addresses are not known, so packets "
+                            "that come in from them, or go out from others, are not dropped as "
+                            "spoofed | tcp 192.0.2.1:40000 -> 192.0.2.2:443, where both are this "
+                            "host's"));
+}
+
+TEST(Check, ManyFindingsAreSummedUp) {
+    Builder b = clean();
+    for (int i = 0; i < 25; i++)
+        b.row("again" + std::to_string(i), {tcp}, "partners", "access", {{5061, 5061}});
+    const auto all = findings(b.policy);
+    ASSERT_EQ(all.size(), 11U);
+    EXPECT_EQ(all.back(), "15 more rows can never be credited");
+}
+
+TEST(Check, TenThousandRows) {
+    Builder b = clean();
+    for (std::uint32_t i = 0; i < 10000; i++) {
+        const std::string name = std::to_string(i);
+        b.peers(
+            "set" + name,
+            AddressSet({{Address::v4(0x14000000 + i * 7), Address::v4(0x14000000 + i * 7 + 9)}}));
+        b.row("row" + name, {tcp}, "set" + name, "access", {{443, 443}});
+    }
+    const auto start = std::chrono::steady_clock::now();
+    const auto all = findings(b.policy);
+    const auto end = std::chrono::steady_clock::now();
+    std::cout << "10,000 rows that overlap on one port: "
+              << std::chrono::duration_cast<std::chrono::milliseconds>(end - start).count()
+              << " ms\n";
+    ASSERT_EQ(all.size(), 11U);
+    EXPECT_EQ(all.back(), "9989 more rows get only what earlier rows leave");
+}
+
+}  // namespace
+}  // namespace pm

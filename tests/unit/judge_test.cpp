@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "policy/judge.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/unit/builder.h"
+
+namespace pm {
+namespace {
+
+using test::Builder;
+using test::icmp;
+using test::Judged;
+using test::question;
+using test::tcp;
+using test::udp;
+
+TEST(Judge, TuplesKeepTheWholeQuestion) {
+    for (const char *text : {"in tcp 192.0.2.1:40000 > 203.0.113.10:443",
+                             "out udp [2001:db8::1]:3478 > [2001:db8:20::7]:5000",
+                             "in icmp 192.0.2.1 > 203.0.113.10"}) {
+        const Question asked = question(text, 3), again = to_question(to_tuple(asked));
+        EXPECT_EQ(to_string(again), to_string(asked));
+        EXPECT_EQ(again.direction, asked.direction);
+        EXPECT_EQ(again.interface, 3U);
+    }
+    const pm_tuple in = to_tuple(question("in tcp 192.0.2.1:40000 > 203.0.113.10:443"));
+    EXPECT_EQ(in.local_port, 443);
+    EXPECT_EQ(in.remote_port, 40000);
+    EXPECT_EQ(in.opener, PM_IN);
+    const pm_tuple out = to_tuple(question("out tcp 203.0.113.10:40000 > 192.0.2.1:443"));
+    EXPECT_EQ(out.local_port, 40000);
+    EXPECT_EQ(out.remote_port, 443);
+    EXPECT_EQ(out.opener, PM_OUT);
+}
+
+TEST(Judge, QuestionsReadLikeThis) {
+    EXPECT_EQ(to_string(question("in tcp 198.51.100.7:40000 > 203.0.113.10:5061")),
+              "tcp 198.51.100.7:40000 -> 203.0.113.10:5061");
+    EXPECT_EQ(to_string(question("in udp [2001:db8::7]:40000 > [2001:db8:10::10]:3478")),
+              "udp [2001:db8::7]:40000 -> [2001:db8:10::10]:3478");
+    EXPECT_EQ(to_string(question("in icmpv6 2001:db8::7 > 2001:db8:10::10")),
+              "icmpv6 2001:db8::7 -> 2001:db8:10::10");
+    EXPECT_EQ(to_string(question("in 47 198.51.100.7 > 203.0.113.10")),
+              "47 198.51.100.7 -> 203.0.113.10");
+}
+
+TEST(Judge, EveryReasonHasItsLabel) {
+#define PM_REASON(id, name, label, meaning) EXPECT_STREQ(reason_label(PM_DROP_##name), label);
+#include "maps/reasons.def"
+#undef PM_REASON
+    EXPECT_EQ(reason_label(PM_UNDECIDED), nullptr);
+}
+
+TEST(Judge, SaysWhy) {
+    Builder b;
+    b.role("access", {"203.0.113.10"}).role("av", {"203.0.113.11"}).role("inner", {"10.1.0.1"});
+    b.place("eth0", {"access", "av"}).place("eth1", {"inner"});
+    b.peers("partners", {"198.51.100.0/24"}).peers("fraud", {"192.0.2.128/25"});
+    b.any_peers("clients").no_peers("admins").block("fraud");
+    b.row("sip", {tcp}, "partners", "access", {{5061, 5061}});
+    b.row("stun", {udp}, "partners", "av", {{3478, 3478}});
+    b.row("relay", {tcp}, "av", "clients", any_port).source_port = {{50000, 59999}};
+    b.row("ssh", {tcp}, "admins", "access", {{22, 22}});
+    b.row("ping", {icmp}, "clients", "access");
+    b.failsafe("rescue", "partners", "access", {{8022, 8022}});
+    const Judged judged(b.policy);
+    const std::pair<const char *, const char *> cases[] = {
+        {"in tcp 198.51.100.7:40000 > 203.0.113.10:5061",
+         "row 'sip' permits it: 198.51.100.7 is in 'partners', 203.0.113.10 is in role 'access'"},
+        {"in tcp 198.51.100.7:40000 > 203.0.113.10:8022",
+         "failsafe row 'rescue' permits it: 198.51.100.7 is in 'partners', 203.0.113.10 is in role "
+         "'access'"},
+        {"in tcp 192.0.2.1:40000 > 203.0.113.10:5061",
+         "row 'sip' has tcp port 5061 with 203.0.113.10; none permits 192.0.2.1 as source"},
+        {"in tcp 198.51.100.7:40000 > 203.0.113.11:5061",
+         "row 'sip' has tcp port 5061; none permits 203.0.113.11 as destination on eth0"},
+        {"in tcp 198.51.100.7:40000 > 203.0.113.10:25",
+         "no row has tcp port 25 for flows that come in"},
+        {"out tcp 203.0.113.11:40000 > 192.0.2.1:25",
+         "row 'relay' has it, but not from source port 40000"},
+        {"in tcp 198.51.100.7:40000 > 203.0.113.10:22",
+         "no row has tcp port 22 for flows that come in; row 'ssh' is switched off, since 'admins' "
+         "is none"},
+        {"in udp 198.51.100.7:40000 > 203.0.113.99:3478", "203.0.113.99 is in no role of eth0"},
+        {"in udp 198.51.100.7:40000 > 10.1.0.1:3478",
+         "10.1.0.1 is in no role of eth0; role 'inner' is placed elsewhere"},
+        {"in tcp 192.0.2.129:40000 > 203.0.113.10:5061",
+         "192.0.2.129 is in 'fraud', listed under block"},
+        {"in tcp 203.0.113.11:40000 > 203.0.113.10:5061",
+         "203.0.113.11 is this host's own, in role 'av': nobody else may send from it"},
+        {"in tcp 127.0.0.1:40000 > 203.0.113.10:5061",
+         "127.0.0.1 is unspecified, loopback, multicast, broadcast or reserved: no source"},
+        {"in tcp 198.51.100.7:40000 > 127.0.0.1:5061",
+         "127.0.0.1 is unspecified, loopback or reserved: no destination"},
+        {"in 47 198.51.100.7 > 203.0.113.10", "no row names protocol 47 in IPv4"},
+        {"in icmp 198.51.100.7 > 203.0.113.11",
+         "row 'ping' has icmp; none permits 203.0.113.11 as destination on eth0"},
+        {"out icmp 203.0.113.10 > 198.51.100.7", "no row has icmp for flows that go out"},
+    };
+    for (const auto &[packet, why] : cases) EXPECT_EQ(judged.ask(packet).why, why) << packet;
+}
+
+TEST(Judge, LongListsAreCut) {
+    Builder b;
+    b.role("access", {"203.0.113.10"}).peers("partners", {"198.51.100.0/24"});
+    for (int i = 0; i < 8; i++)
+        b.row("sip" + std::to_string(i), {tcp}, "partners", "access", {{5061, 5061}});
+    EXPECT_EQ(Judged(b.policy).ask("in tcp 192.0.2.1:40000 > 203.0.113.10:5061").why,
+              "rows 'sip0', 'sip1', 'sip2', 'sip3', 'sip4' and 3 more have tcp port 5061 with "
+              "203.0.113.10; none permits 192.0.2.1 as source");
+}
+
+}  // namespace
+}  // namespace pm

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "policy/print.h"
+
+#include <netinet/in.h>
+
+#include "policy/compile.h"
+#include "tests/unit/temporary.h"
+
+namespace pm {
+namespace {
+
+using test::TemporaryFolder;
+
+const std::string site =
+    "policy: site\nedge: { access: 203.0.113.10 }\npeers: { fraud: { file: fraud.txt } }\nblock: fraud\n"
+    "matrix:\n  - { id: a, transport: tcp, source: any, destination: access, port: [443, 5061] }\n";
+
+Policy read_in(const TemporaryFolder &folder) {
+    auto result = folder.read("site.yaml");
+    EXPECT_TRUE(result.policy) << render(result.diagnostics, false);
+    return result.policy.value_or(Policy{});
+}
+
+Policy read_text(const std::string &text) {
+    auto result = read_policy_text(text, "policy.yaml", {});
+    EXPECT_TRUE(result.policy) << render(result.diagnostics, false);
+    return result.policy.value_or(Policy{});
+}
+
+TEST(Digest, IsOfContentNotOfPlace) {
+    const TemporaryFolder one, other;
+    for (const auto *folder : {&one, &other}) {
+        folder->write("site.yaml", site);
+        folder->write("fraud.txt", "198.51.100.66\n");
+    }
+    const auto first = read_in(one), second = read_in(other);
+    EXPECT_NE(print(first), print(second));
+    EXPECT_EQ(digest(first), digest(second));
+    EXPECT_EQ(digest(first).size(), 64U);
+
+    other.write("fraud.txt", "198.51.100.67\n");
+    EXPECT_NE(digest(first), digest(read_in(other)));
+}
+
+TEST(Digest, SeesEveryChange) {
+    const std::string text =
+        "policy: site\nedge: { access: 203.0.113.10 }\n"
+        "matrix:\n  - { id: a, transport: tcp, source: any, destination: access, port: 443 }\n";
+    const auto before = digest(read_text(text));
+    for (const auto *more :
+         {"fragments: drop\n", "flow-capacity: 1024\n", "reference: x\n",
+          "interfaces: { eth0: access }\n",
+          "expect:\n  - { from: 198.51.100.1, to: access, tcp: 443, verdict: pass }\n"})
+        EXPECT_NE(digest(read_text(text + more)), before) << more;
+}
+
+TEST(Print, CompilesToTheSameImage) {
+    const TemporaryFolder folder;
+    folder.write("site.yaml", site);
+    folder.write("fraud.txt", "198.51.100.66\n2001:db8::/32\n");
+    const auto policy = read_in(folder);
+    const auto image = compile(policy);
+    const auto again = compile(read_text(print(policy)));
+    ASSERT_TRUE(image) << image.error();
+    ASSERT_TRUE(again) << again.error();
+    EXPECT_EQ(image->bytes, again->bytes);
+}
+
+TEST(Print, TextsComeBackAsTheyWere) {
+    for (const std::string text : {"a\\\"b", "null", "~", "", " x ", "- a", "#", "a: b",
+                                   "\xe2\x82\xac", "'", "yes", "1e3", "%", "..."}) {
+        auto policy = read_text(
+            "policy: site\nedge: { access: 203.0.113.10 }\n"
+            "matrix:\n  - { id: a, transport: tcp, source: any, destination: access, port: 443 }\n");
+        policy.rows[0].notes = text;
+        EXPECT_EQ(read_text(print(policy)).rows[0].notes, text) << print(policy);
+    }
+}
+
+}  // namespace
+}  // namespace pm
