@@ -173,20 +173,26 @@ void check_whole(const Document &document, Diagnostics &diagnostics) {
                           "write rows under matrix, or include a file that has them");
 }
 
+std::string required_hint(const Document &document, const std::string &name,
+                          const AddressSetDef &set, std::string_view section) {
+    const auto line = fmt::format("'{}: [ADDRESS, ...]' under {}", name, section);
+    if (set.where.file == document.file)
+        return fmt::format("include this file in a policy of your own and write {} there", line);
+    return fmt::format("write {} in {}, or none to switch its rows off", line,
+                       printable(document.file->name));
+}
+
 void check_required(const Document &document, Diagnostics &diagnostics) {
-    const auto check = [&](const auto &sets, std::string_view section) {
+    const auto check = [&](const auto &sets, std::string_view section, std::string_view what) {
         for (const auto &[name, set] : sets)
             if (set.form == AddressSetDef::Form::required)
                 diagnostics.error(
                     set.where,
-                    fmt::format("{} {} must be defined by the including file",
-                                section == "edge" ? "role" : "peer set", quote(name)),
-                    fmt::format(
-                        "write '{}: [ADDRESS, ...]' under {} in {}, or none to switch its rows off",
-                        name, section, printable(document.file->name)));
+                    fmt::format("{} {} must be defined by the including file", what, quote(name)),
+                    required_hint(document, name, set, section));
     };
-    check(document.roles, "edge");
-    check(document.peers, "peers");
+    check(document.roles, "edge", "role");
+    check(document.peers, "peers", "peer set");
 }
 
 }  // namespace
