@@ -171,7 +171,8 @@ static PM_INLINE int is_older(const struct pm_flow *flow, const struct question 
 	return (__s32)(flow->epoch - ask->sequence) < 0;
 }
 
-/* Judge a flow anew, in its opener's orientation. */
+/* Judge a flow anew, in its opener's orientation. Undecided: it is cut, and the packet has no
+ * live flow. */
 static PM_INLINE __u32 judge_anew(struct pm_flow *flow, struct question *ask)
 {
 	struct answer answer = {};
@@ -180,7 +181,7 @@ static PM_INLINE __u32 judge_anew(struct pm_flow *flow, struct question *ask)
 	judge(ask, &answer);
 	if (is_drop(answer.verdict)) {
 		flow->marks |= PM_FLOW_CUT;
-		return answer.verdict;
+		return UNDECIDED;
 	}
 	flow->row = answer.row.slot;
 	flow->epoch = ask->sequence;
@@ -221,8 +222,8 @@ static PM_INLINE __u32 match_flow(void *ctx, struct packet *packet, const struct
 	verdict = pass(flow->row);
 	if (is_older(flow, &packet->ask)) {
 		verdict = judge_anew(flow, &packet->ask);
-		if (is_drop(verdict))
-			return verdict;
+		if (verdict == UNDECIDED)
+			return UNDECIDED;
 	}
 	if (flow->check && !check_first_payload(ctx, flow, packet, hook))
 		return drop(PM_DROP_PAYLOAD_MISMATCH);

@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: Apache-2.0
+// Packets in a row: replies, expiry, a new policy under live flows, fragments, ICMP errors, DHCP.
+#include <gtest/gtest.h>
+
+#include "tests/support/host.h"
+#include "tests/support/policies.h"
+
+namespace pm::test {
+namespace {
+
+const char *const access4 = "203.0.113.10", *const av4 = "203.0.113.11";
+const char *const partner = "198.51.100.7", *const stranger = "192.0.2.7";
+
+Packet tcp(const char *from, int from_port, const char *to, int to_port, int flags) {
+    return {.from = address(from),
+            .to = address(to),
+            .transport = Tcp{.source = static_cast<std::uint16_t>(from_port),
+                             .destination = static_cast<std::uint16_t>(to_port),
+                             .flags = static_cast<std::uint8_t>(flags)}};
+}
+
+Packet udp(const char *from, int from_port, const char *to, int to_port,
+           Bytes payload = Bytes(8, 0x55)) {
+    return {.from = address(from),
+            .to = address(to),
+            .transport = Udp{.source = static_cast<std::uint16_t>(from_port),
+                             .destination = static_cast<std::uint16_t>(to_port),
+                             .payload = std::move(payload)}};
+}
+
+Packet echo(const char *from, const char *to, bool reply = false, int id = 77) {
+    bool v4 = address(from).is_v4();
+    return {.from = address(from),
+            .to = address(to),
+            .transport =
+                Icmp{.type = static_cast<std::uint8_t>(reply ? (v4 ? 0 : 129) : (v4 ? 8 : 128)),
+                     .id = static_cast<std::uint16_t>(id)}};
+}
+
+class Flow : public testing::Test {
+protected:
+    // A tcp flow on row sip-in, as far as its first three segments.
+    void shake_hands() {
+        EXPECT_EQ(host.in(tcp(partner, 40000, access4, 5061, SYN)), "row sip-in");
+        EXPECT_EQ(host.out(tcp(access4, 5061, partner, 40000, SYN | ACK)), "row sip-in");
+        EXPECT_EQ(host.in(tcp(partner, 40000, access4, 5061, ACK)), "row sip-in");
+    }
+    std::string segment_in(int flags = ACK) {
+        return host.in(tcp(partner, 40000, access4, 5061, flags));
+    }
+    std::string segment_out(int flags = ACK) {
+        return host.out(tcp(access4, 5061, partner, 40000, flags));
+    }
+
+    Host host{mixed_policy()};
+};
+
+TEST_F(Flow, TcpPassesBothWaysAndItsNeighboursDoNot) {
+    shake_hands();
+    EXPECT_EQ(segment_out(ACK | PSH), "row sip-in");
+    EXPECT_EQ(host.in(tcp(partner, 40001, access4, 5061, ACK)), "not-first-packet");
+    EXPECT_EQ(host.in(tcp("198.51.100.8", 40000, access4, 5061, ACK)), "not-first-packet");
+    EXPECT_EQ(host.out(tcp(access4, 5061, partner, 40001, ACK)), "not-first-packet");
+}
+
+TEST_F(Flow, EverySegmentButASynNeedsALiveFlow) {
+    for (int flags : {ACK, FIN | ACK, RST, RST | ACK, SYN | ACK, PSH | ACK}) {
+        EXPECT_EQ(segment_in(flags), "not-first-packet");
+        EXPECT_EQ(segment_out(flags), "not-first-packet");
+    }
+}
+
+TEST_F(Flow, ASynIsJudgedEvenWhereItsFlowIsLive) {
+    EXPECT_EQ(host.out(tcp(access4, 5061, partner, 40000, SYN)), "no-service");
+    shake_hands();
+    EXPECT_EQ(host.out(tcp(access4, 5061, partner, 40000, SYN)), "no-service");
+    EXPECT_EQ(segment_in(SYN), "row sip-in");
+    EXPECT_EQ(segment_in(), "row sip-in");
+}
+
+TEST_F(Flow, AReversedSynOpensNothingThatNoRowPermits) {
+    EXPECT_EQ(host.out(tcp(access4, 40000, partner, 5061, SYN)), "row sip-out");
+    EXPECT_EQ(host.in(tcp(partner, 5061, access4, 40000, SYN)), "no-service");
+    EXPECT_EQ(host.in(tcp(partner, 5061, access4, 40000, SYN | ACK)), "row sip-out");
+}
+
+TEST_F(Flow, OpeningTcpExpiresAfterAMinute) {
+    EXPECT_EQ(segment_in(SYN), "row sip-in");
+    host.wait(55);
+    EXPECT_EQ(segment_out(SYN | ACK), "row sip-in");
+    host.wait(55);
+    EXPECT_EQ(segment_in(), "row sip-in");
+    host.wait(66);
+    EXPECT_EQ(segment_in(), "not-first-packet");
+}
+
+TEST_F(Flow, ASynDoesNotRefreshItsFlow) {
+    EXPECT_EQ(segment_in(SYN), "row sip-in");
+    host.wait(33);
+    EXPECT_EQ(segment_in(SYN), "row sip-in");
+    host.wait(33);
+    EXPECT_EQ(segment_out(SYN | ACK), "not-first-packet");
+}
+
+TEST_F(Flow, AnRstShortensAndTheNextSegmentRestores) {
+    shake_hands();
+    EXPECT_EQ(segment_in(RST), "row sip-in");
+    host.wait(5);
+    EXPECT_EQ(segment_out(), "row sip-in");
+    host.wait(33);
+    EXPECT_EQ(segment_in(RST), "row sip-in");
+    host.wait(15);
+    EXPECT_EQ(segment_out(), "not-first-packet");
+}
+
+TEST_F(Flow, AClosingTcpFlowStaysForFourMinutes) {
+    shake_hands();
+    EXPECT_EQ(segment_in(FIN | ACK), "row sip-in");
+    host.wait(230);
+    EXPECT_EQ(segment_out(), "row sip-in");
+    host.wait(250);
+    EXPECT_EQ(segment_out(FIN | ACK), "not-first-packet");
+}
+
+TEST_F(Flow, UdpExpiresAfterTwoMinutesOrFiveOnceAnswered) {
+    EXPECT_EQ(host.in(udp(stranger, 40000, av4, 3478)), "row stun-in");
+    host.wait(110);
+    EXPECT_EQ(host.in(udp(stranger, 40000, av4, 3478)), "row stun-in");
+    host.wait(130);
+    EXPECT_EQ(host.out(udp(av4, 3478, stranger, 40000)), "not-first-packet");
+
+    EXPECT_EQ(host.in(udp(stranger, 40000, av4, 3478)), "row stun-in");
+    EXPECT_EQ(host.out(udp(av4, 3478, stranger, 40000)), "row stun-in");
+    host.wait(290);
+    EXPECT_EQ(host.out(udp(av4, 3478, stranger, 40000)), "row stun-in");
+    host.wait(310);
+    EXPECT_EQ(host.out(udp(av4, 3478, stranger, 40000)), "not-first-packet");
+}
+
+TEST_F(Flow, AnAnswerFromElsewhereIsNone) {
+    EXPECT_EQ(host.out(udp(access4, 40000, stranger, 53)), "row dns-out");
+    EXPECT_EQ(host.in(udp("192.0.2.8", 53, access4, 40000)), "not-first-packet");
+    EXPECT_EQ(host.in(udp(stranger, 53, access4, 40001)), "not-first-packet");
+    EXPECT_EQ(host.in(udp(stranger, 53, av4, 40000)), "no-row");
+    EXPECT_EQ(host.in(udp(stranger, 53, access4, 40000)), "row dns-out");
+    host.wait(290);
+    EXPECT_EQ(host.in(udp(stranger, 53, access4, 40000)), "row dns-out");
+}
+
+TEST_F(Flow, EchoRepliesBelongToTheirRequestAlone) {
+    EXPECT_EQ(host.out(echo(access4, stranger)), "row ping-out");
+    EXPECT_EQ(host.in(echo(stranger, access4, true, 78)), "not-first-packet");
+    EXPECT_EQ(host.in(echo(stranger, access4, true)), "row ping-out");
+    // A request that reuses the identifier of our own ping is no part of that flow.
+    EXPECT_EQ(host.in(echo(stranger, access4)), "no-row");
+    host.wait(33);
+    EXPECT_EQ(host.in(echo(stranger, access4, true)), "not-first-packet");
+
+    EXPECT_EQ(host.in(echo("2001:db8:20::7", "2001:db8:10::10")), "row ping-in");
+    EXPECT_EQ(host.out(echo("2001:db8:10::10", "2001:db8:20::7", true)), "row ping-in");
+}
+
+TEST_F(Flow, OtherProtocolsAreFlowsByAddressPair) {
+    Packet to_host{.from = address(partner), .to = address(access4), .transport = Raw{47}};
+    Packet to_peer{.from = address(access4), .to = address(partner), .transport = Raw{47}};
+    EXPECT_EQ(host.out(to_peer), "no-row");
+    EXPECT_EQ(host.in(to_host), "row gre-in");
+    EXPECT_EQ(host.out(to_peer), "row gre-in");
+}
+
+TEST_F(Flow, ANewPolicyWithoutTheRowCutsAtOnce) {
+    shake_hands();
+    EXPECT_EQ(host.in(udp(stranger, 40000, av4, 3478)), "row stun-in");
+    Policy without = mixed_policy();
+    std::erase_if(without.rows, [](const Row &row) { return row.id == "sip-in"; });
+    std::erase_if(without.rows, [](const Row &row) { return row.id == "stun-in"; });
+    without.peers["public"].addresses =
+        without.peers["public"].addresses - addresses({"198.51.100.0/24"});
+    host.apply(without);
+    EXPECT_EQ(segment_in(), "no-row");
+    EXPECT_EQ(segment_out(), "no-row");
+    EXPECT_EQ(host.in(udp(stranger, 40000, av4, 3478)), "no-service");
+
+    host.apply(mixed_policy());
+    EXPECT_EQ(segment_in(), "row sip-in") << "as after a rollback";
+}
+
+TEST_F(Flow, ANewPolicyThatKeepsTheRowKeepsTheFlow) {
+    shake_hands();
+    host.apply(mixed_policy());
+    EXPECT_EQ(segment_out(), "row sip-in");
+    Policy other = mixed_policy();
+    std::erase_if(other.rows, [](const Row &row) { return row.id == "sip-in"; });
+    host.apply(other);
+    EXPECT_EQ(segment_out(), "row sip-any-in") << "credited to the row that now admits it";
+}
+
+TEST_F(Flow, ANewBlockCutsAtOnceInBothDirections) {
+    shake_hands();
+    Policy blocking = mixed_policy();
+    blocking.block.push_back("partners");
+    host.apply(blocking);
+    EXPECT_EQ(segment_out(), "blocked");
+    EXPECT_EQ(segment_in(), "blocked");
+}
+
+// An error from anywhere on the way, about a packet of ours.
+TEST_F(Flow, AnIcmpErrorPassesIfItQuotesALiveFlow) {
+    const Packet sent = tcp(access4, 5061, partner, 40000, ACK);
+    const Packet received = tcp(partner, 40000, access4, 5061, ACK);
+    auto error_in = [&](const Packet &quoted, const char *to = access4, std::size_t limit = 576) {
+        return host.in(icmp_error(address("192.0.2.1"), address(to), datagram(quoted), limit));
+    };
+    EXPECT_EQ(error_in(sent), "icmp-unrelated");
+    shake_hands();
+    EXPECT_EQ(error_in(sent), "essential-icmp-error");
+    EXPECT_EQ(error_in(sent, access4, 28), "essential-icmp-error");
+    EXPECT_EQ(error_in(sent, access4, 27), "icmp-unrelated") << "8 bytes are the least";
+    EXPECT_EQ(error_in(sent, av4), "icmp-unrelated") << "told to another host than the sender";
+    EXPECT_EQ(error_in(received), "icmp-unrelated") << "not a packet that we sent";
+    EXPECT_EQ(error_in(tcp(access4, 5061, partner, 40001, ACK)), "icmp-unrelated");
+    EXPECT_EQ(host.out(icmp_error(address(access4), address(partner), datagram(received))),
+              "essential-icmp-error");
+
+    Packet fragment = sent;
+    fragment.fragment = Fragment{.offset = 16};
+    EXPECT_EQ(error_in(fragment), "icmp-unrelated") << "no ports are quoted";
+    Packet options = sent;
+    options.options = {148, 4, 0, 0};
+    EXPECT_EQ(error_in(options), "essential-icmp-error");
+    options.header_words = 4;
+    EXPECT_EQ(error_in(options), "icmp-unrelated");
+
+    host.apply(mixed_policy());
+    EXPECT_EQ(error_in(sent), "essential-icmp-error") << "a flow that would still pass is live";
+}
+
+TEST_F(Flow, AnIcmpErrorDoesNotRefreshItsFlow) {
+    shake_hands();
+    host.wait(33);
+    EXPECT_EQ(host.in(icmp_error(address("192.0.2.1"), address(access4),
+                                 datagram(tcp(access4, 5061, partner, 40000, ACK)))),
+              "essential-icmp-error");
+    host.wait(33);
+    EXPECT_EQ(segment_in(), "not-first-packet");
+}
+
+TEST_F(Flow, AnIcmpv6ErrorPassesLikewise) {
+    const char *local = "2001:db8:10::10", *remote = "2001:db8:20::7";
+    auto error = [&](int type, const Packet &quoted) {
+        return host.in(
+            icmp_error(address("2001:db8:99::1"), address(local), datagram(quoted), 576, type));
+    };
+    EXPECT_EQ(host.out(echo(local, remote)), "row ping-out");
+    for (int type : {1, 2, 3, 4})
+        EXPECT_EQ(error(type, echo(local, remote)), "essential-icmp-error");
+    EXPECT_EQ(error(1, echo(local, remote, true)), "icmp-unrelated");
+    EXPECT_EQ(error(1, icmp_error(address(local), address(remote), Bytes(64))), "icmp-unrelated")
+        << "an error about an error";
+}
+
+TEST_F(Flow, DhcpAnswersPassForAMinuteAfterTheQuestion) {
+    const Packet answer = udp("192.0.2.1", 67, "203.0.113.10", 68);
+    EXPECT_EQ(host.in(answer), "no-service");
+    Packet discover = udp("0.0.0.0", 68, "255.255.255.255", 67);
+    discover.destination_mac = broadcast_mac;
+    EXPECT_EQ(host.out(discover), "essential-dhcp");
+    EXPECT_EQ(host.in(answer), "essential-dhcp");
+    Packet offer = udp("192.0.2.1", 67, "255.255.255.255", 68);
+    offer.destination_mac = broadcast_mac;
+    EXPECT_EQ(host.in(offer), "essential-dhcp");
+    host.wait(55);
+    EXPECT_EQ(host.in(answer), "essential-dhcp");
+    host.wait(11);
+    EXPECT_EQ(host.in(answer), "no-service");
+    EXPECT_EQ(host.in(udp("fe80::2", 547, "fe80::1", 546)), "no-service");
+    EXPECT_EQ(host.out(udp("fe80::1", 546, "ff02::1:2", 547)), "essential-dhcp");
+    EXPECT_EQ(host.in(udp("fe80::2", 547, "fe80::1", 546)), "essential-dhcp");
+    EXPECT_EQ(host.in(udp("192.0.2.1", 68, "255.255.255.255", 67)), "no-service")
+        << "this host is no server";
+}
+
+}  // namespace
+}  // namespace pm::test

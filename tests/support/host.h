@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+// A host under test: every packet goes through the kernel's programs, the probe programs, the
+// image in user space and the oracle, and each time all that must always hold is asserted.
+#pragma once
+
+#include <string>
+
+#include "policy/compile.h"
+#include "tests/support/kernel.h"
+#include "tests/support/naive.h"
+
+namespace pm::test {
+
+// What the oracle is told of the world, since it cannot look: the test has made it so.
+struct World {
+    std::uint32_t came_in_on = 0;                // out: the packet is on its way through
+    bool routed = false;                         // in: the host would route it on
+    naive::Socket socket = naive::Socket::none;  // there is one for the packet's flow
+
+    bool plain() const { return !came_in_on && !routed && socket == naive::Socket::none; }
+};
+
+class Host {
+public:
+    explicit Host(Policy policy, Kernel &kernel = Kernel::shared(), bool bond = false);
+
+    // Sends a frame and returns its verdict: "row ID", "essential-NAME" or the reason. What
+    // send() finds wrong fails the test.
+    std::string in(const Bytes &frame, const World &world = {});
+    std::string out(const Bytes &frame, const World &world = {});
+    std::string in(const Packet &packet, const World &world = {}) {
+        return in(frame(packet), world);
+    }
+    std::string out(const Packet &packet, const World &world = {}) {
+        return out(frame(from_host(packet)), world);
+    }
+
+    // Empty if all is as it must be, else what is not:
+    // - the kernel and the oracle say the same, with state and, by the probes, without; so does
+    //   the image in user space;
+    // - exactly one counter moved, by one packet and its IP bytes;
+    // - packets seen = passed per row and essential + dropped per reason.
+    struct Outcome {
+        std::string verdict;  // the kernel's
+        std::string fault;
+    };
+    Outcome send(Direction direction, const Bytes &frame, const World &world = {});
+
+    void wait(std::uint32_t seconds);  // lets flows, fragments and clients age
+    void apply(Policy policy);         // another policy in force
+
+    Kernel &kernel() { return kernel_; }
+    const naive::Host &oracle() const { return oracle_; }
+
+private:
+    static Packet from_host(Packet packet);
+    void put_in_force();
+    std::string expect(Direction direction, const Bytes &frame, const World &world);
+    std::string compare_counters(const Seen &seen, const Verdict &expected, std::uint64_t bytes);
+
+    Policy policy_;
+    ImageView view_{{}};
+    Kernel &kernel_;
+    naive::Host oracle_;
+    bool bond_;
+    std::uint64_t sent_ = 0;
+};
+
+// Do the image in user space and the oracle judge a frame's flow alike, asked about as its own
+// and as an answer? Empty: they do, or the frame describes no flow; else how they differ.
+std::string compare_image(const Policy &policy, const ImageView &image, Direction direction,
+                          const Bytes &frame);
+
+// Do the probe programs and the oracle? The candidate must be loaded.
+std::string compare_probe(Kernel &kernel, const Policy &policy, Direction direction,
+                          const Bytes &frame, bool bond = false);
+
+std::string hex(const Bytes &bytes);
+
+}  // namespace pm::test

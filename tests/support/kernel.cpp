@@ -1,0 +1,327 @@
+// SPDX-License-Identifier: Apache-2.0
+// Test runs of the programs; see kernel.h.
+#include "tests/support/kernel.h"
+
+#include <linux/bpf.h>
+#include <sys/mman.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <stdexcept>
+#include <system_error>
+
+#include "loader/program.h"
+
+namespace pm::test {
+
+namespace {
+
+constexpr std::uint32_t slot_size = 2U << 20;
+const std::uint32_t first_drop = pm_drop_index(interface_number, 0, 0);
+constexpr std::uint32_t drop_count = 2 * PM_REASON_SLOTS;
+
+[[noreturn]] void fail(const std::string &what, int error = errno) {
+    throw std::system_error(error, std::generic_category(), what);
+}
+
+template <class T>
+T value(Result<T> result) {
+    if (!result) throw std::runtime_error(result.error().message);
+    return std::move(*result);
+}
+
+class Memory {
+public:
+    Memory(int fd, std::size_t size) : size_(size) {
+        memory_ = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+        if (memory_ == MAP_FAILED) fail("mmap");
+    }
+    ~Memory() { munmap(memory_, size_); }
+    Memory(const Memory &) = delete;
+    Memory &operator=(const Memory &) = delete;
+
+    std::uint8_t *bytes() const { return static_cast<std::uint8_t *>(memory_); }
+
+private:
+    void *memory_;
+    std::size_t size_;
+};
+
+Program load_programs(bool bond) {
+    const char *object = std::getenv("PM_BPF_OBJECT");
+    ProgramOptions options;
+    options.interface = interface_number;
+    options.lacp = bond;
+    options.image_slot = slot_size;
+    options.flow_capacity = 8192;  // more than any test opens, and quickly walked
+    options.object = object ? object : "";
+    show_libbpf_messages(true);
+    return value(Program::load(options));
+}
+
+// Per-CPU values of `count` entries of an array map from `first` on, added up.
+template <class T>
+void read_sums(int fd, std::uint32_t first, std::uint32_t count, std::vector<T> &sums) {
+    static const auto cpus = static_cast<std::size_t>(libbpf_num_possible_cpus());
+    constexpr std::size_t fields = sizeof(T) / sizeof(std::uint64_t);
+    std::vector<std::uint32_t> keys(count);
+    std::vector<std::uint64_t> all(count * cpus * fields);
+    std::uint32_t before = first - 1, after = 0, got = count;
+    if (bpf_map_lookup_batch(fd, first ? &before : nullptr, &after, keys.data(), all.data(), &got,
+                             nullptr) &&
+        errno != ENOENT)
+        fail("cannot read the counters");
+    sums.assign(count, T{});
+    for (std::size_t i = 0; i < got; i++) {
+        std::uint64_t sum[fields] = {};
+        for (std::size_t j = 0; j < cpus * fields; j++)
+            sum[j % fields] += all[i * cpus * fields + j];
+        std::memcpy(&sums[i], sum, sizeof(T));
+    }
+}
+
+template <class T>
+void clear_array(int fd, std::uint32_t first, std::uint32_t count, std::size_t cpus) {
+    const std::vector<std::uint8_t> zero(sizeof(T) * cpus);
+    for (std::uint32_t i = first; i < first + count; i++)
+        if (bpf_map_update_elem(fd, &i, zero.data(), BPF_ANY)) fail("cannot clear a map");
+}
+
+}  // namespace
+
+struct Kernel::Counters {
+    std::vector<pm_row_count> rows;
+    std::vector<pm_drop_count> drops;
+};
+
+struct Kernel::Parts {
+    explicit Parts(bool bond)
+        : program(load_programs(bond)),
+          control_memory(program.maps().fd("control"), 4096),
+          images(program.maps().fd("images"), std::size_t{slot_size} * PM_IMAGE_SLOTS),
+          question(program.maps().fd("question"), 4096),
+          cpus(static_cast<std::size_t>(libbpf_num_possible_cpus())) {}
+
+    pm_control &control() const { return *reinterpret_cast<pm_control *>(control_memory.bytes()); }
+
+    void write_image(std::uint32_t slot, const Image &image) const {
+        if (image.bytes.size() > slot_size) throw std::runtime_error("the image exceeds its slot");
+        std::memcpy(images.bytes() + std::size_t{slot} * slot_size, image.bytes.data(),
+                    image.bytes.size());
+    }
+
+    // No packet is under way meanwhile, so nothing has to be waited for.
+    void publish(std::uint32_t slot, pm_mode mode) {
+        const std::uint32_t index = ++sequence % PM_RECORDS;
+        control().records[index] = {.image = slot,
+                                    .bans = 0,
+                                    .shadow = 0,
+                                    .mode = static_cast<std::uint32_t>(mode),
+                                    .deadline = 0,
+                                    .fallback = 0};
+        __atomic_store_n(&control().epoch, std::uint64_t{sequence} << 4 | index, __ATOMIC_RELEASE);
+    }
+
+    template <class K, class V, class Change>
+    void each(const char *name, Change change) const {
+        auto map = value(Map<K, V>::of(program.maps(), name));
+        std::vector<std::pair<K, V>> all;
+        if (!map.each([&](const K &key, const V &entry) { all.push_back({key, entry}); }))
+            throw std::runtime_error(std::string("cannot read the map ") + name);
+        for (auto &[key, entry] : all) change(map, key, entry);
+    }
+
+    Verdict of_slot(std::size_t slot) const {
+        for (std::size_t i = 0; i < row_slots.size(); i++)
+            if (row_slots[i] == slot) return row(static_cast<int>(i));
+        return essential(static_cast<pm_essential>(slot));
+    }
+
+    Program program;
+    Memory control_memory, images, question;
+    std::size_t cpus;
+    std::vector<std::uint16_t> row_slots;     // of the image in force, by row
+    std::uint32_t slots = PM_FIRST_ROW_SLOT;  // of all images so far
+    std::uint32_t sequence = 0;
+    Counters last;
+    Bytes output;
+};
+
+Kernel::Kernel(bool bond) : parts_(std::make_unique<Parts>(bond)) {
+    clear();
+}
+
+Kernel::~Kernel() = default;
+
+// Without it no test means anything: the run ends.
+Kernel &Kernel::shared() {
+    try {
+        static Kernel kernel;
+        return kernel;
+    } catch (const std::exception &error) {
+        std::fprintf(stderr, "packet tests: %s\n", error.what());
+        std::exit(1);
+    }
+}
+
+bool Kernel::can_run(Direction direction, const Bytes &frame) {
+    if (frame.size() < 14 || direction == Direction::in) return frame.size() >= 14;
+    unsigned type = static_cast<unsigned>(frame[12]) << 8 | frame[13];
+    return frame.size() >= (type == 0x0800 ? 34 : type == 0x86dd ? 54 : 15);
+}
+
+void Kernel::load_candidate(const Image &image) {
+    parts_->write_image(0, image);
+    auto &ask = *reinterpret_cast<pm_ask *>(parts_->question.bytes());
+    ask = {.image = 0, .bans = 0, .interface = interface_number, .zero = 0};
+}
+
+static int run(int program, const Bytes &frame, Bytes &output, Direction direction,
+               const Context &context) {
+    __sk_buff skb = {};
+    skb.ingress_ifindex = context.came_in_on;
+    skb.gso_segs = context.gso_segments;
+    skb.gso_size = context.gso_size;
+    skb.wire_len = context.wire_length;
+    output.resize(frame.size() + 256);
+    bpf_test_run_opts options = {};
+    options.sz = sizeof(options);
+    options.data_in = frame.data();
+    options.data_size_in = static_cast<std::uint32_t>(frame.size());
+    options.data_out = output.data();
+    options.data_size_out = static_cast<std::uint32_t>(output.size());
+    options.repeat = 1;
+    if (direction == Direction::out) {
+        options.ctx_in = &skb;
+        options.ctx_size_in = sizeof(skb);
+    }
+    if (bpf_prog_test_run_opts(program, &options))
+        fail("cannot run a frame of " + std::to_string(frame.size()) + " bytes");
+    return static_cast<int>(options.retval);
+}
+
+Verdict Kernel::ask(Direction direction, const Bytes &frame) {
+    bool in = direction == Direction::in;
+    auto answer =
+        static_cast<std::uint32_t>(run(in ? parts_->program.ask_in() : parts_->program.ask_out(),
+                                       frame, parts_->output, direction, {}));
+    if (answer >> 16 == 0xffff) return essential(static_cast<pm_essential>(answer & 0xffff));
+    if (answer >> 16) return drop(static_cast<pm_reason>(answer >> 16));
+    return row(static_cast<int>(answer));
+}
+
+void Kernel::apply(const Image &image, pm_mode mode) {
+    std::uint32_t slot = 1 + parts_->sequence % 2;  // 0 is the candidate's
+    parts_->write_image(slot, image);
+    parts_->publish(slot, mode);
+
+    ImageView view(image.bytes);
+    parts_->row_slots.clear();
+    for (std::uint32_t i = 0; i < image.header().row_count; i++) {
+        parts_->row_slots.push_back(pm_row_at(view.view(), i).slot);
+        parts_->slots = std::max(parts_->slots, parts_->row_slots.back() + 1U);
+    }
+    read(parts_->last);
+}
+
+void Kernel::apply_no_image() {
+    parts_->publish(PM_IMAGE_SLOTS, PM_MODE_ENFORCE);
+}
+
+void Kernel::read(Counters &counters) const {
+    read_sums(parts_->program.rows(), 0, parts_->slots, counters.rows);
+    read_sums(parts_->program.maps().fd("drops"), first_drop, drop_count, counters.drops);
+}
+
+Seen Kernel::see(Direction direction, const Bytes &frame, const Context &context) {
+    bool in = direction == Direction::in;
+    int action = run(in ? parts_->program.ingress() : parts_->program.egress(), frame,
+                     parts_->output, direction, context);
+    int passes = in ? 2 : -1, drops = in ? 1 : 2;  // XDP_PASS, TC_ACT_UNSPEC; XDP_DROP, _SHOT
+    if (action != passes && action != drops)
+        throw std::runtime_error("a program returned " + std::to_string(action));
+
+    Counters now;
+    read(now);
+    Seen seen{.passed = action == passes, .moved = moved_since(now, direction)};
+    parts_->last = std::move(now);
+    return seen;
+}
+
+// A counter of the other direction is reported as one that nobody expects.
+std::vector<Moved> Kernel::moved_since(const Counters &now, Direction direction) const {
+    const Counters &before = parts_->last;
+    const auto way = static_cast<std::size_t>(direction);
+    std::vector<Moved> moved;
+    for (std::size_t i = 0; i < now.rows.size() * 2; i++) {
+        const pm_row_count &a = before.rows[i / 2], &b = now.rows[i / 2];
+        std::uint64_t packets = b.packets[i % 2] - a.packets[i % 2];
+        std::uint64_t bytes = b.bytes[i % 2] - a.bytes[i % 2];
+        Verdict verdict = i % 2 == way ? parts_->of_slot(i / 2) : Verdict{Verdict::Kind::row, -1};
+        if (packets || bytes) moved.push_back({verdict, packets, bytes, false});
+    }
+    for (std::size_t i = 0; i < now.drops.size(); i++) {
+        const pm_drop_count &a = before.drops[i], &b = now.drops[i];
+        Verdict verdict = drop(static_cast<pm_reason>(i % PM_REASON_SLOTS));
+        if (i / PM_REASON_SLOTS != way) verdict.number = -1;
+        if (b.packets != a.packets || b.bytes != a.bytes)
+            moved.push_back({verdict, b.packets - a.packets, b.bytes - a.bytes, false});
+        if (b.would_packets != a.would_packets || b.would_bytes != a.would_bytes)
+            moved.push_back(
+                {verdict, b.would_packets - a.would_packets, b.would_bytes - a.would_bytes, true});
+    }
+    return moved;
+}
+
+Totals Kernel::totals() const {
+    Totals totals;
+    for (const pm_row_count &count : parts_->last.rows)
+        totals.passed += count.packets[0] + count.packets[1];
+    for (const pm_drop_count &count : parts_->last.drops) totals.dropped += count.packets;
+    return totals;
+}
+
+void Kernel::clear() {
+    for (const char *table : {"outside", "opening", "assured"})
+        parts_->each<pm_flow_key, pm_flow>(
+            table, [](auto &map, const auto &key, const auto &) { map.remove(key); });
+    parts_->each<pm_fragment_key, pm_fragment>(
+        "fragments", [](auto &map, const auto &key, const auto &) { map.remove(key); });
+    clear_array<pm_dhcp>(parts_->program.maps().fd("dhcp"), interface_number, 1, 1);
+    clear_array<pm_row_count>(parts_->program.rows(), 0, parts_->slots, parts_->cpus);
+    clear_array<pm_drop_count>(parts_->program.maps().fd("drops"), first_drop, drop_count,
+                               parts_->cpus);
+    read(parts_->last);
+}
+
+void Kernel::age(std::uint32_t seconds) {
+    const std::uint32_t jiffies = seconds * kernel_hz();
+    for (const char *table : {"outside", "opening", "assured"})
+        parts_->each<pm_flow_key, pm_flow>(table, [&](auto &map, const auto &key, auto &flow) {
+            flow.last -= jiffies >> PM_STAMP_SHIFT;
+            (void)map.put(key, flow);
+        });
+    parts_->each<pm_fragment_key, pm_fragment>("fragments",
+                                               [&](auto &map, const auto &key, auto &fragment) {
+                                                   fragment.seen -= jiffies;
+                                                   (void)map.put(key, fragment);
+                                               });
+    auto clients = value(Map<std::uint32_t, pm_dhcp>::of(parts_->program.maps(), "dhcp"));
+    pm_dhcp client = value(clients.get(interface_number));
+    for (auto &asked : client.asked)
+        if (asked) asked -= jiffies;
+    (void)clients.put(interface_number, client);
+}
+
+std::vector<pm_flow> Kernel::flows() const {
+    std::vector<pm_flow> all;
+    for (const char *table : {"outside", "opening", "assured"})
+        parts_->each<pm_flow_key, pm_flow>(table, [&](auto &, const auto &, const auto &flow) {
+            if (!flow.moved) all.push_back(flow);
+        });
+    return all;
+}
+
+}  // namespace pm::test

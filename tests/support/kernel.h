@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+// The programs in the running kernel, fed with frames by BPF_PROG_TEST_RUN: loaded but attached
+// to nothing, in a network namespace of the test's own. PM_BPF_OBJECT names another object file
+// to load, which is how seeded faults are tried.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "policy/compile.h"
+#include "tests/support/packet.h"
+#include "tests/support/verdict.h"
+
+namespace pm::test {
+
+inline constexpr unsigned interface_number = 1;
+inline constexpr const char *interface_name = "edge0";
+
+// What the kernel knows of a frame beside its bytes.
+struct Context {
+    std::uint32_t came_in_on = 0;  // ifindex, on the way out: not 0 is forwarded
+    std::uint32_t gso_segments = 0;
+    std::uint32_t gso_size = 0;
+    std::uint32_t wire_length = 0;
+};
+
+// A counter that a packet moved, and by how much.
+struct Moved {
+    Verdict verdict;
+    std::uint64_t packets = 0;
+    std::uint64_t bytes = 0;
+    bool would = false;  // audit: counted as what would have been dropped
+
+    bool operator==(const Moved &) const = default;
+};
+
+struct Seen {
+    bool passed = false;
+    std::vector<Moved> moved;
+};
+
+// Sums over everything since the last apply() or clear().
+struct Totals {
+    std::uint64_t passed = 0;   // rows and essentials
+    std::uint64_t dropped = 0;  // reasons
+};
+
+class Kernel {
+public:
+    explicit Kernel(bool bond = false);
+    ~Kernel();
+    Kernel(const Kernel &) = delete;
+    Kernel &operator=(const Kernel &) = delete;
+
+    // The one that most tests share; loading takes a second.
+    static Kernel &shared();
+
+    // Can a test run take this frame? XDP wants an Ethernet header, TC a whole IP header too.
+    static bool can_run(Direction direction, const Bytes &frame);
+
+    // The verdict of the probe programs on an image, written by load_candidate().
+    void load_candidate(const Image &image);
+    Verdict ask(Direction direction, const Bytes &frame);
+
+    // Puts an image in force under a new epoch.
+    void apply(const Image &image, pm_mode mode = PM_MODE_ENFORCE);
+    void apply_no_image();  // an epoch whose record names no slot
+    Seen see(Direction direction, const Bytes &frame, const Context &context = {});
+    Totals totals() const;
+
+    void clear();                        // flows, fragments, DHCP clients, counters
+    void age(std::uint32_t seconds);     // everything that expires
+    std::vector<pm_flow> flows() const;  // not moved
+
+private:
+    struct Parts;
+    struct Counters;
+
+    void read(Counters &counters) const;
+    std::vector<Moved> moved_since(const Counters &now, Direction direction) const;
+
+    std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace pm::test

@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: Apache-2.0
+// The oracle's packet path and its flow table; see naive.h.
+#include "tests/support/naive.h"
+
+#include <algorithm>
+
+namespace pm::naive {
+
+namespace {
+
+Direction other(Direction direction) {
+    return direction == Direction::in ? Direction::out : Direction::in;
+}
+
+// Neighbour and router discovery, and MLD.
+std::optional<Verdict> see_icmpv6(const Headers &headers) {
+    std::uint8_t type = headers.icmp_type;
+    bool whole = !headers.fragment;
+    bool from_link = is_link_local(headers.source) || headers.source == Address{};
+    Verdict broken = drop(PM_DROP_MALFORMED_ESSENTIAL);
+    if (type >= 133 && type <= 136)
+        return whole && headers.hop_limit == 255 && headers.icmp_code == 0
+                   ? essential(PM_ESSENTIAL_NEIGHBOUR)
+                   : broken;
+    if ((type >= 130 && type <= 132) || type == 143)
+        return whole && headers.hop_limit == 1 && from_link ? essential(PM_ESSENTIAL_MULTICAST)
+                                                            : broken;
+    return {};
+}
+
+Verdict see_igmp(const Headers &headers) {
+    bool good = !headers.fragment && headers.hop_limit == 1 && headers.end - headers.transport >= 8;
+    return good ? essential(PM_ESSENTIAL_MULTICAST) : drop(PM_DROP_MALFORMED_ESSENTIAL);
+}
+
+Verdict see_arp(Frame frame, const Headers &headers) {
+    constexpr std::uint8_t begin[] = {0, 1, 8, 0, 6, 4, 0};
+    Frame arp = frame.subspan(headers.network);
+    bool good = arp.size() >= 28 && std::equal(std::begin(begin), std::end(begin), arp.begin()) &&
+                (arp[7] == 1 || arp[7] == 2);
+    return good ? essential(PM_ESSENTIAL_ARP) : drop(PM_DROP_MALFORMED_ESSENTIAL);
+}
+
+Verdict see_slow(Frame frame, const Headers &headers, bool bond) {
+    Frame slow = frame.subspan(headers.network);
+    bool good = bond && !slow.empty() && (slow[0] == 1 || slow[0] == 2);
+    return good ? essential(PM_ESSENTIAL_LACP) : drop(PM_DROP_UNSUPPORTED_ETHERTYPE);
+}
+
+}  // namespace
+
+Opening opening_of(const Headers &headers, Direction direction) {
+    bool in = direction == Direction::in;
+    Opening own;
+    own.opener = direction;
+    own.protocol = headers.protocol;
+    own.local = in ? headers.destination : headers.source;
+    own.remote = in ? headers.source : headers.destination;
+    own.local_port = in ? headers.destination_port : headers.source_port;
+    own.remote_port = in ? headers.source_port : headers.destination_port;
+    if (headers.is_icmp()) {
+        if (headers.is_echo_reply()) own.opener = other(direction);
+        own.remote_port = own.opener == Direction::in ? 0 : 1;
+    }
+    return own;
+}
+
+Verdict Host::see(Frame frame, const Facts &facts) {
+    bool out = facts.direction == Direction::out;
+    Headers headers = parse(frame, out);
+    if (headers.fault) return drop(headers.fault);
+    if (out && facts.forwarded) return drop(PM_DROP_FORWARDED);
+    if (auto verdict = see_essential(frame, headers, facts.direction)) return *verdict;
+    Verdict verdict = see_datagram(frame, headers, facts);
+    if (headers.fragment && !headers.offset && verdict.passes())
+        fragments_[fragment_key(headers, facts.direction)] = {headers, now_};
+    return verdict;
+}
+
+Host::FragmentKey Host::fragment_key(const Headers &headers, Direction direction) {
+    return {headers.source, headers.destination, headers.fragment_protocol, headers.fragment_id,
+            direction};
+}
+
+// Fills in what a later fragment does not say; a verdict if that cannot be.
+std::optional<Verdict> Host::see_fragment(Headers &headers, Direction direction) const {
+    if (!headers.fragment) return {};
+    if (policy_->fragments_drop) return drop(PM_DROP_FRAGMENT_REFUSED);
+    if (!headers.is_later_fragment()) return {};
+    auto first = fragments_.find(fragment_key(headers, direction));
+    if (first == fragments_.end() || now_ - first->second.seen > PM_TIMEOUT_FRAGMENT)
+        return drop(PM_DROP_FRAGMENT_UNKNOWN);
+    headers.protocol = first->second.headers.protocol;
+    headers.source_port = first->second.headers.source_port;
+    headers.destination_port = first->second.headers.destination_port;
+    headers.icmp_type = first->second.headers.icmp_type;
+    headers.tcp_flags = 16;
+    return {};
+}
+
+std::optional<Verdict> Host::see_essential(Frame frame, const Headers &headers,
+                                           Direction direction) {
+    if (headers.kind == Headers::Kind::arp) return see_arp(frame, headers);
+    if (headers.kind == Headers::Kind::slow) return see_slow(frame, headers, interface_.bond);
+    if (headers.kind == Headers::Kind::other) return drop(PM_DROP_UNSUPPORTED_ETHERTYPE);
+    if (headers.is_later_fragment()) return {};
+    if (headers.is_icmp() && !headers.v4) return see_icmpv6(headers);
+    if (headers.protocol == 2 && headers.v4) return see_igmp(headers);
+    if (headers.is_udp() && !headers.fragment) return see_dhcp(headers, direction);
+    return {};
+}
+
+std::optional<Verdict> Host::see_dhcp(const Headers &headers, Direction direction) {
+    unsigned client = headers.v4 ? 68 : 546, server = headers.v4 ? 67 : 547;
+    auto &asked = dhcp_asked_[headers.v4 ? 0 : 1];
+    if (direction == Direction::out) {
+        if (headers.source_port != client || headers.destination_port != server) return {};
+        asked = now_;
+        return essential(PM_ESSENTIAL_DHCP);
+    }
+    if (headers.source_port != server || headers.destination_port != client) return {};
+    if (!asked || now_ - *asked > PM_TIMEOUT_DHCP) return {};
+    return essential(PM_ESSENTIAL_DHCP);
+}
+
+Verdict Host::see_datagram(Frame frame, Headers &headers, const Facts &facts) {
+    if (auto verdict = see_fragment(headers, facts.direction)) return *verdict;
+    if (headers.is_icmp_error()) return see_error(frame, headers, facts);
+    if (headers.is_icmp() && !headers.is_echo_request() && !headers.is_echo_reply())
+        return drop(PM_DROP_UNSUPPORTED_ICMP);
+    return see_flow(headers, facts);
+}
+
+// An error is about a packet that went the other way, and goes to that packet's sender.
+Verdict Host::see_error(Frame frame, const Headers &headers, const Facts &facts) {
+    Verdict unrelated = drop(PM_DROP_ICMP_UNRELATED);
+    if (headers.fragment) return unrelated;
+    Headers quoted = parse_quoted(frame, headers);
+    if (quoted.fault || quoted.source != headers.destination) return unrelated;
+    Direction direction = other(facts.direction);
+    Opening opening = opening_of(quoted, direction);
+    bool related = false;
+    if (const Flow *flow = find(opening, true, true)) {
+        opening.opener = flow->opener;
+        related = flow->epoch == epoch_ || judge(*policy_, interface_, opening, direction).passes();
+    } else if (quoted.is_tcp() && facts.socket == Socket::live) {
+        related = judge_both_ways(quoted, opening, direction).verdict.passes();
+    }
+    return related ? essential(PM_ESSENTIAL_ICMP_ERROR) : unrelated;
+}
+
+bool Host::is_live(const Opening &ends, const Flow &flow) const {
+    std::uint8_t protocol = ends.protocol;
+    std::uint64_t limit = flow.answered ? PM_TIMEOUT_OTHER_ANSWERED : PM_TIMEOUT_OTHER;
+    if (protocol == 1 || protocol == 58) limit = PM_TIMEOUT_ECHO;
+    if (protocol == 6)
+        limit = flow.reset         ? PM_TIMEOUT_TCP_RESET
+                : flow.closing     ? PM_TIMEOUT_TCP_CLOSING
+                : flow.established ? PM_TIMEOUT_TCP_ESTABLISHED
+                                   : PM_TIMEOUT_TCP_OPENING;
+    return now_ - flow.last <= limit;
+}
+
+// A live flow with these ends, opened by a side that may have; the outsider's is asked first.
+Host::Flow *Host::find(Opening ends, bool opened_in, bool opened_out) {
+    for (Direction opener : {Direction::in, Direction::out}) {
+        ends.opener = opener;
+        auto flow = flows_.find(ends);
+        if (!(opener == Direction::in ? opened_in : opened_out) || flow == flows_.end()) continue;
+        if (is_live(flow->first, flow->second)) return &flow->second;
+    }
+    return nullptr;
+}
+
+Verdict Host::pass(Flow &flow, const Headers &headers, Direction direction) const {
+    flow.last = now_;
+    flow.answered |= direction != flow.opener;
+    flow.reset = headers.is_tcp() && headers.tcp_flags & 4;
+    flow.closing |= headers.is_tcp() && headers.tcp_flags & 1;
+    return row(flow.row);
+}
+
+Verdict Host::see_flow(const Headers &headers, const Facts &facts) {
+    Opening own = opening_of(headers, facts.direction), answer = own;
+    answer.opener = other(facts.direction);
+    bool ports = headers.is_tcp() || headers.is_udp(), syn = headers.is_first_syn();
+    bool may_own = !ports || gate(*policy_, own);
+    bool may_answer = !ports || (!syn && gate(*policy_, answer));
+    if (!may_own && !may_answer) return judge(*policy_, interface_, own, facts.direction);
+
+    bool in = facts.direction == Direction::in;
+    Flow *flow = find(own, in ? may_own : may_answer, in ? may_answer : may_own);
+    if (flow && syn) return judge(*policy_, interface_, own, facts.direction);
+    if (flow && stays(*flow, own, facts.direction)) return pass(*flow, headers, facts.direction);
+    return see_stray(headers, own, facts);
+}
+
+// Under another policy a flow is judged anew, as its opener sent it; one that is cut may go on
+// under a later policy.
+bool Host::stays(Flow &flow, Opening ends, Direction direction) const {
+    if (flow.epoch == epoch_) return true;
+    ends.opener = flow.opener;
+    const Verdict verdict = judge(*policy_, interface_, ends, direction);
+    if (!verdict.passes()) return false;
+    flow.row = verdict.number;
+    flow.epoch = epoch_;
+    return true;
+}
+
+// A packet that finds no live flow: it may open one, or a socket vouches for it.
+Verdict Host::see_stray(const Headers &headers, const Opening &own, const Facts &facts) {
+    Judged judged = judge_both_ways(headers, own, facts.direction);
+    if (!judged.verdict.passes()) return judged.verdict;
+    bool opens = headers.is_tcp() ? headers.is_first_syn()
+                                  : !headers.is_echo_reply() && !headers.is_later_fragment();
+    if (opens && judged.opener == facts.direction) {
+        if (facts.forwarded) return drop(PM_DROP_FORWARDED);
+        return open(own, headers, facts.direction, judged);
+    }
+    if (!headers.is_tcp() || facts.socket == Socket::none) return drop(PM_DROP_NOT_FIRST_PACKET);
+    if (facts.socket == Socket::live) open(own, headers, facts.direction, judged, true);
+    return judged.verdict;
+}
+
+// As its own flow's opener if a row may have its ports, else as an answer; tcp as both.
+Host::Judged Host::judge_both_ways(const Headers &headers, const Opening &own,
+                                   Direction direction) const {
+    Judged first{judge(*policy_, interface_, own, direction), own.opener};
+    if (first.verdict.passes() || headers.is_first_syn()) return first;
+    if (!headers.is_tcp() && !headers.is_udp()) return first;
+
+    Opening answer = own;
+    answer.opener = other(direction);
+    bool may_own = gate(*policy_, own), may_answer = gate(*policy_, answer);
+    if (!may_answer || (may_own && !headers.is_tcp())) return first;
+    Judged second{judge(*policy_, interface_, answer, direction), answer.opener};
+    return second.verdict.passes() || !may_own ? second : first;
+}
+
+Verdict Host::open(Opening ends, const Headers &headers, Direction direction, const Judged &judged,
+                   bool established) {
+    ends.opener = judged.opener;
+    Flow flow;
+    flow.opener = judged.opener;
+    flow.row = judged.verdict.number;
+    flow.epoch = epoch_;
+    flow.established = established;
+    return pass(flows_[ends] = flow, headers, direction);
+}
+
+std::size_t Host::live_flows() const {
+    return static_cast<std::size_t>(std::ranges::count_if(
+        flows_, [&](const auto &entry) { return is_live(entry.first, entry.second); }));
+}
+
+}  // namespace pm::naive

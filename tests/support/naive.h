@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+// The oracle: the policy asked in the plainest way, rows in order over the model, flows in a
+// std::map. It shares no code with the compiled image or the kernel's programs, so that what
+// all three say alike is probably meant.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <tuple>
+
+#include "policy/model.h"
+#include "tests/support/naive_parse.h"
+#include "tests/support/verdict.h"
+
+namespace pm::naive {
+
+using test::drop;
+using test::essential;
+using test::row;
+using test::Verdict;
+
+struct Interface {
+    std::string name;
+    bool bond = false;
+};
+
+// What the kernel knows of a packet beside its bytes.
+enum class Socket { none, half_open, live };
+
+struct Facts {
+    Direction direction = Direction::in;
+    bool forwarded = false;        // on its way through this host
+    Socket socket = Socket::none;  // of this host, with the tcp packet's addresses and ports
+};
+
+// A flow as its first packet describes it.
+struct Opening {
+    Direction opener = Direction::in;
+    Address local, remote;
+    std::uint16_t local_port = 0, remote_port = 0;  // echo: identifier, opener
+    std::uint8_t protocol = 0;
+
+    auto operator<=>(const Opening &) const = default;
+};
+
+// The flow that a packet opens, or would answer as an echo reply.
+Opening opening_of(const Headers &headers, Direction direction);
+
+// The verdict on a flow's first packet, as asked about by a packet of `direction`; no state.
+Verdict judge(const Policy &policy, const Interface &interface, const Opening &opening,
+              Direction direction);
+
+// Could a row of any kind, on any interface, open such a flow?
+bool gate(const Policy &policy, const Opening &opening);
+
+// One interface of a host, with its flows. Time stands still but for wait().
+class Host {
+public:
+    Host(const Policy &policy, Interface interface) : policy_(&policy), interface_(interface) {}
+
+    // Another policy, or the same anew: every flow is judged anew.
+    void apply(const Policy &policy) {
+        policy_ = &policy;
+        epoch_++;
+    }
+    void wait(std::uint64_t seconds) { now_ += seconds; }
+
+    // The verdict on a packet, and what it leaves behind.
+    Verdict see(Frame frame, const Facts &facts);
+
+    std::size_t live_flows() const;
+
+private:
+    using FragmentKey = std::tuple<Address, Address, std::uint8_t, std::uint32_t, Direction>;
+
+    struct Flow {
+        Direction opener = Direction::in;
+        int row = 0;
+        std::uint64_t epoch = 0;
+        std::uint64_t last = 0;
+        bool answered = false, closing = false, reset = false, established = false;
+    };
+    struct Judged {
+        Verdict verdict;
+        Direction opener = Direction::in;  // of the flow that was asked about
+    };
+    struct FirstFragment {
+        Headers headers;
+        std::uint64_t seen = 0;
+    };
+
+    static FragmentKey fragment_key(const Headers &headers, Direction direction);
+    std::optional<Verdict> see_fragment(Headers &headers, Direction direction) const;
+    std::optional<Verdict> see_essential(Frame frame, const Headers &headers, Direction direction);
+    std::optional<Verdict> see_dhcp(const Headers &headers, Direction direction);
+    Verdict see_datagram(Frame frame, Headers &headers, const Facts &facts);
+    Verdict see_error(Frame frame, const Headers &headers, const Facts &facts);
+    Verdict see_flow(const Headers &headers, const Facts &facts);
+    bool stays(Flow &flow, Opening ends, Direction direction) const;
+    Verdict see_stray(const Headers &headers, const Opening &own, const Facts &facts);
+    Judged judge_both_ways(const Headers &headers, const Opening &own, Direction direction) const;
+    Verdict open(Opening ends, const Headers &headers, Direction direction, const Judged &judged,
+                 bool established = false);
+    Verdict pass(Flow &flow, const Headers &headers, Direction direction) const;
+    bool is_live(const Opening &ends, const Flow &flow) const;
+    Flow *find(Opening ends, bool opened_in, bool opened_out);
+
+    const Policy *policy_;
+    Interface interface_;
+    std::uint64_t epoch_ = 1;
+    std::uint64_t now_ = 1000;
+    std::map<Opening, Flow> flows_;  // each side may have opened one with the same ports
+    std::map<FragmentKey, FirstFragment> fragments_;
+    std::optional<std::uint64_t> dhcp_asked_[2];
+};
+
+// The verdict of the probe programs: no flow, fragment or client was ever seen.
+inline Verdict probe(const Policy &policy, const Interface &interface, Frame frame,
+                     const Facts &facts) {
+    return Host(policy, interface).see(frame, facts);
+}
+
+}  // namespace pm::naive

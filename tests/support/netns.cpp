@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+// Before any test: a network namespace of our own, in which nothing is forwarded and no socket
+// answers but those that a test opens itself. It ends with the process.
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <net/if.h>
+#include <sched.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+
+namespace {
+
+void write_setting(const char *path, const char *value) {
+    int file = open(path, O_WRONLY | O_CLOEXEC);
+    if (file < 0 || write(file, value, std::strlen(value)) < 0) {
+        std::perror(path);
+        std::exit(1);
+    }
+    close(file);
+}
+
+void raise_loopback() {
+    int socket = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    ifreq request = {};
+    std::strcpy(request.ifr_name, "lo");
+    request.ifr_flags = IFF_UP;
+    if (ioctl(socket, SIOCSIFFLAGS, &request)) {
+        std::perror("cannot raise lo");
+        std::exit(1);
+    }
+    close(socket);
+}
+
+class Netns : public testing::Environment {
+public:
+    void SetUp() override {
+        if (unshare(CLONE_NEWNET)) {
+            std::perror("cannot make a network namespace (these tests need root)");
+            std::exit(1);
+        }
+        write_setting("/proc/sys/net/ipv4/ip_forward", "0");
+        write_setting("/proc/sys/net/ipv6/conf/all/forwarding", "0");
+        raise_loopback();
+    }
+};
+
+[[maybe_unused]] const auto *const registered = testing::AddGlobalTestEnvironment(new Netns);
+
+}  // namespace

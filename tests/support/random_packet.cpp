@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: Apache-2.0
+// Random packets; see random.h.
+#include <algorithm>
+
+#include "tests/support/kernel.h"
+#include "tests/support/random.h"
+
+namespace pm::test {
+
+namespace {
+
+Address step(Address address, bool up) {
+    std::uint64_t before = address.low;
+    address.low += up ? 1 : ~std::uint64_t{0};
+    if (up ? address.low < before : address.low > before)
+        address.high += up ? 1 : ~std::uint64_t{0};
+    return address;
+}
+
+Address random_address(Random &random) {
+    static const std::vector<Address> odd{
+        address("0.0.0.0"),
+        address("127.0.0.1"),
+        address("255.255.255.255"),
+        address("224.0.0.251"),
+        address("224.0.0.250"),
+        address("240.0.0.1"),
+        address("203.0.113.10"),
+        address("192.0.2.1"),
+        address("::"),
+        address("::1"),
+        address("ff02::fb"),
+        address("2001:db8:10::10"),
+        address("2001:db8:20::1"),
+        address("fe80::1"),
+        address("10.9.0.10"),
+    };
+    if (random.chance(50)) return random.pick(odd);
+    if (random.chance(50)) return Address::v4(static_cast<std::uint32_t>(random.bits()));
+    return {0x2001000000000000 | random.bits() >> 16, random.bits()};
+}
+
+// In the set, mostly at an edge, sometimes one step beside it.
+Address near(Random &random, const AddressSet &set) {
+    if (set.empty() || random.chance(6)) return random_address(random);
+    const Range &range = random.pick(set.ranges());
+    Address address = random.chance(50) ? range.first : range.last;
+    if (random.chance(20)) return step(address, address == range.last);
+    if (random.chance(30)) {
+        const std::uint64_t width = range.last.low - range.first.low;
+        address = range.first;
+        address.low += width == ~std::uint64_t{0} ? random.bits() : random.bits() % (width + 1);
+    }
+    return address;
+}
+
+std::uint16_t near(Random &random, const Ports &ports) {
+    if (ports.empty() || random.chance(6)) return static_cast<std::uint16_t>(random.bits());
+    const PortRange &range = random.pick(ports);
+    int port = random.chance(50) ? range.first : range.last;
+    if (random.chance(20)) port += random.chance(50) ? 1 : -1;
+    if (ports == any_port && random.chance(80)) port = random.pick({40000, 50000, 59999, 3478, 53});
+    return static_cast<std::uint16_t>(port);
+}
+
+const AddressSet &set_named(const Policy &policy, const std::string &name) {
+    static const AddressSet unicast = AddressSet::any();
+    if (auto role = policy.roles.find(name); role != policy.roles.end())
+        return role->second.addresses;
+    auto peers = policy.peers.find(name);
+    return peers == policy.peers.end() ? unicast : peers->second.addresses;
+}
+
+std::uint8_t random_flags(Random &random) {
+    if (random.chance(8)) return static_cast<std::uint8_t>(random.bits());
+    return static_cast<std::uint8_t>(random.pick(
+        {SYN, SYN, SYN | ECE | CWR, SYN | ACK, ACK, ACK, PSH | ACK, FIN | ACK, RST, RST | ACK}));
+}
+
+void break_link(Random &random, Packet &packet) {
+    static const std::vector<std::uint16_t> types{0x8100, 0x88a8, 0x9100};
+    for (int tags = random.chance(20) ? random.between(1, 3) : 0; tags > 0; tags--)
+        packet.tags.push_back({random.pick(types), static_cast<std::uint16_t>(random.bits())});
+    if (random.chance(2)) packet.source_mac = multicast_mac;
+    if (random.chance(4))
+        packet.destination_mac = random.chance(50) ? broadcast_mac : multicast_mac;
+    if (random.chance(1)) packet.ethertype = static_cast<std::uint16_t>(random.bits());
+}
+
+void break_network(Random &random, Packet &packet) {
+    auto byte = [&] { return static_cast<std::uint8_t>(random.bits()); };
+    if (random.chance(2)) packet.version = byte() & 15;
+    if (random.chance(2)) packet.header_words = byte() & 15;
+    if (random.chance(3)) packet.length = static_cast<std::uint16_t>(random.below(100));
+    if (random.chance(2)) packet.protocol = byte();
+    if (random.chance(10)) packet.trailer = Bytes(random.below(20), byte());
+    if (random.chance(5))
+        packet.hop_limit = static_cast<std::uint8_t>(random.pick({0, 1, 254, 255}));
+    if (random.chance(8))
+        for (int i = random.between(1, 12); i > 0; i--)
+            packet.options.push_back(static_cast<std::uint8_t>(
+                random.chance(70) ? random.pick({0, 1, 2, 3, 4, 7, 131, 137, 148}) : byte()));
+    while (random.chance(15))
+        packet.extensions.push_back(
+            {static_cast<std::uint8_t>(random.pick({0, 60, 60, 60, 43, 44, 51})),
+             Bytes(random.chance(85) ? 6 : random.below(130)),
+             {}});
+    if (random.chance(2) && !packet.extensions.empty()) packet.extensions[0].length = byte();
+    if (random.chance(8))
+        packet.fragment =
+            Fragment{static_cast<std::uint16_t>(random.pick({0, 0, 8, 16, 24, 65528})),
+                     random.chance(60), random.below(4), 8 + random.below(32)};
+}
+
+void damage(Random &random, Bytes &bytes) {
+    if (random.chance(6)) bytes.resize(random.below(static_cast<std::uint32_t>(bytes.size() + 1)));
+    if (random.chance(5) && bytes.size() > 12)
+        bytes[12 + random.below(static_cast<std::uint32_t>(bytes.size() - 12))] ^=
+            static_cast<std::uint8_t>(1U << random.below(8));
+}
+
+Bytes random_control(Random &random) {
+    if (random.chance(60))
+        return frame(Arp{.operation = static_cast<std::uint16_t>(random.pick({1, 2, 3})),
+                         .length = 26 + random.below(30)});
+    return frame(static_cast<std::uint16_t>(random.pick({0x8809, 0x88cc, 0x0027, 0x8847})),
+                 Bytes(40, static_cast<std::uint8_t>(random.bits() & 3)));
+}
+
+Transport random_transport(Random &random, const FlowEnds &ends, bool from_local, bool opener) {
+    std::uint16_t source = from_local ? ends.local_port : ends.remote_port;
+    std::uint16_t destination = from_local ? ends.remote_port : ends.local_port;
+    bool v4 = ends.local.is_v4();
+    if (ends.protocol == 6) {
+        Tcp tcp{.source = source, .destination = destination, .flags = random_flags(random)};
+        if (random.chance(20)) tcp.options = Bytes(random.below(40), 1);
+        if (random.chance(2)) tcp.header_words = static_cast<std::uint8_t>(random.below(16));
+        return tcp;
+    }
+    if (ends.protocol == 17) {
+        Udp udp{.source = source, .destination = destination, .payload = Bytes(random.below(40))};
+        if (random.chance(4)) udp.length = static_cast<std::uint16_t>(random.below(50));
+        return udp;
+    }
+    if (ends.protocol == (v4 ? 1 : 58)) {
+        int type = opener ? (v4 ? 8 : 128) : (v4 ? 0 : 129);
+        if (random.chance(25))
+            type = v4 ? random.pick({0, 3, 8, 11, 12, 5, 13})
+                      : random.pick({1, 2, 3, 4, 128, 129, 130, 133, 135, 136, 143, 137});
+        return Icmp{.type = static_cast<std::uint8_t>(type), .code = 0, .id = ends.local_port};
+    }
+    return Raw{ends.protocol, Bytes(random.below(30), static_cast<std::uint8_t>(random.bits()))};
+}
+
+}  // namespace
+
+FlowEnds random_ends(Random &random, const Policy &policy) {
+    const Row &row = random.pick(policy.rows);
+    bool in = row.direction == Direction::in;
+    FlowEnds ends;
+    ends.opener = row.direction;
+    ends.protocol = random.chance(95)
+                        ? random.pick(row.transports)
+                        : static_cast<std::uint8_t>(random.pick({1, 2, 6, 17, 47, 58, 136}));
+    const AddressSet &locals = set_named(policy, in ? row.destination : row.source);
+    const AddressSet &peers = set_named(policy, in ? row.source : row.destination);
+    ends.local = near(random, locals);
+    ends.remote = near(random, peers);
+    for (int i = 0; i < 8 && ends.local.is_v4() != ends.remote.is_v4(); i++) {
+        ends.local = near(random, locals);
+        ends.remote = near(random, peers);
+    }
+    std::uint16_t port = near(random, row.port), source_port = near(random, row.source_port);
+    ends.local_port = in ? port : source_port;
+    ends.remote_port = in ? source_port : port;
+    return ends;
+}
+
+Packet packet_of(Random &random, const FlowEnds &ends, Direction direction) {
+    bool from_local = direction == Direction::out;
+    Packet packet;
+    packet.from = from_local ? ends.local : ends.remote;
+    packet.to = from_local ? ends.remote : ends.local;
+    packet.transport = random_transport(random, ends, from_local, direction == ends.opener);
+    return packet;
+}
+
+Sent random_packet(Random &random, const Policy &policy) {
+    for (;;) {
+        Sent sent;
+        FlowEnds ends = random_ends(random, policy);
+        bool swapped = random.chance(30);
+        sent.direction = (ends.opener == Direction::in) != swapped ? Direction::in : Direction::out;
+        if (random.chance(3)) {
+            sent.bytes = random_control(random);
+        } else {
+            Packet packet = packet_of(random, ends, sent.direction);
+            if (random.chance(40)) break_link(random, packet);
+            if (random.chance(40)) break_network(random, packet);
+            sent.bytes = frame(packet);
+        }
+        damage(random, sent.bytes);
+        if (Kernel::can_run(sent.direction, sent.bytes)) return sent;
+    }
+}
+
+}  // namespace pm::test

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+// Names of verdicts; see verdict.h.
+#include "tests/support/verdict.h"
+
+namespace pm::test {
+
+std::string to_string(const Verdict &verdict, const Policy &policy) {
+    if (verdict.kind == Verdict::Kind::row) {
+        auto index = static_cast<std::size_t>(verdict.number);
+        return index < policy.rows.size() ? "row " + policy.rows[index].id
+                                          : "row number " + std::to_string(index);
+    }
+    for (const Named &named : verdict.kind == Verdict::Kind::essential ? essentials() : reasons())
+        if (named.id == verdict.number) return named.label;
+    return "unknown " + std::to_string(verdict.number);
+}
+
+std::span<const Named> reasons() {
+    static constexpr Named all[] = {
+#define PM_REASON(id, name, label, meaning) {id, label},
+#include "maps/reasons.def"
+#undef PM_REASON
+    };
+    return all;
+}
+
+std::span<const Named> essentials() {
+    static constexpr Named all[] = {
+#define PM_ESSENTIAL(id, name, label, meaning) {id, label},
+#include "maps/essentials.def"
+#undef PM_ESSENTIAL
+    };
+    return all;
+}
+
+}  // namespace pm::test
