@@ -221,6 +221,9 @@ TEST_F(Flow, AnIcmpErrorPassesIfItQuotesALiveFlow) {
     EXPECT_EQ(error_in(tcp(access4, 5061, partner, 40001, ACK)), "icmp-unrelated");
     EXPECT_EQ(host.out(icmp_error(address(access4), address(partner), datagram(received))),
               "essential-icmp-error");
+    EXPECT_EQ(host.out(icmp_error(address(av4), address(partner), datagram(received))),
+              "icmp-unrelated")
+        << "not from the address that it was sent to";
 
     Packet fragment = sent;
     fragment.fragment = Fragment{.offset = 16};

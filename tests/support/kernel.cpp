@@ -113,7 +113,7 @@ struct Kernel::Parts {
     }
 
     // No packet is under way meanwhile, so nothing has to be waited for.
-    void publish(std::uint32_t slot, pm_mode mode) {
+    std::uint64_t publish(std::uint32_t slot, pm_mode mode) {
         const std::uint32_t index = ++sequence % PM_RECORDS;
         control().records[index] = {.image = slot,
                                     .bans = 0,
@@ -121,7 +121,9 @@ struct Kernel::Parts {
                                     .mode = static_cast<std::uint32_t>(mode),
                                     .deadline = 0,
                                     .fallback = 0};
-        __atomic_store_n(&control().epoch, std::uint64_t{sequence} << 4 | index, __ATOMIC_RELEASE);
+        const std::uint64_t epoch = std::uint64_t{sequence} << 4 | index;
+        __atomic_store_n(&control().epoch, epoch, __ATOMIC_RELEASE);
+        return epoch;
     }
 
     template <class K, class V, class Change>
@@ -212,10 +214,10 @@ Verdict Kernel::ask(Direction direction, const Bytes &frame) {
     return row(static_cast<int>(answer));
 }
 
-void Kernel::apply(const Image &image, pm_mode mode) {
+std::uint64_t Kernel::apply(const Image &image, pm_mode mode) {
     std::uint32_t slot = 1 + parts_->sequence % 2;  // 0 is the candidate's
     parts_->write_image(slot, image);
-    parts_->publish(slot, mode);
+    const std::uint64_t epoch = parts_->publish(slot, mode);
 
     ImageView view(image.bytes);
     parts_->row_slots.clear();
@@ -224,6 +226,11 @@ void Kernel::apply(const Image &image, pm_mode mode) {
         parts_->slots = std::max(parts_->slots, parts_->row_slots.back() + 1U);
     }
     read(parts_->last);
+    return epoch;
+}
+
+void Kernel::put_in_force(std::uint64_t epoch) {
+    __atomic_store_n(&parts_->control().epoch, epoch, __ATOMIC_RELEASE);
 }
 
 void Kernel::apply_no_image() {
@@ -235,17 +242,25 @@ void Kernel::read(Counters &counters) const {
     read_sums(parts_->program.maps().fd("drops"), first_drop, drop_count, counters.drops);
 }
 
-Seen Kernel::see(Direction direction, const Bytes &frame, const Context &context) {
+bool Kernel::passes(Direction direction, const Bytes &frame) {
+    return run_hook(direction, frame, {});
+}
+
+bool Kernel::run_hook(Direction direction, const Bytes &frame, const Context &context) {
     bool in = direction == Direction::in;
     int action = run(in ? parts_->program.ingress() : parts_->program.egress(), frame,
                      parts_->output, direction, context);
     int passes = in ? 2 : -1, drops = in ? 1 : 2;  // XDP_PASS, TC_ACT_UNSPEC; XDP_DROP, _SHOT
     if (action != passes && action != drops)
         throw std::runtime_error("a program returned " + std::to_string(action));
+    return action == passes;
+}
 
+Seen Kernel::see(Direction direction, const Bytes &frame, const Context &context) {
+    const bool passed = run_hook(direction, frame, context);
     Counters now;
     read(now);
-    Seen seen{.passed = action == passes, .moved = moved_since(now, direction)};
+    Seen seen{.passed = passed, .moved = moved_since(now, direction)};
     parts_->last = std::move(now);
     return seen;
 }

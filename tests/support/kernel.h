@@ -63,10 +63,12 @@ public:
     void load_candidate(const Image &image);
     Verdict ask(Direction direction, const Bytes &frame);
 
-    // Puts an image in force under a new epoch.
-    void apply(const Image &image, pm_mode mode = PM_MODE_ENFORCE);
-    void apply_no_image();  // an epoch whose record names no slot
+    // Puts an image in force under a new epoch, which is returned. Two stay as they are.
+    std::uint64_t apply(const Image &image, pm_mode mode = PM_MODE_ENFORCE);
+    void put_in_force(std::uint64_t epoch);  // from any thread
+    void apply_no_image();                   // an epoch whose record names no slot
     Seen see(Direction direction, const Bytes &frame, const Context &context = {});
+    bool passes(Direction direction, const Bytes &frame);  // without a look at the counters
     Totals totals() const;
 
     void clear();                        // flows, fragments, DHCP clients, counters
@@ -77,6 +79,7 @@ private:
     struct Parts;
     struct Counters;
 
+    bool run_hook(Direction direction, const Bytes &frame, const Context &context);
     void read(Counters &counters) const;
     std::vector<Moved> moved_since(const Counters &now, Direction direction) const;
 

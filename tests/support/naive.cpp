@@ -131,16 +131,20 @@ Verdict Host::see_datagram(Frame frame, Headers &headers, const Facts &facts) {
     return see_flow(headers, facts);
 }
 
-// An error is about a packet that went the other way, and goes to that packet's sender.
+// An error is about a packet that went the other way, and goes to that packet's sender; ours
+// comes from the address that it was sent to.
 Verdict Host::see_error(Frame frame, const Headers &headers, const Facts &facts) {
     Verdict unrelated = drop(PM_DROP_ICMP_UNRELATED);
     if (headers.fragment) return unrelated;
     Headers quoted = parse_quoted(frame, headers);
     if (quoted.fault || quoted.source != headers.destination) return unrelated;
+    if (facts.direction == Direction::out && quoted.destination != headers.source) return unrelated;
     Direction direction = other(facts.direction);
     Opening opening = opening_of(quoted, direction);
+    const Flow *flow = find(opening, Direction::in);
+    if (!flow) flow = find(opening, Direction::out);
     bool related = false;
-    if (const Flow *flow = find(opening, true, true)) {
+    if (flow) {
         opening.opener = flow->opener;
         related = flow->epoch == epoch_ || judge(*policy_, interface_, opening, direction).passes();
     } else if (quoted.is_tcp() && facts.socket == Socket::live) {
@@ -161,15 +165,10 @@ bool Host::is_live(const Opening &ends, const Flow &flow) const {
     return now_ - flow.last <= limit;
 }
 
-// A live flow with these ends, opened by a side that may have; the outsider's is asked first.
-Host::Flow *Host::find(Opening ends, bool opened_in, bool opened_out) {
-    for (Direction opener : {Direction::in, Direction::out}) {
-        ends.opener = opener;
-        auto flow = flows_.find(ends);
-        if (!(opener == Direction::in ? opened_in : opened_out) || flow == flows_.end()) continue;
-        if (is_live(flow->first, flow->second)) return &flow->second;
-    }
-    return nullptr;
+Host::Flow *Host::find(Opening ends, Direction opener) {
+    ends.opener = opener;
+    auto flow = flows_.find(ends);
+    return flow != flows_.end() && is_live(ends, flow->second) ? &flow->second : nullptr;
 }
 
 Verdict Host::pass(Flow &flow, const Headers &headers, Direction direction) const {
@@ -189,9 +188,13 @@ Verdict Host::see_flow(const Headers &headers, const Facts &facts) {
     if (!may_own && !may_answer) return judge(*policy_, interface_, own, facts.direction);
 
     bool in = facts.direction == Direction::in;
-    Flow *flow = find(own, in ? may_own : may_answer, in ? may_answer : may_own);
-    if (flow && syn) return judge(*policy_, interface_, own, facts.direction);
-    if (flow && stays(*flow, own, facts.direction)) return pass(*flow, headers, facts.direction);
+    bool opened_in = in ? may_own : may_answer, opened_out = in ? may_answer : may_own;
+    for (Direction opener : {Direction::in, Direction::out}) {
+        Flow *flow = find(own, opener);
+        if (!flow || !(opener == Direction::in ? opened_in : opened_out)) continue;
+        if (syn) return judge(*policy_, interface_, own, facts.direction);
+        if (stays(*flow, own, facts.direction)) return pass(*flow, headers, facts.direction);
+    }
     return see_stray(headers, own, facts);
 }
 

@@ -105,7 +105,7 @@ private:
                  bool established = false);
     Verdict pass(Flow &flow, const Headers &headers, Direction direction) const;
     bool is_live(const Opening &ends, const Flow &flow) const;
-    Flow *find(Opening ends, bool opened_in, bool opened_out);
+    Flow *find(Opening ends, Direction opener);  // a live one
 
     const Policy *policy_;
     Interface interface_;

@@ -1,0 +1,76 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: Apache-2.0
+# Counts over several test runners. Each tally_* runs one and adds what it says; tally_end prints
+# the table and, as the last line, `N passed, N failed, N skipped`; its status is that of the run.
+#
+# Sourced, under `set -euo pipefail`.
+
+tally_passed=0 tally_failed=0 tally_skipped=0
+tally_table=()
+tally_dir=$(mktemp -d)
+
+# NAME PASSED FAILED SKIPPED SECONDS
+tally_add() {
+    tally_passed=$((tally_passed + $2))
+    tally_failed=$((tally_failed + $3))
+    tally_skipped=$((tally_skipped + $4))
+    tally_table+=("$(printf '%-28s %8s %8s %8s %7ss' "$@")")
+}
+
+# NAME COMMAND...: a GoogleTest program. One that ends before it has written its report failed.
+tally_gtest() {
+    local name=$1 report=$tally_dir/report.json begin=$SECONDS status=0 total failed skipped
+    shift
+    printf '== %s\n' "$name"
+    rm -f "$report"
+    GTEST_OUTPUT="json:$report" GTEST_BRIEF=1 "$@" || status=$?
+    if ! [ -s "$report" ]; then
+        tally_add "$name" 0 1 0 $((SECONDS - begin))
+        return
+    fi
+    # Skipped tests have the result SKIPPED, disabled ones the status NOTRUN.
+    read -r total failed skipped < <(jq -r '[.testsuites[].testsuite[]] |
+        [length, (map(select(.failures)) | length),
+         (map(select(.result == "SKIPPED" or .status == "NOTRUN")) | length)] | @tsv' "$report")
+    [ "$status" -eq 0 ] || [ "$failed" -gt 0 ] || failed=1
+    [ "$total" -gt 0 ] || failed=1
+    tally_add "$name" $((total > failed + skipped ? total - failed - skipped : 0)) \
+        "$failed" "$skipped" $((SECONDS - begin))
+}
+
+# NAME COMMAND...: a runner whose last line is a tally.
+tally_runner() {
+    local name=$1 out=$tally_dir/out begin=$SECONDS status=0 last
+    shift
+    printf '== %s\n' "$name"
+    "$@" 2>&1 | tee "$out" || status=${PIPESTATUS[0]}
+    last=$(tail -n 1 "$out")
+    if [[ $last =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed,\ ([0-9]+)\ skipped$ ]]; then
+        local failed=${BASH_REMATCH[2]}
+        [ "$status" -eq 0 ] || [ "$failed" -gt 0 ] || [ "${BASH_REMATCH[3]}" -gt 0 ] || failed=1
+        tally_add "$name" "${BASH_REMATCH[1]}" "$failed" "${BASH_REMATCH[3]}" $((SECONDS - begin))
+    else
+        tally_add "$name" 0 1 0 $((SECONDS - begin))
+    fi
+}
+
+# NAME COMMAND...: one test, passed if the command's status is 0; its output is shown if not.
+tally_command() {
+    local name=$1 out=$tally_dir/out begin=$SECONDS
+    shift
+    printf '== %s\n' "$name"
+    if "$@" >"$out" 2>&1; then
+        tally_add "$name" 1 0 0 $((SECONDS - begin))
+    else
+        cat "$out"
+        tally_add "$name" 0 1 0 $((SECONDS - begin))
+    fi
+}
+
+tally_end() {
+    rm -rf "$tally_dir"
+    printf '\n%-28s %8s %8s %8s\n' '' passed failed skipped
+    printf '%s\n' "${tally_table[@]}"
+    printf '%d passed, %d failed, %d skipped\n' "$tally_passed" "$tally_failed" "$tally_skipped"
+    [ "$tally_failed" -eq 0 ] && [ "$tally_skipped" -eq 0 ] && [ "$tally_passed" -gt 0 ]
+}

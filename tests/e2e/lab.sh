@@ -1,0 +1,216 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: Apache-2.0
+# A lab of network namespaces: the Edge, a partner, a messenger client, a user and an attacker on
+# one Ethernet, each with an IPv4 and an IPv6 address, and the programs that really speak on these
+# ports. Sourced by the end-to-end tests and by scripts/demo.
+#
+# Everything stands under one folder, $LAB: bpffs, state and run folder of its portmatrix,
+# certificates, logs. Its last part is in the names of the namespaces, so that labs live side by
+# side and lab_remove finds what belongs to one. The host's own network is never touched.
+
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+PORTMATRIX=${PORTMATRIX:-$ROOT/build/release/portmatrix}
+export NO_COLOR=1
+
+EDGE4=203.0.113.10 EDGE6=2001:db8:10::10
+PARTNER4=198.51.100.7 PARTNER6=2001:db8:20::7
+MESSENGER4=192.0.2.20 MESSENGER6=2001:db8:30::20
+USER4=192.0.2.40 USER6=2001:db8:40::40
+ATTACKER4=192.0.2.66 ATTACKER6=2001:db8:66::66
+export VLAN_EDGE=203.0.113.138 VLAN_USER=203.0.113.200
+
+lab_make() {
+    [ "$(id -u)" -eq 0 ] || { echo "the lab needs root" >&2; return 1; }
+    [ -x "$PORTMATRIX" ] || { echo "no $PORTMATRIX: run scripts/build" >&2; return 1; }
+    LAB=$(mktemp -d /run/portmatrix-lab.XXXXXX)
+    export LAB
+    lab_use
+    mkdir -p "$LAB/bpf" "$LAB/log"
+    mount -t bpf -o mode=700 bpf "$LAB/bpf"
+
+    ip netns add "$LAB_NET-net"
+    in_ns net ip link add br0 type bridge mcast_snooping 0
+    in_ns net ip link set br0 up
+    lab_host edge "$EDGE4" "$EDGE6"
+    lab_host partner "$PARTNER4" "$PARTNER6"
+    lab_host messenger "$MESSENGER4" "$MESSENGER6"
+    lab_host user "$USER4" "$USER6"
+    lab_host attacker "$ATTACKER4" "$ATTACKER6"
+}
+
+# Points this shell at the lab in $LAB.
+lab_use() {
+    LAB_NET=pm-${LAB##*.}
+    export PORTMATRIX_PIN_DIR=$LAB/bpf/portmatrix
+    export PORTMATRIX_STATE_DIR=$LAB/state
+    export PORTMATRIX_RUN_DIR=$LAB/run
+    export PORTMATRIX_POLICY_PATH=$ROOT/policy
+}
+
+# NAME IPV4 IPV6: a host on the bridge; everyone is on its link.
+lab_host() {
+    ip netns add "$LAB_NET-$1"
+    # A connection that takes a port of the media range by chance would be permitted by its rows.
+    in_ns "$1" sysctl -qw net.ipv6.conf.all.accept_ra=0 net.ipv6.conf.default.accept_dad=0 \
+        net.ipv4.tcp_tw_reuse=1 net.ipv4.ip_local_reserved_ports=50000-59999
+    ip link add "$1" netns "$LAB_NET-net" type veth peer name eth0 netns "$LAB_NET-$1"
+    in_ns net ip link set "$1" master br0 up
+    in_ns "$1" ip link set lo up
+    in_ns "$1" ip link set eth0 up
+    in_ns "$1" ip address add "$2/32" dev eth0
+    in_ns "$1" ip address add "$3/128" dev eth0 nodad
+    in_ns "$1" ip route add default dev eth0
+    in_ns "$1" ip -6 route add default dev eth0
+}
+
+# FOLDER: ends what runs in that lab's namespaces, then removes all of it.
+lab_remove() {
+    local space pids
+    for space in $(ip netns list | awk -v lab="pm-${1##*.}-" 'index($1, lab) == 1 { print $1 }'); do
+        pids=$(ip netns pids "$space")
+        # shellcheck disable=SC2086 # one word a process
+        [ -z "$pids" ] || kill $pids 2>/dev/null || true
+        wait_for 5 lab_is_idle "$space" || ip netns pids "$space" | xargs -r kill -9
+        ip netns delete "$space"
+    done
+    umount "$1/bpf" 2>/dev/null || true
+    rm -rf --one-file-system "$1"
+}
+
+lab_is_idle() { [ -z "$(ip netns pids "$1")" ]; }
+
+# NAME COMMAND...: in the network namespace only, so that mounts stay as they are.
+in_ns() {
+    local name=$1
+    shift
+    nsenter --net="/run/netns/$LAB_NET-$name" "$@"
+}
+
+pm() { in_ns edge "$PORTMATRIX" "$@"; }
+
+# SECONDS COMMAND...: until the command succeeds.
+wait_for() {
+    local end=$((SECONDS + $1))
+    shift
+    until "$@" >/dev/null 2>&1; do
+        [ "$SECONDS" -lt "$end" ] || return 1
+        sleep 0.02
+    done
+}
+
+# NAME LABEL COMMAND...: in the background, its output in $LAB/log/LABEL.
+lab_start() {
+    local name=$1 label=$2
+    shift 2
+    in_ns "$name" "$@" </dev/null >"$LAB/log/$label" 2>&1 &
+    disown
+}
+
+is_listening() { # NAME tcp|tcp4|tcp6|udp PORT
+    local family=${2##*[a-z]}
+    in_ns "$1" ss -Hln ${family:+"-$family"} "--${2%[46]}" "sport = :$3" | grep -q .
+}
+
+lab_await() { # NAME tcp|tcp4|tcp6|udp PORT...
+    local name=$1 transport=$2 port
+    shift 2
+    for port in "$@"; do
+        wait_for 10 is_listening "$name" "$transport" "$port" ||
+            { echo "nothing listens on $transport $port in $name" >&2; cat "$LAB"/log/* >&2; return 1; }
+    done
+}
+
+lab_certificate() { # NAME
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 \
+        -subj "/CN=$1.example" -keyout "$LAB/$1.key" -out "$LAB/$1.crt" 2>/dev/null
+}
+
+lab_tls_server() { # NAME PORT 4|6 [OPTION...]: says each line backwards
+    local name=$1 port=$2 family=$3
+    shift 3
+    lab_start "$name" "$name-$port-$family" openssl s_server "-$family" -accept "$port" \
+        -cert "$LAB/$name.crt" -key "$LAB/$name.key" -rev "$@"
+}
+
+lab_stun_server() { # NAME IPV4 IPV6
+    lab_start "$1" "$1-turn" turnserver -n --no-auth --no-tls --no-dtls --no-cli --no-rfc5780 \
+        --simple-log -L "$2" -L "$3" -p 3478 -l stdout --pidfile "$LAB/$1-turn.pid" --userdb "$LAB/$1-turn.db"
+}
+
+lab_echo() { # NAME PORT...: a TCP service that says back what it hears
+    local name=$1 port
+    shift
+    for port in "$@"; do
+        lab_start "$name" "$name-$port" socat "TCP6-LISTEN:$port,ipv6only=0,fork,reuseaddr" PIPE
+    done
+}
+
+# The services that the matrix lists, and some that it does not: what stays closed must be closed
+# by the firewall, not for want of a listener.
+lab_services() {
+    lab_certificate edge
+    lab_certificate partner
+    cat "$LAB"/*.crt >"$LAB/trust.pem"
+    local name family
+    for family in 4 6; do
+        for name in edge partner; do
+            lab_tls_server "$name" 5061 "$family" -CAfile "$LAB/trust.pem" -Verify 2 \
+                -verify_return_error
+        done
+        lab_tls_server edge 443 "$family"
+    done
+    lab_stun_server edge "$EDGE4" "$EDGE6"
+    lab_stun_server messenger "$MESSENGER4" "$MESSENGER6"
+    lab_echo edge 22 5060 8080 50000
+    lab_echo messenger 443 8443 49999 50000 59999 60000
+    lab_await edge tcp4 5061 443
+    lab_await edge tcp6 5061 443
+    lab_await edge tcp 22 5060 8080 50000 3478
+    lab_await edge udp 3478
+    lab_await messenger tcp 443 8443 49999 50000 59999 60000
+    lab_await messenger udp 3478
+    lab_await partner tcp4 5061
+    lab_await partner tcp6 5061
+}
+
+bracket() { # ADDRESS: as it stands before a port
+    case $1 in *:*) echo "[$1]" ;; *) echo "$1" ;; esac
+}
+
+# NAME ADDRESS PORT [OPTION...]: a TLS session that carries a line there and back.
+tls_talks() {
+    local name=$1 address=$2 port=$3 line=
+    shift 3
+    coproc TLS { exec nsenter --net="/run/netns/$LAB_NET-$name" openssl s_client -quiet -connect "$(bracket "$address"):$port" \
+        -CAfile "$LAB/trust.pem" -verify_return_error "$@" 2>"$LAB/log/s_client"; }
+    local out=${TLS[0]} in=${TLS[1]} process=$TLS_PID
+    echo matrix >&"$in"
+    read -r -t 3 line <&"$out" || true
+    kill "$process" 2>/dev/null || true
+    wait "$process" 2>/dev/null || true
+    [ "$line" = xirtam ]
+}
+
+# NAME ADDRESS PORT: TLS where each side shows its certificate.
+mutual_tls_talks() {
+    local who=$1
+    [ -e "$LAB/$who.crt" ] || who=partner
+    tls_talks "$@" -cert "$LAB/$who.crt" -key "$LAB/$who.key"
+}
+
+# NAME ADDRESS PORT [SOURCE-PORT]: a TCP connection that carries a line there and back.
+tcp_talks() {
+    local options=connect-timeout=1
+    [ -z "${4:-}" ] || options+=,reuseaddr,sourceport=$4
+    [ "$(in_ns "$1" socat -T 2 - "TCP:$(bracket "$2"):$3,$options" <<<matrix 2>/dev/null)" = matrix ]
+}
+
+# NAME ADDRESS: a STUN binding with a real client and server.
+stun_talks() {
+    in_ns "$1" timeout 2 turnutils_stunclient -p 3478 "$2" 2>&1 | grep -q 'reflexive addr'
+}
+
+# NAME ADDRESS COUNT: every echo request is answered.
+pings() {
+    in_ns "$1" ping -n -q -c "$3" -i 0.01 -W 2 "$2" | grep -q " $3 received"
+}

@@ -1,0 +1,209 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# What an administrator does to a running host, and what must not happen meanwhile: policies are
+# switched under traffic, commands are killed, others get in the way, things are refused.
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+# shellcheck source=tests/e2e/lab.sh
+. "$here/lab.sh"
+# shellcheck source=tests/e2e/cases.sh
+. "$here/cases.sh"
+
+policy() { # [SED-EXPRESSION]: a variation of the lab's policy; prints its path
+    sed "${1:-}" "$here/edge.yaml" >"$LAB/policy.yaml"
+    echo "$LAB/policy.yaml"
+}
+
+generation() { pm status --json | jq .policy.generation; }
+
+case_nothing_is_filtered_before() {
+    tcp_talks attacker "$EDGE4" 22
+}
+
+case_an_unknown_interface_is_named() {
+    expect_status 1 pm apply -i eth9 "$here/edge.yaml"
+    expect_output eth9
+}
+
+case_no_interface_is_a_usage_error() {
+    expect_status 2 pm apply "$here/edge.yaml"
+}
+
+case_without_root_nothing_is_done() {
+    expect_status 1 in_ns edge setpriv --bounding-set=-all --inh-caps=-all \
+        "$PORTMATRIX" apply -i eth0 "$here/edge.yaml"
+    expect_output "error:"
+    tcp_talks attacker "$EDGE4" 22
+}
+
+case_a_broken_policy_changes_nothing() {
+    expect_status 3 pm apply -i eth0 "$(policy 's/port: .*//; s/tcp: 5061/tcp: 50610/')"
+    tcp_talks attacker "$EDGE4" 22
+}
+
+case_a_foreign_xdp_program_is_named_and_left_alone() {
+    printf '%s\n' '__attribute__((section("xdp"), used)) int stranger(void *context) { return 2; }' |
+        clang-16 -target bpf -O2 -x c -c - -o "$LAB/stranger.o"
+    in_ns edge ip link set dev eth0 xdp obj "$LAB/stranger.o" sec xdp
+    expect_status 4 pm apply -i eth0 "$here/edge.yaml"
+    expect_output stranger
+    in_ns edge ip -d link show dev eth0 | grep -q 'prog/xdp'
+    in_ns edge ip link set dev eth0 xdp off
+}
+
+case_a_folder_that_others_can_write_is_refused() {
+    mkdir -m 0777 "$LAB/bpf/open"
+    PORTMATRIX_PIN_DIR=$LAB/bpf/open expect_status 1 pm apply -i eth0 "$here/edge.yaml"
+    expect_output "$LAB/bpf/open"
+    rmdir "$LAB/bpf/open"
+    mkdir -m 0700 "$LAB/elsewhere"
+    ln -s elsewhere "$LAB/link"
+    PORTMATRIX_RUN_DIR=$LAB/link expect_status 1 pm apply -i eth0 "$here/edge.yaml"
+    tcp_talks attacker "$EDGE4" 22
+}
+
+case_apply_closes_what_is_not_listed() {
+    tls_talks user "$EDGE4" 443
+    expect_status 0 pm apply -i eth0 "$here/edge.yaml"
+    tls_talks user "$EDGE4" 443
+    refused tcp_talks attacker "$EDGE4" 22
+    expect_equal 1 "$(generation)" generation
+}
+
+case_a_second_writer_is_turned_away() {
+    (
+        exec 9<>"$LAB/run/lock"
+        flock 9
+        expect_status 1 pm apply "$here/edge.yaml"
+        expect_output "another portmatrix"
+    )
+    expect_status 0 pm apply "$here/edge.yaml"
+    expect_equal 2 "$(generation)" generation
+}
+
+case_a_live_connection_survives_apply() {
+    coproc TALK { exec nsenter --net="/run/netns/$LAB_NET-user" socat - "TCP:$EDGE4:22"; }
+    # shellcheck disable=SC2153 # set by coproc
+    local out=${TALK[0]} in=${TALK[1]} process=$TALK_PID line
+    echo before >&"$in"
+    read -r -t 3 line <&"$out"
+    expect_equal before "$line" echo
+    expect_status 0 pm apply "$(policy 's/198.51.100.0\/24/198.51.100.0\/25/')"
+    echo after >&"$in"
+    read -r -t 3 line <&"$out"
+    expect_equal after "$line" echo
+    kill "$process"
+    wait "$process" || true
+}
+
+case_a_row_that_is_gone_cuts_its_connections() {
+    coproc TALK { exec nsenter --net="/run/netns/$LAB_NET-user" socat - "TCP:$EDGE4:22"; }
+    local out=${TALK[0]} in=${TALK[1]} process=$TALK_PID line
+    echo before >&"$in"
+    read -r -t 3 line <&"$out"
+    expect_status 0 pm apply "$(policy 's/admins: .*/admins: none/')"
+    echo after >&"$in"
+    refused read -r -t 1 line <&"$out"
+    # It was cut, not closed: with the row back it goes on.
+    expect_status 0 pm apply "$here/edge.yaml"
+    read -r -t 5 line <&"$out"
+    expect_equal after "$line" echo
+    kill "$process"
+    wait "$process" || true
+}
+
+case_counters_continue_over_apply() {
+    local before after
+    before=$(pm status --json | jq '.rows[] | select(.id == "ssh-admins") | .packets_in')
+    [ "$before" -gt 0 ]
+    expect_status 0 pm apply "$(policy 's/contoso-edge/contoso-edge-2/')"
+    after=$(pm status --json | jq '.rows[] | select(.id == "ssh-admins") | .packets_in')
+    expect_equal "$before" "$after" packets
+    expect_equal '"contoso-edge-2"' "$(pm status --json | jq .policy.name)" policy
+}
+
+case_no_packet_is_lost_while_policies_change() {
+    local log=$LAB/log/ping
+    in_ns user ping -n -q -i 0.002 -c 1500 -W 2 "$EDGE4" >"$log" &
+    local ping=$! round
+    for round in 1 2 3 4 5 6; do
+        expect_status 0 pm apply "$(policy "s/contoso-edge/round-$round/")"
+    done
+    kill -0 "$ping" # or the last switch came after the last packet
+    wait "$ping"
+    grep -q '1500 packets transmitted, 1500 received' "$log" || { cat "$log"; return 1; }
+}
+
+case_a_policy_with_errors_leaves_the_one_in_force() {
+    local before
+    before=$(generation)
+    expect_status 3 pm apply "$(policy 's/verdict: pass/verdict: drop/')"
+    expect_output "generation $before stays in force"
+    expect_equal "$before" "$(generation)" generation
+}
+
+case_killed_at_any_moment_it_is_old_or_new() {
+    local round process before after
+    for round in $(seq 1 25); do
+        before=$(generation)
+        pm apply "$(policy "s/contoso-edge/kill-$round/")" >/dev/null 2>&1 &
+        process=$!
+        python3 -c "import time; time.sleep($round * 0.002)"
+        kill -9 "$process" 2>/dev/null || true
+        wait "$process" 2>/dev/null || true
+        after=$(generation)
+        [ "$after" -eq "$before" ] || [ "$after" -eq $((before + 1)) ] ||
+            { echo "generation $before, then $after"; return 1; }
+        pings user "$EDGE4" 2
+        refused tcp_talks attacker "$EDGE4" 22
+    done
+    expect_status 0 pm apply "$here/edge.yaml"
+}
+
+case_enforcement_needs_no_process() {
+    # The shell that applied is gone, and nothing of portmatrix runs.
+    (expect_status 0 pm apply "$here/edge.yaml")
+    expect_equal "" "$(ip netns pids "$LAB_NET-edge" | xargs -r ps -o comm= -p |
+        grep portmatrix || true)" "processes of portmatrix"
+    tls_talks user "$EDGE4" 443
+    refused tcp_talks attacker "$EDGE4" 22
+}
+
+case_audit_drops_nothing_and_counts() {
+    local would
+    expect_status 0 pm apply --mode audit "$here/edge.yaml"
+    tcp_talks attacker "$EDGE4" 8080
+    would=$(pm status --json | jq '[.would_drop[].packets] | add')
+    [ "$would" -gt 0 ]
+    expect_equal '"audit"' "$(pm status --json | jq .mode)" mode
+    expect_status 0 pm apply --mode enforce "$here/edge.yaml"
+    refused tcp_talks attacker "$EDGE4" 8080
+}
+
+case_show_prints_a_policy_that_can_be_applied() {
+    pm show >"$LAB/shown.yaml"
+    expect_status 0 pm apply "$LAB/shown.yaml"
+    pm show | cmp - "$LAB/shown.yaml"
+}
+
+case_detach_opens_and_says_so() {
+    expect_status 0 pm detach -i eth0
+    expect_output unfiltered
+    tcp_talks attacker "$EDGE4" 22
+    refused grep -q prog/xdp < <(in_ns edge ip -d link show dev eth0)
+    expect_equal "" "$(ls "$LAB/bpf/portmatrix" 2>/dev/null || true)" "pins left"
+}
+
+case_generic_xdp_enforces_too() {
+    expect_status 0 pm apply -i eth0 --xdp generic "$here/edge.yaml"
+    expect_equal '"generic"' "$(pm status --json | jq .ingress.mode)" mode
+    tls_talks user "$EDGE4" 443
+    tls_talks user "$EDGE6" 443
+    refused tcp_talks attacker "$EDGE4" 22
+    expect_status 0 pm detach --all
+}
+
+lab_make
+trap 'lab_remove "$LAB"' EXIT
+lab_services
+run_cases "$@"

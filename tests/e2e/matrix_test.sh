@@ -1,0 +1,294 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# The published matrix with real programs: what it lists works, over both families and both ways;
+# what it does not list does not, although something listens; and the counters say so exactly.
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+# shellcheck source=tests/e2e/lab.sh
+. "$here/lab.sh"
+# shellcheck source=tests/e2e/cases.sh
+. "$here/cases.sh"
+
+row() { # ID FIELD
+    pm status --json | row_of "$@"
+}
+
+row_of() { # ID FIELD: of the status on stdin
+    jq -e ".rows[] | select(.id == \"$1\") | .$2"
+}
+
+dropped() { # DIRECTION REASON [FIELD]
+    pm status --json | jq "[.drops[] | select(.direction == \"$1\" and .reason == \"$2\")
+                           | .${3:-packets}] | add // 0"
+}
+
+datagrams() { # NAME ADDRESS PORT COUNT SIZE: from one port
+    in_ns "$1" python3 - "$2" "$3" "$4" "$5" <<'PYTHON'
+import socket, sys
+address, port, count, size = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
+family = socket.AF_INET6 if ":" in address else socket.AF_INET
+out = socket.socket(family, socket.SOCK_DGRAM)
+for number in range(count):
+    out.sendto(b"x" * size, (address, port))
+PYTHON
+}
+
+open_ports() { # NAME ADDRESS [NMAP-OPTION...]: what nmap calls open, as 443,5061
+    local name=$1 address=$2
+    shift 2
+    in_ns "$name" nmap -n -Pn -T5 --max-retries 1 --min-rate 20000 -oG - "$@" "$address" |
+        grep -o '[0-9]*/open/' | cut -d/ -f1 | paste -sd,
+}
+
+case_everything_is_open_before() {
+    mutual_tls_talks attacker "$EDGE4" 5061
+    tcp_talks attacker "$EDGE4" 22
+    tcp_talks attacker "$EDGE6" 8080
+    tcp_talks edge "$MESSENGER4" 49999
+}
+
+case_apply() {
+    expect_status 0 pm apply -i eth0 "$here/edge.yaml"
+}
+
+case_sip_mtls_in() {
+    mutual_tls_talks partner "$EDGE4" 5061
+    mutual_tls_talks partner "$EDGE6" 5061
+    expect_equal 2 "$(row access-sip-mtls-in flows_total)" flows
+    refused mutual_tls_talks attacker "$EDGE4" 5061
+    refused mutual_tls_talks user "$EDGE6" 5061
+    expect_equal 2 "$(row access-sip-mtls-in flows_total)" flows
+}
+
+case_sip_mtls_out() {
+    mutual_tls_talks edge "$PARTNER4" 5061
+    mutual_tls_talks edge "$PARTNER6" 5061
+    expect_equal 2 "$(row access-sip-mtls-out flows_total)" flows
+}
+
+case_sip_tls_in() {
+    tls_talks user "$EDGE4" 443
+    tls_talks user "$EDGE6" 443
+    tls_talks attacker "$EDGE4" 443
+    expect_equal 3 "$(row access-sip-tls-in flows_total)" flows
+}
+
+case_media_out_by_port() {
+    tcp_talks edge "$MESSENGER4" 50000
+    tcp_talks edge "$MESSENGER4" 59999
+    tcp_talks edge "$MESSENGER6" 50000
+    tcp_talks edge "$MESSENGER6" 59999
+    expect_equal 4 "$(row av-rtp-tcp-out flows_total)" flows
+    refused tcp_talks edge "$MESSENGER4" 49999
+    refused tcp_talks edge "$MESSENGER6" 60000
+    expect_equal 4 "$(row av-rtp-tcp-out flows_total)" flows
+}
+
+case_media_out_by_source_port() {
+    tcp_talks edge "$MESSENGER4" 443 50001
+    tcp_talks edge "$MESSENGER6" 8443 59999
+    expect_equal 2 "$(row av-rtp-tcp-relay-out flows_total)" flows
+    refused tcp_talks edge "$MESSENGER4" 443 49999
+    refused tcp_talks edge "$MESSENGER6" 8443 60000
+}
+
+case_media_is_not_open_inwards() {
+    refused tcp_talks messenger "$EDGE4" 50000
+    refused tcp_talks messenger "$EDGE6" 50000
+}
+
+case_stun_both_ways() {
+    stun_talks messenger "$EDGE4"
+    stun_talks messenger "$EDGE6"
+    expect_equal 2 "$(row av-stun-in flows_total)" flows
+    stun_talks edge "$MESSENGER4"
+    stun_talks edge "$MESSENGER6"
+    expect_equal 2 "$(row av-stun-out flows_total)" flows
+}
+
+case_listeners_outside_the_matrix_are_closed() {
+    refused tcp_talks attacker "$EDGE4" 22
+    refused tcp_talks attacker "$EDGE6" 22
+    refused tcp_talks partner "$EDGE4" 5060
+    refused tcp_talks partner "$EDGE6" 8080
+}
+
+case_administrators_reach_ssh() {
+    tcp_talks user "$EDGE4" 22
+    tcp_talks user "$EDGE6" 22
+    expect_equal 2 "$(row ssh-admins flows_total)" flows
+}
+
+case_scans_see_the_matrix_and_nothing_else() {
+    expect_equal 443 "$(open_ports attacker "$EDGE4" -sS -p-)" "tcp for the attacker"
+    expect_equal 443 "$(open_ports attacker "$EDGE6" -6 -sS -p 1-1023,3478,5060-5061,8080,50000)" \
+        "tcp for the attacker, IPv6"
+    expect_equal 443,5061 "$(open_ports partner "$EDGE4" -sS -p 1-6000,8080,50000)" \
+        "tcp for a partner"
+    expect_equal 3478 "$(open_ports attacker "$EDGE4" -sU -p 53,123,3477-3479,5060,5061)" \
+        "udp for the attacker"
+}
+
+case_scans_from_a_permitted_port_gain_nothing() {
+    expect_equal 443 "$(open_ports attacker "$EDGE4" -sS -g 5061 -p 1-6000,50000)" "tcp from 5061"
+    # An ACK that is answered tells that no firewall is there.
+    in_ns attacker nmap -n -Pn -T5 -sA -p 22,443,5060,8080 -oG "$LAB/ack" "$EDGE4" >/dev/null
+    refused grep -q /unfiltered/ "$LAB/ack"
+}
+
+case_pings_are_counted_exactly() {
+    local before_in before_bytes before_out
+    before_in=$(row ping-in packets_in)
+    before_bytes=$(row ping-in bytes_in)
+    before_out=$(row ping-in packets_out)
+    pings user "$EDGE4" 40
+    expect_equal $((before_in + 40)) "$(row ping-in packets_in)" "packets in"
+    expect_equal $((before_bytes + 40 * 84)) "$(row ping-in bytes_in)" "bytes in"
+    expect_equal $((before_out + 40)) "$(row ping-in packets_out)" "packets out"
+    pings user "$EDGE6" 10
+    expect_equal $((before_in + 50)) "$(row ping-in packets_in)" "packets in"
+    expect_equal $((before_bytes + 40 * 84 + 10 * 104)) "$(row ping-in bytes_in)" "bytes in"
+}
+
+case_datagrams_are_counted_exactly() {
+    local packets bytes flows
+    packets=$(row av-stun-in packets_in)
+    bytes=$(row av-stun-in bytes_in)
+    flows=$(row av-stun-in flows_total)
+    datagrams messenger "$EDGE4" 3478 25 100
+    datagrams messenger "$EDGE6" 3478 5 100
+    expect_equal $((packets + 30)) "$(row av-stun-in packets_in)" packets
+    expect_equal $((bytes + 25 * 128 + 5 * 148)) "$(row av-stun-in bytes_in)" bytes
+    expect_equal $((flows + 2)) "$(row av-stun-in flows_total)" flows
+}
+
+case_drops_are_counted_exactly() {
+    local packets bytes
+    packets=$(dropped in no-service)
+    bytes=$(dropped in no-service bytes)
+    datagrams attacker "$EDGE4" 9 30 72
+    expect_equal $((packets + 30)) "$(dropped in no-service)" packets
+    expect_equal $((bytes + 3000)) "$(dropped in no-service bytes)" bytes
+    packets=$(dropped in no-role)
+    in_ns edge ip address add 203.0.113.99/32 dev eth0
+    datagrams attacker 203.0.113.99 3478 7 10
+    expect_equal $((packets + 7)) "$(dropped in no-role)" "packets to an address in no role"
+    in_ns edge ip address delete 203.0.113.99/32 dev eth0
+}
+
+# Segments that the kernel handles as one count as those on the wire, here between the two ports of
+# the bridge.
+case_a_transfer_is_counted_as_the_wire_sees_it() {
+    in_ns edge ethtool -K eth0 tso off >/dev/null
+    in_ns messenger ethtool -K eth0 tso off >/dev/null
+    in_ns net nft -f - <<'NFT'
+table netdev wire {
+    counter out { }
+    counter in { }
+    chain edge { type filter hook ingress device "edge" priority 0; tcp dport 50000 counter name out; }
+    chain messenger {
+        type filter hook ingress device "messenger" priority 0; tcp sport 50000 counter name in;
+    }
+}
+NFT
+    local before after direction field
+    before=$(pm status --json)
+    head -c 3000000 /dev/zero |
+        in_ns edge socat -T 3 - "TCP:$MESSENGER4:50000" | cmp -s - <(head -c 3000000 /dev/zero)
+    wait_for 5 nothing_on_its_way
+    after=$(pm status --json)
+    for direction in in out; do
+        for field in packets bytes; do
+            expect_equal "$(on_the_wire $direction $field)" \
+                $(($(row_of av-rtp-tcp-out "${field}_$direction" <<<"$after") -
+                    $(row_of av-rtp-tcp-out "${field}_$direction" <<<"$before"))) \
+                "$field $direction"
+        done
+    done
+    [ "$(on_the_wire out packets)" -gt 2000 ]
+}
+
+on_the_wire() { # in|out packets|bytes
+    in_ns net nft -j list counter netdev wire "$1" |
+        jq ".nftables[] | .counter // empty | .$2"
+}
+
+nothing_on_its_way() { ! in_ns edge ss -Htn state established "dport = :50000" | grep -q .; }
+
+# A tag in the frame, one or two: the same row, the same counters.
+case_tagged_frames_are_judged_alike() {
+    local packets drops tags offload
+    # With the offload, the first tag travels beside the frame, where XDP does not see it.
+    for offload in on off; do
+        in_ns net ethtool -K edge txvlan $offload >/dev/null
+        for tags in 100 0 100,200; do
+            packets=$(row av-stun-in packets_in)
+            drops=$(dropped in no-service)
+            tagged_datagrams "$tags" 3478 5
+            tagged_datagrams "$tags" 9 3
+            expect_equal $((packets + 5)) "$(row av-stun-in packets_in)" "passed with tags $tags"
+            expect_equal $((drops + 3)) "$(dropped in no-service)" "dropped with tags $tags"
+        done
+    done
+    drops=$(dropped in malformed-ethernet)
+    tagged_datagrams 1,2,3 3478 2
+    expect_equal $((drops + 2)) "$(dropped in malformed-ethernet)" "dropped with three tags"
+}
+
+tagged_datagrams() { # TAG,... PORT COUNT: from the user, as raw frames
+    local mac
+    mac=$(in_ns edge ip -j link show dev eth0 | jq -r '.[0].address')
+    in_ns user /usr/bin/python3 - "$mac" "$EDGE4" "$USER4" "$@" <<'PYTHON'
+import logging, sys
+logging.getLogger("scapy.runtime").setLevel(logging.ERROR)
+from scapy.all import Dot1Q, Ether, IP, UDP, sendp
+mac, edge, user, tags, port, count = sys.argv[1:]
+frame = Ether(dst=mac)
+for tag in tags.split(","):
+    frame /= Dot1Q(vlan=int(tag))
+frame /= IP(src=user, dst=edge) / UDP(sport=40000, dport=int(port)) / b"matrix"
+sendp(frame, iface="eth0", count=int(count), verbose=False)
+PYTHON
+}
+
+has_vlan_devices() {
+    ip netns add "$LAB_NET-try" && in_ns try ip link add link lo name try type vlan id 9 2>/dev/null
+    local status=$?
+    ip netns delete "$LAB_NET-try"
+    return $status
+}
+
+vlan_devices_are_judged_alike() {
+    local name address
+    for name in edge user; do
+        in_ns "$name" ip link add link eth0 name eth0.100 type vlan id 100
+        in_ns "$name" ip link set eth0.100 up
+    done
+    address=$(in_ns user ip -j address show dev eth0 | jq -r '.[0].address')
+    [ -n "$address" ]
+    in_ns edge ip address add "$VLAN_EDGE/25" dev eth0.100
+    in_ns user ip address add "$VLAN_USER/25" dev eth0.100
+    tls_talks user "$VLAN_EDGE" 443
+    pings user "$VLAN_EDGE" 5
+    refused tcp_talks user "$VLAN_EDGE" 22
+    refused mutual_tls_talks user "$VLAN_EDGE" 5061
+    # The tag in the frame, not in its metadata: another way to the same verdict.
+    in_ns user ethtool -K eth0 txvlan off >/dev/null
+    tls_talks user "$VLAN_EDGE" 443
+    refused tcp_talks user "$VLAN_EDGE" 22
+}
+
+case_flows_list_what_is_alive() {
+    in_ns user ping -n -q -c 1 -W 2 "$EDGE4" >/dev/null
+    pm flows --json --row ping-in | jq -es --arg remote "$USER4" \
+        'any(.[]; .remote == $remote and .transport == "icmp" and .direction == "in")'
+}
+
+lab_make
+# Not every kernel has them; where they are, they are tested.
+if has_vlan_devices; then
+    case_vlan_devices_are_judged_alike() { vlan_devices_are_judged_alike; }
+fi
+trap 'lab_remove "$LAB"' EXIT
+lab_services
+run_cases "$@"

@@ -1,0 +1,74 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# The shipped policies: each site file's expectations hold, each shipped file is sound by itself or
+# says what the site must add. Needs no root.
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+# shellcheck source=tests/e2e/lab.sh
+. "$here/lab.sh"
+# shellcheck source=tests/e2e/cases.sh
+. "$here/cases.sh"
+
+check() { "$PORTMATRIX" check "$@"; }
+
+check_site() {
+    local file=$ROOT/tests/policies/$1.yaml
+    expect_status 0 check "$file"
+    # What is printed is valid input, and the same.
+    "$PORTMATRIX" show --policy "$file" >"$scratch/shown-$1.yaml"
+    expect_status 0 check "$scratch/shown-$1.yaml"
+    "$PORTMATRIX" show --policy "$scratch/shown-$1.yaml" | diff "$scratch/shown-$1.yaml" -
+}
+
+for file in "$ROOT"/tests/policies/*.yaml; do
+    name=$(basename "$file" .yaml)
+    eval "case_site_$name() { check_site '$name'; }"
+done
+
+case_every_shipped_policy_has_a_site() {
+    local file
+    for file in "$ROOT"/policy/*.yaml; do
+        grep -q "policy/$(basename "$file")" "$ROOT"/tests/policies/*.yaml || {
+            grep -q "include: \[$(basename "$file")\]" "$ROOT"/policy/*.yaml ||
+                { echo "no site file includes $file"; return 1; }
+        }
+    done
+}
+
+case_every_row_is_expected() {
+    local file id
+    for file in "$ROOT"/policy/*.yaml; do
+        sed -n 's/^ *- id: //p' "$file" | while read -r id; do
+            grep -q "row: $id }" "$ROOT"/tests/policies/*.yaml ||
+                grep -q "row: $id," "$ROOT"/tests/policies/*.yaml ||
+                { echo "no site file expects row $id of $file"; return 1; }
+        done
+    done
+}
+
+case_required_sets_are_asked_for() {
+    expect_status 3 check "$ROOT/policy/lync-2013-public-im.yaml"
+    expect_output public-im-partners
+    expect_output access-sip-mtls-in
+    expect_status 3 check "$ROOT/policy/lync-2013-consolidated-edge.yaml"
+    expect_output webconf
+}
+
+case_shipped_policies_stand_alone_where_they_can() {
+    local name
+    for name in host-base coturn kamailio-rtpengine teams-direct-routing-sbc; do
+        expect_status 0 check "$ROOT/policy/$name.yaml"
+    done
+}
+
+case_a_wrong_expectation_names_a_witness() {
+    sed 's/tcp: 5061, verdict: drop/tcp: 443, verdict: drop/' "$here/edge.yaml" >"$scratch/wrong.yaml"
+    expect_status 3 check "$scratch/wrong.yaml"
+    expect_output "wrong.yaml:"
+    expect_output "192.0.2.66"
+}
+
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+export PORTMATRIX_POLICY_PATH=$ROOT/policy
+run_cases "$@"

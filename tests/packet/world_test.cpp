@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the programs learn from the kernel around them: sockets, routes, where a packet came
+// from; and that a packet is judged by one whole record while records change.
+#include <arpa/inet.h>
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <cstring>
+#include <stdexcept>
+#include <thread>
+
+#include "loader/fd.h"
+#include "tests/support/host.h"
+#include "tests/support/policies.h"
+
+namespace pm::test {
+namespace {
+
+// In the namespace of the tests; it ends with the process, and so does what is set here.
+void ip(const std::string &command) {
+    if (std::system(("ip " + command).c_str()) != 0)
+        throw std::runtime_error("cannot run: ip " + command);
+}
+
+sockaddr_in endpoint(const char *address, int port) {
+    sockaddr_in at = {};
+    at.sin_family = AF_INET;
+    at.sin_port = htons(static_cast<std::uint16_t>(port));
+    inet_pton(AF_INET, address, &at.sin_addr);
+    return at;
+}
+
+template <class Call>
+void on(const Fd &socket, Call call, const sockaddr_in &at) {
+    if (call(socket.get(), reinterpret_cast<const sockaddr *>(&at), sizeof(at)))
+        throw std::runtime_error(std::string("socket: ") + std::strerror(errno));
+}
+
+Fd tcp_socket(const char *address, int port) {
+    Fd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    int on_ = 1;
+    setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &on_, sizeof(on_));
+    on(socket, ::bind, endpoint(address, port));
+    return socket;
+}
+
+Packet segment(const char *from, int from_port, const char *to, int to_port, int flags) {
+    return {.from = address(from),
+            .to = address(to),
+            .transport = Tcp{.source = static_cast<std::uint16_t>(from_port),
+                             .destination = static_cast<std::uint16_t>(to_port),
+                             .flags = static_cast<std::uint8_t>(flags)}};
+}
+
+// A connection between two addresses of this namespace that no program has seen being made.
+class Sockets : public testing::Test {
+protected:
+    static void SetUpTestSuite() {
+        ip("address replace 203.0.113.10/32 dev lo");
+        ip("address replace 198.51.100.7/32 dev lo");
+        ip("address replace 10.1.1.1/32 dev lo");
+    }
+
+    void connect(const char *peer) {
+        listener_ = tcp_socket("203.0.113.10", 5061);
+        if (::listen(listener_.get(), 4)) throw std::runtime_error("cannot listen");
+        client_ = tcp_socket(peer, 40000);
+        linger hard{.l_onoff = 1, .l_linger = 0};  // leave no TIME_WAIT to the next test
+        setsockopt(client_.get(), SOL_SOCKET, SO_LINGER, &hard, sizeof(hard));
+        on(client_, ::connect, endpoint("203.0.113.10", 5061));
+        server_ = Fd(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
+    }
+
+    Fd listener_, client_, server_;
+    Host host{mixed_policy()};
+    World live{.socket = naive::Socket::live};
+};
+
+TEST_F(Sockets, ASocketVouchesForASegmentWithoutAFlow) {
+    connect("198.51.100.7");
+    const Packet in = segment("198.51.100.7", 40000, "203.0.113.10", 5061, ACK);
+    EXPECT_EQ(host.in(in, live), "row sip-in");
+    host.wait(7200);
+    EXPECT_EQ(host.in(in, live), "row sip-in") << "its flow is an established one";
+    EXPECT_EQ(host.in(segment("198.51.100.7", 40001, "203.0.113.10", 5061, ACK)),
+              "not-first-packet")
+        << "the listener alone vouches for nothing";
+    EXPECT_EQ(host.kernel().flows().size(), 1U);
+}
+
+TEST_F(Sockets, AndOnTheWayOut) {
+    connect("198.51.100.7");
+    const Packet out = segment("203.0.113.10", 5061, "198.51.100.7", 40000, ACK | PSH);
+    EXPECT_EQ(host.out(out, live), "row sip-in");
+}
+
+TEST_F(Sockets, ButNotAgainstThePolicy) {
+    connect("10.1.1.1");  // excepted from the row's peers
+    EXPECT_EQ(host.in(segment("10.1.1.1", 40000, "203.0.113.10", 5061, ACK), live), "no-row");
+    Policy without = mixed_policy();
+    std::erase_if(without.rows, [](const Row &row) { return row.id != "ping-in"; });
+    host.apply(without);
+    EXPECT_EQ(host.in(segment("10.1.1.1", 40000, "203.0.113.10", 5061, ACK), live), "no-service");
+}
+
+TEST_F(Sockets, AndForTheIcmpErrorsAboutThem) {
+    connect("198.51.100.7");
+    const Packet sent = segment("203.0.113.10", 5061, "198.51.100.7", 40000, ACK);
+    const Packet error = icmp_error(address("192.0.2.1"), sent.from, datagram(sent));
+    EXPECT_EQ(host.in(error, live), "essential-icmp-error");
+    Packet stranger = segment("203.0.113.10", 5061, "198.51.100.7", 40001, ACK);
+    EXPECT_EQ(host.in(icmp_error(address("192.0.2.1"), sent.from, datagram(stranger))),
+              "icmp-unrelated");
+}
+
+TEST(Forwarding, WhatTheHostWouldRouteOnMatchesNoRow) {
+    ip("link add pm-fwd0 type veth peer name pm-fwd1");
+    ip("link set pm-fwd0 up");
+    ip("link set pm-fwd1 up");
+    ip("route add 203.0.113.11/32 dev pm-fwd0");
+    Host host(mixed_policy());
+    const Packet through{.from = address("192.0.2.1"),
+                         .to = address("203.0.113.11"),
+                         .transport = Udp{.destination = 3478}};
+    EXPECT_EQ(host.in(through), "row stun-in") << "forwarding is off";
+    host.wait(130);
+    ASSERT_EQ(std::system("echo 1 > /proc/sys/net/ipv4/ip_forward"), 0);
+    EXPECT_EQ(host.in(through, {.routed = true}), "forwarded");
+    ASSERT_EQ(std::system("echo 0 > /proc/sys/net/ipv4/ip_forward"), 0);
+    EXPECT_EQ(host.out(Packet{.from = address("203.0.113.10"), .to = address("198.51.100.7")},
+                       {.came_in_on = 7}),
+              "forwarded");
+    ip("link delete pm-fwd0");
+}
+
+// Under one record the packet passes by a row, under the other because nothing is dropped: it
+// is dropped only if the image of one meets the mode of the other.
+TEST(Switching, APacketIsJudgedByOneWholeRecord) {
+    Kernel &kernel = Kernel::shared();
+    Policy closed = mixed_policy();
+    std::erase_if(closed.rows, [](const Row &row) { return row.id == "stun-in"; });
+    const std::uint64_t open = kernel.apply(compile_for_test(mixed_policy()), PM_MODE_ENFORCE);
+    const std::uint64_t audited = kernel.apply(compile_for_test(closed), PM_MODE_AUDIT);
+    const Bytes bytes = frame(Packet{.from = address("192.0.2.1"),
+                                     .to = address("203.0.113.11"),
+                                     .transport = Udp{.destination = 3478}});
+    std::atomic<bool> done = false;
+    std::thread flipper([&] {
+        while (!done) {
+            kernel.put_in_force(open);
+            kernel.put_in_force(audited);
+        }
+    });
+    int dropped = 0;
+    for (int i = 0; i < 100'000; i++) dropped += !kernel.passes(Direction::in, bytes);
+    done = true;
+    flipper.join();
+    EXPECT_EQ(dropped, 0);
+    kernel.clear();
+}
+
+}  // namespace
+}  // namespace pm::test
