@@ -14,16 +14,18 @@
 #define FAMILY_V4 2
 #define FAMILY_V6 10
 
-/* Would this host route the packet on? Asked of what a row would admit. */
-static PM_INLINE int is_routed(struct xdp_md *ctx, const struct packet *packet)
+/* Would this host route the packet on? Asked of what a row would admit. A function of its own, for
+ * the stack: its route lies beside the judge's frames, not below them. */
+__noinline int is_routed(struct xdp_md *ctx, const struct packet *packet)
 {
 	const struct pm_tuple *flow = &packet->ask.flow;
-	struct bpf_fib_lookup route = {
-		.l4_protocol = flow->protocol,
-		.ifindex = ctx->ingress_ifindex,
-	};
+	struct bpf_fib_lookup route = {};
 	long found;
 
+	if (!packet)
+		return 0;
+	route.l4_protocol = flow->protocol;
+	route.ifindex = ctx->ingress_ifindex;
 	if (pm_is_multicast(&flow->local))
 		return 0;
 	if (pm_is_v4(&flow->local)) {
@@ -72,13 +74,13 @@ __noinline int ask_both_ways(struct packet *packet, const struct gate *gate, str
 }
 
 /* A SYN of a live flow changes nothing of it. 0: there is none. */
-static PM_INLINE int repeats_syn(const struct packet *packet, const struct gate *gate)
+static PM_INLINE int repeats_syn(struct packet *packet, const struct gate *gate)
 {
 	struct pm_flow_key key = flow_key(&packet->ask.flow);
 	struct pm_flow *flow;
 	int young;
 
-	flow = find_flow(&key, gate, packet->direction, stamp_now(), &young);
+	flow = find_flow(&key, gate, packet, stamp_now(), &young);
 	if (!flow)
 		return 0;
 	add_to_flow(flow, packet);
@@ -107,6 +109,8 @@ static PM_INLINE __u32 admit_opener(void *ctx, struct packet *packet, const stru
 		}
 		check = 0;
 	}
+	if (pm_is_multicast(&packet->ask.flow.local) || pm_is_multicast(&packet->ask.flow.remote))
+		return pass(row->slot); /* whoever answers does so from another address */
 	if (!open_flow(hook == PM_IN ? (void *)&outside : (void *)&opening, packet, hook, answer, 0,
 		       check ? check | drops : 0))
 		return drop(PM_DROP_FLOW_TABLE_FULL);

@@ -44,47 +44,87 @@ static PM_INLINE int is_expired(const struct pm_flow *flow, __u32 protocol, __u3
 	return idle > 1 + (pm_idle_seconds(flow, protocol) * pm_hz >> PM_STAMP_SHIFT);
 }
 
-static PM_INLINE struct pm_flow *find_in(void *table, const struct pm_flow_key *key, __u32 now)
+/* Is what the flow was passed under older than the packet's epoch? Serial: a late packet of the
+ * epoch before must not count as newer. */
+static PM_INLINE int is_older(const struct pm_flow *flow, const struct question *ask)
+{
+	return (__s32)(flow->epoch - ask->sequence) < 0;
+}
+
+/* Judge a flow anew, in its opener's orientation. 0: it is cut, and no live flow any more; but
+ * a later policy may let it go on. Verified once, like judge. */
+__noinline int judge_anew(struct pm_flow *flow, struct packet *packet)
+{
+	struct answer answer = {};
+
+	if (!flow || !packet)
+		return 0;
+	packet->ask.flow.opener = flow->opener;
+	judge(&packet->ask, &answer);
+	packet->ask.flow.opener = packet->ask.direction;
+	if (is_drop(answer.verdict)) {
+		flow->marks |= PM_FLOW_CUT;
+		return 0;
+	}
+	flow->row = answer.row.slot;
+	flow->epoch = packet->ask.sequence;
+	if (flow->marks & PM_FLOW_CUT)
+		flow->marks &= ~PM_FLOW_CUT;
+	return 1;
+}
+
+static PM_INLINE struct pm_flow *find_entry(void *table, const struct pm_flow_key *key, __u32 now)
 {
 	struct pm_flow *flow = bpf_map_lookup_elem(table, key);
 
-	if (flow && is_expired(flow, key->protocol, now))
+	return flow && !is_expired(flow, key->protocol, now) ? flow : NULL;
+}
+
+/* The packet's live flow in a table: not expired, and passed under the packet's epoch. */
+static PM_INLINE struct pm_flow *find_in(void *table, const struct pm_flow_key *key,
+					 struct packet *packet, __u32 now)
+{
+	struct pm_flow *flow = find_entry(table, key, now);
+
+	if (flow && is_older(flow, &packet->ask) && !judge_anew(flow, packet))
 		return NULL;
 	return flow;
 }
 
 /* Where a packet's flow may be, in the order that finds it with one look-up when hot. */
 static PM_INLINE struct pm_flow *find_flow(const struct pm_flow_key *key, const struct gate *gate,
-					   __u32 direction, __u32 now, int *young)
+					   struct packet *packet, __u32 now, int *young)
 {
-	int opened_outside = direction == PM_IN ? gate->own : gate->answer;
-	int opened_here = direction == PM_IN ? gate->answer : gate->own;
-	int tcp = key->protocol == PM_PROTO_TCP;
+	int in = packet->ask.direction == PM_IN;
+	int opened_outside = in ? gate->own : gate->answer;
+	int opened_here = in ? gate->answer : gate->own;
+	int assured_first = key->protocol == PM_PROTO_TCP || !opened_outside;
 	struct pm_flow *flow = NULL;
 
 	*young = 0;
-	if (tcp || !opened_outside) {
-		flow = find_in(&assured, key, now);
+	if (assured_first) {
+		flow = find_in(&assured, key, packet, now);
 		if (flow)
 			return flow;
 	}
 	*young = 1;
 	if (opened_outside) {
-		flow = find_in(&outside, key, now);
+		flow = find_in(&outside, key, packet, now);
 		if (flow && !flow->moved)
 			return flow;
 	}
-	if (opened_here) {
-		if (!tcp && opened_outside) {
-			struct pm_flow *old = find_in(&assured, key, now);
-
-			if (old) {
-				*young = 0;
-				return old;
-			}
+	if (opened_here && !flow && !assured_first) {
+		flow = find_in(&assured, key, packet, now);
+		if (flow) {
+			*young = 0;
+			return flow;
 		}
-		if (!flow)
-			flow = find_in(&opening, key, now);
+	}
+	if (opened_here && !flow)
+		flow = find_in(&opening, key, packet, now);
+	if (flow && flow->moved) { /* promoted since we looked, or its assured entry is gone */
+		*young = 0;
+		flow = find_in(&assured, key, packet, now);
 	}
 	return flow;
 }
@@ -164,32 +204,6 @@ static PM_INLINE void add_to_flow(struct pm_flow *flow, const struct packet *pac
 	__sync_fetch_and_add(&flow->bytes[way], packet->bytes);
 }
 
-/* Is what the flow was passed under older than the packet's epoch? Serial: a late packet of the
- * epoch before must not count as newer. */
-static PM_INLINE int is_older(const struct pm_flow *flow, const struct question *ask)
-{
-	return (__s32)(flow->epoch - ask->sequence) < 0;
-}
-
-/* Judge a flow anew, in its opener's orientation. Undecided: it is cut, and the packet has no
- * live flow. */
-static PM_INLINE __u32 judge_anew(struct pm_flow *flow, struct question *ask)
-{
-	struct answer answer = {};
-
-	ask->flow.opener = flow->opener;
-	judge(ask, &answer);
-	if (is_drop(answer.verdict)) {
-		flow->marks |= PM_FLOW_CUT;
-		return UNDECIDED;
-	}
-	flow->row = answer.row.slot;
-	flow->epoch = ask->sequence;
-	if (flow->marks & PM_FLOW_CUT)
-		flow->marks &= ~PM_FLOW_CUT;
-	return pass(answer.row.slot);
-}
-
 /* The opener's first payload of a tcp flow whose row has a check. 0: drop the packet. */
 static PM_INLINE int check_first_payload(void *ctx, struct pm_flow *flow, struct packet *packet,
 					 __u32 hook)
@@ -216,15 +230,10 @@ static PM_INLINE __u32 match_flow(void *ctx, struct packet *packet, const struct
 	struct pm_flow *flow;
 	int young;
 
-	flow = find_flow(&key, gate, packet->direction, now, &young);
+	flow = find_flow(&key, gate, packet, now, &young);
 	if (!flow)
 		return UNDECIDED;
 	verdict = pass(flow->row);
-	if (is_older(flow, &packet->ask)) {
-		verdict = judge_anew(flow, &packet->ask);
-		if (verdict == UNDECIDED)
-			return UNDECIDED;
-	}
 	if (flow->check && !check_first_payload(ctx, flow, packet, hook))
 		return drop(PM_DROP_PAYLOAD_MISMATCH);
 	update_marks(flow, packet, established);

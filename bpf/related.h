@@ -93,58 +93,69 @@ __noinline int parse_quoted_skb(struct __sk_buff *skb, struct packet *error)
 	return error && parse_quoted(&frame, error);
 }
 
-enum related { UNRELATED, RELATED, STALE, NO_ENTRY };
+enum related { UNRELATED, RELATED, STALE };
 
-/* The quoted flow's entry. Nothing of it is changed: an error neither refreshes nor closes. */
-__noinline int find_related(struct packet *error)
+/* The entry of the quoted flow as `opener` opened it; STALE: passed under an older epoch. Nothing
+ * of it is changed: an error neither refreshes nor closes. */
+__noinline int find_related(struct packet *error, __u32 opener)
 {
-	const struct gate anywhere = {1, 1, 0};
 	struct pm_flow_key key;
 	struct pm_flow *flow;
-	int young;
+	__u32 now;
 
 	if (!error)
 		return UNRELATED;
 	key = flow_key(&error->ask.flow);
-	flow = find_flow(&key, &anywhere, PM_IN, stamp_now(), &young);
-	if (!flow)
-		return key.protocol == PM_PROTO_TCP ? NO_ENTRY : UNRELATED;
-	error->ask.flow.opener = flow->opener;
+	now = stamp_now();
+	flow = find_entry(&assured, &key, now);
+	if (!flow || flow->opener != opener)
+		flow = opener == PM_IN ? find_entry(&outside, &key, now)
+				       : find_entry(&opening, &key, now);
+	if (!flow || flow->moved)
+		return UNRELATED;
 	return is_older(flow, &error->ask) ? STALE : RELATED;
 }
 
+/* Live is also what would pass under the packet's epoch. */
+static PM_INLINE int is_related(struct packet *error, __u32 opener)
+{
+	struct answer answer = {};
+	int related = find_related(error, opener);
+
+	if (related != STALE)
+		return related == RELATED;
+	error->ask.flow.opener = opener;
+	judge(&error->ask, &answer);
+	return !is_drop(answer.verdict);
+}
+
 /* A tcp flow whose entry is gone may live on in the socket table. */
-static PM_INLINE int find_related_socket(void *ctx, struct packet *error, __u32 hook)
+static PM_INLINE int has_related_socket(void *ctx, struct packet *error, __u32 hook)
 {
 	const struct gate anywhere = {1, 1, 0};
 	struct answer answer = {};
 	int socket;
 
+	if (error->ask.flow.protocol != PM_PROTO_TCP)
+		return 0;
 	error->tcp_flags = TCP_ACK;
 	error->fragment = LATER_FRAGMENT; /* its header may be cut: no cookie is looked for */
 	ask_both_ways(error, &anywhere, &answer);
 	if (is_drop(answer.verdict))
-		return UNRELATED;
+		return 0;
 	socket = hook == PM_IN ? find_socket_xdp(ctx, error) : find_socket_skb(ctx, error);
-	return socket == LIVE_SOCKET ? RELATED : UNRELATED;
+	return socket == LIVE_SOCKET;
 }
 
 /* `hook` is a constant. */
 static PM_INLINE __u32 pass_icmp_error(void *ctx, struct packet *error, __u32 hook)
 {
-	int related = UNRELATED;
-
-	if (hook == PM_IN ? parse_quoted_xdp(ctx, error) : parse_quoted_skb(ctx, error))
-		related = find_related(error);
-	if (related == NO_ENTRY)
-		related = find_related_socket(ctx, error, hook);
-	if (related == STALE) { /* live if it would pass under the packet's epoch */
-		struct answer answer = {};
-
-		judge(&error->ask, &answer);
-		related = is_drop(answer.verdict) ? UNRELATED : RELATED;
-	}
-	return related == RELATED ? pass(PM_ESSENTIAL_ICMP_ERROR) : drop(PM_DROP_ICMP_UNRELATED);
+	if (!(hook == PM_IN ? parse_quoted_xdp(ctx, error) : parse_quoted_skb(ctx, error)))
+		return drop(PM_DROP_ICMP_UNRELATED);
+	if (is_related(error, PM_IN) || is_related(error, PM_OUT) ||
+	    has_related_socket(ctx, error, hook))
+		return pass(PM_ESSENTIAL_ICMP_ERROR);
+	return drop(PM_DROP_ICMP_UNRELATED);
 }
 
 #endif

@@ -139,7 +139,8 @@ Done Switch::publish(const pm_record &record, std::uint64_t expected) {
         index = (index + 1) % PM_RECORDS;
     if (auto waited = settle(); !waited) return waited;
     control()->records[index] = record;
-    if (!__atomic_compare_exchange_n(&control()->epoch, &expected, sequence << 4 | index, false,
+    __u64 seen = expected;
+    if (!__atomic_compare_exchange_n(&control()->epoch, &seen, sequence << 4 | index, false,
                                      __ATOMIC_RELEASE, __ATOMIC_RELAXED))
         return fault("another portmatrix has changed the policy meanwhile", "try again");
     settled_ = false;

@@ -23,16 +23,17 @@
  * image.h or of the maps. */
 #define PM_ABI_VERSION 1
 
-#define PM_INTERFACES 16       /* interfaces under one policy */
-#define PM_RECORDS 16          /* epoch records; the low bits of an epoch choose one */
-#define PM_IMAGE_SLOTS 3       /* in force, its fallback, and one to build in */
-#define PM_ROW_SLOTS 32768     /* counter slots of rows on an interface, essentials included */
-#define PM_ROWS_MAX 16000      /* rows of one policy; half of the slots, so that none is reused
-				  while the policy before still counts */
-#define PM_FIRST_ROW_SLOT 16   /* slots below belong to essentials.def */
-#define PM_REASON_SLOTS 64     /* room for reasons.def in the drop counters */
-#define PM_EVENT_RINGS 8       /* one a consumer: two readers of one ring would rob each other */
-#define PM_EVENT_BYTES 128     /* of the packet, in an event */
+#define PM_INTERFACES 16 /* interfaces under one policy */
+#define PM_RECORDS 16 /* epoch records; the low bits of an epoch choose one */
+#define PM_IMAGE_SLOTS 3 /* in force, its fallback, and one to build in */
+#define PM_ROW_SLOTS 32768 /* counter slots of rows on an interface, essentials included */
+#define PM_ROWS_MAX                                                                                \
+	16000 /* rows of one policy; half of the slots, so that none is reused                     \
+		 while the policy before still counts */
+#define PM_FIRST_ROW_SLOT 16 /* slots below belong to essentials.def */
+#define PM_REASON_SLOTS 64 /* room for reasons.def in the drop counters */
+#define PM_EVENT_RINGS 8 /* one a consumer: two readers of one ring would rob each other */
+#define PM_EVENT_BYTES 128 /* of the packet, in an event */
 
 /* Stamps of flows count 16 jiffies: 16-64 ms, and no wrap within two years. */
 #define PM_STAMP_SHIFT 4
@@ -51,8 +52,8 @@
 enum pm_direction { PM_IN = 0, PM_OUT = 1 };
 
 enum pm_mode {
-	PM_MODE_OFF = 0,     /* pass and count nothing: while attaching or detaching */
-	PM_MODE_AUDIT = 1,   /* judge and count, drop nothing */
+	PM_MODE_OFF = 0, /* pass and count nothing: while attaching or detaching */
+	PM_MODE_AUDIT = 1, /* judge and count, drop nothing */
 	PM_MODE_ENFORCE = 2,
 };
 
@@ -93,12 +94,12 @@ struct pm_flow_key {
 PM_ASSERT(sizeof(struct pm_flow_key) == 40, "pm_flow_key");
 
 enum pm_flow_mark {
-	PM_FLOW_CUT = 1,         /* its last judging was a drop; not live */
-	PM_FLOW_ANSWERED = 2,    /* not tcp: the side that did not open it has sent */
+	PM_FLOW_CUT = 1, /* its last judging was a drop; not live */
+	PM_FLOW_ANSWERED = 2, /* not tcp: the side that did not open it has sent */
 	PM_FLOW_ESTABLISHED = 4, /* tcp: this host's stack called it established */
 	PM_FLOW_FIN_IN = 8,
 	PM_FLOW_FIN_OUT = 16,
-	PM_FLOW_RESET = 32,      /* the last segment was an RST */
+	PM_FLOW_RESET = 32, /* the last segment was an RST */
 };
 
 #define PM_FLOW_CHECK_DROPS 0x80
@@ -106,19 +107,19 @@ enum pm_flow_mark {
 /* Written by the programs only; counters by atomic addition, the rest by plain stores. */
 struct pm_flow {
 	__u64 packets[2]; /* by enum pm_direction */
-	__u64 bytes[2];   /* IP bytes */
-	__u32 epoch;      /* low half of the sequence (pm_sequence) under which it was last passed */
-	__u32 start;      /* stamp (jiffies64 >> PM_STAMP_SHIFT) of its first packet */
-	__u32 last;       /* stamp of its last packet */
-	__u16 row;        /* counter slot of the row that admitted it */
-	__u8 opener;      /* enum pm_direction */
-	__u8 moved;       /* 1: promoted, the table `assured` counts it; neither live nor listed.
-			     A byte of its own: no other store may undo it */
-	__u8 marks;       /* enum pm_flow_mark */
-	__u8 tcp_flags[2];/* all flags seen, by direction */
-	__u8 shadow;      /* 1 + reason by which a shadow policy would have dropped it, else 0 */
-	__u8 check;       /* tcp, until the opener's first payload: enum pm_check of its row,
-			     or-ed with PM_FLOW_CHECK_DROPS */
+	__u64 bytes[2]; /* IP bytes */
+	__u32 epoch; /* low half of the sequence (pm_sequence) under which it was last passed */
+	__u32 start; /* stamp (jiffies64 >> PM_STAMP_SHIFT) of its first packet */
+	__u32 last; /* stamp of its last packet */
+	__u16 row; /* counter slot of the row that admitted it */
+	__u8 opener; /* enum pm_direction */
+	__u8 moved; /* 1: promoted, the table `assured` counts it; neither live nor listed.
+		       A byte of its own: no other store may undo it */
+	__u8 marks; /* enum pm_flow_mark */
+	__u8 tcp_flags[2]; /* all flags seen, by direction */
+	__u8 shadow; /* 1 + reason by which a shadow policy would have dropped it, else 0 */
+	__u8 check; /* tcp, until the opener's first payload: enum pm_check of its row,
+		       or-ed with PM_FLOW_CHECK_DROPS */
 	__u8 zero[3];
 };
 PM_ASSERT(sizeof(struct pm_flow) == 56, "pm_flow");
@@ -138,10 +139,10 @@ PM_ASSERT(sizeof(struct pm_fragment_key) == 40, "pm_fragment_key");
 struct pm_fragment {
 	__u16 local_port; /* as in the flow's key */
 	__u16 remote_port;
-	__u8 protocol;    /* after all extension headers */
-	__u8 echo_reply;  /* 1: the datagram answers an echo request */
+	__u8 protocol; /* after all extension headers */
+	__u8 echo_reply; /* 1: the datagram answers an echo request */
 	__u16 zero;
-	__u64 seen;       /* jiffies64 of the first fragment */
+	__u64 seen; /* jiffies64 of the first fragment */
 };
 PM_ASSERT(sizeof(struct pm_fragment) == 16, "pm_fragment");
 
@@ -149,7 +150,7 @@ PM_ASSERT(sizeof(struct pm_fragment) == 16, "pm_fragment");
  * which the next flow is on schedule. */
 struct pm_limit_key {
 	struct pm_addr peer; /* IPv6: its /64; all 0: the row's own limit */
-	__u16 row;           /* counter slot */
+	__u16 row; /* counter slot */
 	__u8 interface;
 	__u8 zero[5];
 };
@@ -159,7 +160,7 @@ PM_ASSERT(sizeof(struct pm_limit_key) == 24, "pm_limit_key");
 struct pm_row_count {
 	__u64 packets[2]; /* by enum pm_direction */
 	__u64 bytes[2];
-	__u64 flows;      /* flows that the row has admitted */
+	__u64 flows; /* flows that the row has admitted */
 	__u64 mismatched; /* packets that failed the row's check */
 };
 PM_ASSERT(sizeof(struct pm_row_count) == 48, "pm_row_count");
@@ -182,10 +183,10 @@ static inline __u32 pm_drop_index(__u32 interface, __u32 direction, __u32 reason
 
 /* What an epoch stands for. Immutable while an epoch in force, or its fallback, names it. */
 struct pm_record {
-	__u32 image;    /* slot in `images` */
-	__u32 bans;     /* 1 + slot in `bans`; 0: there are none */
-	__u32 shadow;   /* 1 + slot in `images` judged beside; 0: none */
-	__u32 mode;     /* enum pm_mode */
+	__u32 image; /* slot in `images` */
+	__u32 bans; /* 1 + slot in `bans`; 0: there are none */
+	__u32 shadow; /* 1 + slot in `images` judged beside; 0: none */
+	__u32 mode; /* enum pm_mode */
 	__u64 deadline; /* CLOCK_BOOTTIME ns after which `fallback` is in force; 0: none */
 	__u64 fallback; /* an epoch: its own record, and a sequence above this one's */
 };
@@ -214,7 +215,7 @@ static inline __u32 pm_sequence(__u64 epoch)
  * may not ask the kernel) reads it. */
 struct pm_interface {
 	__u32 ifindex; /* 0: this number is free */
-	__u8 ingress;  /* enum pm_attachment */
+	__u8 ingress; /* enum pm_attachment */
 	__u8 egress;
 	__u8 zero[2];
 	char name[16]; /* NUL-terminated */
@@ -239,7 +240,7 @@ PM_ASSERT(sizeof(struct pm_dhcp) == 16, "pm_dhcp");
 /* A question to the probe programs: which slots to ask, as which interface. */
 struct pm_ask {
 	__u32 image;
-	__u32 bans;      /* 1 + slot; 0: none */
+	__u32 bans; /* 1 + slot; 0: none */
 	__u32 interface;
 	__u32 zero;
 };
@@ -247,14 +248,14 @@ PM_ASSERT(sizeof(struct pm_ask) == 16, "pm_ask");
 
 /* A dropped packet, for `monitor`. Sent only while a consumer's ring is armed. */
 struct pm_event {
-	__u64 time;    /* CLOCK_BOOTTIME ns */
+	__u64 time; /* CLOCK_BOOTTIME ns */
 	__u64 epoch;
-	__u32 length;  /* IP bytes */
-	__u16 row;     /* counter slot, or 0 where no row was found */
+	__u32 length; /* IP bytes */
+	__u16 row; /* counter slot, or 0 where no row was found */
 	__u8 reason;
 	__u8 direction;
 	__u8 interface;
-	__u8 audit;    /* 1: would have been dropped */
+	__u8 audit; /* 1: would have been dropped */
 	__u16 captured;
 	__u32 zero;
 	__u8 packet[PM_EVENT_BYTES];

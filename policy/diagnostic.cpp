@@ -64,7 +64,7 @@ std::string excerpt(const Location &where, std::string_view paint, std::string_v
 
 std::string place(const Location &where) {
     if (!where.file) return "portmatrix";
-    const auto name = printable(where.file->name);
+    auto name = printable(where.file->name);
     if (where.line == 0) return name;
     return fmt::format("{}:{}:{}", name, where.line, where.column);
 }

@@ -49,9 +49,9 @@ struct Reading {
     // What `parsed` holds, or nothing and its error at the node.
     template <typename T>
     std::optional<T> take(const Node &node, tl::expected<T, std::string> parsed,
-                          std::string hint = {}) const {
+                          const std::string &hint = {}) const {
         if (parsed) return std::move(*parsed);
-        error(node, parsed.error(), std::move(hint));
+        error(node, parsed.error(), hint);
         return std::nullopt;
     }
 };

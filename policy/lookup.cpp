@@ -22,7 +22,7 @@ bool Lookup::role(const Name &name) {
     if (document_.roles.contains(name.text)) return true;
     std::vector<std::string> known;
     add_keys(document_.roles, known);
-    return undefined(name, "role", std::move(known));
+    return undefined(name, "role", known);
 }
 
 bool Lookup::peers(const Name &name) {
@@ -30,7 +30,7 @@ bool Lookup::peers(const Name &name) {
     if (document_.peers.contains(name.text)) return true;
     std::vector<std::string> known;
     add_keys(document_.peers, known);
-    return undefined(name, "peer set", std::move(known));
+    return undefined(name, "peer set", known);
 }
 
 bool Lookup::role_or_peers(const Name &name) {
@@ -41,7 +41,7 @@ bool Lookup::role_or_peers(const Name &name) {
     std::vector<std::string> known{"any"};
     add_keys(document_.roles, known);
     add_keys(document_.peers, known);
-    return undefined(name, "role or peer set", std::move(known));
+    return undefined(name, "role or peer set", known);
 }
 
 std::optional<Ports> Lookup::ports(const PortItems &items) {
@@ -61,7 +61,7 @@ std::optional<Ports> Lookup::ports(const PortItems &items) {
         }
         std::vector<std::string> known;
         add_keys(document_.ports, known);
-        whole = undefined({item.name, item.where}, "port set", std::move(known));
+        whole = undefined({item.name, item.where}, "port set", known);
     }
     if (!whole) return std::nullopt;
     return merge_ports(std::move(ranges));
@@ -74,7 +74,8 @@ const char *Lookup::kind_of(const std::string &name) const {
     return nullptr;
 }
 
-bool Lookup::undefined(const Name &name, std::string_view what, std::vector<std::string> known) {
+bool Lookup::undefined(const Name &name, std::string_view what,
+                       const std::vector<std::string> &known) {
     if (const auto *kind = kind_of(name.text)) {
         diagnostics_.error(name.where,
                            fmt::format("{} is a {}, not a {}", quote(name.text), kind, what));

@@ -26,7 +26,7 @@ public:
     void warn_unused() const;
 
 private:
-    bool undefined(const Name &name, std::string_view what, std::vector<std::string> known);
+    bool undefined(const Name &name, std::string_view what, const std::vector<std::string> &known);
     const char *kind_of(const std::string &name) const;
 
     const Document &document_;

@@ -67,6 +67,15 @@ tally_command() {
     fi
 }
 
+# NAME COMMAND...: what the rest needs. It counts only if it fails, and is the end then.
+tally_need() {
+    local name=$1 begin=$SECONDS
+    shift
+    "$@" && return
+    tally_add "$name" 0 1 0 $((SECONDS - begin))
+    tally_end || exit 1
+}
+
 tally_end() {
     rm -rf "$tally_dir"
     printf '\n%-28s %8s %8s %8s\n' '' passed failed skipped

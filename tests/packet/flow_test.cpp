@@ -238,6 +238,22 @@ TEST_F(Flow, AnIcmpErrorPassesIfItQuotesALiveFlow) {
     EXPECT_EQ(error_in(sent), "essential-icmp-error") << "a flow that would still pass is live";
 }
 
+// After an RST, say, the assured entry of a flow dies long before the young one it came from.
+TEST(Promotion, AYoungEntryThatWasPromotedIsNoFlow) {
+    Host host(mixed_policy());
+    const Packet syn = tcp(partner, 40000, access4, 5061, SYN);
+    const Packet syn_out = tcp(access4, 40000, partner, 5061, SYN);
+    EXPECT_EQ(host.in(syn), "row sip-in");
+    EXPECT_EQ(host.out(syn_out), "row sip-out");
+    host.kernel().mark_moved();
+    for (const Packet &packet :
+         {tcp(partner, 40000, access4, 5061, ACK), tcp(partner, 5061, access4, 40000, ACK)}) {
+        const Seen seen = host.kernel().see(Direction::in, frame(packet));
+        ASSERT_EQ(seen.moved.size(), 1U);
+        EXPECT_EQ(seen.moved[0].verdict, drop(PM_DROP_NOT_FIRST_PACKET));
+    }
+}
+
 TEST_F(Flow, AnIcmpErrorDoesNotRefreshItsFlow) {
     shake_hands();
     host.wait(33);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <stdexcept>
@@ -142,24 +143,31 @@ TEST(Forwarding, WhatTheHostWouldRouteOnMatchesNoRow) {
 TEST(Switching, APacketIsJudgedByOneWholeRecord) {
     Kernel &kernel = Kernel::shared();
     Policy closed = mixed_policy();
-    std::erase_if(closed.rows, [](const Row &row) { return row.id == "stun-in"; });
+    for (Row &row : closed.rows)
+        if (row.id == "stun-in") row.source = "partners";  // refused late, by the judge
     const std::uint64_t open = kernel.apply(compile_for_test(mixed_policy()), PM_MODE_ENFORCE);
     const std::uint64_t audited = kernel.apply(compile_for_test(closed), PM_MODE_AUDIT);
     const Bytes bytes = frame(Packet{.from = address("192.0.2.1"),
                                      .to = address("203.0.113.11"),
                                      .transport = Udp{.destination = 3478}});
     std::atomic<bool> done = false;
+    std::atomic<std::uint64_t> flips = 0;
     std::thread flipper([&] {
-        while (!done) {
-            kernel.put_in_force(open);
-            kernel.put_in_force(audited);
-        }
+        for (; !done; flips++) kernel.put_in_force(flips % 2 ? open : audited);
     });
-    int dropped = 0;
-    for (int i = 0; i < 100'000; i++) dropped += !kernel.passes(Direction::in, bytes);
+    // Only packets under which a record changed count; on one CPU there are none.
+    const int enough = std::thread::hardware_concurrency() > 1 ? 2'000 : 0;
+    int raced = 0, dropped = 0;
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+    while (raced < enough && std::chrono::steady_clock::now() < deadline) {
+        const std::uint64_t before = flips;
+        dropped += !kernel.passes(Direction::in, bytes);
+        raced += flips != before;
+    }
     done = true;
     flipper.join();
     EXPECT_EQ(dropped, 0);
+    EXPECT_GE(raced, enough);
     kernel.clear();
 }
 

@@ -339,4 +339,12 @@ std::vector<pm_flow> Kernel::flows() const {
     return all;
 }
 
+void Kernel::mark_moved() {
+    for (const char *table : {"outside", "opening"})
+        parts_->each<pm_flow_key, pm_flow>(table, [&](auto &map, const auto &key, auto &flow) {
+            flow.moved = 1;
+            (void)map.put(key, flow);
+        });
+}
+
 }  // namespace pm::test

@@ -74,6 +74,7 @@ public:
     void clear();                        // flows, fragments, DHCP clients, counters
     void age(std::uint32_t seconds);     // everything that expires
     std::vector<pm_flow> flows() const;  // not moved
+    void mark_moved();                   // every young flow, as if its assured entry had gone since
 
 private:
     struct Parts;

@@ -141,15 +141,17 @@ Verdict Host::see_error(Frame frame, const Headers &headers, const Facts &facts)
     if (facts.direction == Direction::out && quoted.destination != headers.source) return unrelated;
     Direction direction = other(facts.direction);
     Opening opening = opening_of(quoted, direction);
-    const Flow *flow = find(opening, Direction::in);
-    if (!flow) flow = find(opening, Direction::out);
     bool related = false;
-    if (flow) {
-        opening.opener = flow->opener;
-        related = flow->epoch == epoch_ || judge(*policy_, interface_, opening, direction).passes();
-    } else if (quoted.is_tcp() && facts.socket == Socket::live) {
-        related = judge_both_ways(quoted, opening, direction).verdict.passes();
+    for (Direction opener : {Direction::in, Direction::out}) {
+        const Flow *flow = find(opening, opener);
+        if (!flow) continue;
+        opening.opener = opener;
+        related |=
+            flow->epoch == epoch_ || judge(*policy_, interface_, opening, direction).passes();
     }
+    opening.opener = direction;
+    if (!related && quoted.is_tcp() && facts.socket == Socket::live)
+        related = judge_both_ways(quoted, opening, direction).verdict.passes();
     return related ? essential(PM_ESSENTIAL_ICMP_ERROR) : unrelated;
 }
 
@@ -248,6 +250,7 @@ Verdict Host::open(Opening ends, const Headers &headers, Direction direction, co
     flow.row = judged.verdict.number;
     flow.epoch = epoch_;
     flow.established = established;
+    if (is_multicast(ends.local) || is_multicast(ends.remote)) return judged.verdict;
     return pass(flows_[ends] = flow, headers, direction);
 }
 

@@ -1,0 +1,182 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Faults seeded into the programs, to see that the packet tests catch each of them.
+
+    tests/packet/faults.py [--tests PROGRAM] [--jobs N] [NAME...]
+
+Each fault is one change of one line of bpf/ or maps/, tried in a copy, and the tests that must
+fail for it. A fault that still passes, or whose line is not there any more, is a failure. The
+last line is a tally.
+"""
+import argparse
+import concurrent.futures
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from typing import NamedTuple
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+class Fault(NamedTuple):
+    name: str
+    file: str
+    line: str  # must stand there exactly once
+    instead: str
+    tests: str  # at least one of them must fail
+
+
+PASSES = "*Matrix.PassesAtBothEnds*"
+
+FAULTS = [
+    Fault("port-plus-one", "maps/image.h", "(destination_port & 0xffff) * 2",
+          "((destination_port + 1) & 0xffff) * 2", PASSES),
+    Fault("port-minus-one", "maps/image.h", "(destination_port & 0xffff) * 2",
+          "((destination_port - 1) & 0xffff) * 2", PASSES),
+    Fault("source-port-ignored", "maps/image.h", "source_port & 0xffff)", "1)",
+          "*Matrix.RefusesThePortsBeside*:*SourceRange*"),
+    Fault("direction-swapped", "bpf/portmatrix.bpf.c",
+          "packet->direction = packet->ask.direction = packet->ask.flow.opener = hook;",
+          "packet->direction = packet->ask.direction = packet->ask.flow.opener = !hook;", PASSES),
+    Fault("ipv6-word-ignored", "bpf/packet.h",
+          "(__u64)bpf_ntohl(word[2]) << 32 | bpf_ntohl(word[3])",
+          "(__u64)bpf_ntohl(word[2]) << 32 | bpf_ntohl(word[2])", PASSES),
+    Fault("interface-ignored", "maps/image.h", "zones)[tuple->interface & (PM_INTERFACES - 1)]",
+          "zones)[0]", PASSES),
+    Fault("address-class-off-by-one", "maps/image.h", "(__u32)pm_load(view, space->values + at * 2, 2)",
+          "(__u32)pm_load(view, space->values + (at ? at - 1 : 0) * 2, 2)", "*Policy*Set*:*Excepted*"),
+    Fault("blocked-passes-to-matrix", "maps/image.h", "if (cell == PM_CELL_BLOCKED)",
+          "if (0)", "*Policy*Blocked*"),
+    Fault("failsafe-below-block", "maps/image.h", "if (cell & PM_CELL_FAILSAFE)",
+          "if (0)", "*FailsafeOverBlock*"),
+    Fault("own-address-accepted", "maps/image.h", "return PM_DROP_OWN_ADDRESS_SPOOFED;",
+          None, "*Addresses*Own*:*Addresses*Land*"),
+    Fault("vlan-not-parsed", "bpf/parse.h", "return ethertype == ETH_8021Q ||",
+          "return 0 && ethertype == ETH_8021Q ||", "*Ethernet*Tag*"),
+    Fault("second-vlan-not-parsed", "bpf/parse.h", "tag < 2; tag++", "tag < 1; tag++",
+          "*Ethernet*DoubleTagged*"),
+    Fault("multicast-source-accepted", "bpf/parse.h", "if (eth->h_source[0] & 1)", "if (0)",
+          "*MulticastSource*"),
+    Fault("ipv4-options-shift-ports", "bpf/parse_ip.h", "packet->l4 = packet->l3 + header;",
+          "packet->l4 = packet->l3 + sizeof(*ip);", "*Ipv4*Option*"),
+    Fault("source-route-accepted", "bpf/parse_ip.h", "if (kind == 131 || kind == 137)", "if (0)",
+          "*SourceRoute*"),
+    Fault("routing-header-accepted", "bpf/parse_ip.h", "if (next == 43 || next == 59 ||",
+          "if (next == 59 ||", "*V6Routing*"),
+    Fault("total-length-ignored", "bpf/parse_ip.h", "packet->l4_length = total - header > 0xffff",
+          "packet->l4_length = 64; header > 0xffff", "*V4TotalCutsTcp*"),
+    Fault("truncated-tcp-accepted", "bpf/parse_l4.h", "header > packet->l4_length ||", "",
+          "*TcpHeaderBeyondEnd*"),
+    Fault("truncated-udp-accepted", "bpf/parse_l4.h",
+          "if (!udp || packet->l4_length < sizeof(*udp))", "if (!udp)",
+          "*Fragments.AFirstMustHold*"),
+    Fault("tcp-flags-ignored", "bpf/parse_l4.h", "return tcp_flags_are_fine(packet->tcp_flags) ?",
+          "return 1 ?", "*TcpFlags*"),
+    Fault("ports-out-of-a-later-fragment", "bpf/parse_l4.h",
+          "if (packet->fragment == LATER_FRAGMENT)\n\t\treturn PM_UNDECIDED;\n\tif (packet->ask",
+          "if (packet->ask", "*Fragments*"),
+    Fault("fragments-of-any-datagram", "bpf/fragment.h", ".id = packet->fragment_id,", ".id = 0,",
+          "*Fragments.IdAddresses*"),
+    Fault("fragments-forever", "bpf/fragment.h", "(__u64)PM_TIMEOUT_FRAGMENT * pm_hz", "~0ULL >> 1",
+          "*Fragments.AFirstIsRemembered*"),
+    Fault("lost-packet-counter", "bpf/conclude.h", "row->packets[way] += packet->segments;", "",
+          PASSES),
+    Fault("lost-byte-counter", "bpf/conclude.h", "\t\tcount->bytes += packet->bytes;", "",
+          "*Matrix.RefusesThePorts*"),
+    Fault("audit-drops", "bpf/conclude.h", "return audit;", "return 0;", "Modes.Audit*"),
+    Fault("epoch-read-twice", "bpf/portmatrix.bpf.c", "return conclude(&packet, verdict, mode);",
+          "{ struct question again = {}; mode = load_epoch(&again); }\n"
+          "\treturn conclude(&packet, verdict, mode);", "Switching.*"),
+    Fault("old-epoch-passes", "bpf/flow.h",
+          "return (__s32)(flow->epoch - ask->sequence) < 0;", "return 0;",
+          "Flow.ANewBlock*:Flow.ANewPolicyWithout*"),
+    Fault("flows-never-expire", "bpf/flow.h", "__u32 idle = now + 1 - flow->last;",
+          "__u32 idle = 0 * now;", "Flow.*Expire*"),
+    Fault("any-segment-opens", "bpf/admit.h",
+          "return packet->ask.flow.protocol != PM_PROTO_TCP || is_syn(packet);", "return 1;",
+          "Flow.EverySegment*"),
+    Fault("syn-of-a-live-flow-not-judged", "bpf/portmatrix.bpf.c",
+          "if (verdict == UNDECIDED && !is_syn(&packet))", "if (verdict == UNDECIDED)",
+          "Flow.ASynIsJudged*"),
+    Fault("echo-identifier-ignored", "bpf/packet.h", "ask->flow.local_port = identifier;",
+          "ask->flow.local_port = 0;", "Flow.EchoReplies*"),
+    Fault("neighbour-from-afar", "bpf/essentials.h", "packet->hop_limit == 255 &&", "",
+          "*NeighbourHopLimit*"),
+    Fault("dhcp-answers-forever", "bpf/essentials.h", "(__u64)PM_TIMEOUT_DHCP * pm_hz",
+          "~0ULL >> 1", "Flow.Dhcp*"),
+    Fault("icmp-error-for-anyone", "bpf/related.h", "!is_same(&source, &error->ask.flow.local)",
+          "0", "Flow.AnIcmpErrorPasses*"),
+]
+
+
+def break_copy(fault: Fault, folder: pathlib.Path) -> str:
+    """Why the fault cannot be seeded, or nothing."""
+    for name in ("bpf", "maps"):
+        shutil.copytree(ROOT / name, folder / name)
+    shutil.copy(ROOT / "Makefile.bpf", folder)
+    path = folder / fault.file
+    text = path.read_text()
+    if fault.instead is None:  # every such line
+        count, text = text.count(fault.line) and 1, text.replace(fault.line, ";")
+    else:
+        count, text = text.count(fault.line), text.replace(fault.line, fault.instead)
+    if count != 1:
+        return f"{fault.file} has its line {count} times"
+    path.write_text(text)
+    build = subprocess.run(["make", "-s", "-f", "Makefile.bpf", "OUTPUT=out",
+                            "BPF_CFLAGS=-Wno-error", "out/portmatrix.bpf.o"],
+                           cwd=folder, capture_output=True, text=True, check=False)
+    return f"it does not build:\n{build.stderr}" if build.returncode else ""
+
+
+def run_tests(program: str, chosen: str, folder: pathlib.Path) -> subprocess.CompletedProcess:
+    environment = dict(os.environ, PM_BPF_OBJECT=str(folder / "out/portmatrix.bpf.o"),
+                       GTEST_OUTPUT="", GTEST_FILTER=chosen, GTEST_BRIEF="1", PM_PAIRS="5000")
+    return subprocess.run([program], env=environment, capture_output=True, text=True, check=False)
+
+
+def seed(fault: Fault, program: str) -> tuple[Fault, str, str, float]:
+    """The fault, what is wrong with the tests, or the test that caught it; and the seconds."""
+    begin = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="pm-fault-") as name:
+        folder = pathlib.Path(name)
+        wrong, caught = break_copy(fault, folder), ""
+        if not wrong:
+            result = run_tests(program, fault.tests, folder)
+            failed = [line for line in result.stdout.splitlines() if "[  FAILED  ]" in line]
+            if failed:
+                caught = failed[0].replace("[  FAILED  ]", "").split(",")[0].split(" (")[0].strip()
+            elif result.returncode:
+                wrong = "the tests did not run:\n" + result.stderr[-2000:]
+            else:
+                wrong = f"no test of {fault.tests} fails"
+    return fault, wrong, caught, time.monotonic() - begin
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--tests", default=str(ROOT / "build/release/tests/pm_packet"))
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("names", nargs="*")
+    options = parser.parse_args()
+    unknown = set(options.names) - {fault.name for fault in FAULTS}
+    if unknown:
+        parser.error(f"there is no fault {', '.join(sorted(unknown))}")
+    chosen = [fault for fault in FAULTS if not options.names or fault.name in options.names]
+
+    failures = 0
+    with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
+        for fault, wrong, caught, seconds in pool.map(lambda f: seed(f, options.tests), chosen):
+            failures += bool(wrong)
+            print(f"{fault.name:32} {seconds:5.1f} s  "
+                  f"{'FAILED: ' + wrong if wrong else 'caught by ' + caught}", flush=True)
+    print(f"{len(chosen) - failures} passed, {failures} failed, 0 skipped")
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
