@@ -7,7 +7,9 @@
 #include <algorithm>
 #include <cstdlib>
 #include <functional>
+#include <map>
 #include <random>
+#include <set>
 
 #include "policy/print.h"
 #include "tests/support/host.h"
@@ -76,9 +78,25 @@ std::string fault_of_pair(const Policy &policy, const Sent &sent) {
     return fault_of_pair(policy, sent, ImageView(image.bytes));
 }
 
+// Agreement says little unless every verdict came up that needs no state.
+void expect_variety(const std::map<std::string, std::uint64_t> &met, std::uint64_t pairs) {
+    std::set<std::string> wanted{"a row", "essential-arp", "essential-neighbour",
+                                 "essential-multicast", "essential-dhcp"};
+    for (const Named &reason : reasons()) wanted.insert(reason.label);
+    for (const char *stateful : {"banned", "rate-limited", "payload-mismatch", "flow-table-full",
+                                 "forwarded", "no-policy"})
+        wanted.erase(stateful);
+    for (const std::string &label : wanted) {
+        const auto found = met.find(label);
+        const std::uint64_t count = found == met.end() ? 0 : found->second;
+        EXPECT_GE(count, pairs / 20'000) << label << " came up too rarely";
+    }
+}
+
 TEST(Differential, OnePacketOfARandomPolicy) {
     const std::uint64_t pairs = setting("PM_PAIRS", 1'000'000);
     constexpr std::uint64_t packets_per_policy = 500;
+    std::map<std::string, std::uint64_t> met;
     for (std::uint64_t done = 0, round = 0; done < pairs; round++) {
         Random random(seed() + round);
         const Policy policy = random_policy(random);
@@ -87,6 +105,8 @@ TEST(Differential, OnePacketOfARandomPolicy) {
         Kernel::shared().load_candidate(image);
         for (std::uint64_t i = 0; i < packets_per_policy && done < pairs; i++, done++) {
             const Sent sent = random_packet(random, policy);
+            const Verdict verdict = Kernel::shared().ask(sent.direction, sent.bytes);
+            met[verdict.kind == Verdict::Kind::row ? "a row" : to_string(verdict, policy)]++;
             std::string fault = fault_of_pair(policy, sent, view);
             if (fault.empty()) continue;
             const Policy least = shrink(
@@ -97,6 +117,7 @@ TEST(Differential, OnePacketOfARandomPolicy) {
                    << " PM_PAIRS=" << packets_per_policy;
         }
     }
+    expect_variety(met, pairs);
     RecordProperty("pairs", std::to_string(pairs));
     std::printf("%llu pairs agree, PM_SEED=%llu\n", static_cast<unsigned long long>(pairs),
                 static_cast<unsigned long long>(seed()));

@@ -70,6 +70,9 @@ TEST_P(Fragments, ARefusedFirstLeavesNothing) {
 TEST_P(Fragments, AFirstMustHoldTheWholeHeader) {
     EXPECT_EQ(host.in(part(0, true, 8)), "row stun-in");
     EXPECT_EQ(host.in(part(0, true, 7)), "malformed-l4");
+    Packet padded = part(0, true, 7);
+    padded.trailer = Bytes(13, 0x0d);  // a small frame's padding is no part of it
+    EXPECT_EQ(host.in(padded), "malformed-l4");
     Packet syn{.from = remote(), .to = local(), .transport = Tcp{.options = Bytes(4, 1)}};
     syn.fragment = Fragment{.more = true, .length = 16};
     EXPECT_EQ(host.in(syn), "malformed-l4");

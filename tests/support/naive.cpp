@@ -194,8 +194,9 @@ Verdict Host::see_flow(const Headers &headers, const Facts &facts) {
     for (Direction opener : {Direction::in, Direction::out}) {
         Flow *flow = find(own, opener);
         if (!flow || !(opener == Direction::in ? opened_in : opened_out)) continue;
+        if (!stays(*flow, own, facts.direction)) continue;
         if (syn) return judge(*policy_, interface_, own, facts.direction);
-        if (stays(*flow, own, facts.direction)) return pass(*flow, headers, facts.direction);
+        return pass(*flow, headers, facts.direction);
     }
     return see_stray(headers, own, facts);
 }

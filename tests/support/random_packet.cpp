@@ -43,6 +43,11 @@ Address random_address(Random &random) {
 // In the set, mostly at an edge, sometimes one step beside it.
 Address near(Random &random, const AddressSet &set) {
     if (set.empty() || random.chance(6)) return random_address(random);
+    if (random.chance(40)) {  // of a set that holds nearly all: nobody in particular
+        const Address nobody = random.chance(50) ? Address::v4(0xc0000200U + random.below(256))
+                                                 : Address{0x20010db800990000U, random.below(256)};
+        if (set.contains(nobody)) return nobody;
+    }
     const Range &range = random.pick(set.ranges());
     Address address = random.chance(50) ? range.first : range.last;
     if (random.chance(20)) return step(address, address == range.last);
@@ -170,6 +175,14 @@ FlowEnds random_ends(Random &random, const Policy &policy) {
         ends.local = near(random, locals);
         ends.remote = near(random, peers);
     }
+    if (random.chance(1)) {  // DHCP, from either side
+        ends.protocol = 17;
+        ends.opener = Direction::out;
+        ends.local_port = ends.local.is_v4() ? 68 : 546;
+        ends.remote_port =
+            static_cast<std::uint16_t>(ends.local_port - 1 + 2 * !ends.local.is_v4());
+        return ends;
+    }
     std::uint16_t port = near(random, row.port), source_port = near(random, row.source_port);
     ends.local_port = in ? port : source_port;
     ends.remote_port = in ? source_port : port;
@@ -182,6 +195,11 @@ Packet packet_of(Random &random, const FlowEnds &ends, Direction direction) {
     packet.from = from_local ? ends.local : ends.remote;
     packet.to = from_local ? ends.remote : ends.local;
     packet.transport = random_transport(random, ends, from_local, direction == ends.opener);
+    const auto *icmp = std::get_if<Icmp>(&packet.transport);
+    if (icmp && icmp->type >= 130) {  // discovery and MLD ask for these
+        packet.hop_limit = static_cast<std::uint8_t>(random.pick({255, 255, 1, 1, 64}));
+        if (random.chance(50)) packet.from = address("fe80::1");
+    }
     return packet;
 }
 
