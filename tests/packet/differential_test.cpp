@@ -89,7 +89,7 @@ void expect_variety(const std::map<std::string, std::uint64_t> &met, std::uint64
     for (const std::string &label : wanted) {
         const auto found = met.find(label);
         const std::uint64_t count = found == met.end() ? 0 : found->second;
-        EXPECT_GE(count, pairs / 20'000) << label << " came up too rarely";
+        EXPECT_GE(count, pairs / 100'000) << label << " came up too rarely";
     }
 }
 
