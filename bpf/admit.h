@@ -73,20 +73,26 @@ __noinline int ask_both_ways(struct packet *packet, const struct gate *gate, str
 	return !own;
 }
 
-/* A SYN of a live flow changes nothing of it. 0: there is none. */
-static PM_INLINE int repeats_syn(struct packet *packet, const struct gate *gate)
+/* A SYN of a live flow changes nothing of it, but for the count. One that is closing may be
+ * followed by another connection of the same ports, which is held to the row's check: `check`. */
+static PM_INLINE void repeat_syn(struct pm_flow *flow, int young, const struct packet *packet,
+				 int closing, __u8 check)
 {
 	struct pm_flow_key key = flow_key(&packet->ask.flow);
-	struct pm_flow *flow;
-	int young;
 
-	flow = find_flow(&key, gate, packet, stamp_now(), &young);
-	if (!flow)
-		return 0;
+	if (closing && flow->opener == packet->direction)
+		flow->check = check;
 	add_to_flow(flow, packet);
 	if (young && *(volatile __u8 *)&flow->moved)
 		drain(flow, &key);
-	return 1;
+}
+
+static PM_INLINE struct pm_flow *find_syn_flow(struct packet *packet, const struct gate *gate,
+					       int *young)
+{
+	struct pm_flow_key key = flow_key(&packet->ask.flow);
+
+	return find_flow(&key, gate, packet, stamp_now(), young);
 }
 
 /* A permitted packet that opens a flow: within the limit, with the payload that the row demands.
@@ -96,50 +102,70 @@ static PM_INLINE __u32 admit_opener(void *ctx, struct packet *packet, const stru
 {
 	const struct pm_row *row = &answer->row;
 	__u8 check = row->check, drops = row->flags & PM_ROW_CHECK_DROPS ? PM_FLOW_CHECK_DROPS : 0;
+	struct pm_flow *flow = NULL;
+	int young = 0, closing = 0;
 
-	if (is_syn(packet) && repeats_syn(packet, gate))
-		return pass(row->slot);
-	if (row->limit_interval && !within_limit(packet, row))
-		return drop(PM_DROP_RATE_LIMITED);
+	if (is_syn(packet))
+		flow = find_syn_flow(packet, gate, &young);
+	if (flow)
+		closing = flow->marks & (PM_FLOW_FIN_IN | PM_FLOW_FIN_OUT | PM_FLOW_RESET);
+	if (row->limit_interval && (!flow || closing) && !within_limit(packet, row))
+		return drop_of(PM_DROP_RATE_LIMITED, row->slot);
 	if (check && (!is_syn(packet) || packet->payload_length)) {
 		if (!fits(ctx, packet, check, hook)) {
 			packet->mismatched = 1;
 			if (drops)
-				return drop(PM_DROP_PAYLOAD_MISMATCH);
+				return drop_of(PM_DROP_PAYLOAD_MISMATCH, row->slot);
 		}
 		check = 0;
+	}
+	if (check)
+		check |= drops;
+	if (flow) {
+		repeat_syn(flow, young, packet, closing, check);
+		return pass(row->slot);
 	}
 	if (pm_is_multicast(&packet->ask.flow.local) || pm_is_multicast(&packet->ask.flow.remote))
 		return pass(row->slot); /* whoever answers does so from another address */
 	if (!open_flow(hook == PM_IN ? (void *)&outside : (void *)&opening, packet, hook, answer, 0,
-		       check ? check | drops : 0))
-		return drop(PM_DROP_FLOW_TABLE_FULL);
+		       check))
+		return drop_of(PM_DROP_FLOW_TABLE_FULL, row->slot);
 	return pass(row->slot);
 }
 
 static PM_INLINE __u32 admit(void *ctx, struct packet *packet, struct gate *gate, __u32 hook)
 {
 	struct answer answer = {};
-	__u32 opener;
+	__u32 opener = hook;
 	int socket;
 
 	if (gate->unsure)
 		ask_pairs(packet, gate);
-	opener = ask_both_ways(packet, gate, &answer);
+	if (is_syn(packet)) /* it only opens: one call less, for a flood's sake */
+		judge(&packet->ask, &answer);
+	else
+		opener = ask_both_ways(packet, gate, &answer);
 	if (is_drop(answer.verdict))
 		return answer.verdict;
+	if (packet->ask.shadow) {
+		packet->ask.flow.opener = opener;
+		packet->shadow = pm_reason_of(judge_beside(packet));
+	}
 	if (opener == packet->direction && can_open(packet)) {
 		if (hook == PM_IN && is_routed(ctx, packet))
-			return drop(PM_DROP_FORWARDED);
+			return drop_of(PM_DROP_FORWARDED, answer.row.slot);
 		return admit_opener(ctx, packet, gate, &answer, hook);
 	}
 	if (packet->ask.flow.protocol != PM_PROTO_TCP)
-		return drop(PM_DROP_NOT_FIRST_PACKET);
+		return drop_of(PM_DROP_NOT_FIRST_PACKET, answer.row.slot);
 	socket = hook == PM_IN ? find_socket_xdp(ctx, packet) : find_socket_skb(ctx, packet);
 	if (socket == NO_SOCKET)
-		return drop(PM_DROP_NOT_FIRST_PACKET);
+		return drop_of(PM_DROP_NOT_FIRST_PACKET, answer.row.slot);
 	if (socket == LIVE_SOCKET)
-		open_flow(&assured, packet, opener, &answer, PM_FLOW_ESTABLISHED, 0);
+		open_flow(may_be_assured(opener) ? (void *)&assured
+			  : opener == PM_IN      ? (void *)&outside
+						 : (void *)&opening,
+			  packet, opener, &answer, PM_FLOW_ESTABLISHED, 0);
 	return pass(answer.row.slot);
 }
 

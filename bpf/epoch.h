@@ -33,7 +33,8 @@ static PM_INLINE __u32 load_epoch(struct question *ask)
 	ask->sequence = pm_sequence(value);
 	ask->image = record->image;
 	ask->bans = record->bans;
-	return record->mode;
+	ask->shadow = record->shadow;
+	return record->interfaces >> pm_interface & 1 ? record->mode : PM_MODE_OFF;
 }
 
 #endif

@@ -31,6 +31,14 @@ static PM_INLINE __u32 essential_lacp(const struct frame *frame, const struct pa
 	return pass(PM_ESSENTIAL_LACP);
 }
 
+/* The fixed part of each message: what is shorter is cut off. */
+static PM_INLINE __u32 essential_length(__u8 type)
+{
+	if (type == 133 || type == 143) /* router solicitation, MLDv2 report */
+		return 8;
+	return type == 134 ? 16 : 24; /* router advertisement; neighbours and the rest of MLD */
+}
+
 /* Neighbour and router discovery (RFC 4861: hop limit 255, code 0; RFC 6980: unfragmented), MLD
  * (RFC 2710, 3810: hop limit 1, from a link-local address or none). */
 static PM_INLINE __u32 essential_icmpv6(const struct frame *frame, const struct packet *packet)
@@ -39,15 +47,15 @@ static PM_INLINE __u32 essential_icmpv6(const struct frame *frame, const struct 
 		packet->direction == PM_IN ? &packet->ask.flow.remote : &packet->ask.flow.local;
 	const __u8 *icmp = at(frame, packet->l4, 2);
 	__u8 type = packet->icmp_type;
-	int fine;
+	int fine = packet->l4_length >= essential_length(type);
 
 	if (type >= 133 && type <= 136) {
-		fine = icmp && icmp[1] == 0 && packet->hop_limit == 255 &&
+		fine = fine && icmp && icmp[1] == 0 && packet->hop_limit == 255 &&
 		       packet->fragment == NOT_FRAGMENT;
 		return fine ? pass(PM_ESSENTIAL_NEIGHBOUR) : drop(PM_DROP_MALFORMED_ESSENTIAL);
 	}
 	if ((type >= 130 && type <= 132) || type == 143) {
-		fine = packet->hop_limit == 1 && packet->fragment == NOT_FRAGMENT &&
+		fine = fine && packet->hop_limit == 1 && packet->fragment == NOT_FRAGMENT &&
 		       (source->high >> 54 == 0x3fa || (source->high == 0 && source->low == 0));
 		return fine ? pass(PM_ESSENTIAL_MULTICAST) : drop(PM_DROP_MALFORMED_ESSENTIAL);
 	}
@@ -81,7 +89,7 @@ static PM_INLINE __u32 essential_dhcp(const struct packet *packet, __u32 statele
 		client->asked[v6] = now;
 		return pass(PM_ESSENTIAL_DHCP);
 	}
-	if (client->asked[v6] && now - client->asked[v6] <= (__u64)PM_TIMEOUT_DHCP * pm_hz)
+	if (client->asked[v6] && !is_over(client->asked[v6], now, PM_TIMEOUT_DHCP))
 		return pass(PM_ESSENTIAL_DHCP);
 	return UNDECIDED;
 }

@@ -5,7 +5,7 @@
  *   outside  opened by outsiders; they can fill it, so only it suffers; inserted by XDP
  *   opening  opened by this host and not answered yet; inserted by TC
  *   assured  tcp that this host's stack calls established, and what this host opened once it
- *            is answered: no outsider can make entries here
+ *            is answered: who fills it has a real address, and is held back (may_be_assured)
  *
  * A young flow (outside, opening) is promoted without losing a count: the assured entry starts
  * at zero, the young one is marked moved, and whoever adds to a young entry looks at the mark
@@ -16,6 +16,7 @@
 #define PM_FLOW_H
 
 #include "judge.h"
+#include "limit.h"
 #include "payload.h"
 
 static PM_INLINE struct pm_flow_key flow_key(const struct pm_tuple *tuple)
@@ -67,6 +68,13 @@ __noinline int judge_anew(struct pm_flow *flow, struct packet *packet)
 		return 0;
 	}
 	flow->row = answer.row.slot;
+	flow->shadow = 0;
+	if (packet->ask.shadow) {
+		packet->ask.flow.opener = flow->opener;
+		ask_shadow(&packet->ask, &answer);
+		flow->shadow = pm_reason_of(answer.verdict);
+		packet->ask.flow.opener = packet->ask.direction;
+	}
 	flow->epoch = packet->ask.sequence;
 	if (flow->marks & PM_FLOW_CUT)
 		flow->marks &= ~PM_FLOW_CUT;
@@ -155,6 +163,7 @@ static PM_INLINE void promote(struct pm_flow *young, const struct pm_flow_key *k
 		.opener = young->opener,
 		.marks = young->marks | mark,
 		.tcp_flags = {young->tcp_flags[0], young->tcp_flags[1]},
+		.check = young->check,
 		.shadow = young->shadow,
 	};
 	struct pm_flow *old = bpf_map_lookup_elem(&assured, key);
@@ -163,9 +172,10 @@ static PM_INLINE void promote(struct pm_flow *young, const struct pm_flow_key *k
 		if (!is_expired(old, key->protocol, young->last)) /* another CPU was faster */
 			goto moved;
 		*old = flow;
-	} else if (bpf_map_update_elem(&assured, key, &flow, BPF_NOEXIST) &&
-		   !bpf_map_lookup_elem(&assured, key)) {
-		return; /* no room: it stays young */
+	} else if (!may_be_assured(flow.opener) ||
+		   (bpf_map_update_elem(&assured, key, &flow, BPF_NOEXIST) &&
+		    !bpf_map_lookup_elem(&assured, key))) {
+		return; /* not now, or no room: it stays young */
 	}
 moved:
 	*(volatile __u8 *)&young->moved = 1;
@@ -204,13 +214,15 @@ static PM_INLINE void add_to_flow(struct pm_flow *flow, const struct packet *pac
 	__sync_fetch_and_add(&flow->bytes[way], packet->bytes);
 }
 
-/* The opener's first payload of a tcp flow whose row has a check. 0: drop the packet. */
+/* The opener's first payload of a tcp flow whose row has a check. 0: drop the packet. A fragment
+ * always has some: what lies in later ones must not go unseen. */
 static PM_INLINE int check_first_payload(void *ctx, struct pm_flow *flow, struct packet *packet,
 					 __u32 hook)
 {
 	__u8 check = flow->check;
 
-	if (packet->direction != flow->opener || packet->payload_length == 0)
+	if (packet->direction != flow->opener ||
+	    (packet->payload_length == 0 && packet->fragment == NOT_FRAGMENT))
 		return 1;
 	if (!fits(ctx, packet, check & ~PM_FLOW_CHECK_DROPS, hook)) {
 		packet->mismatched = 1;
@@ -234,8 +246,9 @@ static PM_INLINE __u32 match_flow(void *ctx, struct packet *packet, const struct
 	if (!flow)
 		return UNDECIDED;
 	verdict = pass(flow->row);
+	packet->shadow = flow->shadow;
 	if (flow->check && !check_first_payload(ctx, flow, packet, hook))
-		return drop(PM_DROP_PAYLOAD_MISMATCH);
+		return drop_of(PM_DROP_PAYLOAD_MISMATCH, flow->row);
 	update_marks(flow, packet, established);
 	if (flow->last != now)
 		flow->last = now;
@@ -270,12 +283,18 @@ static PM_INLINE int open_flow(void *table, struct packet *packet, __u32 opener,
 		.opener = opener,
 		.marks = marks,
 		.check = check,
+		.shadow = packet->shadow,
 	};
 	struct pm_flow *old;
 
 	packet->opened = 1;
-	if (!bpf_map_update_elem(table, &key, &flow, BPF_NOEXIST))
+	if (!bpf_map_update_elem(table, &key, &flow, BPF_NOEXIST)) {
+		/* A full LRU evicts what was never looked up before anything else: what waits for
+		 * its answer would go first. Look it up. */
+		if (packet->direction == PM_OUT)
+			bpf_map_lookup_elem(table, &key);
 		return 1;
+	}
 	old = bpf_map_lookup_elem(table, &key);
 	if (!old)
 		return 0;

@@ -52,7 +52,7 @@ static PM_INLINE __u32 follow_fragment(struct packet *packet, __u32 stateless)
 		return PM_DROP_FRAGMENT_UNKNOWN;
 	key = fragment_key(packet);
 	first = bpf_map_lookup_elem(&fragments, &key);
-	if (!first || bpf_jiffies64() - first->seen > (__u64)PM_TIMEOUT_FRAGMENT * pm_hz)
+	if (!first || is_over(first->seen, bpf_jiffies64(), PM_TIMEOUT_FRAGMENT))
 		return PM_DROP_FRAGMENT_UNKNOWN;
 	packet->ask.flow.local_port = first->local_port;
 	packet->ask.flow.remote_port = first->remote_port;

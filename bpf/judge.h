@@ -49,6 +49,27 @@ __noinline int judge(const struct question *question, struct answer *answer)
 	return 0;
 }
 
+/* The same question to the shadow policy. */
+static PM_INLINE void ask_shadow(struct question *question, struct answer *answer)
+{
+	__u32 image = question->image;
+
+	question->image = question->shadow - 1;
+	judge(question, answer);
+	question->image = image;
+}
+
+/* Its verdict, a pass as the counter slot of its row. */
+__noinline int judge_beside(struct packet *packet)
+{
+	struct answer answer = {};
+
+	if (!packet)
+		return 0;
+	ask_shadow(&packet->ask, &answer);
+	return is_drop(answer.verdict) ? answer.verdict : answer.row.slot;
+}
+
 /* What the gate says of a packet: could a row have its ports, as the flow's opener (own) or as
  * its answer? */
 struct gate {

@@ -17,7 +17,7 @@
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
-#include "image.h"
+#include "lookup.h"
 
 #define ETH_8021Q 0x8100
 #define ETH_8021AD 0x88a8
@@ -54,7 +54,8 @@ enum fragment_part { NOT_FRAGMENT, FIRST_FRAGMENT, LATER_FRAGMENT };
 struct question {
 	struct pm_tuple flow;
 	__u32 image; /* slot in `images` */
-	__u32 bans; /* 1 + slot in `bans`, 0: none */
+	__u16 bans; /* 1 + slot in `bans`, 0: none */
+	__u16 shadow; /* 1 + slot in `images` judged beside, 0: none */
 	__u32 sequence; /* of the epoch that named them */
 	__u32 direction; /* of the packet in hand */
 };
@@ -80,16 +81,19 @@ struct packet {
 	__u8 echo_reply;
 	__u8 multicast_frame;
 	__u8 opened; /* for the counters: it opened a flow, */
-	__u8 mismatched; /* its payload was not what the row demands */
+	__u8 mismatched; /* its payload was not what the row demands, */
+	__u8 shadow; /* and the reason by which the shadow policy drops what passes */
+	__u8 audit; /* 1: nothing is dropped */
 };
 
 /* `size` bytes at `offset`, or null. The barrier keeps clang from moving the bound's compare to
- * where the verifier of Linux 6.1 has forgotten it. */
+ * where the verifier of Linux 6.1 has forgotten it; a constant offset has no such compare. */
 static PM_INLINE void *at(const struct frame *frame, __u32 offset, __u32 size)
 {
 	void *start;
 
-	asm volatile("" : "+r"(offset));
+	if (!__builtin_constant_p(offset))
+		asm volatile("" : "+r"(offset));
 	if (offset > HEADERS_MAX)
 		return NULL;
 	start = frame->data + offset;

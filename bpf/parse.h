@@ -16,17 +16,18 @@ static PM_INLINE int is_vlan(__u16 ethertype)
 
 static PM_INLINE __u32 parse_ethernet(const struct frame *frame, struct packet *packet)
 {
-	const struct ethhdr *eth = at(frame, 0, sizeof(*eth));
-	__u32 offset = sizeof(*eth);
+	/* Not as a struct ethhdr, which is packed: clang would read its type byte by byte. */
+	const __u8 *eth = at(frame, 0, ETH_HLEN);
+	__u32 offset = ETH_HLEN;
 
 	if (!eth)
 		return PM_DROP_MALFORMED_ETHERNET;
-	packet->multicast_frame = eth->h_dest[0] & 1;
-	if (eth->h_source[0] & 1)
+	packet->multicast_frame = eth[0] & 1;
+	if (eth[ETH_ALEN] & 1)
 		return PM_DROP_MALFORMED_ETHERNET;
-	packet->ethertype = bpf_ntohs(eth->h_proto);
+	packet->ethertype = bpf_ntohs(*(const __be16 *)(eth + 2 * ETH_ALEN));
 #pragma unroll
-	for (__u32 tag = 0; tag < 2; tag++) {
+	for (__u32 tag = 0; tag < 3; tag++) { /* the third is refused */
 		const __be16 *inner;
 
 		if (!is_vlan(packet->ethertype))
@@ -39,8 +40,6 @@ static PM_INLINE __u32 parse_ethernet(const struct frame *frame, struct packet *
 		packet->ethertype = bpf_ntohs(*inner);
 		offset += 4;
 	}
-	if (is_vlan(packet->ethertype))
-		return PM_DROP_MALFORMED_ETHERNET;
 	packet->l3 = offset;
 	packet->bytes = frame->wire - offset * frame->segments;
 	return PM_UNDECIDED;

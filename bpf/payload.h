@@ -3,9 +3,10 @@
  * What a row may demand of the first payload of a flow's opener. Nothing is ever asked of a
  * flow that goes on: raw media, keepalives and multiplexed frames fit no fixed pattern.
  *
- * Sources: RFC 8446 (records), RFC 8489 (STUN), RFC 7983 (first bytes), RFC 6347 (DTLS),
- * MS-TURN 2.2 and 3.1 (no cookie at offset 4, no padding, a cookie attribute first, 0xFF10
- * frames, pseudo-TLS), MS-ICE2 (checks without a cookie), RFC 3261 and 6263 (SIP, keepalives).
+ * Sources: RFC 8446 (records), RFC 8489 (STUN), RFC 6062 (TCP relays), RFC 7983 (first bytes),
+ * RFC 6347 (DTLS), MS-TURN 2.2 and 3.1 (no cookie at offset 4, no padding, a cookie attribute
+ * first, 0xFF10 frames, pseudo-TLS), MS-ICE2 (checks without a cookie), RFC 3261 and 6263 (SIP,
+ * keepalives).
  */
 #ifndef PM_PAYLOAD_H
 #define PM_PAYLOAD_H
@@ -47,9 +48,11 @@ static PM_INLINE int is_stun(const struct payload *p)
 {
 	__u32 type = payload_u16(p, 0);
 
-	if (p->protocol == PM_PROTO_TCP) /* a stream may bring the header in pieces */
+	/* A stream may bring the header in pieces; TCP relayed by TCP begins with ConnectionBind.
+	 */
+	if (p->protocol == PM_PROTO_TCP)
 		return p->here >= 1 && p->byte[0] == 0 &&
-		       (p->here < 2 || p->byte[1] == 1 || p->byte[1] == 3) &&
+		       (p->here < 2 || p->byte[1] == 1 || p->byte[1] == 3 || p->byte[1] == 11) &&
 		       (p->here < 8 || payload_u32(p, 4) == 0x2112a442);
 	return p->here >= 20 && (type == 1 || type == 3) && payload_u32(p, 4) == 0x2112a442 &&
 	       payload_u16(p, 2) == p->length - 20 && p->length % 4 == 0;
@@ -92,7 +95,7 @@ static PM_INLINE int is_sip(const struct payload *p)
 {
 	__u8 first = p->byte[0];
 
-	if (p->protocol == PM_PROTO_UDP && (p->length == 0 || first <= 3))
+	if (p->protocol == PM_PROTO_UDP && (p->length == 0 || (p->here >= 1 && first <= 3)))
 		return 1; /* keepalives: empty, NUL, STUN */
 	return p->here >= 1 && ((first >= 'A' && first <= 'Z') || first == '\r' || first == '\n');
 }

@@ -98,6 +98,7 @@ static PM_INLINE int filter(void *ctx, __u32 hook, int forwarded, int establishe
 	mode = load_epoch(&packet.ask);
 	if (mode == PM_MODE_OFF)
 		return 1;
+	packet.audit = mode == PM_MODE_AUDIT;
 	packet.ask.flow.interface = pm_interface;
 	verdict = look(ctx, &packet, &gate, hook, forwarded, 0);
 	if (verdict == UNDECIDED && !is_syn(&packet))
@@ -106,7 +107,7 @@ static PM_INLINE int filter(void *ctx, __u32 hook, int forwarded, int establishe
 		verdict = admit(ctx, &packet, &gate, hook);
 	if (packet.fragment == FIRST_FRAGMENT && !is_drop(verdict))
 		remember_fragment(&packet);
-	return conclude(&packet, verdict, mode);
+	return conclude(ctx, hook, &packet, verdict);
 }
 
 SEC("xdp.frags")

@@ -5,7 +5,8 @@
  * numbers in host byte order unless said otherwise.
  *
  * Who writes: the loader writes `control` and images; the programs write flows, fragments,
- * counters and events. Nothing else writes anything.
+ * counters and events; a consumer of events writes its ring's entry and `control`'s `monitored`.
+ * Nothing else writes anything.
  */
 #ifndef PM_ABI_H
 #define PM_ABI_H
@@ -21,7 +22,7 @@
 /* Stands in a pinned map of its own: libbpf takes a map of another layout but the same size
  * silently, so a loader compares this first. Raise it with every change of this file, of
  * image.h or of the maps. */
-#define PM_ABI_VERSION 1
+#define PM_ABI_VERSION 3
 
 #define PM_INTERFACES 16 /* interfaces under one policy */
 #define PM_RECORDS 16 /* epoch records; the low bits of an epoch choose one */
@@ -34,6 +35,8 @@
 #define PM_REASON_SLOTS 64 /* room for reasons.def in the drop counters */
 #define PM_EVENT_RINGS 8 /* one a consumer: two readers of one ring would rob each other */
 #define PM_EVENT_BYTES 128 /* of the packet, in an event */
+#define PM_EVENT_RING_BYTES (256 << 10)
+#define PM_EVENT_BURST 1024 /* events that a CPU sends to a ring in 1/8 s; more are lost */
 
 /* Stamps of flows count 16 jiffies: 16-64 ms, and no wrap within two years. */
 #define PM_STAMP_SHIFT 4
@@ -48,6 +51,13 @@
 #define PM_TIMEOUT_OTHER_ANSWERED (5 * 60)
 #define PM_TIMEOUT_FRAGMENT 30
 #define PM_TIMEOUT_DHCP 60
+
+/* How fast flows of one opener enter the table `assured`: PM_PROMOTION_BURST seconds' worth at
+ * once, then all of the table's entries in PM_PROMOTION_SECONDS. Schedules count jiffies64 <<
+ * PM_PACE_SHIFT. */
+#define PM_PROMOTION_SECONDS 240
+#define PM_PROMOTION_BURST 15
+#define PM_PACE_SHIFT 16
 
 enum pm_direction { PM_IN = 0, PM_OUT = 1 };
 
@@ -117,7 +127,7 @@ struct pm_flow {
 		       A byte of its own: no other store may undo it */
 	__u8 marks; /* enum pm_flow_mark */
 	__u8 tcp_flags[2]; /* all flags seen, by direction */
-	__u8 shadow; /* 1 + reason by which a shadow policy would have dropped it, else 0 */
+	__u8 shadow; /* reason by which the shadow policy drops it, as of its epoch; else 0 */
 	__u8 check; /* tcp, until the opener's first payload: enum pm_check of its row,
 		       or-ed with PM_FLOW_CHECK_DROPS */
 	__u8 zero[3];
@@ -174,6 +184,24 @@ struct pm_drop_count {
 };
 PM_ASSERT(sizeof(struct pm_drop_count) == 32, "pm_drop_count");
 
+/* What a shadow policy judges otherwise than the one in force; the value is a pm_shadow_count for
+ * each CPU. */
+struct pm_shadow_key {
+	__u16 row; /* counter slot: of the row in force that passes it, or of the shadow's that
+		      would */
+	__u8 reason; /* why the shadow would drop it; 0: it would let it pass */
+	__u8 direction; /* of the packets */
+	__u8 interface;
+	__u8 zero[3];
+};
+PM_ASSERT(sizeof(struct pm_shadow_key) == 8, "pm_shadow_key");
+
+struct pm_shadow_count {
+	__u64 packets;
+	__u64 bytes;
+};
+PM_ASSERT(sizeof(struct pm_shadow_count) == 16, "pm_shadow_count");
+
 #define PM_DROP_SLOTS (PM_INTERFACES * 2 * PM_REASON_SLOTS)
 
 static inline __u32 pm_drop_index(__u32 interface, __u32 direction, __u32 reason)
@@ -183,23 +211,33 @@ static inline __u32 pm_drop_index(__u32 interface, __u32 direction, __u32 reason
 
 /* What an epoch stands for. Immutable while an epoch in force, or its fallback, names it. */
 struct pm_record {
-	__u32 image; /* slot in `images` */
-	__u32 bans; /* 1 + slot in `bans`; 0: there are none */
-	__u32 shadow; /* 1 + slot in `images` judged beside; 0: none */
-	__u32 mode; /* enum pm_mode */
+	__u8 image; /* slot in `images` */
+	__u8 bans; /* 1 + slot in `bans`; 0: there are none */
+	__u8 shadow; /* 1 + slot in `images` judged beside; 0: none */
+	__u8 mode; /* enum pm_mode */
+	__u16 interfaces; /* 1 << number of those that are filtered; on others mode is off */
+	__u16 rollbacks; /* policies rolled back since the first attach, by this record too */
 	__u64 deadline; /* CLOCK_BOOTTIME ns after which `fallback` is in force; 0: none */
 	__u64 fallback; /* an epoch: its own record, and a sequence above this one's */
 };
-PM_ASSERT(sizeof(struct pm_record) == 32, "pm_record");
+PM_ASSERT(sizeof(struct pm_record) == 24, "pm_record");
+PM_ASSERT(PM_INTERFACES <= 16, "pm_record.interfaces");
 
 /* The one value of `control`. An epoch is sequence << 4 | record index; a program loads it once
  * a packet, and one 64-bit store publishes a change to every hook of every interface. */
 struct pm_control {
 	__u64 epoch;
-	__u64 zero;
+	__u64 monitored; /* jiffies64 until which a ring may be armed; 0: none is */
 	struct pm_record records[PM_RECORDS];
 };
-PM_ASSERT(sizeof(struct pm_control) == 16 + PM_RECORDS * 32, "pm_control");
+PM_ASSERT(sizeof(struct pm_control) == 16 + PM_RECORDS * 24, "pm_control");
+
+/* The one value of `abi`. Whatever else changes, the version stays its first four bytes. */
+struct pm_build {
+	__u32 abi; /* PM_ABI_VERSION of those who made the maps */
+	__u32 programs; /* a hash of the object that the attached programs come from */
+};
+PM_ASSERT(sizeof(struct pm_build) == 8, "pm_build");
 
 static inline __u32 pm_record_index(__u64 epoch)
 {
@@ -215,11 +253,12 @@ static inline __u32 pm_sequence(__u64 epoch)
  * may not ask the kernel) reads it. */
 struct pm_interface {
 	__u32 ifindex; /* 0: this number is free */
-	__u8 ingress; /* enum pm_attachment */
+	__u8 ingress; /* enum pm_attachment, at the last check */
 	__u8 egress;
-	__u8 zero[2];
+	__u8 generic; /* 1: generic XDP was asked for */
+	__u8 zero;
 	char name[16]; /* NUL-terminated */
-	__u64 checked; /* CLOCK_BOOTTIME ns when the above was last seen to be true */
+	__u64 checked; /* CLOCK_BOOTTIME ns when `watch` last saw that; 0: never */
 };
 PM_ASSERT(sizeof(struct pm_interface) == 32, "pm_interface");
 
@@ -246,20 +285,43 @@ struct pm_ask {
 };
 PM_ASSERT(sizeof(struct pm_ask) == 16, "pm_ask");
 
+/* What a consumer wants in its ring; it alone writes here, and holds the ring's lock. */
+struct pm_ring {
+	__u64 until; /* jiffies64 at which the ring is armed no more, though its consumer be dead */
+	__u64 reasons; /* 1 << reason of those wanted */
+	struct pm_addr peer; /* the only one wanted, where `by_peer` is set */
+	__u16 row; /* counter slot of the only row wanted; 0: any or none */
+	__u16 interfaces; /* 1 << number of those wanted */
+	__u8 by_peer;
+	__u8 zero[3];
+};
+PM_ASSERT(sizeof(struct pm_ring) == 40, "pm_ring");
+PM_ASSERT(PM_REASON_SLOTS <= 64, "pm_ring.reasons");
+
+/* Per-CPU, of a ring. */
+struct pm_ring_count {
+	__u64 lost; /* packets wanted in the ring that did not get there; only grows */
+	__u64 window; /* jiffies64 when 1/8 s began */
+	__u64 events; /* sent since */
+};
+PM_ASSERT(sizeof(struct pm_ring_count) == 24, "pm_ring_count");
+
 /* A dropped packet, for `monitor`. Sent only while a consumer's ring is armed. */
 struct pm_event {
 	__u64 time; /* CLOCK_BOOTTIME ns */
-	__u64 epoch;
-	__u32 length; /* IP bytes */
+	__u64 epoch; /* sequence (pm_sequence) under which it was judged */
+	__u32 length; /* IP bytes, of all segments */
+	__u32 frame; /* bytes of the whole frame */
 	__u16 row; /* counter slot, or 0 where no row was found */
+	__u16 captured; /* bytes of `packet` */
+	__u32 segments; /* packets: GSO on the way out has many */
 	__u8 reason;
 	__u8 direction;
 	__u8 interface;
 	__u8 audit; /* 1: would have been dropped */
-	__u16 captured;
-	__u32 zero;
+	__u8 zero[4];
 	__u8 packet[PM_EVENT_BYTES];
 };
-PM_ASSERT(sizeof(struct pm_event) == 160, "pm_event");
+PM_ASSERT(sizeof(struct pm_event) == 168, "pm_event");
 
 #endif

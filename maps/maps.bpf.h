@@ -20,12 +20,12 @@ struct {
 	__type(value, struct pm_control);
 } control SEC(".maps");
 
-/* PM_ABI_VERSION of those who made the maps. */
+/* Who made the maps and the programs. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
 	__type(key, __u32);
-	__type(value, __u32);
+	__type(value, struct pm_build);
 } abi SEC(".maps");
 
 /* Compiled policies (image.h); the value size is a power of two (load). */
@@ -56,6 +56,14 @@ struct flow_table {
 struct flow_table outside SEC(".maps");
 struct flow_table opening SEC(".maps");
 struct flow_table assured SEC(".maps");
+
+/* When the next flow is on schedule to enter `assured`, by opener. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 2);
+	__type(key, __u32);
+	__type(value, __u64);
+} promotions SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
@@ -88,6 +96,15 @@ struct {
 	__type(value, struct pm_drop_count);
 } drops SEC(".maps");
 
+/* Where the shadow policy differs; emptied when one begins. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_HASH);
+	__uint(max_entries, 16384);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct pm_shadow_key);
+	__type(value, struct pm_shadow_count);
+} shadows SEC(".maps");
+
 /* What the interface numbers stand for: the loader writes, exporters read. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -102,6 +119,42 @@ struct {
 	__type(key, __u32);
 	__type(value, struct pm_dhcp);
 } dhcp SEC(".maps");
+
+/* Dropped packets, for those who monitor: who wants what, what was lost, and a ring for each. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, PM_EVENT_RINGS);
+	__type(key, __u32);
+	__type(value, struct pm_ring);
+} rings SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, PM_EVENT_RINGS);
+	__type(key, __u32);
+	__type(value, struct pm_ring_count);
+} ring_counts SEC(".maps");
+
+/* Where an event is written before it goes into the rings: the stack has no room. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct pm_event);
+} event_scratch SEC(".maps");
+
+struct event_ring {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, PM_EVENT_RING_BYTES);
+};
+struct event_ring events_0 SEC(".maps");
+struct event_ring events_1 SEC(".maps");
+struct event_ring events_2 SEC(".maps");
+struct event_ring events_3 SEC(".maps");
+struct event_ring events_4 SEC(".maps");
+struct event_ring events_5 SEC(".maps");
+struct event_ring events_6 SEC(".maps");
+struct event_ring events_7 SEC(".maps");
 
 /* The question to the probe programs. */
 struct {

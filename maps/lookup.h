@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * The look-ups in an image, down to the verdict. The same functions run in the kernel (clang
+ * -target bpf) and in user space (explain, expect, diff, fuzzing), so that nobody has to believe
+ * that two copies agree.
+ *
+ * A slot is a power of two; every read is `base + (offset & mask)`, so that an image, however
+ * broken, cannot be read outside its slot. Everything is a search for the last bound that is
+ * not above a key: addresses to classes, source ports to pairs, peer classes to rows.
+ */
+#ifndef PM_LOOKUP_H
+#define PM_LOOKUP_H
+
+#include "image.h"
+
+#ifdef __cplusplus
+#include <cstring>
+#define pm_copy(to, from, size) std::memcpy(to, from, size)
+#else
+#define pm_copy(to, from, size) __builtin_memcpy(to, from, size)
+#endif
+
+#define PM_SEARCH_STEPS 24 /* 2^24 intervals in one bucket at most */
+
+static PM_INLINE __u64 pm_load(struct pm_view view, __u32 offset, __u32 width)
+{
+	const __u8 *at = view.base + (offset & view.mask & ~(width - 1));
+
+	if (width == 8) {
+		__u64 value;
+		pm_copy(&value, __builtin_assume_aligned(at, 8), 8);
+		return value;
+	}
+	if (width == 4) {
+		__u32 value;
+		pm_copy(&value, __builtin_assume_aligned(at, 4), 4);
+		return value;
+	}
+	if (width == 2) {
+		__u16 value;
+		pm_copy(&value, __builtin_assume_aligned(at, 2), 2);
+		return value;
+	}
+	return *at;
+}
+
+/* A field of a header, at an offset below the smallest slot: no bound is needed. */
+#define pm_field(view, type, field) (((const struct type *)(const void *)(view).base)->field)
+
+/* All ones if `bound` is not above `key`, else 0. Without a branch: on random keys a branch is
+ * predicted wrongly every other time, and the verifier would follow both ways at every step. */
+static PM_INLINE __u32 pm_not_above(__u64 bound, __u64 key)
+{
+	__u64 above = (~key & bound) | ((~key | bound) & (key - bound));
+
+	return (__u32)(above >> 63) - 1;
+}
+
+/* The index in [first, last] of the last bound that is not above `key`; the bound at `first`
+ * is taken to be. `width` is a constant: 2, 4 or 8. */
+static PM_INLINE __u32 pm_search(struct pm_view view, __u32 bounds, __u32 width, __u32 first,
+				 __u32 last, __u64 key)
+{
+	__u32 count = last - first + 1;
+
+	for (int step = 0; step < PM_SEARCH_STEPS && count > 1; step++) {
+		__u32 half = count / 2;
+
+		first += half &
+			 pm_not_above(pm_load(view, bounds + (first + half) * width, width), key);
+		count -= half;
+	}
+	return first;
+}
+
+static PM_INLINE int pm_is_v4(const struct pm_addr *address)
+{
+	return address->high == 0 && address->low >> 32 == 0xffff;
+}
+
+/* The class of an address in the peers or the locals of an image's header. */
+static PM_INLINE __u32 pm_class(struct pm_view view, const struct pm_places *places,
+				const struct pm_addr *address)
+{
+	int v4 = pm_is_v4(address);
+	const struct pm_space *space = v4 ? &places->v4 : &places->v6;
+	__u64 key = v4 ? (__u32)address->low : address->high;
+	__u32 direct = space->direct + (__u32)(key >> (space->shift & 63)) * 4;
+	__u32 first = (__u32)pm_load(view, direct, 4);
+	__u32 last = (__u32)pm_load(view, direct + 4, 4);
+	__u32 at;
+
+	if (v4) {
+		at = pm_search(view, space->bounds, 4, first, last, key);
+		return (__u32)pm_load(view, space->values + at * 2, 2);
+	}
+	at = pm_search(view, space->bounds, 8, first, last, key);
+	first = (__u32)pm_load(view, space->values + at * 4, 4);
+	last = (__u32)pm_load(view, space->values + at * 4 + 4, 4) - 1;
+	at = pm_search(view, space->low_bounds, 8, first, last, address->low);
+	return (__u32)pm_load(view, space->low_classes + at * 2, 2);
+}
+
+/* Which rows have these ports, as the flow's opener sent them; 0: none of any kind. */
+static PM_INLINE __u32 pm_pair(struct pm_view view, __u32 protocol, __u32 destination_port,
+			       __u32 source_port)
+{
+	__u32 classes, class_, first, last;
+
+	if (protocol != PM_PROTO_TCP && protocol != PM_PROTO_UDP)
+		return (__u32)pm_load(
+			view, pm_field(view, pm_image, protocols) + (protocol & 255) * 2, 2);
+
+	classes = protocol == PM_PROTO_TCP ? pm_field(view, pm_image, port_classes[0])
+					   : pm_field(view, pm_image, port_classes[1]);
+	class_ = (__u32)pm_load(view, classes + (destination_port & 0xffff) * 2, 2);
+	classes = pm_field(view, pm_image, port_first) + class_ * 4;
+	first = (__u32)pm_load(view, classes, 4);
+	last = (__u32)pm_load(view, classes + 4, 4) - 1;
+	if (first < last)
+		first = pm_search(view, pm_field(view, pm_image, port_bounds), 2, first, last,
+				  source_port & 0xffff);
+	return (__u32)pm_load(view, pm_field(view, pm_image, port_pairs) + first * 2, 2);
+}
+
+/* The pair of a flow's first packet. */
+static PM_INLINE __u32 pm_tuple_pair(struct pm_view view, const struct pm_tuple *tuple)
+{
+	int in = tuple->opener == PM_IN;
+
+	if ((tuple->protocol == PM_PROTO_ICMP && !pm_is_v4(&tuple->local)) ||
+	    (tuple->protocol == PM_PROTO_ICMPV6 && pm_is_v4(&tuple->local)))
+		return 0;
+	return pm_pair(view, tuple->protocol, in ? tuple->local_port : tuple->remote_port,
+		       in ? tuple->remote_port : tuple->local_port);
+}
+
+/* Do rows of this direction (on any interface) have the pair? */
+static PM_INLINE int pm_pair_opens(struct pm_view view, __u32 pair, __u32 opener)
+{
+	return (pm_load(view, pm_field(view, pm_image, pairs) + pair, 1) >> (opener & 1)) & 1;
+}
+
+/* Addresses that are nobody's: unspecified, loopback, reserved, ::/96. */
+static PM_INLINE int pm_is_martian(const struct pm_addr *address)
+{
+	__u32 v4 = (__u32)address->low;
+
+	if (!pm_is_v4(address))
+		return address->high == 0 && address->low >> 32 == 0; /* ::, ::1, ::a.b.c.d */
+	return v4 >> 24 == 0 || v4 >> 24 == 127 || (v4 >> 28 == 15 && v4 != 0xffffffffU);
+}
+
+/* Multicast, and the limited broadcast. */
+static PM_INLINE int pm_is_multicast(const struct pm_addr *address)
+{
+	__u32 v4 = (__u32)address->low;
+
+	if (!pm_is_v4(address))
+		return address->high >> 56 == 0xff;
+	return v4 >> 28 == 14 || v4 == 0xffffffffU;
+}
+
+/* The bit of an address in the filter of own addresses. A filter that would have to hold more
+ * than single addresses is all ones. */
+static PM_INLINE __u32 pm_own_bit(const struct pm_addr *address)
+{
+	return (__u32)(((address->low ^ address->high) * 0x9e3779b97f4a7c15ULL) >> 55);
+}
+
+/* Is the address listed in a role? Most are not, and one bit tells. */
+static PM_INLINE int pm_is_own(struct pm_view view, const struct pm_addr *address)
+{
+	__u32 bit = pm_own_bit(address), class_;
+
+	if (!(pm_field(view, pm_image, own_filter)[bit >> 6] >> (bit & 63) & 1))
+		return 0;
+	class_ = pm_class(view, &pm_field(view, pm_image, locals), address);
+	return pm_load(view, pm_field(view, pm_image, local_flags) + class_, 1) & PM_LOCAL_OWN;
+}
+
+/* The address checks, of a packet that goes in `direction`: a reason, or PM_UNDECIDED. */
+static PM_INLINE __u32 pm_check_addresses(struct pm_view view, const struct pm_tuple *tuple,
+					  __u32 direction)
+{
+	const struct pm_addr *source = direction == PM_IN ? &tuple->remote : &tuple->local;
+	const struct pm_addr *destination = direction == PM_IN ? &tuple->local : &tuple->remote;
+
+	if (direction == PM_IN &&
+	    ((source->high == destination->high && source->low == destination->low) ||
+	     pm_is_own(view, source)))
+		return PM_DROP_OWN_ADDRESS_SPOOFED;
+	if (pm_is_martian(source) || pm_is_multicast(source))
+		return PM_DROP_BAD_SOURCE_ADDRESS;
+	if (pm_is_martian(destination))
+		return PM_DROP_BAD_DESTINATION_ADDRESS;
+	return PM_UNDECIDED;
+}
+
+/* The cell of the matrix for a flow: PM_CELL_*; `service` tells why there is none. */
+static PM_INLINE __u32 pm_cell(struct pm_view view, const struct pm_tuple *tuple, __u32 pair,
+			       __u32 *service)
+{
+	__u32 zone = pm_field(view, pm_image, zones)[tuple->interface & (PM_INTERFACES - 1)];
+	__u32 local, peer, first, last;
+
+	peer = pm_class(view, &pm_field(view, pm_image, peers), &tuple->remote);
+	*service = PM_SERVICE_NO_ROLE;
+	if (zone < pm_field(view, pm_image, zone_count)) {
+		local = pm_class(view, &pm_field(view, pm_image, locals), &tuple->local);
+		local += (zone * 2 + (tuple->opener & 1)) * pm_field(view, pm_image, local_count);
+		local = local * pm_field(view, pm_image, pair_count) + pair;
+		*service = (__u32)pm_load(view, pm_field(view, pm_image, services) + local * 2, 2);
+	}
+	first = pm_field(view, pm_image, service_first) + *service * 4;
+	last = (__u32)pm_load(view, first + 4, 4) - 1;
+	first = (__u32)pm_load(view, first, 4);
+	if (first < last)
+		first = pm_search(view, pm_field(view, pm_image, cell_bounds), 2, first, last,
+				  peer);
+	return (__u32)pm_load(view, pm_field(view, pm_image, cells) + first * 2, 2);
+}
+
+/* CLOCK_BOOTTIME ns until which an address is banned; 0: it is not. */
+static PM_INLINE __u64 pm_banned_until(struct pm_view bans, const struct pm_addr *address)
+{
+	__u32 class_ = pm_class(bans, &pm_field(bans, pm_ban_image, peers), address);
+
+	return pm_load(bans, pm_field(bans, pm_ban_image, expiries) + class_ * 8, 8);
+}
+
+/*
+ * Judge the first packet of a flow, in the one order of the contract: address checks,
+ * no-service, failsafe, bans, block, matrix. `direction` is the way of the packet in hand and
+ * differs from tuple->opener where an answer is asked about. `bans.base` may be null: none.
+ * Limits and payload checks are not asked: they need state.
+ */
+static PM_INLINE __u32 pm_judge(struct pm_view view, struct pm_view bans, __u64 now,
+				const struct pm_tuple *tuple, __u32 direction)
+{
+	__u32 reason = pm_check_addresses(view, tuple, direction);
+	__u32 pair, cell, service;
+
+	if (reason != PM_UNDECIDED)
+		return pm_drop(reason);
+
+	pair = pm_tuple_pair(view, tuple);
+	if (tuple->protocol == PM_PROTO_TCP || tuple->protocol == PM_PROTO_UDP) {
+		if (!pm_pair_opens(view, pair, tuple->opener))
+			return pm_drop(PM_DROP_NO_SERVICE);
+	} else if (pair == 0 &&
+		   tuple->protocol != (pm_is_v4(&tuple->local) ? PM_PROTO_ICMP : PM_PROTO_ICMPV6)) {
+		return pm_drop(PM_DROP_UNSUPPORTED_PROTOCOL);
+	}
+
+	cell = pm_cell(view, tuple, pair, &service);
+	if (cell & PM_CELL_FAILSAFE)
+		return (cell & ~PM_CELL_FAILSAFE) - PM_CELL_ROW;
+	if (bans.base && now < pm_banned_until(bans, &tuple->remote))
+		return pm_drop(PM_DROP_BANNED);
+	if (cell == PM_CELL_BLOCKED)
+		return pm_drop(PM_DROP_BLOCKED);
+	if (cell == PM_CELL_NONE)
+		return pm_drop(service == PM_SERVICE_NO_ROLE ? PM_DROP_NO_ROLE : PM_DROP_NO_ROW);
+	return cell - PM_CELL_ROW;
+}
+
+/* A row of the policy by its number. */
+static PM_INLINE struct pm_row pm_row_at(struct pm_view view, __u32 number)
+{
+	__u32 at = pm_field(view, pm_image, rows) + number * (__u32)sizeof(struct pm_row);
+	struct pm_row row;
+
+	row.slot = (__u16)pm_load(view, at, 2);
+	row.flags = (__u8)pm_load(view, at + 2, 1);
+	row.check = (__u8)pm_load(view, at + 3, 1);
+	row.limit_interval = (__u32)pm_load(view, at + 4, 4);
+	row.limit_burst = (__u32)pm_load(view, at + 8, 4);
+	row.text = (__u32)pm_load(view, at + 12, 4);
+	return row;
+}
+
+#endif
