@@ -15,11 +15,15 @@ namespace pm {
 struct ApplyRequest {
     std::vector<std::string> interfaces;  // to attach beside those attached; empty: the policy's
     std::optional<pm_mode> mode;          // else that in force; at first enforce
+    bool shadow = false;                  // judged beside the policy in force only
     XdpMode xdp = XdpMode::automatic;
+    std::uint64_t confirm_within = 0;  // seconds, after which it is rolled back; 0: for good
+    bool force = false;                // even if an SSH session of this host is cut
 };
 
 struct Applied {
     std::uint64_t generation = 0;
+    std::string sha256;
     pm_mode mode = PM_MODE_ENFORCE;
     std::vector<std::string> interfaces;
     std::vector<std::string> notes;

@@ -50,11 +50,20 @@ void unlink_now(const fs::path &path) {
     fs::remove(path, ignored);
 }
 
-bool filter_is_ours(const Pins &pins, unsigned number, std::uint32_t ifindex) {
+bool filter_is_ours(const fs::path &folder, std::uint32_t ifindex) {
     Filter filter(ifindex);
-    const Fd program(bpf_obj_get(pins.path(number, "egress_program").c_str()));
+    const Fd program(bpf_obj_get((folder / "egress_program").c_str()));
     return program && bpf_tc_query(&filter.hook, &filter.options) == 0 &&
            filter.options.prog_id == program_id(program.get());
+}
+
+void detach_folder_from(const fs::path &folder, std::uint32_t ifindex) {
+    unlink_now(folder / "egress");
+    if (filter_is_ours(folder, ifindex)) {
+        Filter filter(ifindex);
+        bpf_tc_detach(&filter.hook, &filter.options);
+    }
+    unlink_now(folder / "ingress");
 }
 
 Result<Fd> link_xdp(int program, const Interface &interface, std::uint32_t flags) {
@@ -137,10 +146,10 @@ Done check_free(const Interface &interface) {
 Attached attached_now(const Pins &pins, const Pins::Interface &interface) {
     Attached now;
     if (linked_ifindex(pins.path(interface.number, "ingress")) != 0)
-        now.ingress = static_cast<pm_attachment>(interface.entry.ingress);
+        now.ingress = interface.entry.ingress == PM_XDP_GENERIC ? PM_XDP_GENERIC : PM_XDP_NATIVE;
     if (linked_ifindex(pins.path(interface.number, "egress")) != 0)
         now.egress = PM_TCX;
-    else if (filter_is_ours(pins, interface.number, interface.entry.ifindex))
+    else if (filter_is_ours(pins.folder(interface.number), interface.entry.ifindex))
         now.egress = PM_CLSACT;
     return now;
 }
@@ -153,6 +162,7 @@ Result<Attached> attach(const Pins &pins, unsigned number, const Interface &inte
     for (const Pins::Interface &one : *all)
         if (one.number == number) entry = one.entry;
     entry.ifindex = interface.index;
+    entry.generic = mode == XdpMode::generic;
     interface.name.copy(entry.name, sizeof(entry.name) - 1);
     // Known before there is a link, so that one which an interrupted run leaves is found.
     if (auto stored = pins.set_interface(number, entry); !stored)
@@ -171,19 +181,42 @@ Result<Attached> attach(const Pins &pins, unsigned number, const Interface &inte
     }
     entry.ingress = static_cast<std::uint8_t>(now.ingress);
     entry.egress = static_cast<std::uint8_t>(now.egress);
-    entry.checked = boottime_ns();
     if (auto stored = pins.set_interface(number, entry); !stored)
         return tl::unexpected(stored.error());
     return now;
 }
 
-void detach(const Pins &pins, const Pins::Interface &interface) {
-    unlink_now(pins.path(interface.number, "egress"));
-    if (filter_is_ours(pins, interface.number, interface.entry.ifindex)) {
-        Filter filter(interface.entry.ifindex);
-        bpf_tc_detach(&filter.hook, &filter.options);
+Done replace(const Pins &pins, const Pins::Interface &interface, int ingress, int egress) {
+    const struct {
+        const char *name;
+        int program;
+    } links[] = {{"ingress", ingress}, {"egress", egress}};
+    for (const auto &one : links) {
+        const fs::path path = pins.path(interface.number, one.name);
+        if (linked_ifindex(path) == 0) continue;
+        const Fd link(bpf_obj_get(path.c_str()));
+        if (!link || bpf_link_update(link.get(), one.program, nullptr) != 0)
+            return cannot(fmt::format("replace the {} program of {}", one.name, interface.name()),
+                          errno);
     }
-    unlink_now(pins.path(interface.number, "ingress"));
+    Filter filter(interface.entry.ifindex);
+    if (bpf_tc_query(&filter.hook, &filter.options) != 0) return {};  // TCX, or none
+    filter = Filter(interface.entry.ifindex);
+    filter.options.prog_fd = egress;
+    filter.options.flags = BPF_TC_F_REPLACE;
+    if (int error = bpf_tc_attach(&filter.hook, &filter.options))
+        return cannot(fmt::format("replace the egress filter of {}", interface.name()), error);
+    return {};
+}
+
+void detach(const Pins &pins, const Pins::Interface &interface) {
+    detach_folder_from(pins.folder(interface.number), interface.entry.ifindex);
+}
+
+std::uint32_t detach_folder(const fs::path &folder) {
+    const std::uint32_t ifindex = linked_ifindex(folder / "ingress");
+    detach_folder_from(folder, ifindex);
+    return ifindex;
 }
 
 }  // namespace pm

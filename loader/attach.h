@@ -4,6 +4,8 @@
 // that are always the same, so that it can be found and replaced.
 #pragma once
 
+#include <filesystem>
+
 #include <string>
 
 #include "loader/interface.h"
@@ -29,7 +31,15 @@ Result<Attached> attach(const Pins &pins, unsigned number, const Interface &inte
 // What is attached at this moment: the links are asked, not our notes.
 Attached attached_now(const Pins &pins, const Pins::Interface &interface);
 
+// Puts other programs behind what is attached; no packet goes by in between. What is not attached
+// stays so.
+Done replace(const Pins &pins, const Pins::Interface &interface, int ingress, int egress);
+
 // Removes the links or the filter. The clsact qdisc stays: it may be others' too.
 void detach(const Pins &pins, const Pins::Interface &interface);
+
+// The same of an interface's folder of pins, with nothing but its links to say which interface it
+// is. Returns its index; 0: it is gone.
+std::uint32_t detach_folder(const std::filesystem::path &folder);
 
 }  // namespace pm

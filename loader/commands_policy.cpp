@@ -1,22 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 // The commands that read a policy and change nothing: check, show, explain.
-#include <ifaddrs.h>
-#include <netinet/in.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
-#include <cstring>
 #include <set>
 
 #include <fmt/core.h>
+#include <fmt/ranges.h>
 
 #include "loader/commands.h"
 #include "loader/explain.h"
 #include "loader/lock.h"
 #include "loader/message.h"
+#include "loader/own_addresses.h"
 #include "loader/show/show.h"
 #include "loader/show/table.h"
 #include "loader/source.h"
+#include "loader/store.h"
 #include "policy/check.h"
 #include "policy/print.h"
 
@@ -55,26 +56,9 @@ Result<Pins> open_pins() {
     return std::move(**pins);
 }
 
-// The addresses that the network namespace has now.
 std::set<Address> host_addresses() {
     std::set<Address> addresses;
-    ifaddrs *list = nullptr;
-    if (getifaddrs(&list) != 0) return addresses;
-    for (const ifaddrs *one = list; one; one = one->ifa_next) {
-        if (one->ifa_addr && one->ifa_addr->sa_family == AF_INET) {
-            const auto *v4 = reinterpret_cast<const sockaddr_in *>(one->ifa_addr);
-            addresses.insert(Address::v4(ntohl(v4->sin_addr.s_addr)));
-        } else if (one->ifa_addr && one->ifa_addr->sa_family == AF_INET6) {
-            const auto *v6 = reinterpret_cast<const sockaddr_in6 *>(one->ifa_addr);
-            Address address;
-            std::memcpy(&address.high, v6->sin6_addr.s6_addr, 8);
-            std::memcpy(&address.low, v6->sin6_addr.s6_addr + 8, 8);
-            address.high = __builtin_bswap64(address.high);
-            address.low = __builtin_bswap64(address.low);
-            addresses.insert(address);
-        }
-    }
-    freeifaddrs(list);
+    for (const OwnAddress &one : own_addresses()) addresses.insert(one.address);
     return addresses;
 }
 
@@ -191,6 +175,21 @@ int explain_loaded(const Explain &arguments, const Tuple &tuple) {
     return end(Exit::done);
 }
 
+int show_generation(std::uint64_t number) {
+    auto store = Store::open(Places::from_environment());
+    if (!store) return end(store.error());
+    const auto numbers = store->numbers();
+    if (std::find(numbers.begin(), numbers.end(), number) == numbers.end())
+        return end(Fault{fmt::format("generation {} is not kept; these are: {}", number,
+                                     fmt::join(numbers, ", ")),
+                         {},
+                         Exit::usage});
+    auto text = store->policy_text(number);
+    if (!text) return end(text.error());
+    fmt::print("{}", *text);
+    return end(Exit::done);
+}
+
 }  // namespace
 
 int run(const Check &arguments) {
@@ -224,6 +223,7 @@ int run(const Show &arguments) {
         fmt::print("{}", print(*source->policy));
         return end(Exit::done);
     }
+    if (arguments.generation) return show_generation(*arguments.generation);
     auto pins = open_pins();
     if (!pins) return end(pins.error());
     auto control = Switch::open(pins->maps(), Switch::Access::read);

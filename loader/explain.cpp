@@ -8,7 +8,7 @@
 #include "loader/lock.h"
 #include "loader/probe.h"
 #include "loader/snapshot.h"
-#include "maps/image.h"
+#include "maps/lookup.h"
 
 namespace pm {
 namespace {
@@ -175,11 +175,12 @@ Result<Explanation> ask_kernel(const Pins &pins, const Switch &control, const Qu
     for (int attempt = 0; attempt < 10; attempt++) {
         auto in_force = read_in_force(control);
         if (!in_force) return tl::unexpected(in_force.error());
-        if (in_force->epoch == 0) return fault("no policy is in force");
-        const pm_ask asked = {in_force->record.image, in_force->record.bans, question.interface, 0};
+        if (in_force->state.epoch == 0) return fault("no policy is in force");
+        const pm_ask asked = {in_force->state.record.image, in_force->state.record.bans,
+                              question.interface, 0};
         auto verdict = run_probe(pins.maps(), program->get(), asked, first_packet(question));
         if (!verdict) return tl::unexpected(verdict.error());
-        if (control.state().epoch != in_force->epoch) continue;  // not of one policy alone
+        if (control.state().epoch != in_force->state.epoch) continue;  // not of one policy alone
 
         Explanation result;
         result.direction = question.direction;

@@ -9,7 +9,7 @@
 
 namespace pm {
 
-enum class Exit { done = 0, failed = 1, usage = 2, invalid = 3, refused = 4 };
+enum class Exit { done = 0, failed = 1, usage = 2, invalid = 3, refused = 4, differs = 5 };
 
 // `message` is lowercase, quotes the value and has no full stop: "cannot VERB OBJECT: CAUSE
 // (ERRNO)". `hint` is the remedy, or empty.

@@ -57,7 +57,8 @@ Result<Interface> find_interface(const std::string &name) {
     if (found.index == 0)
         return fault(fmt::format("there is no interface '{}'", name),
                      "see 'ip link' for what there is");
-    const Fd fd(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    // Of any family: these requests are about devices, and a sandbox may allow no other.
+    const Fd fd(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
     ifreq request = request_for(name);
     if (ioctl(fd.get(), SIOCGIFFLAGS, &request) != 0)
         return cannot(fmt::format("ask about the interface '{}'", name), errno);
@@ -65,6 +66,15 @@ Result<Interface> find_interface(const std::string &name) {
     found.bond = request.ifr_flags & (IFF_MASTER | IFF_SLAVE);
     found.driver = driver_of(fd.get(), name);
     return found;
+}
+
+std::vector<Interface> all_interfaces() {
+    std::vector<Interface> all;
+    struct if_nameindex *names = if_nameindex();
+    for (const struct if_nameindex *one = names; one && one->if_index != 0; one++)
+        if (auto found = find_interface(one->if_name)) all.push_back(std::move(*found));
+    if_freenameindex(names);
+    return all;
 }
 
 Result<std::optional<XdpProgram>> attached_xdp(const Interface &interface) {

@@ -22,6 +22,8 @@ struct Interface {
 
 Result<Interface> find_interface(const std::string &name);
 
+std::vector<Interface> all_interfaces();
+
 struct XdpProgram {
     std::uint32_t id = 0;
     std::string name;

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <time.h>
 
 #include <string>
 
@@ -29,16 +30,47 @@ std::string holder(int fd) {
 
 }  // namespace
 
-Result<Lock> Lock::writer(const Places &places) {
-    auto fd = open_lock(places, "lock");
+Result<Lock> Lock::take(const Places &places, const char *name, const char *doing,
+                        const char *remedy) {
+    auto fd = open_lock(places, name);
     if (!fd) return tl::unexpected(fd.error());
     if (flock(fd->get(), LOCK_EX | LOCK_NB) != 0)
-        return fault(fmt::format("another portmatrix{} is changing the policy", holder(fd->get())),
-                     "wait until it is done, then try again");
+        return fault(fmt::format("another portmatrix{} {}", holder(fd->get()), doing), remedy);
     // Only to be named in that message; who holds the lock, the kernel knows.
     const std::string pid = std::to_string(getpid());
     if (ftruncate(fd->get(), 0) != 0 || pwrite(fd->get(), pid.data(), pid.size(), 0) < 0)
         return cannot("write the lock", errno);
+    return Lock(std::move(*fd));
+}
+
+Result<Lock> Lock::writer_now(const Places &places) {
+    return take(places, "lock", "is changing the policy", "wait until it is done, then try again");
+}
+
+Result<Lock> Lock::writer(const Places &places) {
+    constexpr timespec pause = {0, 10'000'000};
+    auto lock = writer_now(places);
+    for (int tries = 0; !lock && tries < 100; tries++) {
+        nanosleep(&pause, nullptr);
+        lock = writer_now(places);
+    }
+    return lock;
+}
+
+Result<Lock> Lock::watch(const Places &places) {
+    return take(places, "watch", "is watching already", "one is enough for a host");
+}
+
+bool Lock::is_watched(const Places &places) {
+    const Fd fd(open((places.run / "watch").c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
+    return fd && flock(fd.get(), LOCK_SH | LOCK_NB) != 0;
+}
+
+Result<Lock> Lock::ring(const Places &places, unsigned number) {
+    auto fd = open_lock(places, fmt::format("events-{}", number).c_str());
+    if (!fd) return tl::unexpected(fd.error());
+    if (flock(fd->get(), LOCK_EX | LOCK_NB) != 0)
+        return fault("another portmatrix reads these events", {}, Exit::refused);
     return Lock(std::move(*fd));
 }
 

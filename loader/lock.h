@@ -10,12 +10,21 @@ namespace pm {
 
 class Lock {
 public:
-    // Fails at once if another process holds it, and names that one.
+    // Waits for a second, since others are brief; then fails, and names who holds it.
     static Result<Lock> writer(const Places &places);
+    // Does not wait.
+    static Result<Lock> writer_now(const Places &places);
+    // For as long as `watch` runs: there is one on a host.
+    static Result<Lock> watch(const Places &places);
+    static bool is_watched(const Places &places);  // does it run?
+    // For as long as events are read from the ring; refused if another one reads it.
+    static Result<Lock> ring(const Places &places, unsigned number);
     // Waits: the probe programs take one question at a time.
     static Result<Lock> question(const Places &places);
 
 private:
+    static Result<Lock> take(const Places &places, const char *name, const char *doing,
+                             const char *remedy);
     explicit Lock(Fd fd) : fd_(std::move(fd)) {}
     Fd fd_;
 };

@@ -18,8 +18,8 @@ namespace command = pm::command;
 
 constexpr int usage_error = static_cast<int>(pm::Exit::usage);
 
-const std::map<std::string, pm_mode> modes = {{"enforce", PM_MODE_ENFORCE},
-                                              {"audit", PM_MODE_AUDIT}};
+const std::map<std::string, pm_mode> modes = {
+    {"enforce", PM_MODE_ENFORCE}, {"audit", PM_MODE_AUDIT}, {"shadow", PM_MODE_OFF}};
 const std::map<std::string, pm_direction> directions = {{"in", PM_IN}, {"out", PM_OUT}};
 
 // A word of a list; the error names the words.
@@ -52,6 +52,8 @@ private:
         app->add_option("-i,--interface", names, what)->type_name("IFACE")->allow_extra_args(false);
     }
     void add_reading();
+    void add_screens();
+    void add_export();
     void add_changing();
 
     CLI::App app_{
@@ -62,10 +64,23 @@ private:
     std::string direction_, mode_;
     command::Check check_;
     command::Show show_;
+    command::Diff diff_;
     command::Explain explain_;
     command::Apply apply_;
+    command::Confirm confirm_;
+    command::Rollback rollback_;
+    command::Restore restore_;
+    command::Watch watch_;
+    command::Ban ban_;
+    command::Unban unban_;
+    command::Bans bans_;
+    command::History history_;
     command::Status status_;
     command::Flows flows_;
+    command::Monitor monitor_;
+    command::Top top_;
+    command::Doctor doctor_;
+    command::Export export_;
     command::Detach detach_;
     std::function<int()> chosen_;
 };
@@ -76,6 +91,8 @@ CommandLine::CommandLine() {
     app_.set_version_flag("--version", "portmatrix " PM_VERSION);
     app_.add_flag("--verbose", verbose_, "show what the kernel says where it refuses");
     add_reading();
+    add_screens();
+    add_export();
     add_changing();
 }
 
@@ -98,39 +115,134 @@ void CommandLine::add_reading() {
     add_interfaces(explain, explain_.interfaces, "as seen on this interface; repeats");
     add_json(explain, explain_.json);
 
+    CLI::App *diff = add("diff", "what a policy would change, live flows included", diff_);
+    diff->add_option("POLICY", diff_.policy, "the policy file")->required();
+    add_json(diff, diff_.json);
+
     CLI::App *show = add("show", "the resolved policy, valid as input", show_);
     show->add_option("--policy", show_.policy, "of this file; else the one in force")
         ->type_name("POLICY");
+    show->add_option("--generation", show_.generation, "as it was kept")
+        ->type_name("N")
+        ->excludes("--policy");
 
     CLI::App *status = add("status", "what is attached and in force, with counters", status_);
     add_interfaces(status, status_.interfaces, "of this interface only; repeats");
     add_json(status, status_.json);
 
+    CLI::App *bans = add("bans", "who is banned, and for how long", bans_);
+    add_json(bans, bans_.json);
+
+    CLI::App *history = add("history", "every change and refusal, and who it was", history_);
+    history->add_option("--limit", history_.limit, "the newest only")->type_name("N");
+    add_json(history, history_.json);
+
     CLI::App *flows = add("flows", "live flows", flows_);
     flows->add_option("--row", flows_.row, "of this row only")->type_name("ID");
     flows->add_option("--peer", flows_.peer, "with this peer only")->type_name("ADDR");
-    flows->add_option("--sort", flows_.sort, "largest first by bytes, packets or age")
-        ->type_name("KEY")
+    flows->add_option("--sort", flows_.sort, "largest first, by this")
+        ->type_name("bytes|packets|age")
         ->check(one_of(std::map<std::string, int>{{"bytes", 0}, {"packets", 0}, {"age", 0}}));
     flows->add_option("--limit", flows_.limit, "as many at most")->type_name("N");
     add_interfaces(flows, flows_.interfaces, "of this interface only; repeats");
     add_json(flows, flows_.json);
 }
 
+void CommandLine::add_screens() {
+    CLI::App *monitor = add("monitor", "dropped packets as they happen", monitor_);
+    monitor->add_option("--reason", monitor_.reasons, "for this reason only; repeats")
+        ->type_name("REASON")
+        ->allow_extra_args(false);
+    monitor->add_option("--row", monitor_.row, "of this row only")->type_name("ID");
+    monitor->add_option("--peer", monitor_.peer, "from or to this peer only")->type_name("ADDR");
+    monitor->add_option("--pcap", monitor_.pcap, "write a capture for Wireshark too")
+        ->type_name("FILE");
+    monitor->add_option("--limit", monitor_.limit, "end after as many; with --pcap else 100000")
+        ->type_name("N");
+    add_interfaces(monitor, monitor_.interfaces, "of this interface only; repeats");
+    add_json(monitor, monitor_.json);
+
+    CLI::App *top = add("top", "the matrix as a live screen", top_);
+    top->add_option("--interval", top_.interval, "time between two looks, such as 2s")
+        ->type_name("TIME");
+    top->add_flag("--once", top_.once, "one look as plain text, then end");
+    add_interfaces(top, top_.interfaces, "of this interface only; repeats");
+
+    CLI::App *doctor = add("doctor", "what is in the way, and what to do about it", doctor_);
+    add_interfaces(doctor, doctor_.interfaces, "look at this interface; repeats");
+    add_json(doctor, doctor_.json);
+}
+
+void CommandLine::add_export() {
+    CLI::App *exporter =
+        add("export", "metrics, a page and flow records, for as long as it runs", export_);
+    exporter
+        ->add_option("--listen", export_.listen,
+                     "metrics at /metrics, the page at /; PORT alone is loopback; repeats")
+        ->type_name("ADDR:PORT")
+        ->allow_extra_args(false);
+    exporter
+        ->add_option("--host-name", export_.host_names,
+                     "a name by which a browser may ask, beside this host's own; repeats")
+        ->type_name("NAME")
+        ->allow_extra_args(false);
+    exporter->add_option("--textfile", export_.textfile, "metrics for node_exporter, every 15 s")
+        ->type_name("FILE");
+    exporter->add_option("--ipfix", export_.ipfix, "flow records to this collector; repeats")
+        ->type_name("HOST:PORT")
+        ->allow_extra_args(false);
+    exporter->add_option("--json-flows", export_.json_flows, "flow records as JSON; - is stdout")
+        ->type_name("FILE");
+    exporter
+        ->add_option("--active-timeout", export_.active_timeout,
+                     "a record of a flow that goes on, this often")
+        ->type_name("TIME");
+    exporter->add_option("--interval", export_.interval, "between walks of the flow tables")
+        ->type_name("TIME");
+    add_interfaces(exporter, export_.interfaces, "of this interface only; repeats");
+}
+
 void CommandLine::add_changing() {
     CLI::App *apply = add("apply", "put a policy in force; attach if needed", apply_);
     apply->add_option("POLICY", apply_.policy, "the policy file; else the one in force, read anew");
     add_interfaces(apply, apply_.interfaces, "attach to this interface too; repeats");
-    apply->add_option("--mode", mode_, "enforce or audit (drop nothing); else as before")
-        ->type_name("MODE")
+    apply
+        ->add_option("--mode", mode_,
+                     "audit drops nothing, shadow judges beside the one in force; else as before")
+        ->type_name("enforce|audit|shadow")
         ->check(one_of(modes));
-    apply->add_option("--xdp", apply_.xdp, "native, generic, or auto (native where possible)")
-        ->type_name("MODE")
+    apply->add_option("--xdp", apply_.xdp, "on the way in; auto is native where possible")
+        ->type_name("auto|native|generic")
         ->check(one_of(std::map<std::string, int>{{"auto", 0}, {"native", 0}, {"generic", 0}}));
+
+    apply
+        ->add_option("--confirm-within", apply_.confirm_within,
+                     "roll back unless it is confirmed within this time, such as 60s")
+        ->type_name("TIME");
+    apply->add_flag("--force", apply_.force, "even if an SSH session of this host is cut");
+
+    CLI::App *ban = add("ban", "drop what comes from or goes to a prefix, at once", ban_);
+    ban->add_option("PREFIX", ban_.prefixes, "addresses or prefixes");
+    ban->add_option("--file", ban_.file, "more of them, one a line; - is the standard input")
+        ->type_name("FILE");
+    ban->add_option("--for", ban_.duration, "lifted by itself after this time, such as 10m")
+        ->type_name("TIME");
+    ban->add_flag("--force", ban_.force, "even if an SSH session of this host is cut");
+
+    CLI::App *unban = add("unban", "lift bans", unban_);
+    unban->add_option("PREFIX", unban_.prefixes, "as they were banned")->required();
+
+    add("confirm", "keep the policy that waits to be confirmed", confirm_);
+    add("rollback", "one policy back, at once; again: forth", rollback_);
+    add("restore", "what boot runs: the last confirmed policy and the bans", restore_);
+
+    add("watch", "re-attach what others remove; the body of the service", watch_);
 
     CLI::App *detach = add("detach", "remove from interfaces, which are then unfiltered", detach_);
     add_interfaces(detach, detach_.interfaces, "from this interface; repeats");
     detach->add_flag("--all", detach_.all, "from all interfaces");
+    detach->add_flag("--force", detach_.force,
+                     "with --all: also what another version attached, or is damaged");
 }
 
 int CommandLine::run(int count, char **words) {
@@ -139,12 +251,14 @@ int CommandLine::run(int count, char **words) {
     } catch (const CLI::ParseError &error) {
         if (error.get_exit_code() == 0) return app_.exit(error);  // --help, --version
         pm::print_fault({error.what(), "see 'portmatrix --help'", pm::Exit::usage});
-        for (const char *changing : {"apply", "detach"})
+        for (const char *changing :
+             {"apply", "confirm", "rollback", "restore", "ban", "unban", "detach"})
             if (count > 1 && std::strcmp(words[1], changing) == 0) command::say_in_force();
         return usage_error;
     }
     if (!direction_.empty()) explain_.direction = directions.at(direction_);
-    if (!mode_.empty()) apply_.mode = modes.at(mode_);
+    apply_.shadow = mode_ == "shadow";
+    if (!mode_.empty() && !apply_.shadow) apply_.mode = modes.at(mode_);
     pm::show_libbpf_messages(verbose_);
     return chosen_();
 }

@@ -17,6 +17,8 @@
 
 namespace pm {
 
+enum class Access { read, write };
+
 // The maps that all interfaces share, by name.
 class Maps {
 public:

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <cctype>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 
@@ -12,6 +13,14 @@
 #include "policy/text.h"
 
 namespace pm {
+namespace {
+
+// What cannot be said changes no outcome: a full disk behind stderr is no failed command.
+void say(const std::string &text) {
+    (void)std::fputs(text.c_str(), stderr);
+}
+
+}  // namespace
 
 std::string cause(int error) {
     if (error < 0) error = -error;
@@ -32,17 +41,17 @@ bool colour_on(int fd) {
 
 void print_fault(const Fault &fault) {
     const bool colour = colour_on(STDERR_FILENO);
-    fmt::print(stderr, "portmatrix: {}error:{} {}\n", colour ? "\033[1;31m" : "",
-               colour ? "\033[0m" : "", printable(fault.message));
-    if (!fault.hint.empty()) fmt::print(stderr, "  hint: {}\n", printable(fault.hint));
+    say(fmt::format("portmatrix: {}error:{} {}\n", colour ? "\033[1;31m" : "",
+                    colour ? "\033[0m" : "", printable(fault.message)));
+    if (!fault.hint.empty()) say(fmt::format("  hint: {}\n", printable(fault.hint)));
 }
 
 void print_note(std::string_view text) {
-    fmt::print(stderr, "portmatrix: {}\n", printable(text));
+    say(fmt::format("portmatrix: {}\n", printable(text)));
 }
 
 void print_plain(std::string_view text) {
-    fmt::print(stderr, "{}", text);
+    say(std::string(text));
 }
 
 }  // namespace pm

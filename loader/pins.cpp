@@ -10,7 +10,7 @@ namespace fs = std::filesystem;
 namespace {
 
 bool is_probe(const std::string &name) {
-    return name == "ask_in" || name == "ask_out";
+    return name.ends_with("ask_in") || name.ends_with("ask_out");
 }
 
 std::string folder_name(unsigned number) {
@@ -30,43 +30,45 @@ void remove_files(const fs::path &folder) {
     for (const fs::path &file : files) fs::remove(file, error);
 }
 
-void remove_contents(const fs::path &folder) {
-    std::error_code error;
-    for (unsigned number = 0; number < PM_INTERFACES; number++) {
-        remove_files(folder / folder_name(number));
-        fs::remove(folder / folder_name(number), error);
-    }
-    fs::remove(folder / "abi", error);
-    remove_files(folder);
-}
-
 // Everything in it. Interfaces' folders, and with them their links, go first.
 void remove_content(const fs::path &folder) {
     std::error_code error;
-    for (unsigned number = 0; number < PM_INTERFACES; number++) {
-        remove_files(folder / folder_name(number));
-        fs::remove(folder / folder_name(number), error);
+    std::vector<fs::path> interfaces;  // whatever their number: another layout may have more
+    for (const auto &entry : fs::directory_iterator(folder, error))
+        if (entry.path().filename().string().starts_with("interface-"))
+            interfaces.push_back(entry.path());
+    for (const fs::path &one : interfaces) {
+        remove_files(one);
+        fs::remove(one, error);
     }
     fs::remove(folder / "abi", error);
     remove_files(folder);
 }
 
 Done check_abi(const Maps &maps) {
-    auto abi = Map<std::uint32_t, std::uint32_t>::of(maps, "abi");
-    if (!abi) return tl::unexpected(abi.error());
-    auto version = abi->get(0);
-    if (!version) return tl::unexpected(version.error());
-    if (*version != PM_ABI_VERSION)
-        return fault(fmt::format("what is attached has layout {}, this portmatrix has {}", *version,
-                                 PM_ABI_VERSION),
-                     "detach with the version that attached it, then apply with this one");
+    auto info = map_info(maps.fd("abi"), "abi");
+    if (!info) return tl::unexpected(info.error());
+    // Of another layout its size may differ too; the version comes first in all of them.
+    std::vector<std::uint32_t> value(info->value_size / 4 + 1);
+    const std::uint32_t key = 0;
+    if (bpf_map_lookup_elem(maps.fd("abi"), &key, value.data()) != 0)
+        return cannot("read the map 'abi'", errno);
+    if (value[0] != PM_ABI_VERSION)
+        return fault(
+            fmt::format("what is attached has layout {}, this portmatrix has {}", value[0],
+                        PM_ABI_VERSION),
+            "detach with the version that attached it, or with 'detach --all --force'; the host "
+            "is unfiltered until the next apply");
     return {};
 }
 
 }  // namespace
 
-Result<Fd> open_pin(const fs::path &path) {
-    Fd fd(bpf_obj_get(path.c_str()));
+Result<Fd> open_pin(const fs::path &path, Access access) {
+    struct bpf_obj_get_opts options = {};
+    options.sz = sizeof(options);
+    options.file_flags = access == Access::read ? BPF_F_RDONLY : 0;
+    Fd fd(bpf_obj_get_opts(path.c_str(), &options));
     if (!fd) return cannot(fmt::format("open the pin {}", path.string()), errno);
     return fd;
 }
@@ -77,25 +79,29 @@ Done pin(int fd, const fs::path &path) {
     return {};
 }
 
-fs::path Pins::path(unsigned number, const std::string &name) const {
-    return folder_ / folder_name(number) / name;
+fs::path Pins::folder(unsigned number) const {
+    return folder_ / folder_name(number);
 }
 
-Result<std::optional<Pins>> Pins::open(const Places &places) {
+fs::path Pins::path(unsigned number, const std::string &name) const {
+    return folder(number) / name;
+}
+
+Result<std::optional<Pins>> Pins::open(const Places &places, Access access) {
     auto safe = check_private_folder(places.pins, false);
     if (!safe) return tl::unexpected(safe.error());
     std::error_code error;
     if (!*safe || !fs::exists(places.pins / "abi", error)) return std::nullopt;
 
-    Pins pins(places.pins);
-    auto abi = open_pin(pins.path("abi"));
+    Pins pins(places.pins, access);
+    auto abi = open_pin(pins.path("abi"), access);
     if (!abi) return tl::unexpected(abi.error());
     pins.maps_.add("abi", std::move(*abi));
     if (auto checked = check_abi(pins.maps_); !checked) return tl::unexpected(checked.error());
     for (const auto &entry : fs::directory_iterator(places.pins, error)) {
         const std::string name = entry.path().filename();
         if (!entry.is_regular_file(error) || !is_ours(name) || is_probe(name)) continue;
-        auto map = open_pin(entry.path());
+        auto map = open_pin(entry.path(), access);
         if (!map) return tl::unexpected(map.error());
         pins.maps_.add(name, std::move(*map));
     }
@@ -104,7 +110,7 @@ Result<std::optional<Pins>> Pins::open(const Places &places) {
 
 Result<Pins> Pins::create(const Places &places, const Program &program) {
     if (auto ready = prepare_pin_folder(places.pins); !ready) return tl::unexpected(ready.error());
-    remove_contents(places.pins);
+    remove_content(places.pins);
 
     Pins pins(places.pins);
     Done done;
@@ -117,9 +123,9 @@ Result<Pins> Pins::create(const Places &places, const Program &program) {
     }
     pin_as(program.ask_in(), "ask_in");
     pin_as(program.ask_out(), "ask_out");
-    auto abi = Map<std::uint32_t, std::uint32_t>::of(pins.maps_, "abi");
+    auto abi = Map<std::uint32_t, pm_build>::of(pins.maps_, "abi");
     if (!abi) return tl::unexpected(abi.error());
-    if (done) done = abi->put(0, PM_ABI_VERSION);
+    if (done) done = abi->put(0, {PM_ABI_VERSION, build_hash()});
     pin_as(pins.maps_.fd("abi"), "abi");
     if (!done) {
         remove_all(places);

@@ -19,11 +19,14 @@
 
 namespace pm {
 
+// A pinned map, program or link.
+Result<Fd> open_pin(const std::filesystem::path &path, Access access = Access::write);
+
 class Pins {
 public:
     // Nothing, if nothing is attached. The ABI version is compared before anything else; another
-    // one's pins are a fault.
-    static Result<std::optional<Pins>> open(const Places &places);
+    // one's pins are a fault. What is opened to be read needs no privilege but to read the files.
+    static Result<std::optional<Pins>> open(const Places &places, Access access = Access::write);
 
     // Pins the shared maps and the probe programs of `program`. What an interrupted run left in
     // the folder is removed first.
@@ -43,7 +46,11 @@ public:
     Result<std::vector<Interface>> interfaces() const;  // by number
     Done set_interface(unsigned number, const pm_interface &entry) const;
 
+    // The counters of an interface's rows, as these pins were opened.
+    Result<Fd> rows(unsigned number) const { return open_pin(path(number, "rows"), access_); }
+
     std::filesystem::path path(const std::string &name) const { return folder_ / name; }
+    std::filesystem::path folder(unsigned number) const;  // of an interface
     std::filesystem::path path(unsigned number, const std::string &name) const;
 
     // Are its programs and counters pinned, all of them?
@@ -52,14 +59,14 @@ public:
     void remove_interface(unsigned number) const;
 
 private:
-    explicit Pins(std::filesystem::path folder) : folder_(std::move(folder)) {}
+    explicit Pins(std::filesystem::path folder, Access access = Access::write)
+        : folder_(std::move(folder)), access_(access) {}
 
     std::filesystem::path folder_;
+    Access access_;
     Maps maps_;
 };
 
-// A pinned map, program or link.
-Result<Fd> open_pin(const std::filesystem::path &path);
 Done pin(int fd, const std::filesystem::path &path);
 
 }  // namespace pm

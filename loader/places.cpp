@@ -97,6 +97,10 @@ std::vector<fs::path> include_path() {
     return folders;
 }
 
+fs::path policy_file() {
+    return environment_or("PORTMATRIX_POLICY_FILE", "/etc/portmatrix/policy.yaml");
+}
+
 Result<bool> check_private_folder(const fs::path &path, bool create) {
     if (!path.is_absolute())
         return fault(fmt::format("'{}' is no absolute path", path.string()), {}, Exit::usage);

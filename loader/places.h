@@ -20,6 +20,9 @@ struct Places {
 // Folders searched for includes: PORTMATRIX_POLICY_PATH, then the shipped policies.
 std::vector<std::filesystem::path> include_path();
 
+// The service's policy: PORTMATRIX_POLICY_FILE, else /etc/portmatrix/policy.yaml.
+std::filesystem::path policy_file();
+
 // Is it a folder that root owns and nobody else can write, reached through no link and through
 // no folder in which others could replace it (a sticky one they cannot)? A fault says what is
 // wrong; a folder that is missing is made with mode 0700 if `create` says so, its parents with

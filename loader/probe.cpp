@@ -3,7 +3,7 @@
 
 #include <bpf/bpf.h>
 
-#include "maps/image.h"
+#include "maps/lookup.h"
 
 namespace pm {
 namespace {

@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 #include <time.h>
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstdio>
@@ -73,7 +74,16 @@ bool is_shared(const bpf_map *map) {
 
 struct Sizes {
     std::uint32_t image_slot, bans_slot;
+    std::uint32_t assured;  // entries
 };
+
+// The programs' unit of time between two promotions: all of the table in PM_PROMOTION_SECONDS.
+std::uint32_t promotion_pace(std::uint32_t entries) {
+    const std::uint64_t pace =
+        (std::uint64_t{PM_PROMOTION_SECONDS} * kernel_hz() << PM_PACE_SHIFT) /
+        std::max(entries, 1u);
+    return static_cast<std::uint32_t>(std::min<std::uint64_t>(pace, UINT32_MAX));
+}
 
 // New maps: the sizes asked for.
 Result<Sizes> size_maps(bpf_object *object, const ProgramOptions &options) {
@@ -97,16 +107,16 @@ Result<Sizes> size_maps(bpf_object *object, const ProgramOptions &options) {
         if (int error = bpf_map__set_max_entries(map, size.entries))
             return cannot(fmt::format("size the map '{}'", size.name), error);
     }
-    return Sizes{options.image_slot, options.bans_slot};
+    return Sizes{options.image_slot, options.bans_slot, options.flow_capacity / 8 * 3};
 }
 
 // Maps that exist: taken as they are.
-Result<Sizes> reuse_maps(bpf_object *object, const Maps &shared) {
+Result<Sizes> reuse_maps(bpf_object *object, const Maps &shared, int rows) {
     bpf_map *map = nullptr;
     bpf_object__for_each_map(map, object) {
-        if (!is_shared(map)) continue;
         const char *name = bpf_map__name(map);
-        const int fd = shared.fd(name);
+        if (bpf_map__is_internal(map) || (!is_shared(map) && rows < 0)) continue;
+        const int fd = is_shared(map) ? shared.fd(name) : rows;
         auto info = map_info(fd, name);
         if (!info) return tl::unexpected(info.error());
         // libbpf compares what stands in the object with the map; the loaded sizes are right.
@@ -119,17 +129,33 @@ Result<Sizes> reuse_maps(bpf_object *object, const Maps &shared) {
     auto bans = map_info(shared.fd("bans"), "bans");
     if (!images) return tl::unexpected(images.error());
     if (!bans) return tl::unexpected(bans.error());
-    return Sizes{images->value_size, bans->value_size};
+    auto assured = map_info(shared.fd("assured"), "assured");
+    if (!assured) return tl::unexpected(assured.error());
+    return Sizes{images->value_size, bans->value_size, assured->max_entries};
 }
 
-bpf_object *open_object(const std::string &file) {
-    if (!file.empty()) return bpf_object__open_file(file.c_str(), nullptr);
-    std::size_t size = 0;
-    const void *bytes = portmatrix::elf_bytes(&size);
+bpf_object *open_object(const ProgramOptions &wanted) {
     bpf_object_open_opts options = {};
     options.sz = sizeof(options);
+    options.kernel_log_level = wanted.verifier_log;
+    if (!wanted.object.empty()) return bpf_object__open_file(wanted.object.c_str(), &options);
+    std::size_t size = 0;
+    const void *bytes = portmatrix::elf_bytes(&size);
     options.object_name = "portmatrix";
     return bpf_object__open_mem(bytes, size, &options);
+}
+
+const char *remedy_of_load(int error) {
+    switch (error) {
+        case EPERM:
+        case EACCES:
+            return "run it as root with CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON; --verbose shows the "
+                   "kernel's reason";
+        case EMFILE:
+            return "raise the limit of open files: ulimit -n 1024";
+        default:
+            return "see the kernel's reason with --verbose";
+    }
 }
 
 }  // namespace
@@ -144,16 +170,18 @@ Result<Program> Program::load(const ProgramOptions &options) {
     setrlimit(RLIMIT_MEMLOCK, &unlimited);
 
     Program program;
-    program.object_.reset(open_object(options.object));
+    program.object_.reset(open_object(options));
     bpf_object *object = program.object_.get();
     if (!object) return cannot("open the programs", errno);
 
-    auto sizes = options.shared ? reuse_maps(object, *options.shared) : size_maps(object, options);
+    auto sizes = options.shared ? reuse_maps(object, *options.shared, options.rows)
+                                : size_maps(object, options);
     if (!sizes) return tl::unexpected(sizes.error());
     auto set = set_constants(object, {{"pm_interface", options.interface},
                                       {"pm_image_mask", sizes->image_slot - 1},
                                       {"pm_bans_mask", sizes->bans_slot - 1},
                                       {"pm_hz", kernel_hz()},
+                                      {"pm_promotion_pace", promotion_pace(sizes->assured)},
                                       {"pm_lacp", options.lacp ? 1u : 0u}});
     if (!set) return tl::unexpected(set.error());
 
@@ -173,8 +201,7 @@ Result<Program> Program::load(const ProgramOptions &options) {
         bpf_program__set_autoload(found, one.wanted);
     }
     if (int error = bpf_object__load(object))
-        return cannot("load the programs into the kernel", error,
-                      "see the kernel's reason with --verbose");
+        return cannot("load the programs into the kernel", error, remedy_of_load(-error));
     for (const auto &one : programs)
         if (one.wanted)
             one.fd = bpf_program__fd(bpf_object__find_program_by_name(object, one.name));
@@ -189,10 +216,21 @@ Result<Program> Program::load(const ProgramOptions &options) {
     return program;
 }
 
+std::uint32_t build_hash() {
+    std::size_t size = 0;
+    const auto *bytes = static_cast<const std::uint8_t *>(portmatrix::elf_bytes(&size));
+    std::uint32_t hash = 2166136261u;  // FNV-1a
+    for (std::size_t i = 0; i < size; i++) hash = (hash ^ bytes[i]) * 16777619u;
+    return hash;
+}
+
 std::uint32_t kernel_hz() {
-    timespec tick = {};
-    clock_getres(CLOCK_MONOTONIC_COARSE, &tick);  // the length of a jiffy
-    return static_cast<std::uint32_t>(std::lround(1e9 / static_cast<double>(tick.tv_nsec)));
+    static const std::uint32_t hz = [] {  // asked for each flow of a walk
+        timespec tick = {};
+        clock_getres(CLOCK_MONOTONIC_COARSE, &tick);  // the length of a jiffy
+        return static_cast<std::uint32_t>(std::lround(1e9 / static_cast<double>(tick.tv_nsec)));
+    }();
+    return hz;
 }
 
 std::uint64_t jiffies_now() {

@@ -22,11 +22,14 @@ struct ProgramOptions {
 
     // Maps to use; null: new ones, of these sizes. Slots in bytes, powers of two from 4096.
     const Maps *shared = nullptr;
+    int rows = -1;  // the interface's counters, likewise
     std::uint32_t image_slot = 2u << 20;
     std::uint32_t bans_slot = 64u << 10;
     std::uint32_t flow_capacity = 65536;  // of the three tables together
 
     std::string object;  // a file to load instead of the built-in object
+    // What the verifier is to log, as BPF_LOG_*; libbpf passes it on as debugging messages.
+    std::uint32_t verifier_log = 0;
 };
 
 // The loaded programs, their `rows`, and the shared maps: descriptors that live as long as this.
@@ -50,6 +53,9 @@ private:
     Maps maps_;
     int ingress_ = -1, egress_ = -1, ask_in_ = -1, ask_out_ = -1, rows_ = -1;
 };
+
+// Tells the built-in object from those of other builds; not a secure hash.
+std::uint32_t build_hash();
 
 // Jiffies a second of the running kernel, and jiffies64 now (to a second or so: user space
 // cannot read it and derives it from the monotonic clock, which starts and stops with it).

@@ -7,64 +7,38 @@
 
 #include <fmt/core.h>
 
+#include "loader/flow_table.h"
 #include "policy/judge.h"
 
 namespace pm {
 namespace {
 
-constexpr const char *flow_tables[] = {"outside", "opening", "assured"};
-
-std::uint32_t stamp_now() {
-    return static_cast<std::uint32_t>(jiffies_now() >> PM_STAMP_SHIFT);
-}
-
-// Seconds from `stamp` to `now`; ours is derived, so it may lie a little behind.
-std::uint64_t seconds_since(std::uint32_t stamp, std::uint32_t now) {
-    const auto stamps = static_cast<std::int32_t>(now - stamp);
-    return stamps < 0 ? 0 : (static_cast<std::uint64_t>(stamps) << PM_STAMP_SHIFT) / kernel_hz();
-}
-
-bool is_live(const pm_flow_key &key, const pm_flow &flow, std::uint32_t now) {
-    return !flow.moved && !(flow.marks & PM_FLOW_CUT) &&
-           seconds_since(flow.last, now) <= pm_idle_seconds(&flow, key.protocol);
-}
-
 // visit(key, value) for each live flow.
 template <class Visit>
 Done each_live(const Pins &pins, Visit visit) {
-    const std::uint32_t now = stamp_now();
-    for (const char *table : flow_tables) {
-        auto map = Map<pm_flow_key, pm_flow>::of(pins.maps(), table);
-        if (!map) return tl::unexpected(map.error());
-        auto walked = map->each([&](const pm_flow_key &key, const pm_flow &flow) {
-            if (is_live(key, flow, now)) visit(key, flow);
-        });
-        if (!walked) return walked;
-    }
-    return {};
+    const std::uint32_t now = flow_stamp_now();
+    return each_flow_entry(pins, [&](const pm_flow_key &key, const pm_flow &flow) {
+        if (is_live(key, flow, now)) visit(key, flow);
+    });
 }
 
-const char *state_of(const pm_flow_key &key, const pm_flow &flow) {
-    if (key.protocol == PM_PROTO_TCP) {
-        if (flow.marks & PM_FLOW_RESET) return "reset";
-        if (flow.marks & (PM_FLOW_FIN_IN | PM_FLOW_FIN_OUT)) return "closing";
-        return flow.marks & PM_FLOW_ESTABLISHED ? "established" : "opening";
-    }
-    return flow.marks & PM_FLOW_ANSWERED ? "answered" : "unanswered";
+Attached attached_as_noted(const Pins::Interface &interface) {
+    return {static_cast<pm_attachment>(interface.entry.ingress),
+            static_cast<pm_attachment>(interface.entry.egress),
+            {}};
 }
-
-// Live flows by interface number and counter slot.
-using LiveFlows = std::map<std::pair<unsigned, unsigned>, std::uint64_t>;
 
 Result<InterfaceStatus> read_interface(const Pins &pins, const Pins::Interface &interface,
-                                       const Catalog &catalog, const LiveFlows &live) {
+                                       const Attached &attached, const Catalog &catalog,
+                                       const FlowCounts &live) {
     InterfaceStatus status;
     status.name = interface.name();
-    status.attached = attached_now(pins, interface);
-    status.drifted = status.attached.ingress != interface.entry.ingress ||
-                     status.attached.egress != interface.entry.egress;
+    status.attached = attached;
+    status.drifted =
+        status.attached.ingress == PM_DETACHED || status.attached.egress == PM_DETACHED;
+    status.checked = interface.entry.checked;
 
-    auto rows = open_pin(pins.path(interface.number, "rows"));
+    auto rows = pins.rows(interface.number);
     if (!rows) return tl::unexpected(rows.error());
     auto counters = CounterArray<pm_row_count>::of(rows->get(), "rows");
     if (!counters) return tl::unexpected(counters.error());
@@ -95,25 +69,63 @@ Result<InterfaceStatus> read_interface(const Pins &pins, const Pins::Interface &
             if (!label) continue;
             auto count = drops->get(pm_drop_index(interface.number, direction, reason));
             if (!count) return tl::unexpected(count.error());
-            if (count->packets || count->would_packets)
-                status.drops.push_back({direction, label, *count});
+            status.drops.push_back({direction, label, *count});
         }
     }
     return status;
 }
 
+// Reads what is counted of a key, all CPUs together.
+pm_shadow_count shadow_count(int fd, const pm_shadow_key &key, std::size_t cpus) {
+    std::vector<pm_shadow_count> all(cpus);
+    pm_shadow_count sum = {};
+    if (bpf_map_lookup_elem(fd, &key, all.data()) != 0) return sum;
+    for (const pm_shadow_count &one : all) {
+        sum.packets += one.packets;
+        sum.bytes += one.bytes;
+    }
+    return sum;
+}
+
+std::string row_id(const Catalog &catalog, std::uint16_t slot) {
+    for (const CatalogRow &row : catalog.rows)
+        if (row.slot == slot) return row.id;
+    const char *essential = essential_id(slot);
+    return essential ? essential : "";
+}
+
+void read_shadow(const Pins &pins, const Snapshot &snapshot, unsigned number,
+                 std::vector<ShadowStatus> &shadow) {
+    const int fd = pins.maps().fd("shadows"), cpus = libbpf_num_possible_cpus();
+    pm_shadow_key key = {}, *last = nullptr;
+    while (cpus > 0 && bpf_map_get_next_key(fd, last, &key) == 0) {
+        last = &key;
+        if (key.interface != number) continue;
+        const Catalog &catalog = key.reason ? snapshot.in_force.catalog : *snapshot.shadow;
+        shadow.push_back({static_cast<pm_direction>(key.direction), row_id(catalog, key.row),
+                          key.reason ? reason_label(static_cast<pm_reason>(key.reason)) : nullptr,
+                          shadow_count(fd, key, static_cast<std::size_t>(cpus))});
+    }
+    std::sort(shadow.begin(), shadow.end(), [](const ShadowStatus &a, const ShadowStatus &b) {
+        return a.count.packets > b.count.packets;
+    });
+}
+
 }  // namespace
 
-Result<InForce> read_in_force(const Switch &control) {
+Result<InForce> read_in_force(const Switch &control, const InForce *known) {
     for (int attempt = 0; attempt < 10; attempt++) {
         const Switch::State state = control.state();
         InForce result;
-        result.epoch = state.epoch;
-        result.record = state.record;
+        result.state = state;
         result.mode = static_cast<pm_mode>(state.record.mode);
-        if (state.record.deadline != 0)
+        if (state.pending)
             result.seconds_left = (state.record.deadline - boottime_ns()) / 1'000'000'000;
         if (state.epoch == 0) return result;
+        if (known && known->state.epoch == state.epoch && known->state.expired == state.expired) {
+            result.catalog = known->catalog;
+            return result;
+        }
 
         auto catalog = read_catalog(control.image(state.record.image));
         // Only what was in force all the while counts: its slot is not rewritten.
@@ -142,35 +154,80 @@ Result<std::vector<Pins::Interface>> select_interfaces(const Pins &pins,
     return result;
 }
 
-Result<Snapshot> read_snapshot(const Pins &pins, const std::vector<std::string> &names) {
-    auto selected = select_interfaces(pins, names);
-    if (!selected) return tl::unexpected(selected.error());
+namespace {
+
+// All but what is said of single interfaces.
+Result<Snapshot> read_host(const Pins &pins, const InForce *known = nullptr) {
     auto control = Switch::open(pins.maps(), Switch::Access::read);
     if (!control) return tl::unexpected(control.error());
-    auto in_force = read_in_force(*control);
+    auto in_force = read_in_force(*control, known);
     if (!in_force) return tl::unexpected(in_force.error());
 
     Snapshot snapshot;
     snapshot.in_force = std::move(*in_force);
-    for (const char *table : flow_tables) {
-        auto info = map_info(pins.maps().fd(table), table);
-        if (!info) return tl::unexpected(info.error());
-        snapshot.flow_capacity += info->max_entries;
-    }
-    LiveFlows live;
-    auto walked = each_live(pins, [&](const pm_flow_key &key, const pm_flow &flow) {
-        live[{key.interface, flow.row}]++;
-    });
-    if (!walked) return tl::unexpected(walked.error());
-    for (const Pins::Interface &interface : *selected) {
-        auto status = read_interface(pins, interface, snapshot.in_force.catalog, live);
-        if (!status) return tl::unexpected(status.error());
-        snapshot.interfaces.push_back(std::move(*status));
+    const pm_record &record = snapshot.in_force.state.record;
+    if (record.shadow)
+        if (auto catalog = read_catalog(control->image(record.shadow - 1u)))
+            snapshot.shadow = std::move(*catalog);
+    auto capacity = flow_capacity(pins);
+    if (!capacity) return tl::unexpected(capacity.error());
+    snapshot.flow_capacity = *capacity;
+    auto rings = CounterArray<pm_ring_count>::of(pins.maps().fd("ring_counts"), "ring_counts");
+    if (!rings) return tl::unexpected(rings.error());
+    for (unsigned ring = 0; ring < PM_EVENT_RINGS; ring++) {
+        auto count = rings->get(ring);
+        if (!count) return tl::unexpected(count.error());
+        snapshot.events_lost += count->lost;
     }
     return snapshot;
 }
 
-Result<std::vector<Flow>> read_flows(const Pins &pins, const std::vector<std::string> &names) {
+Done add_interface(const Pins &pins, const Pins::Interface &interface, const Attached &attached,
+                   const FlowCounts &live, Snapshot &snapshot) {
+    auto status = read_interface(pins, interface, attached, snapshot.in_force.catalog, live);
+    if (!status) return tl::unexpected(status.error());
+    if (snapshot.shadow) read_shadow(pins, snapshot, interface.number, status->shadow);
+    status->filtered = snapshot.in_force.state.record.interfaces >> interface.number & 1;
+    snapshot.interfaces.push_back(std::move(*status));
+    return {};
+}
+
+}  // namespace
+
+Result<Snapshot> read_snapshot(const Pins &pins, const std::vector<std::string> &names,
+                               LiveFlows flows) {
+    auto selected = select_interfaces(pins, names);
+    if (!selected) return tl::unexpected(selected.error());
+    auto snapshot = read_host(pins);
+    if (!snapshot) return snapshot;
+    FlowCounts live;
+    Done walked;
+    if (flows == LiveFlows::counted)
+        walked = each_live(pins, [&](const pm_flow_key &key, const pm_flow &flow) {
+            live[{key.interface, flow.row}]++;
+        });
+    if (!walked) return tl::unexpected(walked.error());
+    for (const Pins::Interface &one : *selected) {
+        auto added = add_interface(pins, one, attached_now(pins, one), live, *snapshot);
+        if (!added) return tl::unexpected(added.error());
+        snapshot->interfaces.back().checked = boottime_ns();
+    }
+    return snapshot;
+}
+
+Result<Snapshot> read_counters(const Pins &pins, const FlowCounts &live, const InForce *known) {
+    auto interfaces = pins.interfaces();
+    if (!interfaces) return tl::unexpected(interfaces.error());
+    auto snapshot = read_host(pins, known);
+    if (!snapshot) return snapshot;
+    for (const Pins::Interface &one : *interfaces) {
+        auto added = add_interface(pins, one, attached_as_noted(one), live, *snapshot);
+        if (!added) return tl::unexpected(added.error());
+    }
+    return snapshot;
+}
+
+Result<FlowReader> FlowReader::open(const Pins &pins, const std::vector<std::string> &names) {
     auto selected = select_interfaces(pins, names);
     if (!selected) return tl::unexpected(selected.error());
     auto control = Switch::open(pins.maps(), Switch::Access::read);
@@ -178,20 +235,56 @@ Result<std::vector<Flow>> read_flows(const Pins &pins, const std::vector<std::st
     auto in_force = read_in_force(*control);
     if (!in_force) return tl::unexpected(in_force.error());
 
-    std::map<unsigned, std::string> interfaces, rows;
-    for (const Pins::Interface &one : *selected) interfaces[one.number] = one.name();
-    for (const CatalogRow &row : in_force->catalog.rows) rows[row.slot] = row.id;
-    for (unsigned id = 0; essential_id(id); id++) rows[id] = essential_id(id);
+    auto capacity = flow_capacity(pins);
+    if (!capacity) return tl::unexpected(capacity.error());
 
-    const std::uint32_t now = stamp_now();
+    FlowReader reader(pins);
+    reader.capacity_ = *capacity;
+    for (const Pins::Interface &one : *selected) reader.interfaces_[one.number] = one.name();
+    for (const CatalogRow &row : in_force->catalog.rows) reader.rows_[row.slot] = row.id;
+    for (unsigned id = 0; essential_id(id); id++) reader.rows_[id] = essential_id(id);
+    reader.now_ = flow_stamp_now();
+    return reader;
+}
+
+Done FlowReader::each(const Visit &visit) const {
+    return each_live(*pins_, [&](const pm_flow_key &key, const pm_flow &flow) {
+        if (interfaces_.count(key.interface)) visit(key, flow);
+    });
+}
+
+Flow FlowReader::describe(const pm_flow_key &key, const pm_flow &flow) const {
+    auto row = rows_.find(flow.row);
+    return {interface(key.interface),
+            row == rows_.end() ? "" : row->second,
+            key,
+            flow,
+            flow_state(key, flow),
+            age(flow),
+            seconds_since(flow.last, now_)};
+}
+
+std::optional<std::uint16_t> FlowReader::slot(const std::string &id) const {
+    for (const auto &[slot, row] : rows_)
+        if (row == id) return static_cast<std::uint16_t>(slot);
+    return std::nullopt;
+}
+
+std::string FlowReader::interface(unsigned number) const {
+    auto found = interfaces_.find(number);
+    return found == interfaces_.end() ? "" : found->second;
+}
+
+std::uint64_t FlowReader::age(const pm_flow &flow) const {
+    return seconds_since(flow.start, now_);
+}
+
+Result<std::vector<Flow>> read_flows(const Pins &pins, const std::vector<std::string> &names) {
+    auto reader = FlowReader::open(pins, names);
+    if (!reader) return tl::unexpected(reader.error());
     std::vector<Flow> flows;
-    auto walked = each_live(pins, [&](const pm_flow_key &key, const pm_flow &flow) {
-        auto interface = interfaces.find(key.interface);
-        if (interface == interfaces.end()) return;
-        auto row = rows.find(flow.row);
-        flows.push_back({interface->second, row == rows.end() ? "" : row->second, key, flow,
-                         state_of(key, flow), seconds_since(flow.start, now),
-                         seconds_since(flow.last, now)});
+    auto walked = reader->each([&](const pm_flow_key &key, const pm_flow &flow) {
+        flows.push_back(reader->describe(key, flow));
     });
     if (!walked) return tl::unexpected(walked.error());
     return flows;

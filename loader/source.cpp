@@ -7,10 +7,15 @@
 
 namespace pm {
 
-Result<Source> read_source(const std::string &path, bool test) {
+namespace {
+
+ReadOptions options() {
     ReadOptions options;
     options.include_path = include_path();
-    ReadResult read = read_policy(path, options);
+    return options;
+}
+
+Result<Source> compiled(ReadResult read, bool test) {
     Source source{std::move(read.policy), std::nullopt, std::move(read.diagnostics)};
     if (source.diagnostics.has_errors()) return source;
 
@@ -20,6 +25,16 @@ Result<Source> read_source(const std::string &path, bool test) {
     if (test && !source.policy->expect.empty())
         check_expectations(*source.policy, ImageView(source.image->bytes), source.diagnostics);
     return source;
+}
+
+}  // namespace
+
+Result<Source> read_source(const std::string &path, bool test) {
+    return compiled(read_policy(path, options()), test);
+}
+
+Result<Source> read_source_text(std::string text, const std::string &name, bool test) {
+    return compiled(read_policy_text(std::move(text), name, options()), test);
 }
 
 }  // namespace pm

@@ -24,4 +24,7 @@ struct Source {
 // the compiler (a limit); what is wrong with the file stands in the diagnostics.
 Result<Source> read_source(const std::string &path, bool test);
 
+// The same for text at hand, which messages call `name`.
+Result<Source> read_source_text(std::string text, const std::string &name, bool test);
+
 }  // namespace pm

@@ -2,7 +2,6 @@
 #include "loader/targets.h"
 
 #include <algorithm>
-#include <cstddef>
 
 #include <fmt/core.h>
 
@@ -36,62 +35,74 @@ Done check_placed(const Policy &policy, const std::string &name) {
         Exit::usage);
 }
 
-// A free number, if possible one that the policy in force places nothing on: until the switch
-// the new interface is judged by that policy.
-std::optional<unsigned> free_number(const std::vector<Target> &targets, const Switch *control) {
-    std::optional<unsigned> found;
-    for (unsigned number = PM_INTERFACES; number-- > 0;) {
-        if (std::any_of(targets.begin(), targets.end(),
-                        [&](const Target &one) { return one.number == number; }))
-            continue;
-        if (control) {
-            const pm_view image = control->image(control->state().record.image);
-            const auto zone =
-                pm_load(image, static_cast<__u32>(offsetof(pm_image, zones)) + number, 1);
-            if (found && zone != PM_NO_ZONE) continue;
-        }
-        found = number;
+std::optional<unsigned> free_number(const std::vector<Target> &targets) {
+    for (unsigned number = 0; number < PM_INTERFACES; number++)
+        if (std::none_of(targets.begin(), targets.end(),
+                         [&](const Target &one) { return one.number == number; }))
+            return number;
+    return std::nullopt;
+}
+
+Result<std::vector<Target>> attached_targets(const Pins *pins) {
+    std::vector<Target> targets;
+    if (!pins) return targets;
+    auto attached = pins->interfaces();
+    if (!attached) return tl::unexpected(attached.error());
+    for (const Pins::Interface &one : *attached) {
+        auto device = find_interface(one.name());
+        targets.push_back(
+            {one.number, one.name(), device ? std::optional(*device) : std::nullopt, false});
     }
-    return found;
+    return targets;
+}
+
+bool holds(const std::vector<Target> &targets, const std::string &name) {
+    return std::any_of(targets.begin(), targets.end(),
+                       [&](const Target &one) { return one.name == name; });
+}
+
+Done add_target(std::vector<Target> &targets, const std::string &name) {
+    auto device = find_interface(name);
+    if (!device) return tl::unexpected(device.error());
+    if (device->loopback)
+        return fault(fmt::format("'{}' is the loopback, which is never filtered", name), {},
+                     Exit::usage);
+    if (holds(targets, name)) return {};
+    const auto number = free_number(targets);
+    if (!number)
+        return fault(fmt::format("more than {} interfaces", PM_INTERFACES),
+                     "detach one that is not needed");
+    if (auto free = check_free(*device); !free) return free;
+    targets.push_back({*number, name, *device, true});
+    return {};
 }
 
 }  // namespace
 
-Result<std::vector<Target>> choose_targets(const Pins *pins, const Switch *control,
-                                           const Policy &policy,
+Result<std::vector<Target>> choose_targets(const Pins *pins, const Policy &policy,
                                            const std::vector<std::string> &names) {
-    std::vector<Target> targets;
-    if (pins) {
-        auto attached = pins->interfaces();
-        if (!attached) return tl::unexpected(attached.error());
-        for (const Pins::Interface &one : *attached) {
-            auto device = find_interface(one.name());
-            targets.push_back(
-                {one.number, one.name(), device ? std::optional(*device) : std::nullopt, false});
-        }
-    }
-    for (const std::string &name : wanted_names(policy, names)) {
-        auto device = find_interface(name);
-        if (!device) return tl::unexpected(device.error());
-        if (device->loopback)
-            return fault(fmt::format("'{}' is the loopback, which is never filtered", name), {},
-                         Exit::usage);
-        if (std::any_of(targets.begin(), targets.end(),
-                        [&](const Target &one) { return one.name == name; }))
-            continue;
-        auto number = free_number(targets, control);
-        if (!number)
-            return fault(fmt::format("more than {} interfaces", PM_INTERFACES),
-                         "detach one that is not needed");
-        if (auto free = check_free(*device); !free) return tl::unexpected(free.error());
-        targets.push_back({*number, name, *device, true});
-    }
-    if (targets.empty())
+    auto targets = attached_targets(pins);
+    if (!targets) return targets;
+    for (const std::string &name : wanted_names(policy, names))
+        if (auto added = add_target(*targets, name); !added) return tl::unexpected(added.error());
+    if (targets->empty())
         return fault("no interface is named and none is attached", "name one with -i", Exit::usage);
-    for (const Target &one : targets)
+    for (const Target &one : *targets)
         if (auto placed = check_placed(policy, one.name); !placed)
             return tl::unexpected(placed.error());
     return targets;
+}
+
+Result<std::vector<Target>> targets_named(const Pins *pins, const std::vector<std::string> &names) {
+    auto attached = attached_targets(pins);
+    if (!attached) return attached;
+    std::vector<Target> all = *attached;
+    for (const std::string &name : names) {
+        if (!find_interface(name)) continue;  // it may come later
+        if (auto added = add_target(all, name); !added) return tl::unexpected(added.error());
+    }
+    std::erase_if(all, [&](const Target &one) { return !contains(names, one.name); });
+    return all;
 }
 
 }  // namespace pm

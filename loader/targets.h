@@ -8,7 +8,6 @@
 
 #include "loader/interface.h"
 #include "loader/pins.h"
-#include "loader/switch.h"
 #include "policy/model.h"
 
 namespace pm {
@@ -20,11 +19,13 @@ struct Target {
     bool is_new;
 };
 
-// `names`: given by the user; empty: the policy's. `pins` and `control` are null where nothing
-// is attached yet. Faults: an interface that is not there, is the loopback, has a foreign XDP
-// program, or is not placed by the policy.
-Result<std::vector<Target>> choose_targets(const Pins *pins, const Switch *control,
-                                           const Policy &policy,
+// What is attached, and `names` as given by the user; empty: the policy's. `pins` is null where
+// nothing is attached yet. Faults: an interface that is not there, is the loopback, has a foreign
+// XDP program, or is not placed by the policy.
+Result<std::vector<Target>> choose_targets(const Pins *pins, const Policy &policy,
                                            const std::vector<std::string> &names);
+
+// Those of `names` that are attached or can be; what does not exist is left out.
+Result<std::vector<Target>> targets_named(const Pins *pins, const std::vector<std::string> &names);
 
 }  // namespace pm

@@ -12,13 +12,13 @@ namespace {
 
 constexpr auto right = Table::Align::right;
 
+}  // namespace
+
 std::string endpoint(const Address &address, const std::string &port) {
     if (port.empty()) return to_string(address);
     return address.is_v4() ? fmt::format("{}:{}", to_string(address), port)
                            : fmt::format("[{}]:{}", to_string(address), port);
 }
-
-}  // namespace
 
 std::string flow_port(const pm_flow_key &key, bool local) {
     switch (key.protocol) {

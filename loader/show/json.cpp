@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Everything as JSON Lines: absent is null, ports are text, times RFC 3339 in UTC.
+#include <cstring>
+
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "loader/show/doctor.h"
+#include "loader/show/event.h"
 #include "loader/show/show.h"
 #include "policy/judge.h"
 
@@ -21,10 +26,6 @@ Json text_or_null(const std::string &text) {
 
 Json text_or_null(const char *text) {
     return text ? Json(text) : Json(nullptr);
-}
-
-Json port_or_null(const std::string &port) {
-    return port.empty() ? Json(nullptr) : Json(std::stoi(port));
 }
 
 void add_counts(Json &json, const __u64 packets[2], const __u64 bytes[2]) {
@@ -70,6 +71,21 @@ Json drops_json(const InterfaceStatus &interface, bool would) {
     return list;
 }
 
+Json shadow_json(const Catalog &policy, const InterfaceStatus &interface) {
+    Json json;
+    json["policy"] = {{"name", policy.policy}, {"sha256", policy.sha256}};
+    json["would_drop"] = Json::array();
+    json["would_pass"] = Json::array();
+    for (const ShadowStatus &one : interface.shadow) {
+        Json entry = {{"direction", direction_name(one.direction)}, {"row", one.row}};
+        if (one.reason) entry["reason"] = one.reason;
+        entry["packets"] = one.count.packets;
+        entry["bytes"] = one.count.bytes;
+        json[one.reason ? "would_drop" : "would_pass"].push_back(entry);
+    }
+    return json;
+}
+
 Json hook_json(pm_attachment attachment) {
     if (attachment == PM_DETACHED) return nullptr;
     Json json;
@@ -88,47 +104,113 @@ std::string status_json(const Snapshot &snapshot) {
         Json json;
         json["interface"] = one.name;
         json["policy"] = nullptr;
-        if (now.epoch != 0)
+        if (now.state.epoch != 0)
             json["policy"] = {{"name", now.catalog.policy},
                               {"sha256", now.catalog.sha256},
                               {"generation", now.catalog.generation},
                               {"applied_at", time_text(now.catalog.applied_at)}};
-        json["mode"] = mode_name(now.mode);
-        json["drift"] = one.drifted ? Json("attachment") : Json(nullptr);
+        json["mode"] = mode_name(one.filtered ? now.mode : PM_MODE_OFF);
+        json["drift"] = one.drifted               ? Json("attachment")
+                        : snapshot.policy_drifted ? Json("policy")
+                                                  : Json(nullptr);
         json["pending_confirm"] = nullptr;
         if (now.seconds_left) json["pending_confirm"] = {{"seconds_left", *now.seconds_left}};
         json["ingress"] = hook_json(one.attached.ingress);
         json["egress"] = hook_json(one.attached.egress);
+        json["attachment_age_seconds"] = nullptr;
+        if (one.checked)
+            json["attachment_age_seconds"] = (boottime_ns() - one.checked) / 1'000'000'000;
         json["rows"] = Json::array();
         for (const RowStatus &row : one.rows) json["rows"].push_back(row_json(row));
         json["drops"] = drops_json(one, false);
         json["would_drop"] = drops_json(one, true);
-        json["shadow"] = nullptr;
+        json["shadow"] = snapshot.shadow ? shadow_json(*snapshot.shadow, one) : Json(nullptr);
         json["flows"] = {{"live", one.live}, {"capacity", snapshot.flow_capacity}};
         text += line(json);
     }
     return text;
 }
 
-std::string flows_json(const std::vector<Flow> &flows) {
+namespace {
+
+std::string quoted(const std::string &text) {
+    return Json(text).dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+// The fields of a flow, without braces. Tables have millions of flows: no object is made of one.
+std::string flow_fields(const Flow &one) {
+    const auto null_if_empty = [](const std::string &text) { return text.empty() ? "null" : text; };
+    return fmt::format(
+        R"("interface":{},"row":{},"direction":"{}","transport":"{}",)"
+        R"("local":"{}","local_port":{},"remote":"{}","remote_port":{},)"
+        R"("packets_in":{},"bytes_in":{},"packets_out":{},"bytes_out":{},)"
+        R"("state":"{}","age_seconds":{},"idle_seconds":{})",
+        quoted(one.interface), one.row.empty() ? "null" : quoted(one.row),
+        direction_name(one.value.opener), transport_name(one.key.protocol),
+        to_string(Address::from(one.key.local)), null_if_empty(flow_port(one.key, true)),
+        to_string(Address::from(one.key.remote)), null_if_empty(flow_port(one.key, false)),
+        one.value.packets[PM_IN], one.value.bytes[PM_IN], one.value.packets[PM_OUT],
+        one.value.bytes[PM_OUT], one.state, one.age, one.idle);
+}
+
+// A line that begins with the fields of `head`.
+std::string flow_line(const Json &head, const Flow &flow) {
+    std::string text = line(head);
+    text.resize(text.size() - std::strlen("}\n"));
+    return text + "," + flow_fields(flow) + "}\n";
+}
+
+const char *change_name(Change::What what) {
+    if (what == Change::What::added) return "added";
+    return what == Change::What::removed ? "removed" : "changed";
+}
+
+}  // namespace
+
+std::string flow_json(const Flow &flow) {
+    return "{" + flow_fields(flow) + "}\n";
+}
+
+std::string flow_record_json(const Flow &flow, const char *event, const char *reason,
+                             std::uint64_t time, std::uint64_t start, std::uint64_t last) {
+    constexpr std::uint64_t ns = 1'000'000;
+    return flow_line({{"time", time_text(time * ns)},
+                      {"event", event},
+                      {"reason", reason},
+                      {"start", time_text(start * ns)},
+                      {"last", time_text(last * ns)}},
+                     flow);
+}
+
+std::string diff_json(const std::vector<Change> &changes, const std::vector<FlowChange> &flows) {
     std::string text;
-    for (const Flow &one : flows) {
-        Json json;
-        json["interface"] = one.interface;
-        json["row"] = text_or_null(one.row);
-        json["direction"] = direction_name(one.value.opener);
-        json["transport"] = transport_name(one.key.protocol);
-        json["local"] = to_string(Address::from(one.key.local));
-        json["local_port"] = port_or_null(flow_port(one.key, true));
-        json["remote"] = to_string(Address::from(one.key.remote));
-        json["remote_port"] = port_or_null(flow_port(one.key, false));
-        add_counts(json, one.value.packets, one.value.bytes);
-        json["state"] = one.state;
-        json["age_seconds"] = one.age;
-        json["idle_seconds"] = one.idle;
-        text += line(json);
+    for (const Change &one : changes)
+        text += line({{"change", change_name(one.what)},
+                      {"kind", one.kind},
+                      {"name", one.name},
+                      {"before", text_or_null(one.before)},
+                      {"after", text_or_null(one.after)}});
+    for (const FlowChange &one : flows) {
+        const bool cut = one.reason != PM_UNDECIDED;
+        Json json = {{"change", cut ? "cut" : "credited"}, {"kind", "flow"}};
+        json["reason"] = cut ? Json(reason_label(one.reason)) : Json(nullptr);
+        json["new_row"] = text_or_null(one.row);
+        text += flow_line(json, one.flow);
     }
     return text;
+}
+
+std::string ban_json(const Ban &ban, std::uint64_t now) {
+    Json json;
+    json["prefix"] = to_string(ban.prefix);
+    json["created_at"] = time_text(ban.created * 1'000'000'000);
+    json["expires_at"] = nullptr;
+    json["seconds_left"] = nullptr;
+    if (ban.expires) {
+        json["expires_at"] = time_text(*ban.expires * 1'000'000'000);
+        json["seconds_left"] = *ban.expires > now ? *ban.expires - now : 0;
+    }
+    return line(json);
 }
 
 std::string explanation_json(const Explanation &explanation) {
@@ -139,6 +221,60 @@ std::string explanation_json(const Explanation &explanation) {
     json["reason"] = text_or_null(explanation.reason);
     json["direction"] = direction_name(static_cast<unsigned>(explanation.direction));
     json["why"] = explanation.why;
+    return line(json);
+}
+
+std::string drop_json(const Drop &drop) {
+    const Dissection &what = drop.what;
+    const auto address = [](const std::optional<Address> &one) {
+        return one ? Json(to_string(*one)) : Json(nullptr);
+    };
+    const auto number = [](const auto &one) { return one ? Json(*one) : Json(nullptr); };
+    Json json;
+    json["event"] = "drop";
+    json["time"] = time_text(drop.time);
+    json["interface"] = drop.interface;
+    json["direction"] = direction_name(drop.direction);
+    json["reason"] = drop.reason;
+    json["row"] = text_or_null(drop.row);
+    json["would"] = drop.audit;
+    json["transport"] = text_or_null(what.protocol);
+    json["source"] = address(what.source);
+    json["source_port"] = number(what.source_port);
+    json["destination"] = address(what.destination);
+    json["destination_port"] = number(what.destination_port);
+    json["tcp_flags"] = what.tcp_flags.empty() ? Json(nullptr) : Json(split_list(what.tcp_flags));
+    json["icmp_type"] = number(what.icmp_type);
+    json["icmp_code"] = number(what.icmp_code);
+    json["fragment_offset"] = number(what.fragment_offset);
+    json["vlans"] = what.vlans;
+    json["packets"] = drop.segments;
+    json["bytes"] = drop.length;
+    return line(json);
+}
+
+std::string findings_json(const std::vector<Finding> &findings) {
+    std::string text;
+    for (const Finding &one : findings)
+        text += line({{"interface", text_or_null(one.interface)},
+                      {"check", one.check},
+                      {"grade", grade_name(one.grade)},
+                      {"message", one.text},
+                      {"remedy", text_or_null(one.remedy)}});
+    return text;
+}
+
+std::string notice_json(const Notice &notice) {
+    const auto number = [](const auto &one) { return one ? Json(*one) : Json(nullptr); };
+    Json json;
+    json["event"] = notice.event;
+    json["time"] = time_text(notice.time);
+    json["message"] = notice.message;
+    if (notice.packets) json["packets"] = number(notice.packets);
+    if (notice.lost) json["lost"] = number(notice.lost);
+    if (notice.seconds) json["seconds"] = number(notice.seconds);
+    if (notice.generation) json["generation"] = number(notice.generation);
+    if (!notice.policy.empty()) json["policy"] = notice.policy;
     return line(json);
 }
 

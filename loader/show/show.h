@@ -7,8 +7,11 @@
 #include <vector>
 
 #include "loader/explain.h"
+#include "loader/flow_diff.h"
 #include "loader/snapshot.h"
+#include "policy/bans.h"
 #include "policy/diagnostic.h"
+#include "policy/diff.h"
 #include "policy/model.h"
 
 namespace pm::show {
@@ -19,12 +22,23 @@ std::string status_text(const Snapshot &snapshot, bool colour);
 std::string status_json(const Snapshot &snapshot);
 
 std::string flows_text(const std::vector<Flow> &flows, bool colour);
-std::string flows_json(const std::vector<Flow> &flows);
+std::string flow_json(const Flow &flow);  // a line
+
+// A line for a collector: `flow` with what came since the line before; the event is "update" or
+// "end", the reason a word. Times in ms since 1970.
+std::string flow_record_json(const Flow &flow, const char *event, const char *reason,
+                             std::uint64_t time, std::uint64_t start, std::uint64_t last);
 
 std::string explanation_text(const Explanation &explanation, bool colour);
 std::string explanation_json(const Explanation &explanation);
 
 std::string findings_json(const Diagnostics &diagnostics);
+
+std::string diff_text(const std::vector<Change> &changes, const std::vector<FlowChange> &flows);
+std::string diff_json(const std::vector<Change> &changes, const std::vector<FlowChange> &flows);
+
+// `now`: seconds since the epoch.
+std::string ban_json(const Ban &ban, std::uint64_t now);
 
 const char *attachment_kind(pm_attachment attachment);  // "xdp", "tcx", "clsact"; nullptr: none
 const char *attachment_mode(pm_attachment attachment);  // of XDP: "native", "generic"
@@ -33,6 +47,9 @@ std::string time_text(std::uint64_t ns);                // RFC 3339, UTC, of ns 
 
 // The ports of a flow; empty where the protocol has none. `local`: of the two sides.
 std::string flow_port(const pm_flow_key &key, bool local);
+
+// "192.0.2.1:443", "[2001:db8::1]:443"; without a port the address alone.
+std::string endpoint(const Address &address, const std::string &port);
 
 // "tcp,udp" as a list.
 std::vector<std::string> split_list(const std::string &text);

@@ -71,6 +71,17 @@ std::string drops_text(const InterfaceStatus &interface, bool would, bool colour
     return table.empty() ? "" : "\n" + table.text(2, colour);
 }
 
+std::string shadow_text(const Catalog &policy, const InterfaceStatus &interface, bool colour) {
+    std::string text = fmt::format("\n  shadow: {} is judged beside\n", policy.policy);
+    Table table({{"SHADOW WOULD"}, {"ROW"}, {"DIR"}, {"PACKETS", right}, {"BYTES", right}});
+    for (const ShadowStatus &one : interface.shadow)
+        table.add({one.reason ? fmt::format("drop ({})", one.reason) : "pass", one.row,
+                   direction_name(one.direction), std::to_string(one.count.packets),
+                   std::to_string(one.count.bytes)});
+    return table.empty() ? text + "  it has judged nothing otherwise\n"
+                         : text + table.text(2, colour);
+}
+
 }  // namespace
 
 std::string status_text(const Snapshot &snapshot, bool colour) {
@@ -78,17 +89,22 @@ std::string status_text(const Snapshot &snapshot, bool colour) {
     std::string text;
     for (const InterfaceStatus &one : snapshot.interfaces) {
         if (!text.empty()) text += "\n";
-        text += now.epoch == 0
+        text += now.state.epoch == 0
                     ? fmt::format("{}: no policy, mode off\n", one.name)
                     : fmt::format("{}: {}, generation {}, mode {}, applied {}\n", one.name,
-                                  now.catalog.policy, now.catalog.generation, mode_name(now.mode),
+                                  now.catalog.policy, now.catalog.generation,
+                                  mode_name(one.filtered ? now.mode : PM_MODE_OFF),
                                   time_text(now.catalog.applied_at));
+        if (!one.filtered) text += "  the policy in force does not filter it\n";
+        if (snapshot.policy_drifted)
+            text += "  the service's policy file differs from what is in force\n";
         if (now.seconds_left)
             text += fmt::format("  unconfirmed: rolled back in {} s\n", *now.seconds_left);
         text += fmt::format("  {}\n  {} of {} live\n\n", hook_text(one), one.live,
                             plural(snapshot.flow_capacity, "flow"));
         text +=
             rows_text(one, colour) + drops_text(one, false, colour) + drops_text(one, true, colour);
+        if (snapshot.shadow) text += shadow_text(*snapshot.shadow, one, colour);
     }
     return text;
 }

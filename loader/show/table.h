@@ -19,6 +19,7 @@ public:
 
     void add(std::vector<std::string> cells);  // one a column
     bool empty() const { return rows_.empty(); }
+    std::size_t size() const { return rows_.size(); }
 
     // The title line and the rows, each indented by `indent` blanks; the title bold with colour.
     std::string text(int indent, bool colour) const;

@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "loader/ban.h"
+
+#include <algorithm>
+#include <fstream>
+#include <map>
+
+#include <fmt/core.h>
+#include <fmt/ranges.h>
+
+#include "loader/clock.h"
+#include "loader/own_addresses.h"
+#include "loader/rollout.h"
+#include "policy/spans.h"
+
+namespace pm {
+namespace fs = std::filesystem;
+namespace {
+
+constexpr int widest_v4 = 8, widest_v6 = 32;
+
+fs::path file_of(const Places &places) {
+    return places.state / "bans";
+}
+
+// The first line says when the times were true.
+Done write_list(const Places &places, const std::vector<Ban> &bans) {
+    return write_file(file_of(places), print_clock(clock_stamp()) + "\n" + print_bans(bans));
+}
+
+// Of a text that write_list() made; times follow the clock if it was stepped since.
+tl::expected<std::vector<Ban>, std::string> parse_list(std::string text) {
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    const ClockStamp then = parse_clock(text.substr(0, end));
+    if (!then.boot.empty()) text.erase(0, end);  // and lines keep their numbers
+    const std::int64_t step = clock_step(then, clock_stamp());
+    auto moved = [&](std::uint64_t time) {
+        return static_cast<std::uint64_t>(
+            std::max<std::int64_t>(0, static_cast<std::int64_t>(time) + step));
+    };
+    return parse_bans(text).map([&](std::vector<Ban> bans) {
+        for (Ban &one : bans) {
+            one.created = moved(one.created);
+            if (one.expires) one.expires = moved(*one.expires);
+        }
+        return bans;
+    });
+}
+
+// By prefix, so that one that is banned again is found.
+using List = std::map<Range, Ban>;
+
+List listed(const std::vector<Ban> &bans) {
+    List list;
+    for (const Ban &one : bans) list[one.prefix.range()] = one;
+    return list;
+}
+
+std::vector<Ban> unlisted(const List &list) {
+    std::vector<Ban> bans;
+    for (const auto &[range, one] : list) bans.push_back(one);
+    return bans;
+}
+
+// An address of this host in the range, if there is one.
+std::optional<Address> host_address_in(const Range &range) {
+    for (const OwnAddress &one : own_addresses())
+        if (!(one.address < range.first) && !(range.last < one.address)) return one.address;
+    return std::nullopt;
+}
+
+Done check_prefix(const Prefix &prefix, const Rollout &rollout) {
+    const bool v4 = prefix.address.is_v4();
+    if (prefix.length < (v4 ? widest_v4 : widest_v6))
+        return fault(fmt::format("{} is too wide to ban: at most /{}", to_string(prefix),
+                                 v4 ? widest_v4 : widest_v6),
+                     "block a set of this size in the policy", Exit::refused);
+    if (const auto own = host_address_in(prefix.range()))
+        return fault(
+            fmt::format("{} holds {}, an address of this host", to_string(prefix), to_string(*own)),
+            "ban a narrower prefix", Exit::refused);
+    if (rollout.control() && rollout.before().mode != PM_MODE_OFF &&
+        holds_own_address(rollout.control()->image(rollout.before().state.record.image),
+                          prefix.range()))
+        return fault(fmt::format("{} holds an own address of the policy", to_string(prefix)),
+                     "ban a narrower prefix", Exit::refused);
+    return {};
+}
+
+void warn_of_failsafe(const Prefix &prefix, const Rollout &rollout,
+                      std::vector<std::string> &notes) {
+    if (!rollout.control() || rollout.before().mode == PM_MODE_OFF) return;
+    std::vector<std::string> rows;
+    const auto &all = rollout.before().catalog.rows;
+    for (const std::uint32_t row : failsafe_rows_for(
+             rollout.control()->image(rollout.before().state.record.image), prefix.range()))
+        if (row < all.size()) rows.push_back(all[row].id);
+    if (!rows.empty())
+        notes.push_back(fmt::format("warning: failsafe row {} still passes for {}",
+                                    fmt::join(rows, ", "), to_string(prefix)));
+}
+
+// The list on disk and in the kernel, or neither.
+Result<BanOutcome> put_in_force(const Places &places, Rollout &rollout, const List &before,
+                                const List &list, bool force) {
+    const std::vector<Ban> bans = unlisted(list);
+    BanOutcome outcome;
+    outcome.bans = bans.size();
+    outcome.enforced = rollout.pins() && rollout.before().mode != PM_MODE_OFF;
+    if (outcome.enforced) {
+        auto image = ban_image(bans);
+        if (!image) return tl::unexpected(image.error());
+        auto placed = rollout.place_bans(*image).and_then([&]() -> Done {
+            if (force) return {};
+            return rollout.guard_bans("keep it with a failsafe row, or cut it with --force");
+        });
+        if (!placed) return tl::unexpected(placed.error());
+    }
+    auto made = check_private_folder(places.state, true);
+    if (!made) return tl::unexpected(made.error());
+    if (auto kept = write_list(places, bans); !kept) {
+        (void)write_list(places, unlisted(before));
+        return tl::unexpected(kept.error());
+    }
+    if (!outcome.enforced) return outcome;
+    if (auto done = rollout.commit_bans(); !done) {
+        (void)write_list(places, unlisted(before));
+        return tl::unexpected(done.error());
+    }
+    return outcome;
+}
+
+}  // namespace
+
+Result<std::vector<Ban>> read_bans(const Places &places) {
+    auto safe = check_private_folder(places.state, false);
+    if (!safe) return tl::unexpected(safe.error());
+    const fs::path path = file_of(places);
+    std::error_code error;
+    if (!*safe || (!fs::exists(path, error) && !error)) return std::vector<Ban>();
+    auto text = read_file(path);
+    if (!text) return tl::unexpected(text.error());
+    auto bans = parse_list(std::move(*text));
+    if (!bans)
+        return fault(fmt::format("{}: {}", path.string(), bans.error()),
+                     "mend or remove the file, then ban again");
+    const std::uint64_t now = realtime_seconds();
+    std::erase_if(*bans, [&](const Ban &one) { return one.expires && *one.expires <= now; });
+    return std::move(*bans);
+}
+
+Result<std::vector<std::uint8_t>> ban_image(const std::vector<Ban> &bans) {
+    auto image = compile_bans(bans, realtime_seconds(), boottime_ns());
+    if (!image) return fault(image.error());
+    return std::move(*image);
+}
+
+Result<BanOutcome> ban(const Places &places, const BanRequest &request) {
+    Rollout rollout(places);
+    if (auto opened = rollout.open(); !opened) return tl::unexpected(opened.error());
+    auto bans = read_bans(places);
+    if (!bans) return tl::unexpected(bans.error());
+    const List before = listed(*bans);
+    List list = before;
+    std::vector<std::string> notes = rollout.notes();
+    const std::uint64_t now = realtime_seconds();
+    for (const Prefix &prefix : request.prefixes) {
+        if (auto fine = check_prefix(prefix, rollout); !fine) return tl::unexpected(fine.error());
+        if (request.prefixes.size() <= 100) warn_of_failsafe(prefix, rollout, notes);
+        list[prefix.range()] = {
+            prefix, now, request.seconds ? std::optional(now + *request.seconds) : std::nullopt};
+    }
+    return put_in_force(places, rollout, before, list, request.force).map([&](BanOutcome outcome) {
+        outcome.notes = std::move(notes);
+        return outcome;
+    });
+}
+
+Result<BanOutcome> unban(const Places &places, const std::vector<Prefix> &prefixes) {
+    Rollout rollout(places);
+    if (auto opened = rollout.open(); !opened) return tl::unexpected(opened.error());
+    auto bans = read_bans(places);
+    if (!bans) return tl::unexpected(bans.error());
+    const List before = listed(*bans);
+    List list = before;
+    for (const Prefix &prefix : prefixes)
+        if (list.erase(prefix.range()) == 0)
+            return fault(fmt::format("{} is not banned", to_string(prefix)),
+                         "see 'portmatrix bans' for what is");
+    return put_in_force(places, rollout, before, list, true).map([&](BanOutcome outcome) {
+        outcome.notes = rollout.notes();
+        return outcome;
+    });
+}
+
+}  // namespace pm

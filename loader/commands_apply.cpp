@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+// The commands that attach and detach: apply, detach.
+#include <malloc.h>
+
+#include <unistd.h>
+
+#include <cstdio>
+
+#include <fmt/core.h>
+#include <fmt/ranges.h>
+
+#include "loader/apply.h"
+#include "loader/commands.h"
+#include "loader/commands_common.h"
+#include "loader/duration.h"
+#include "loader/lock.h"
+#include "loader/message.h"
+#include "loader/show/show.h"
+#include "loader/show/table.h"
+#include "loader/source.h"
+#include "loader/unfilter.h"
+
+namespace pm::command {
+namespace {
+
+// The policy in force, its set files read anew.
+Result<Source> read_in_force_anew(const Places &places) {
+    auto pins = Pins::open(places);
+    if (!pins) return tl::unexpected(pins.error());
+    if (!*pins)
+        return fault("no policy is in force, and none is named",
+                     "name one: portmatrix apply POLICY -i INTERFACE", Exit::usage);
+    auto control = Switch::open((*pins)->maps(), Switch::Access::read);
+    if (!control) return tl::unexpected(control.error());
+    auto in_force = read_in_force(*control);
+    if (!in_force) return tl::unexpected(in_force.error());
+    if (in_force->state.epoch == 0)
+        return fault("no policy is in force, and none is named", "name one", Exit::usage);
+    return read_source_text(in_force->catalog.document, "the policy in force", true);
+}
+
+Result<XdpMode> parse_xdp(const std::string &text) {
+    if (text == "auto") return XdpMode::automatic;
+    if (text == "native") return XdpMode::native;
+    if (text == "generic") return XdpMode::generic;
+    return fault(fmt::format("'{}' is no XDP mode", text), "write native, generic or auto",
+                 Exit::usage);
+}
+
+Result<Applied> apply_source(const Places &places, const Source &source, const Apply &arguments) {
+    auto xdp = parse_xdp(arguments.xdp);
+    if (!xdp) return tl::unexpected(xdp.error());
+    ApplyRequest request = {arguments.interfaces, arguments.mode, arguments.shadow, *xdp, 0,
+                            arguments.force};
+    if (!arguments.confirm_within.empty()) {
+        auto seconds = parse_duration(arguments.confirm_within);
+        if (!seconds) return tl::unexpected(seconds.error());
+        request.confirm_within = *seconds;
+    }
+    return apply(places, *source.policy, request);
+}
+
+// Removes links, filters, programs and counters; with the last interface everything else too.
+Result<std::vector<std::string>> detach_interfaces(const Places &places, const Detach &arguments) {
+    auto pins = Pins::open(places);
+    if (!pins) return tl::unexpected(pins.error());
+    std::vector<std::string> names;
+    if (!*pins) {
+        if (!arguments.all)
+            return fault(fmt::format("nothing is attached to '{}'", arguments.interfaces[0]), {},
+                         Exit::usage);
+        Pins::remove_all(places);  // what an interrupted detach left
+        return names;
+    }
+    auto all = (*pins)->interfaces();
+    auto chosen = select_interfaces(**pins, arguments.interfaces);
+    if (!all) return tl::unexpected(all.error());
+    if (!chosen) return tl::unexpected(chosen.error());
+
+    const bool last = chosen->size() == all->size();
+    if (last) {  // every hook of every interface stops at once
+        auto control = Switch::open((*pins)->maps(), Switch::Access::write);
+        if (!control) return tl::unexpected(control.error());
+        const Switch::State now = control->state();
+        pm_record off = now.record;
+        off.mode = PM_MODE_OFF;
+        off.deadline = off.fallback = 0;
+        if (auto stored = control->publish(off, now.epoch); !stored)
+            return tl::unexpected(stored.error());
+    }
+    for (const Pins::Interface &one : *chosen) {
+        detach(**pins, one);
+        (*pins)->remove_interface(one.number);
+        if (auto stored = (*pins)->set_interface(one.number, {}); !stored)
+            return tl::unexpected(stored.error());
+        names.push_back(one.name());
+    }
+    if (last) Pins::remove_all(places);
+    return names;
+}
+
+// A large policy passes through several vectors of its size. Given back to the kernel and taken
+// anew each time, their pages cost a third of the command.
+void keep_freed_memory() {
+    mallopt(M_MMAP_THRESHOLD, 1 << 30);
+    mallopt(M_TRIM_THRESHOLD, 1 << 30);
+}
+
+}  // namespace
+
+int run(const Apply &arguments) {
+    keep_freed_memory();
+    const std::vector<std::string> &asked = arguments.interfaces;
+    const Places places = Places::from_environment();
+    if (auto root = need_root(); !root) return end_unchanged("apply", root.error(), asked);
+    auto lock = Lock::writer(places);
+    if (!lock) return end_unchanged("apply", lock.error(), asked);
+    auto source =
+        arguments.policy.empty() ? read_in_force_anew(places) : read_source(arguments.policy, true);
+    if (!source) return end_unchanged("apply", source.error(), asked);
+    if (source->diagnostics.has_errors()) {
+        print_plain(render(source->diagnostics, colour_on(STDERR_FILENO)));
+        const auto errors = static_cast<std::uint64_t>(source->diagnostics.errors());
+        record_refused("apply",
+                       {fmt::format("{} has {}", arguments.policy, show::plural(errors, "error")),
+                        {},
+                        Exit::invalid});
+        print_note(fmt::format("{}; policy not applied; {}", show::plural(errors, "error"),
+                               in_force_text(asked)));
+        return end(Exit::invalid);
+    }
+    auto applied = apply_source(places, *source, arguments);
+    if (!applied) return end_unchanged("apply", applied.error(), asked);
+    for (const std::string &note : applied->notes) print_note(note);
+    if (arguments.shadow) {
+        record_done("apply",
+                    fmt::format("{} is judged beside the policy in force", source->policy->name));
+        print_note(fmt::format("{} is judged beside the policy in force; see 'portmatrix status'",
+                               source->policy->name));
+        return end(Exit::done);
+    }
+    const std::string done = fmt::format(
+        "generation {} ({}) is in force on {}{}", applied->generation, source->policy->name,
+        fmt::join(applied->interfaces, ", "), mode_remark(applied->mode));
+    record_done("apply", done, applied->generation, applied->sha256);
+    print_note(done);
+    if (!arguments.confirm_within.empty())
+        print_note(fmt::format("it is rolled back in {} unless 'portmatrix confirm' keeps it",
+                               arguments.confirm_within));
+    return end(Exit::done);
+}
+
+int run(const Detach &arguments) {
+    const Places places = Places::from_environment();
+    if (auto root = need_root(); !root) return end_unchanged("detach", root.error(), {});
+    auto lock = Lock::writer(places);
+    if (!lock) return end_unchanged("detach", lock.error(), {});
+    if (arguments.all == !arguments.interfaces.empty())
+        return end_unchanged(
+            "detach", Fault{"name the interfaces with -i, or say --all", {}, Exit::usage}, {});
+    if (arguments.force && !arguments.all)
+        return end_unchanged("detach", Fault{"--force goes with --all", {}, Exit::usage}, {});
+    auto names = detach_interfaces(places, arguments);
+    if (!names && arguments.force) names = unfilter_all(places);
+    if (!names) return end_unchanged("detach", names.error(), {});
+    for (const std::string &name : *names) {
+        record_done("detach", fmt::format("{} is now unfiltered", name));
+        print_note(fmt::format("{} is now unfiltered", name));
+    }
+    if (names->empty()) print_note("nothing was attached");
+    return end(Exit::done);
+}
+
+}  // namespace pm::command

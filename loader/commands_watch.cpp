@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+// The command watch: waits for something to look at, and tells systemd that it lives.
+#include <libmnl/libmnl.h>
+#include <linux/rtnetlink.h>
+#include <poll.h>
+#include <systemd/sd-daemon.h>
+
+#include <fmt/core.h>
+
+#include "loader/commands.h"
+#include "loader/commands_common.h"
+#include "loader/lock.h"
+#include "loader/message.h"
+#include "loader/watch.h"
+
+namespace pm::command {
+namespace {
+
+// A link that is detached by its descriptor makes no event: it is found within this time.
+constexpr int look_interval_ms = 2000;
+
+// Changes of interfaces, qdiscs and filters in this network namespace.
+class Events {
+public:
+    Events() : socket_(mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC | SOCK_NONBLOCK)) {
+        if (socket_ && mnl_socket_bind(socket_, RTMGRP_LINK | RTMGRP_TC, MNL_SOCKET_AUTOPID) < 0) {
+            mnl_socket_close(socket_);
+            socket_ = nullptr;
+        }
+    }
+    Events(const Events &) = delete;
+    ~Events() {
+        if (socket_) mnl_socket_close(socket_);
+    }
+
+    int fd() const { return socket_ ? mnl_socket_get_fd(socket_) : -1; }
+    // What they were does not matter: everything is looked at. Lost ones are no loss.
+    void drain() const {
+        char buffer[8192];
+        while (mnl_socket_recvfrom(socket_, buffer, sizeof(buffer)) > 0 || errno == ENOBUFS) {
+        }
+    }
+
+private:
+    mnl_socket *socket_;
+};
+
+}  // namespace
+
+int run(const Watch &) {
+    const Places places = Places::from_environment();
+    if (auto root = need_root(); !root) return end(root.error());
+    auto lock = Lock::watch(places);
+    if (!lock) return end(lock.error());
+    const Events events;
+    const Fd signals = end_signals();
+    if (events.fd() < 0 || !signals) return end(cannot("wait for events", errno).value());
+
+    Watcher watcher(places);
+    pollfd waits[] = {{events.fd(), POLLIN, 0}, {signals.get(), POLLIN, 0}};
+    for (bool first = true;; first = false) {
+        for (const std::string &text : watcher.look()) print_note(text);
+        sd_notify(0,
+                  fmt::format("{}WATCHDOG=1\nSTATUS={}", first ? "READY=1\n" : "", watcher.status())
+                      .c_str());
+        if (first) print_note("watching: " + watcher.status());
+        poll(waits, 2, look_interval_ms);
+        if (waits[1].revents != 0) break;
+        events.drain();
+    }
+    sd_notify(0, "STOPPING=1");
+    return end(Exit::done);
+}
+
+}  // namespace pm::command

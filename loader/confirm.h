@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+// What becomes of a policy after its apply: kept, taken back, put in force again at boot. The
+// caller holds the writer's lock.
+#pragma once
+
+#include "loader/rollout.h"
+
+namespace pm {
+
+// What is in force after the command.
+struct Outcome {
+    std::uint64_t generation = 0;
+    std::string policy;
+    std::string sha256;
+    pm_mode mode = PM_MODE_ENFORCE;
+    std::vector<std::string> interfaces;
+    std::vector<std::string> notes;
+    bool changed = true;  // else it was so before
+};
+
+// Keeps the policy that waits to be confirmed. Past its deadline: refused.
+Result<Outcome> confirm(const Places &places);
+
+// One step back: from a policy that waits to be confirmed to its fallback, else to the one that
+// was confirmed before; from there, back again.
+Result<Outcome> roll_back(const Places &places);
+
+// Puts the last confirmed generation in force, if nothing is yet. Nothing was ever confirmed: no
+// value. If no generation can be read, the essentials and what failsafe rows can be found are put
+// in force, and the fault says so.
+Result<std::optional<Outcome>> restore(const Places &places);
+
+// Attaches the generation in force to those of its interfaces that have none of our programs, such
+// as one that came late. Nothing where a policy waits to be confirmed.
+Result<std::vector<std::string>> attach_missing(const Places &places);
+
+// After a command that was killed between disk and kernel: what boot puts in force is what is in
+// force now.
+Done reconcile(Store &store, const InForce &now);
+
+}  // namespace pm

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "loader/export/exporter.h"
+
+#include <sys/stat.h>
+
+#include <cstdio>
+#include <fstream>
+
+#include "loader/export/metrics.h"
+#include "loader/export/page.h"
+#include "loader/show/show.h"
+
+namespace pm::exporter {
+namespace {
+
+constexpr std::chrono::milliseconds fresh_for{200};
+
+Reply text(unsigned status, std::string body, const char *type = "text/plain; charset=utf-8") {
+    return {status, type, std::make_shared<const std::string>(std::move(body))};
+}
+
+Reply unavailable(const Fault &fault) {
+    return text(503, fault.message + "\n");
+}
+
+}  // namespace
+
+template <class Make>
+Reply Exporter::fresh(Made &made, Make make) {
+    const auto now = std::chrono::steady_clock::now();
+    if (!made.reply.body || now - made.at > fresh_for) made = {now, make()};
+    return made.reply;
+}
+
+Reply Exporter::metrics() {
+    auto reading = reader_.read();
+    if (!reading) return unavailable(reading.error());
+    return text(200, metrics_text(*reading), "text/plain; version=0.0.4; charset=utf-8");
+}
+
+// As `portmatrix status --json`, a line an interface.
+Reply Exporter::status() {
+    auto reading = reader_.read();
+    if (!reading) return unavailable(reading.error());
+    return text(200, reading->snapshot ? show::status_json(*reading->snapshot) : "",
+                "application/x-ndjson; charset=utf-8");
+}
+
+Reply Exporter::answer(const std::string &path) {
+    if (path == "/metrics") return fresh(metrics_, [&] { return metrics(); });
+    if (path == "/status") return fresh(status_, [&] { return status(); });
+    if (path == "/-/healthy") return text(200, "the exporter is healthy\n");
+    if (auto file = page_file(path)) return *file;
+    return text(404, "there are /metrics, /status, /-/healthy and the page at /\n");
+}
+
+Done Exporter::write_textfile(const std::string &file) {
+    const Reply reply = metrics();
+    if (reply.status != 200) return fault(*reply.body);
+    const std::string aside = file + ".tmp";  // node_exporter reads *.prom only
+    {
+        std::ofstream out(aside, std::ios::trunc);
+        out << *reply.body;
+        if (!out.flush()) return cannot("write " + aside, errno);
+    }
+    chmod(aside.c_str(), 0644);
+    if (std::rename(aside.c_str(), file.c_str()) != 0) return cannot("write " + file, errno);
+    return {};
+}
+
+}  // namespace pm::exporter

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "loader/export/flow_tracker.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "loader/flow_table.h"
+
+namespace pm::exporter {
+namespace {
+
+// The last ACK follows the last FIN.
+constexpr std::uint64_t closing_seconds = 2;
+
+// It takes less than this to count before the first walk. What begins meanwhile is taken for seen
+// later, never for evicted.
+constexpr std::uint32_t counting_stamps = 3;
+
+bool is_after(std::uint32_t a, std::uint32_t b) {
+    return static_cast<std::int32_t>(a - b) > 0;
+}
+
+bool is_closed(const pm_flow_key &key, const pm_flow &flow) {
+    constexpr std::uint8_t both = PM_FLOW_FIN_IN | PM_FLOW_FIN_OUT;
+    return key.protocol == PM_PROTO_TCP &&
+           ((flow.marks & PM_FLOW_RESET) || (flow.marks & both) == both);
+}
+
+std::uint64_t all_packets(const pm_flow &flow) {
+    return flow.packets[PM_IN] + flow.packets[PM_OUT];
+}
+
+std::uint64_t since(std::uint64_t now, std::uint64_t before) {
+    return now > before ? now - before : 0;
+}
+
+}  // namespace
+
+bool FlowTracker::Identity::operator==(const Identity &other) const {
+    return std::memcmp(this, &other, sizeof(*this)) == 0;
+}
+
+std::size_t FlowTracker::Hash::operator()(const Identity &identity) const {
+    std::uint64_t words[sizeof(Identity) / 8], hash = 0;
+    std::memcpy(words, &identity, sizeof(words));
+    for (const std::uint64_t word : words) {
+        hash = (hash ^ word) * 0x9e3779b97f4a7c15;
+        hash ^= hash >> 32;
+    }
+    return hash;
+}
+
+void FlowTracker::begin(std::uint32_t now, std::uint64_t opened, std::uint16_t interfaces) {
+    if (walk_++ == 0) {
+        first_now_ = now - counting_stamps;
+        first_opened_ = opened;
+    }
+    now_ = now;
+    opened_ = opened;
+    interfaces_ = interfaces;
+    ahead_ = 0;
+    live_.clear();
+}
+
+void FlowTracker::see(const pm_flow_key &key, const pm_flow &flow) {
+    static_assert(sizeof(Identity) == 48);
+    if (flow.moved) return;
+    auto [found, is_new] = known_.try_emplace(Identity{key, flow.start, flow.opener});
+    Known &known = found->second;
+    if (is_new) {
+        known.told = flow.start;
+        // One stamp of grace: a flow of the very moment may be in `opened` or not.
+        if (is_after(flow.start, first_now_ + 1)) {
+            begun_++;
+        } else if (walk_ == 1) {
+            std::copy(flow.packets, flow.packets + 2, known.told_packets);
+            std::copy(flow.bytes, flow.bytes + 2, known.told_bytes);
+            known.told = now_;
+            known.over = !is_live(key, flow, now_) || is_closed(key, flow);
+        }
+    } else if (known.walk == walk_ && all_packets(flow) < all_packets(known.flow)) {
+        return;  // promoted while we walked: the entry that has more is the newer sight
+    }
+    // `opened` does not have it yet: it is compared at the next walk.
+    if (known.walk != walk_ && is_after(flow.start, now_ + 1)) ahead_++;
+    known.flow = flow;
+    known.walk = walk_;
+}
+
+void FlowTracker::tell(const Identity &identity, Known &known, EndReason reason,
+                       const Sink &sink) const {
+    FlowRecord record;
+    record.key = identity.key;
+    record.flow = known.flow;
+    record.reason = reason;
+    for (const unsigned way : {PM_IN, PM_OUT}) {
+        record.packets[way] = since(known.flow.packets[way], known.told_packets[way]);
+        record.bytes[way] = since(known.flow.bytes[way], known.told_bytes[way]);
+        known.told_packets[way] =
+            std::max<std::uint64_t>(known.told_packets[way], known.flow.packets[way]);
+        known.told_bytes[way] =
+            std::max<std::uint64_t>(known.told_bytes[way], known.flow.bytes[way]);
+    }
+    known.told = now_;
+    known.over = reason != EndReason::active;
+    if (record.packets[PM_IN] + record.packets[PM_OUT] != 0) sink(record);
+}
+
+// It is in its table.
+void FlowTracker::look_at(const Identity &identity, Known &known, const Sink &sink) {
+    const pm_flow &flow = known.flow;
+    const bool live = is_live(identity.key, flow, now_);
+    if (live) live_[{identity.key.interface, flow.row}]++;
+    const bool more = all_packets(flow) > known.told_packets[PM_IN] + known.told_packets[PM_OUT];
+    if (known.over && !more) return;
+    if (flow.marks & PM_FLOW_CUT)
+        tell(identity, known, EndReason::forced, sink);
+    else if (is_closed(identity.key, flow) && seconds_since(flow.last, now_) >= closing_seconds)
+        tell(identity, known, EndReason::detected, sink);
+    else if (!live)
+        tell(identity, known, EndReason::idle, sink);
+    else if (seconds_since(known.told, now_) >= active_seconds_)
+        tell(identity, known, EndReason::active, sink);
+    else
+        known.over = false;
+}
+
+// It is in its table no more.
+void FlowTracker::miss(const Identity &identity, Known &known, const Sink &sink) {
+    if (known.over) return;
+    if (!(interfaces_ >> identity.key.interface & 1)) {
+        tell(identity, known, EndReason::forced, sink);
+    } else if (is_live(identity.key, known.flow, now_)) {
+        evicted_++;
+        tell(identity, known, EndReason::evicted, sink);
+    } else {
+        tell(identity, known, EndReason::idle, sink);
+    }
+}
+
+void FlowTracker::count_unseen() {
+    const std::uint64_t opened = since(opened_, first_opened_), seen = since(begun_, ahead_);
+    unseen_ = std::max(unseen_, since(opened, seen));
+}
+
+void FlowTracker::end(const Sink &sink) {
+    for (auto at = known_.begin(); at != known_.end();) {
+        if (at->second.walk == walk_) {
+            look_at(at->first, at->second, sink);
+            ++at;
+        } else {
+            miss(at->first, at->second, sink);
+            at = known_.erase(at);
+        }
+    }
+    count_unseen();
+}
+
+void FlowTracker::finish(const Sink &sink) {
+    for (auto &[identity, known] : known_) tell(identity, known, EndReason::forced, sink);
+    known_.clear();
+}
+
+std::uint64_t FlowTracker::evictions() const {
+    return evicted_ + unseen_;
+}
+
+}  // namespace pm::exporter

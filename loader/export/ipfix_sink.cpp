@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+// IPFIX over UDP. Templates go ahead of every walk's records, names of rows when they change and
+// every minute: a collector that starts later, or loses a datagram, soon knows them.
+#include <netdb.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#include <fmt/core.h>
+
+#include "loader/export/endpoint.h"
+#include "loader/export/flow_sinks.h"
+#include "loader/export/ipfix.h"
+#include "loader/fd.h"
+#include "loader/message.h"
+
+namespace pm::exporter {
+namespace {
+
+constexpr std::uint64_t names_again_ms = 60'000;
+// Collectors read from a socket buffer of a few hundred kilobytes: they get time to empty it.
+constexpr unsigned burst = 32;
+constexpr timespec pause_between = {0, 2'000'000};
+
+class IpfixSink : public FlowSink {
+public:
+    IpfixSink(Fd socket, std::string target)
+        : socket_(std::move(socket)),
+          target_(std::move(target)),
+          encoder_([this](const auto &message) { send(message); }) {}
+
+    void begin(const FlowNames &names, const FlowClock &clock) override {
+        clock_ = clock;
+        const auto time = static_cast<std::uint32_t>(clock.realtime_ms / 1000);
+        encoder_.templates(time);
+        if (names.rows != names_.rows || clock.realtime_ms >= names_due_) {
+            for (const auto &[slot, id] : names.rows) encoder_.row_name(time, slot, id);
+            names_due_ = clock.realtime_ms + names_again_ms;
+        }
+        names_ = names;
+    }
+    void record(const FlowRecord &record) override { encoder_.record(record, names_, clock_); }
+    void end() override { encoder_.flush(); }
+
+private:
+    void send(const std::vector<std::uint8_t> &message) {
+        auto try_to = [&] {
+            return ::send(socket_.get(), message.data(), message.size(), MSG_NOSIGNAL) >= 0;
+        };
+        // What a collector that was away answered to an earlier message is said now, and this one
+        // is not sent: once more.
+        if (try_to() || (errno == ECONNREFUSED && try_to()))
+            complained_ = false;
+        else if (!std::exchange(complained_, true))
+            print_note(fmt::format("records do not reach {}: {}", target_, cause(errno)));
+        if (++sent_ % burst == 0) nanosleep(&pause_between, nullptr);
+    }
+
+    Fd socket_;
+    std::string target_;
+    IpfixEncoder encoder_;
+    FlowNames names_;
+    FlowClock clock_;
+    std::uint64_t names_due_ = 0;
+    unsigned sent_ = 0;
+    bool complained_ = false;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<FlowSink>> open_ipfix(const std::string &target) {
+    auto end = parse_endpoint(target);
+    if (!end || end->host.empty())
+        return fault(fmt::format("--ipfix: '{}' is no HOST:PORT", target),
+                     "such as 192.0.2.1:4739 or [2001:db8::1]:4739", Exit::usage);
+    addrinfo hints = {}, *found = nullptr;
+    hints.ai_socktype = SOCK_DGRAM;
+    if (const int error = getaddrinfo(end->host.c_str(), end->port.c_str(), &hints, &found))
+        return fault(fmt::format("--ipfix: cannot find '{}': {}", target, gai_strerror(error)));
+    const std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> release(found, freeaddrinfo);
+    Fd socket(::socket(found->ai_family, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    if (!socket || connect(socket.get(), found->ai_addr, found->ai_addrlen) != 0)
+        return cannot(fmt::format("send to {}", target), errno);
+    return std::make_unique<IpfixSink>(std::move(socket), target);
+}
+
+}  // namespace pm::exporter

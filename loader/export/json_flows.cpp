@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include <fmt/core.h>
+
+#include "loader/export/flow_sinks.h"
+#include "loader/fd.h"
+#include "loader/flow_table.h"
+#include "loader/message.h"
+#include "loader/show/show.h"
+
+namespace pm::exporter {
+namespace {
+
+constexpr std::size_t write_at = std::size_t{1} << 16;
+
+const char *reason_word(EndReason reason) {
+    switch (reason) {
+        case EndReason::idle:
+            return "idle-timeout";
+        case EndReason::active:
+            return "active-timeout";
+        case EndReason::detected:
+            return "end-detected";
+        case EndReason::forced:
+            return "forced-end";
+        case EndReason::evicted:
+            return "lack-of-resources";
+    }
+    return "";
+}
+
+class JsonSink : public FlowSink {
+public:
+    explicit JsonSink(std::string path) : path_(std::move(path)) {}
+
+    void begin(const FlowNames &names, const FlowClock &clock) override {
+        names_ = names;
+        clock_ = clock;
+        file_ = path_ == "-"
+                    ? Fd::copy_of(STDOUT_FILENO)
+                    : Fd(open(path_.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640));
+        if (!file_) complain();
+    }
+    void record(const FlowRecord &record) override {
+        Flow flow{names_.interface(record.key), names_.row(record.flow), record.key, record.flow,
+                  flow_state(record.key, record.flow)};
+        std::copy(record.packets, record.packets + 2, flow.value.packets);
+        std::copy(record.bytes, record.bytes + 2, flow.value.bytes);
+        flow.age = seconds_since(record.flow.start, clock_.stamp);
+        flow.idle = seconds_since(record.flow.last, clock_.stamp);
+        text_ += show::flow_record_json(flow, record.reason == EndReason::active ? "update" : "end",
+                                        reason_word(record.reason), clock_.realtime_ms,
+                                        clock_.ms(record.flow.start), clock_.ms(record.flow.last));
+        if (text_.size() >= write_at) write_out();
+    }
+    void end() override {
+        write_out();
+        file_ = Fd();
+    }
+
+private:
+    void write_out() {
+        for (std::size_t done = 0; file_ && done < text_.size();) {
+            const ssize_t wrote = write(file_.get(), text_.data() + done, text_.size() - done);
+            if (wrote < 0 && errno == EINTR) continue;
+            if (wrote < 0) {
+                complain();
+                break;
+            }
+            done += static_cast<std::size_t>(wrote);
+            complained_ = false;
+        }
+        text_.clear();
+    }
+    void complain() {
+        if (!std::exchange(complained_, true))
+            print_note(
+                fmt::format("flow records are lost: cannot write {}: {}", path_, cause(errno)));
+    }
+
+    std::string path_, text_;
+    Fd file_;
+    FlowNames names_;
+    FlowClock clock_;
+    bool complained_ = false;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<FlowSink>> open_json_flows(const std::string &path) {
+    if (path != "-") {
+        const Fd file(open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640));
+        if (!file) return cannot(fmt::format("write {}", path), errno);
+    }
+    return std::make_unique<JsonSink>(path);
+}
+
+}  // namespace pm::exporter

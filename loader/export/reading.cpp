@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "loader/export/reading.h"
+
+#include <algorithm>
+
+namespace pm::exporter {
+namespace {
+
+// `watch` looks every 2 s, and waits while a command changes something.
+constexpr std::uint64_t watch_silent_ns = 15'000'000'000;
+
+bool is_fresh(const InterfaceStatus &interface) {
+    return interface.checked != 0 && boottime_ns() - interface.checked < watch_silent_ns;
+}
+
+}  // namespace
+
+Reader::Reader(Places places, std::vector<std::string> interfaces, const Walker &walker)
+    : places_(std::move(places)),
+      wanted_(std::move(interfaces)),
+      walker_(walker),
+      seen_(wanted_.begin(), wanted_.end()) {}
+
+Result<Reading> Reader::read() {
+    Reading reading;
+    reading.walk = walker_.last();
+    auto pins = Pins::open(places_, Access::read);
+    if (!pins) return tl::unexpected(pins.error());
+    if (*pins) {
+        auto info = map_info((*pins)->maps().fd("control"), "control");
+        if (!info) return tl::unexpected(info.error());
+        auto snapshot =
+            read_counters(**pins, reading.walk.live, info->id == control_ ? &known_ : nullptr);
+        if (!snapshot) return tl::unexpected(snapshot.error());
+        known_ = snapshot->in_force;
+        control_ = info->id;
+        reading.snapshot = std::move(*snapshot);
+    }
+    std::set<std::string> attached;
+    if (reading.snapshot) {
+        auto &interfaces = reading.snapshot->interfaces;
+        reading.watch_up = std::any_of(interfaces.begin(), interfaces.end(), is_fresh);
+        std::erase_if(interfaces, [&](const InterfaceStatus &one) {
+            return !wanted_.empty() &&
+                   std::find(wanted_.begin(), wanted_.end(), one.name) == wanted_.end();
+        });
+        for (const InterfaceStatus &one : interfaces) attached.insert(one.name);
+    }
+    seen_.insert(attached.begin(), attached.end());
+    std::set_difference(seen_.begin(), seen_.end(), attached.begin(), attached.end(),
+                        std::back_inserter(reading.gone));
+    return reading;
+}
+
+}  // namespace pm::exporter

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+// All that an output of the exporter says, read in one go: counters from the maps, flows from the
+// last walk.
+#pragma once
+
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "loader/export/walker.h"
+#include "loader/places.h"
+#include "loader/snapshot.h"
+
+namespace pm::exporter {
+
+struct Reading {
+    std::optional<Snapshot> snapshot;  // nothing: no policy was ever put in force
+    Walk walk;
+    std::vector<std::string> gone;  // interfaces once attached, or asked for, that are not
+    bool watch_up = false;
+};
+
+class Reader {
+public:
+    // `interfaces`: those wanted; empty: all.
+    Reader(Places places, std::vector<std::string> interfaces, const Walker &walker);
+
+    Result<Reading> read();
+
+private:
+    Places places_;
+    std::vector<std::string> wanted_;
+    const Walker &walker_;
+    std::set<std::string> seen_;  // attached since the exporter began
+    InForce known_;               // as of the last reading
+    std::uint32_t control_ = 0;   // the id of the map that it was read from
+};
+
+}  // namespace pm::exporter

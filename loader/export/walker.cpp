@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "loader/export/walker.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "loader/flow_table.h"
+#include "loader/message.h"
+#include "loader/program.h"
+
+namespace pm::exporter {
+namespace {
+
+FlowNames names_of(const std::vector<Pins::Interface> &interfaces, const Catalog &catalog) {
+    FlowNames names;
+    for (const Pins::Interface &one : interfaces) {
+        names.interfaces[one.number] = one.name();
+        names.indices[one.number] = one.entry.ifindex;
+    }
+    for (const CatalogRow &row : catalog.rows) names.rows[row.slot] = row.id;
+    for (unsigned id = 0; essential_id(id); id++) names.rows[id] = essential_id(id);
+    return names;
+}
+
+// A walk of large tables leaves the CPU to others for so many times as long as it took, but comes
+// twice a minute.
+constexpr double rest = 9, longest_pause = 27;
+
+double seconds_of(std::chrono::duration<double> duration) {
+    return duration.count();
+}
+
+}  // namespace
+
+FlowClock FlowClock::now() {
+    const auto time = std::chrono::system_clock::now().time_since_epoch();
+    return {flow_stamp_now(),
+            static_cast<std::uint64_t>(
+                std::chrono::duration_cast<std::chrono::milliseconds>(time).count())};
+}
+
+std::uint64_t FlowClock::ms(std::uint32_t of) const {
+    const auto stamps = static_cast<std::int32_t>(stamp - of);
+    if (stamps <= 0) return realtime_ms;
+    return realtime_ms -
+           (static_cast<std::uint64_t>(stamps) << PM_STAMP_SHIFT) * 1000 / kernel_hz();
+}
+
+Walker::Walker(Places places, Options options, std::vector<std::unique_ptr<FlowSink>> sinks)
+    : places_(std::move(places)),
+      options_(options),
+      sinks_(std::move(sinks)),
+      tracker_(options.active) {
+    walk(false);
+    thread_ = std::thread([this] { run(); });
+}
+
+Walker::~Walker() {
+    {
+        const std::lock_guard lock(mutex_);
+        end_ = true;
+    }
+    wake_.notify_all();
+    thread_.join();
+    walk(true);
+}
+
+void Walker::run() {
+    std::unique_lock lock(mutex_);
+    auto pause = [&] {
+        const double wanted = static_cast<double>(options_.interval);
+        return std::chrono::duration<double>(
+            std::clamp(rest * last_.duration, wanted, std::max(wanted, longest_pause)));
+    };
+    while (!wake_.wait_for(lock, pause(), [&] { return end_; })) {
+        lock.unlock();
+        walk(false);
+        lock.lock();
+    }
+}
+
+Walk Walker::last() const {
+    const std::lock_guard lock(mutex_);
+    return last_;
+}
+
+void Walker::walk(bool final) {
+    const auto begin = std::chrono::steady_clock::now();
+    auto done = walk_tables(final);
+    publish(seconds_of(std::chrono::steady_clock::now() - begin), done ? "" : done.error().message);
+}
+
+void Walker::publish(double duration, std::string fault) {
+    const std::lock_guard lock(mutex_);
+    if (!fault.empty() && fault != last_.fault) print_note("flows cannot be read: " + fault);
+    last_.fault = std::move(fault);
+    if (!last_.fault.empty()) return;
+    last_.live = tracker_.live();
+    last_.evictions = tracker_.evictions();
+    last_.never_seen = tracker_.never_seen();
+    last_.records = records_;
+    last_.duration = duration;
+    last_.time = seconds_of(std::chrono::system_clock::now().time_since_epoch());
+}
+
+// Over all rows that were ever seen; of those that have left the policy too.
+Done Walker::count_opened(const Pins &pins, const FlowNames &names) {
+    for (const auto &[number, name] : names.interfaces) {
+        for (const auto &[slot, id] : names.rows) row_flows_.try_emplace({number, slot}, 0);
+        auto fd = pins.rows(number);
+        if (!fd) return tl::unexpected(fd.error());
+        auto counters = CounterArray<pm_row_count>::of(fd->get(), "rows");
+        if (!counters) return tl::unexpected(counters.error());
+        for (auto at = row_flows_.lower_bound({number, 0});
+             at != row_flows_.end() && at->first.first == number; ++at) {
+            auto count = counters->get(at->first.second);
+            if (!count) return tl::unexpected(count.error());
+            opened_ += count->flows >= at->second ? count->flows - at->second : count->flows;
+            at->second = count->flows;
+        }
+    }
+    return {};
+}
+
+Done Walker::walk_tables(bool final) {
+    auto pins = Pins::open(places_, Access::read);
+    if (!pins) return tl::unexpected(pins.error());
+    FlowNames names;
+    std::uint16_t attached = 0;
+    std::uint32_t tables = 0;
+    if (*pins) {
+        auto interfaces = (*pins)->interfaces();
+        if (!interfaces) return tl::unexpected(interfaces.error());
+        auto control = Switch::open((*pins)->maps(), Access::read);
+        if (!control) return tl::unexpected(control.error());
+        auto info = map_info((*pins)->maps().fd("assured"), "assured");
+        if (!info) return tl::unexpected(info.error());
+        tables = info->id;
+        auto in_force = read_in_force(*control, tables == tables_ ? &known_ : nullptr);
+        if (!in_force) return tl::unexpected(in_force.error());
+        names = names_of(*interfaces, in_force->catalog);
+        known_ = std::move(*in_force);
+        for (const auto &[number, name] : names.interfaces)
+            attached = static_cast<std::uint16_t>(attached | 1u << number);
+        if (auto counted = count_opened(**pins, names); !counted) return counted;
+    }
+    const FlowClock clock = FlowClock::now();  // after what was counted, see begin()
+    for (const auto &sink : sinks_) sink->begin(names, clock);
+    auto tell = [&](const FlowRecord &record) {
+        records_++;
+        for (const auto &sink : sinks_) sink->record(record);
+    };
+    if (tables != tables_) tracker_.finish(tell);
+    tables_ = tables;
+    tracker_.begin(clock.stamp, opened_, attached);
+    if (*pins) {
+        auto walked = each_flow_entry(
+            **pins, [&](const pm_flow_key &key, const pm_flow &flow) { tracker_.see(key, flow); });
+        if (!walked) return walked;
+    }
+    tracker_.end(tell);
+    if (final) tracker_.finish(tell);
+    for (const auto &sink : sinks_) sink->end();
+    return {};
+}
+
+}  // namespace pm::exporter

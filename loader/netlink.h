@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+// What is asked of the kernel by netlink, in this network namespace.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "policy/address.h"
+
+namespace pm {
+
+// A program on one of an interface's TC hooks.
+struct TcProgram {
+    std::uint32_t id = 0;
+    std::string name;
+    bool tcx = false;  // else a filter of clsact
+};
+
+// In the order in which packets meet them: TCX, then the filters of clsact that are programs.
+// Needs CAP_NET_ADMIN; what cannot be asked is left out.
+std::vector<TcProgram> tc_programs(std::uint32_t ifindex, bool egress);
+
+// Index of the interface by which an own address answers another; 0: there is no route.
+std::uint32_t route_interface(const Address &from, const Address &to);
+
+std::size_t count_nftables();  // tables; 0 without CAP_NET_ADMIN
+
+}  // namespace pm

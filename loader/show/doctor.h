@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+// What `doctor` found: for people by host and interface, with the remedy below; or as JSON Lines.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "loader/doctor.h"
+
+namespace pm::show {
+
+std::string findings_text(const std::vector<Finding> &findings, bool colour);
+std::string findings_json(const std::vector<Finding> &findings);
+const char *grade_name(Finding::Grade grade);  // "ok", "note", "warning", "wrong"
+
+}  // namespace pm::show

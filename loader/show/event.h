@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+// What `monitor` shows: dropped packets, and what is to be known beside them. Each is one line,
+// as text for people or as JSON.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "loader/dissect.h"
+#include "maps/abi.h"
+
+namespace pm::show {
+
+struct Drop {
+    std::uint64_t time;  // ns since the epoch
+    std::string interface;
+    pm_direction direction;
+    std::string reason;
+    std::string row;         // empty: none
+    bool audit;              // it would have been dropped
+    std::uint32_t length;    // IP bytes
+    std::uint32_t segments;  // packets
+    Dissection what;
+};
+std::string drop_text(const Drop &drop, bool colour);
+std::string drop_json(const Drop &drop);
+std::string drop_comment(const Drop &drop);  // for a capture: "dropped: no-row"
+
+struct Notice {
+    std::uint64_t time;
+    const char *event;    // "lost", "gap", "policy", "rollback", "end"
+    std::string message;  // the same for people
+    std::optional<std::uint64_t> packets, lost, seconds, generation;
+    std::string policy;
+};
+std::string notice_text(const Notice &notice, bool colour);
+std::string notice_json(const Notice &notice);
+
+}  // namespace pm::show

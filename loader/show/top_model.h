@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+// What `top` shows, apart from how it is drawn: rates from two looks at the counters, sorted and
+// filtered, as lines of text.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "loader/busy.h"
+#include "loader/show/table.h"
+#include "loader/snapshot.h"
+
+namespace pm::show {
+
+enum class Pane { rows, drops, flows };
+inline constexpr int pane_count = 3;
+
+// What the user chose.
+struct TopView {
+    std::string filter;         // a part of a row's id, a reason, an address
+    int sort[pane_count] = {};  // index of sort_names()
+    bool reverse[pane_count] = {};
+    bool unicode = false;  // bars of block elements; else of '#'
+};
+const std::vector<const char *> &sort_names(Pane pane);
+
+struct Rate {
+    double in = 0, out = 0;  // a second
+    double sum() const { return in + out; }
+};
+
+struct RowRate {
+    std::string interface;
+    const CatalogRow *row;
+    Rate packets, bits;
+    double flows = 0;  // new ones a second
+    std::uint64_t live = 0, total = 0;
+};
+
+struct DropRate {
+    std::string interface;
+    pm_direction direction;
+    std::string reason;
+    bool would;
+    double packets = 0, bits = 0;
+    std::uint64_t total = 0;
+};
+
+class TopModel {
+public:
+    // `seconds` from any fixed time. The first look has no rates.
+    void look(Snapshot snapshot, double seconds);
+    // After a walk through the flow tables: the busiest, and how many there are.
+    struct FlowLook {
+        std::vector<Flow> flows;
+        std::vector<BusyFlows::Busy> rates;                              // of each
+        std::map<std::pair<std::string, unsigned>, std::uint64_t> live;  // by interface, slot
+        std::uint64_t total = 0;
+    };
+    void look(FlowLook flows) { flows_ = std::move(flows); }
+
+    std::vector<RowRate> rows(const TopView &view) const;
+    std::vector<DropRate> drops(const TopView &view) const;
+
+    std::string title() const;   // policy, generation, mode, interfaces
+    std::string alarm() const;   // drift, a pending confirm; or empty
+    std::string totals() const;  // rates of everything together
+    Table table(Pane pane, const TopView &view) const;
+
+private:
+    Table rows_table(const TopView &view) const;
+    Table drops_table(const TopView &view) const;
+    Table flows_table(const TopView &view) const;
+    const InterfaceStatus *before(const std::string &interface) const;
+
+    Snapshot now_;
+    std::optional<Snapshot> last_;
+    double time_ = 0, elapsed_ = 0;
+    FlowLook flows_;
+};
+
+std::string rate_text(double rate);  // "0", "0.4", "12", "3.4k", "56M"
+// `share` of 8 cells.
+std::string bar(double share, bool unicode);
+
+}  // namespace pm::show

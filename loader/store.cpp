@@ -1,0 +1,325 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "loader/store.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <fstream>
+#include <set>
+
+#include <fmt/core.h>
+#include <nlohmann/json.hpp>
+
+#include "loader/fd.h"
+#include "policy/print.h"
+#include "policy/sha256.h"
+
+namespace pm {
+namespace fs = std::filesystem;
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr std::size_t generations_kept = 10;
+constexpr std::size_t sets_synced_singly = 64;
+constexpr std::size_t sha256_digits = 64;
+
+Done write_new(const fs::path &path, std::string_view content, bool sync) {
+    Fd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600));
+    if (!fd) return cannot(fmt::format("write {}", path.string()), errno);
+    while (!content.empty()) {
+        const ssize_t done = ::write(fd.get(), content.data(), content.size());
+        if (done < 0 && errno == EINTR) continue;
+        if (done < 0) return cannot(fmt::format("write {}", path.string()), errno);
+        content.remove_prefix(static_cast<std::size_t>(done));
+    }
+    if (sync && fsync(fd.get()) != 0) return cannot(fmt::format("sync {}", path.string()), errno);
+    return {};
+}
+
+std::string_view as_text(const std::vector<std::uint8_t> &bytes) {
+    return {reinterpret_cast<const char *>(bytes.data()), bytes.size()};
+}
+
+constexpr const char *unconfirmed_suffix = ".unconfirmed";
+
+// Of a folder of a generation; 0: it is none.
+std::uint64_t number_of(const std::string &name) {
+    if (name.empty() || name.size() > 18 ||
+        name.find_first_not_of("0123456789") != std::string::npos)
+        return 0;
+    return std::stoull(name);
+}
+
+Done make_folder(const fs::path &path) {
+    std::error_code error;
+    fs::create_directory(path, error);
+    if (error) return cannot(fmt::format("make the folder {}", path.string()), error.value());
+    return {};
+}
+
+Json to_json(const Generation &one) {
+    Json json;
+    json["generation"] = one.number;
+    json["policy"] = one.policy;
+    json["sha256"] = one.sha256;
+    json["applied_at"] = one.applied_at;
+    json["mode"] = one.mode == PM_MODE_AUDIT ? "audit" : "enforce";
+    json["interfaces"] = one.interfaces;
+    json["xdp"] = one.xdp;
+    json["flow_capacity"] = one.flow_capacity;
+    json["image_sha256"] = one.image_sha256;
+    return json;
+}
+
+Generation from_json(const Json &json) {
+    Generation one;
+    one.number = json.at("generation");
+    one.policy = json.at("policy");
+    one.sha256 = json.at("sha256");
+    one.applied_at = json.at("applied_at");
+    one.mode = json.at("mode") == "audit" ? PM_MODE_AUDIT : PM_MODE_ENFORCE;
+    one.interfaces = json.at("interfaces").get<std::vector<std::string>>();
+    one.xdp = json.at("xdp");
+    one.flow_capacity = json.at("flow_capacity");
+    one.image_sha256 = json.at("image_sha256");
+    return one;
+}
+
+// Each set file of the policy once, by its hash.
+std::map<std::string, const SetItem *> set_files(const Policy &policy) {
+    std::map<std::string, const SetItem *> files;
+    for (const auto *sets : {&policy.roles, &policy.peers})
+        for (const auto &[name, set] : *sets)
+            for (const auto *items : {&set.items, &set.except})
+                for (const SetItem &item : *items)
+                    if (item.kind == SetItem::Kind::file && item.content)
+                        files[item.file_sha256] = &item;
+    return files;
+}
+
+}  // namespace
+
+Result<std::string> read_file(const fs::path &path) {
+    Fd fd(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
+    if (!fd) return cannot(fmt::format("read {}", path.string()), errno);
+    std::string text;
+    char buffer[65536];
+    for (;;) {
+        const ssize_t got = ::read(fd.get(), buffer, sizeof(buffer));
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) return cannot(fmt::format("read {}", path.string()), errno);
+        if (got == 0) return text;
+        text.append(buffer, static_cast<std::size_t>(got));
+    }
+}
+
+Done sync_folder(const fs::path &path) {
+    const Fd fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!fd || fsync(fd.get()) != 0) return cannot(fmt::format("sync {}", path.string()), errno);
+    return {};
+}
+
+Done write_file(const fs::path &path, std::string_view content) {
+    fs::path aside = path;
+    aside += ".new";
+    if (auto written = write_new(aside, content, true); !written) return written;
+    if (rename(aside.c_str(), path.c_str()) != 0)
+        return cannot(fmt::format("replace {}", path.string()), errno);
+    return sync_folder(path.parent_path());
+}
+
+Result<Store> Store::open(const Places &places) {
+    auto safe = check_private_folder(places.state, false);
+    if (!safe) return tl::unexpected(safe.error());
+    return Store(places.state);
+}
+
+fs::path Store::of(std::uint64_t number) const {
+    return folder_ / "generations" / std::to_string(number);
+}
+
+fs::path Store::unconfirmed(std::uint64_t number) const {
+    return of(number) += unconfirmed_suffix;
+}
+
+fs::path Store::policy_path(std::uint64_t number) const {
+    return of(number) / "policy.yaml";
+}
+
+std::vector<std::uint64_t> Store::numbers() const {
+    std::vector<std::uint64_t> result;
+    std::error_code error;
+    for (const auto &entry : fs::directory_iterator(folder_ / "generations", error))
+        if (const std::uint64_t number = number_of(entry.path().filename()))
+            result.push_back(number);
+    std::sort(result.begin(), result.end());
+    return result;
+}
+
+std::uint64_t Store::last_number() const {
+    std::uint64_t last = 0;
+    std::error_code error;
+    for (const auto &entry : fs::directory_iterator(folder_ / "generations", error))
+        last = std::max(last, number_of(entry.path().stem()));
+    return last;
+}
+
+Done Store::prepare() const {
+    if (auto made = check_private_folder(folder_, true); !made) return tl::unexpected(made.error());
+    return make_folder(folder_ / "generations").and_then([&] {
+        return make_folder(folder_ / "sets");
+    });
+}
+
+// What is there already is not written again: its name is its content.
+Done Store::keep_sets(const Policy &policy) const {
+    const fs::path folder = folder_ / "sets";
+    const auto files = set_files(policy);
+    std::size_t written = 0;
+    for (const auto &[sha256, item] : files) {
+        const fs::path path = folder / sha256;
+        std::error_code error;
+        if (fs::file_size(path, error) == item->content->text.size() && !error) continue;
+        fs::path aside = path;
+        aside += ".new";
+        auto done = write_new(aside, item->content->text, files.size() <= sets_synced_singly);
+        if (!done) return done;
+        if (rename(aside.c_str(), path.c_str()) != 0)
+            return cannot(fmt::format("replace {}", path.string()), errno);
+        written++;
+    }
+    if (written == 0) return {};
+    if (files.size() <= sets_synced_singly) return sync_folder(folder);
+    const Fd fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!fd || syncfs(fd.get()) != 0) return cannot(fmt::format("sync {}", folder.string()), errno);
+    return {};
+}
+
+Done Store::keep(Generation generation, const Image &image, const Policy &policy) {
+    const std::string_view bytes = as_text(image.bytes);
+    generation.image_sha256 = sha256(bytes);
+    const fs::path final = unconfirmed(generation.number), aside = folder_ / "generations" / "new";
+    std::error_code error;
+    auto written = [&](const char *name, std::string_view content) {
+        return [&, name, content] { return write_new(aside / name, content, true); };
+    };
+    const std::string yaml = print_with_files_in((folder_ / "sets").string(), policy);
+    const std::string about = to_json(generation).dump(2) + "\n";
+    auto done = prepare()
+                    .and_then([&] { return keep_sets(policy); })
+                    .and_then([&] {
+                        fs::remove_all(aside, error);
+                        fs::remove_all(final, error);  // of an apply that did not come to its end
+                        return make_folder(aside);
+                    })
+                    .and_then(written("image", bytes))
+                    .and_then(written("policy.yaml", yaml))
+                    .and_then(written("about.json", about))
+                    .and_then([&] { return sync_folder(aside); });
+    if (!done) {
+        fs::remove_all(aside, error);
+        return done;
+    }
+    if (rename(aside.c_str(), final.c_str()) != 0)
+        return cannot(fmt::format("make {}", final.string()), errno);
+    return sync_folder(final.parent_path());
+}
+
+Result<Generation> Store::generation(std::uint64_t number) const {
+    return read_file(of(number) / "about.json")
+        .and_then([&](const std::string &text) -> Result<Generation> {
+            try {
+                return from_json(Json::parse(text));
+            } catch (const Json::exception &) {
+                return fault(fmt::format("{} is damaged", (of(number) / "about.json").string()));
+            }
+        });
+}
+
+Result<Image> Store::image(const Generation &generation) const {
+    const fs::path path = of(generation.number) / "image";
+    return read_file(path).and_then([&](const std::string &text) -> Result<Image> {
+        if (sha256(text) != generation.image_sha256)
+            return fault(fmt::format("{} is damaged: its SHA-256 is another", path.string()));
+        return Image{{text.begin(), text.end()}};
+    });
+}
+
+Result<std::string> Store::policy_text(std::uint64_t number) const {
+    return read_file(policy_path(number));
+}
+
+Result<std::optional<Confirmed>> Store::confirmed() const {
+    const fs::path path = folder_ / "confirmed.json";
+    std::error_code error;
+    if (!fs::exists(path, error) && !error) return std::nullopt;
+    return read_file(path).and_then(
+        [&](const std::string &text) -> Result<std::optional<Confirmed>> {
+            try {
+                const Json json = Json::parse(text);
+                return Confirmed{json.at("generation"), json.at("previous")};
+            } catch (const Json::exception &) {
+                return fault(fmt::format("{} is damaged", path.string()));
+            }
+        });
+}
+
+Done Store::write_confirmed(const Confirmed &confirmed) const {
+    Json json;
+    json["generation"] = confirmed.generation;
+    json["previous"] = confirmed.previous;
+    return write_file(folder_ / "confirmed.json", json.dump() + "\n");
+}
+
+Done Store::confirm(const Confirmed &confirmed) {
+    if (auto made = prepare(); !made) return made;
+    const auto before = this->confirmed();
+    const fs::path waits = unconfirmed(confirmed.generation), final = of(confirmed.generation);
+    if (rename(waits.c_str(), final.c_str()) != 0 && errno != ENOENT)
+        return cannot(fmt::format("rename {}", waits.string()), errno);
+    auto done =
+        sync_folder(final.parent_path()).and_then([&] { return write_confirmed(confirmed); });
+    if (!done && before) put_back(*before);  // it may stand there though it could not be synced
+    return done;
+}
+
+void Store::put_back(const std::optional<Confirmed> &before) {
+    std::error_code ignored;
+    if (before)
+        (void)write_confirmed(*before);
+    else
+        fs::remove(folder_ / "confirmed.json", ignored);
+}
+
+void Store::prune(const std::vector<std::uint64_t> &keep) {
+    std::error_code error;
+    const std::vector<std::uint64_t> all = numbers();
+    for (std::size_t i = 0; i + generations_kept < all.size(); i++)
+        if (std::find(keep.begin(), keep.end(), all[i]) == keep.end())
+            fs::remove_all(of(all[i]), error);
+    std::vector<fs::path> unused;
+    for (const auto &entry : fs::directory_iterator(folder_ / "generations", error)) {
+        const std::uint64_t number = number_of(entry.path().stem());
+        if (entry.path().extension() == unconfirmed_suffix &&
+            std::find(keep.begin(), keep.end(), number) == keep.end())
+            unused.push_back(entry.path());
+    }
+
+    // A set stays while a policy.yaml that is left names it.
+    std::set<std::string> named;
+    const std::string folder = (folder_ / "sets/").string();
+    for (const auto &entry : fs::directory_iterator(folder_ / "generations", error)) {
+        const std::string text = read_file(entry.path() / "policy.yaml").value_or(std::string());
+        for (std::size_t at = 0; (at = text.find(folder, at)) != std::string::npos;) {
+            at += folder.size();
+            named.insert(text.substr(at, sha256_digits));
+        }
+    }
+    for (const auto &entry : fs::directory_iterator(folder_ / "sets", error))
+        if (!named.count(entry.path().filename())) unused.push_back(entry.path());
+    for (const fs::path &path : unused) fs::remove_all(path, error);
+}
+
+}  // namespace pm

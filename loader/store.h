@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+// What outlives a reboot, under the state folder:
+//
+//   generations/N/       a policy as it was put in force: `image` (compiled), `policy.yaml`
+//                        (resolved), `about.json`; written aside, synced, renamed
+//   generations/N.unconfirmed/  the same while it waits to be confirmed
+//   sets/SHA256          the set files that they name, each once
+//   confirmed.json       which generation boot puts in force, and the one before it
+//
+// Written by commands that hold the writer's lock; whoever is killed leaves what was there.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "loader/fault.h"
+#include "loader/places.h"
+#include "maps/abi.h"
+#include "policy/compile.h"
+#include "policy/model.h"
+
+namespace pm {
+
+// How a policy was put in force.
+struct Generation {
+    std::uint64_t number = 0;
+    std::string policy;  // its name
+    std::string sha256;
+    std::uint64_t applied_at = 0;  // ns since the epoch
+    pm_mode mode = PM_MODE_ENFORCE;
+    std::vector<std::string> interfaces;  // that it was put in force on
+    std::string xdp = "auto";             // as asked for: auto, native, generic
+    std::uint32_t flow_capacity = 0;
+    std::string image_sha256;
+};
+
+struct Confirmed {
+    std::uint64_t generation = 0;
+    std::uint64_t previous = 0;  // 0: none
+};
+
+class Store {
+public:
+    // The folder need not exist; who writes makes it.
+    static Result<Store> open(const Places &places);
+
+    // Numbers of the confirmed generations that are there, ascending.
+    std::vector<std::uint64_t> numbers() const;
+    // The highest number that is taken, by a confirmed generation or not; 0: none.
+    std::uint64_t last_number() const;
+
+    // Keeps a generation whole, with the set files of its policy, as one that waits to be
+    // confirmed. On return it is on disk.
+    Done keep(Generation generation, const Image &image, const Policy &policy);
+
+    Result<Generation> generation(std::uint64_t number) const;
+    // Fails if the file is not the one that was written.
+    Result<Image> image(const Generation &generation) const;
+    Result<std::string> policy_text(std::uint64_t number) const;
+    std::filesystem::path policy_path(std::uint64_t number) const;
+
+    // What boot puts in force; none: nothing was ever confirmed.
+    Result<std::optional<Confirmed>> confirmed() const;
+    Done confirm(const Confirmed &confirmed);
+    // After a switch that failed: as it was before, as far as the disk allows.
+    void put_back(const std::optional<Confirmed> &before);
+
+    // Removes what is older than the newest few and not in `keep`, what was never confirmed, and
+    // sets that nothing names.
+    void prune(const std::vector<std::uint64_t> &keep);
+
+private:
+    explicit Store(std::filesystem::path folder) : folder_(std::move(folder)) {}
+    std::filesystem::path of(std::uint64_t number) const;
+    std::filesystem::path unconfirmed(std::uint64_t number) const;
+    Done keep_sets(const Policy &policy) const;
+    Done write_confirmed(const Confirmed &confirmed) const;
+    Done prepare() const;
+
+    std::filesystem::path folder_;
+};
+
+Result<std::string> read_file(const std::filesystem::path &path);
+
+// Writes beside the file, syncs, and renames: what is there is the old or the new, whole.
+Done write_file(const std::filesystem::path &path, std::string_view content);
+Done sync_folder(const std::filesystem::path &path);
+
+}  // namespace pm

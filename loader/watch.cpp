@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "loader/watch.h"
+
+#include <algorithm>
+
+#include <fmt/core.h>
+#include <fmt/ranges.h>
+
+#include "loader/attach.h"
+#include "loader/confirm.h"
+#include "loader/history.h"
+#include "loader/lock.h"
+
+namespace pm {
+namespace {
+
+std::string missing_hooks(const Attached &now) {
+    if (now.ingress == PM_DETACHED && now.egress == PM_DETACHED) return "ingress and egress";
+    return now.ingress == PM_DETACHED ? "ingress" : "egress";
+}
+
+void note(const Places &places, const std::string &message, const char *outcome) {
+    HistoryEntry entry;
+    entry.user = "-";
+    entry.action = "attach";
+    entry.outcome = outcome;
+    entry.message = message;
+    record(places, entry);
+}
+
+}  // namespace
+
+// The same fault is said once, until it is over.
+void Watcher::complain(const std::string &about, const Fault &fault,
+                       std::vector<std::string> &done) {
+    const std::string text = fmt::format("{}: {}", about, fault.message);
+    status_ = text;
+    if (std::find(complaints_.begin(), complaints_.end(), text) != complaints_.end()) return;
+    complaints_.push_back(text);
+    note(places_, text, "failed");
+    done.push_back(text);
+}
+
+void Watcher::settle(std::vector<std::string> &done) {
+    Rollout rollout(places_);
+    auto opened = rollout.open();
+    if (!opened) return complain("what is in force", opened.error(), done);
+    done.insert(done.end(), rollout.notes().begin(), rollout.notes().end());
+}
+
+void Watcher::look_at_interfaces(std::vector<std::string> &done) {
+    auto pins = Pins::open(places_);
+    if (!pins) return complain("pins", pins.error(), done);
+    if (!*pins) {
+        status_ = "nothing is attached";
+        return;
+    }
+    auto control = Switch::open((*pins)->maps(), Switch::Access::read);
+    auto interfaces = (*pins)->interfaces();
+    if (!control) return complain("maps", control.error(), done);
+    if (!interfaces) return complain("maps", interfaces.error(), done);
+    const Switch::State state = control->state();
+    if (state.expired) settle(done);
+
+    std::vector<std::string> names;
+    for (const Pins::Interface &one : *interfaces) {
+        Attached now = attached_now(**pins, one);
+        const bool whole = now.ingress != PM_DETACHED && now.egress != PM_DETACHED;
+        auto device = find_interface(one.name());
+        if (!whole && device) {
+            const XdpMode mode = one.entry.generic ? XdpMode::generic : XdpMode::automatic;
+            auto attached = attach(**pins, one.number, *device, mode);
+            if (attached) {
+                const std::string text =
+                    fmt::format("{} of {} had been removed by others, and is attached again",
+                                missing_hooks(now), one.name());
+                note(places_, text, "done");
+                done.push_back(text);
+                complaints_.clear();
+                now = *attached;
+            } else {
+                complain(one.name(), attached.error(), done);
+            }
+        }
+        pm_interface entry = one.entry;
+        if (device) entry.ifindex = device->index;
+        entry.ingress = static_cast<std::uint8_t>(now.ingress);
+        entry.egress = static_cast<std::uint8_t>(now.egress);
+        entry.checked = boottime_ns();
+        if (auto stored = (*pins)->set_interface(one.number, entry); !stored)
+            complain(one.name(), stored.error(), done);
+        names.push_back(one.name() + (now.ingress == PM_DETACHED || now.egress == PM_DETACHED
+                                          ? " (not attached)"
+                                          : ""));
+    }
+    if (complaints_.empty()) status_ = fmt::format("in force on {}", fmt::join(names, ", "));
+}
+
+void Watcher::look_for_late_ones(std::vector<std::string> &done) {
+    auto store = Store::open(places_);
+    if (!store) return;
+    auto confirmed = store->confirmed();
+    if (!confirmed || !*confirmed) return;
+    auto generation = store->generation((*confirmed)->generation);
+    auto pins = Pins::open(places_);
+    if (!generation || !pins || !*pins) return;
+    auto targets = targets_named(&**pins, generation->interfaces);
+    if (!targets) return complain("interfaces", targets.error(), done);
+    if (std::none_of(targets->begin(), targets->end(),
+                     [](const Target &one) { return one.is_new; }))
+        return;
+    auto attached = attach_missing(places_);
+    if (!attached) return complain("interfaces", attached.error(), done);
+    for (const std::string &name : *attached) {
+        const std::string text = fmt::format("{} has appeared, and is attached", name);
+        note(places_, text, "done");
+        done.push_back(text);
+    }
+}
+
+std::vector<std::string> Watcher::look() {
+    std::vector<std::string> done;
+    auto lock = Lock::writer_now(places_);
+    if (!lock) return done;
+    look_at_interfaces(done);
+    look_for_late_ones(done);
+    return done;
+}
+
+}  // namespace pm
