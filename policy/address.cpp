@@ -253,6 +253,7 @@ AddressSet AddressSet::operator|(const AddressSet &other) const {
 
 AddressSet AddressSet::operator&(const AddressSet &other) const {
     AddressSet out;
+    out.ranges_.reserve(std::min(ranges_.size(), other.ranges_.size()));
     auto a = ranges_.begin(), b = other.ranges_.begin();
     while (a != ranges_.end() && b != other.ranges_.end()) {
         Range common{std::max(a->first, b->first), std::min(a->last, b->last)};
@@ -264,6 +265,7 @@ AddressSet AddressSet::operator&(const AddressSet &other) const {
 
 AddressSet AddressSet::operator-(const AddressSet &other) const {
     AddressSet out;
+    out.ranges_.reserve(ranges_.size());
     auto cut = other.ranges_.begin();
     for (Range rest : ranges_) {
         while (cut != other.ranges_.end() && cut->last < rest.first) cut++;

@@ -83,6 +83,8 @@ void write_catalog(const Policy &policy, const std::vector<std::uint16_t> &slots
     std::string catalog;
     std::vector<pm_row> rows;
     put(catalog, policy.name);
+    for (const InterfaceDef &one : policy.interfaces) put(catalog, one.name);
+    header.named_zones = static_cast<std::uint32_t>(policy.interfaces.size());
     for (std::size_t i = 0; i < policy.rows.size(); i++) {
         rows.push_back(
             to_row(policy.rows[i], slots[i], static_cast<std::uint32_t>(catalog.size())));
@@ -173,6 +175,10 @@ tl::expected<Catalog, std::string> read_catalog(pm_view view) {
     std::size_t name = pm_field(view, pm_image, name) - std::size_t{base};
     if (!take(catalog, name, out.policy))
         return tl::unexpected(std::string{"the compiled policy is damaged: it has no name"});
+    const std::uint32_t zones = pm_field(view, pm_image, named_zones);
+    for (std::uint32_t i = 0; i < zones; i++)
+        if (i >= PM_INTERFACES || !take(catalog, name, out.interfaces.emplace_back()))
+            return tl::unexpected(std::string{"the compiled policy is damaged in its interfaces"});
     for (std::uint32_t i = 0; i < rows; i++)
         if (!read_row(pm_row_at(view, i), catalog, out.rows.emplace_back()))
             return tl::unexpected(fmt::format("the compiled policy is damaged in row {}", i));

@@ -8,7 +8,9 @@
 #include <bit>
 
 #include "policy/catalog.h"
+#include "policy/relocate.h"
 #include "policy/services.h"
+#include "policy/slots.h"
 #include "policy/writer.h"
 
 namespace pm {
@@ -17,54 +19,10 @@ namespace {
 
 constexpr std::size_t max_image = std::size_t{1} << 31;  // offsets have 32 bits
 
-// The slot of each row: its own if it has one, else the next free one. Slots of ids that are
-// gone count as taken, since the policy in force still counts in them.
-tl::expected<std::vector<std::uint16_t>, std::string> assign_slots(const Policy &policy,
-                                                                   const CompileOptions &options) {
-    std::vector<bool> taken(PM_ROW_SLOTS), kept(PM_ROW_SLOTS);
-    std::vector<std::uint16_t> slots(policy.rows.size());
-    auto is_valid = [](std::uint16_t slot) {
-        return slot >= PM_FIRST_ROW_SLOT && slot < PM_ROW_SLOTS;
-    };
-
-    for (const auto &[id, slot] : options.slots)
-        if (is_valid(slot)) taken[slot] = true;
-    for (std::size_t i = 0; i < slots.size(); i++) {
-        auto known = options.slots.find(policy.rows[i].id);
-        if (known == options.slots.end() || !is_valid(known->second) || kept[known->second])
-            continue;
-        slots[i] = known->second;
-        kept[known->second] = true;
-    }
-    const std::size_t wanted = std::count(slots.begin(), slots.end(), 0);
-    const std::size_t in_use = std::count(taken.begin(), taken.end(), true);
-    if (in_use + wanted > PM_ROW_SLOTS - PM_FIRST_ROW_SLOT)
-        return tl::unexpected(fmt::format(
-            "{} new rows beside {} that are still counted need {} counters; the limit is {}",
-            wanted, in_use, in_use + wanted, PM_ROW_SLOTS - PM_FIRST_ROW_SLOT));
-    std::uint16_t next = options.last_slot;
-    for (std::uint16_t &slot : slots) {
-        if (slot) continue;
-        do {
-            next = is_valid(static_cast<std::uint16_t>(next + 1))
-                       ? static_cast<std::uint16_t>(next + 1)
-                       : std::uint16_t{PM_FIRST_ROW_SLOT};
-        } while (taken[next]);
-        slot = next;
-        taken[next] = true;
-    }
-    return slots;
-}
-
 void set_zones(const Policy &policy, const std::vector<std::string> &names, pm_image &header) {
-    if (policy.interfaces.empty()) return;  // all numbers: zone 0
-    std::fill(std::begin(header.zones), std::end(header.zones), PM_NO_ZONE);
-    for (std::size_t zone = 0; zone < policy.interfaces.size(); zone++) {
-        if (names.empty()) header.zones[zone] = static_cast<std::uint8_t>(zone);
-        for (std::size_t number = 0; number < names.size(); number++)
-            if (names[number] == policy.interfaces[zone].name)
-                header.zones[number] = static_cast<std::uint8_t>(zone);
-    }
+    std::vector<std::string> zones;
+    for (const InterfaceDef &one : policy.interfaces) zones.push_back(one.name);
+    place_zones(zones, names.empty() ? zones : names, header);
 }
 
 // By destination port: what it tells of the rows that have it, without the source port.
@@ -144,7 +102,9 @@ tl::expected<Image, std::string> compile(const Policy &policy, const CompileOpti
                                           options.interfaces.size(), PM_INTERFACES));
     auto matrix = build_matrix(policy, size_limit);
     if (!matrix) return tl::unexpected(std::move(matrix.error()));
-    const auto slots = assign_slots(policy, options);
+    std::vector<std::string> ids;
+    for (const Row &row : policy.rows) ids.push_back(row.id);
+    const auto slots = assign_slots(ids, options.slots, options.last_slot);
     if (!slots) return tl::unexpected(slots.error());
 
     pm_image header{};
@@ -173,9 +133,11 @@ tl::expected<Image, std::string> compile(const Policy &policy, const CompileOpti
     return Image{writer.finish(header)};
 }
 
-ImageView::ImageView(const std::vector<std::uint8_t> &bytes)
-    : data_(std::bit_ceil(std::max(bytes.size(), sizeof(pm_image)))) {
-    std::copy(bytes.begin(), bytes.end(), data_.begin());
+ImageView::ImageView(const std::vector<std::uint8_t> &bytes) {
+    const std::size_t size = std::bit_ceil(std::max(bytes.size(), sizeof(pm_image)));
+    data_.reserve(size);
+    data_.assign(bytes.begin(), bytes.end());
+    data_.resize(size);
 }
 
 }  // namespace pm

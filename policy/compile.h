@@ -9,7 +9,7 @@
 
 #include <tl/expected.hpp>
 
-#include "maps/image.h"
+#include "maps/lookup.h"
 #include "policy/model.h"
 
 namespace pm {
@@ -62,6 +62,7 @@ struct Catalog {
     std::uint64_t generation = 0;
     std::uint64_t applied_at = 0;  // ns since the epoch
     std::string document;
+    std::vector<std::string> interfaces;  // that the policy names; none: its rows hold everywhere
     std::vector<CatalogRow> rows;
 };
 

@@ -81,7 +81,8 @@ struct Ends {
 
 class Tester {
 public:
-    Tester(const Policy &policy, const ImageView &image, Diagnostics &diagnostics);
+    Tester(const Policy &policy, const ImageView &image, Diagnostics &diagnostics,
+           std::vector<Question> *packets);
 
     bool test(const Expectation &expectation);
 
@@ -98,6 +99,7 @@ private:
     const Policy &policy_;
     const ImageView &image_;
     Diagnostics &diagnostics_;
+    std::vector<Question> *packets_;
     std::vector<Address> cuts_;  // where the class of a local address may change
 };
 
@@ -113,8 +115,9 @@ bool is_there(const Policy &policy, const Ends &ends, const std::string &interfa
     return !is_listed;
 }
 
-Tester::Tester(const Policy &policy, const ImageView &image, Diagnostics &diagnostics)
-    : policy_(policy), image_(image), diagnostics_(diagnostics) {
+Tester::Tester(const Policy &policy, const ImageView &image, Diagnostics &diagnostics,
+               std::vector<Question> *packets)
+    : policy_(policy), image_(image), diagnostics_(diagnostics), packets_(packets) {
     auto add = [this](const AddressSet &set) {
         for (const Range &range : set.ranges()) {
             cuts_.push_back(range.first);
@@ -208,6 +211,7 @@ bool Tester::test(const Expectation &expectation) {
                 question.direction = ends.out ? Direction::out : Direction::in;
                 question.interface = place.number;
                 asked = true;
+                if (packets_) packets_->push_back(question);
                 if (is_met(expectation, question)) continue;
                 report(expectation, question);
                 return true;
@@ -222,9 +226,9 @@ bool Tester::test(const Expectation &expectation) {
 }  // namespace
 
 std::size_t check_expectations(const Policy &policy, const ImageView &image,
-                               Diagnostics &diagnostics) {
+                               Diagnostics &diagnostics, std::vector<Question> *packets) {
     if (policy.expect.empty()) return 0;
-    Tester tester(policy, image, diagnostics);
+    Tester tester(policy, image, diagnostics, packets);
     return static_cast<std::size_t>(
         std::count_if(policy.expect.begin(), policy.expect.end(),
                       [&](const Expectation &expectation) { return tester.test(expectation); }));

@@ -10,7 +10,7 @@
 
 #include <tl/expected.hpp>
 
-#include "maps/image.h"
+#include "maps/lookup.h"
 #include "policy/address.h"
 #include "policy/writer.h"
 

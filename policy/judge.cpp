@@ -54,9 +54,20 @@ std::string to_string(const Question &question) {
                        end_point(question.to, question.to_port, ports));
 }
 
+std::uint32_t judge_first(pm_view image, pm_view bans, std::uint64_t now,
+                          const Question &question) {
+    pm_tuple tuple = to_tuple(question);
+    const std::uint32_t direction = tuple.opener;
+    const std::uint32_t verdict = pm_judge(image, bans, now, &tuple, direction);
+    if (verdict != pm_drop(PM_DROP_NO_SERVICE) || question.transport != PM_PROTO_UDP)
+        return verdict;
+    tuple.opener = !tuple.opener;
+    const std::uint32_t answer = pm_judge(image, bans, now, &tuple, direction);
+    return pm_reason_of(answer) == PM_UNDECIDED ? pm_drop(PM_DROP_NOT_FIRST_PACKET) : answer;
+}
+
 Answer ask(const Policy &policy, const ImageView &image, const Question &question) {
-    const pm_tuple tuple = to_tuple(question);
-    const std::uint32_t verdict = pm_judge(image.view(), {}, 0, &tuple, tuple.opener);
+    const std::uint32_t verdict = judge_first(image.view(), {}, 0, question);
     const std::string &interface = interface_name(policy, image.view(), question.interface);
     Answer answer;
     if (pm_reason_of(verdict) == PM_UNDECIDED && pm_row_of(verdict) < policy.rows.size()) {

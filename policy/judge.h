@@ -31,6 +31,10 @@ pm_tuple to_tuple(const Question &question);
 Question to_question(const pm_tuple &tuple);
 std::string to_string(const Question &question);  // "tcp 198.51.100.7:40000 -> 203.0.113.10:5061"
 
+// What the programs say of such a packet while no flow is live: pm_judge of the flow that it would
+// open; a datagram that no row lets open one may still have the ports of an answer.
+std::uint32_t judge_first(pm_view image, pm_view bans, std::uint64_t now, const Question &question);
+
 Answer ask(const Policy &policy, const ImageView &image, const Question &question);
 
 const char *reason_label(pm_reason reason);         // "no-row"; nullptr: no such reason
@@ -38,8 +42,8 @@ std::string transport_name(std::uint8_t protocol);  // "tcp", "udp", "icmp", "ic
 
 // The policy's own tests, for every packet that each describes, on the interfaces that have a
 // number in the image; failures as errors with a witness, a test that describes no packet as a
-// warning. Returns how many were asked.
+// warning. Returns how many were asked; `packets` takes the packets themselves.
 std::size_t check_expectations(const Policy &policy, const ImageView &image,
-                               Diagnostics &diagnostics);
+                               Diagnostics &diagnostics, std::vector<Question> *packets = nullptr);
 
 }  // namespace pm

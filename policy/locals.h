@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "maps/image.h"
+#include "maps/lookup.h"
 #include "policy/model.h"
 
 namespace pm {

@@ -36,6 +36,7 @@ struct SetItem {
     std::string file_path;  // kind file: absolute
     std::uint64_t file_count = 0;
     std::string file_sha256;  // lowercase hex
+    std::shared_ptr<const SourceFile> content;
     Location where;
 };
 

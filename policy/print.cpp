@@ -50,13 +50,13 @@ std::string ports_text(const Ports &ports) {
     return flow(words, scalar);
 }
 
-// Where a file lies does not matter to what a policy is; what it holds does.
-enum class FileNames { paths, hashes };
+// What stands for a set file's name.
+using FileName = std::string (*)(const SetItem &item, const std::string &folder);
 
 class Printer {
 public:
-    Printer(const Policy &policy, FileNames file_names)
-        : policy_(policy), file_names_(file_names) {}
+    Printer(const Policy &policy, FileName file_name, std::string folder = {})
+        : policy_(policy), file_name_(file_name), folder_(std::move(folder)) {}
 
     std::string print() {
         add("policy: {}\n", policy_.name);
@@ -90,9 +90,7 @@ private:
     std::string item_text(const SetItem &item) const {
         if (item.kind == SetItem::Kind::name) return item.text;
         if (item.kind == SetItem::Kind::prefix) return scalar(to_string(item.prefix));
-        if (file_names_ == FileNames::hashes)
-            return fmt::format("{{ file: {} }}", item.file_sha256);
-        return fmt::format("{{ file: {} }}", scalar(item.file_path));
+        return fmt::format("{{ file: {} }}", scalar(file_name_(item, folder_)));
     }
 
     static std::string item_comment(const SetItem &item) {
@@ -209,18 +207,33 @@ private:
     }
 
     const Policy &policy_;
-    FileNames file_names_;
+    FileName file_name_;
+    std::string folder_;
     std::string text_;
 };
 
 }  // namespace
 
 std::string print(const Policy &policy) {
-    return Printer(policy, FileNames::paths).print();
+    return Printer(policy, [](const SetItem &item, const std::string &) { return item.file_path; })
+        .print();
 }
 
+std::string print_with_files_in(const std::string &folder, const Policy &policy) {
+    return Printer(
+               policy,
+               [](const SetItem &item, const std::string &where) {
+                   return where + "/" + item.file_sha256;
+               },
+               folder)
+        .print();
+}
+
+// Where a file lies does not matter to what a policy is; what it holds does.
 std::string digest(const Policy &policy) {
-    return sha256(Printer(policy, FileNames::hashes).print());
+    return sha256(Printer(policy, [](const SetItem &item, const std::string &) {
+                      return item.file_sha256;
+                  }).print());
 }
 
 }  // namespace pm

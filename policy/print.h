@@ -10,6 +10,9 @@ namespace pm {
 
 std::string print(const Policy &policy);
 
+// The same, with each set file named as FOLDER/SHA256.
+std::string print_with_files_in(const std::string &folder, const Policy &policy);
+
 // SHA-256, as lowercase hex, of the printed policy with the contents of its file sets.
 std::string digest(const Policy &policy);
 

@@ -69,6 +69,7 @@ public:
         if (errors_ > 0) return std::nullopt;
         set_.count = set_.ranges.size();
         set_.sha256 = sha256(file_->text);
+        set_.source = file_;
         return std::move(set_);
     }
 

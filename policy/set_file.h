@@ -15,6 +15,7 @@ struct SetFile {
     std::vector<Range> ranges;  // in the file's order
     std::uint64_t count = 0;    // entries
     std::string sha256;         // of the bytes, lowercase hex
+    std::shared_ptr<const SourceFile> source;
 };
 
 // Faults are reported at the lines of the file, or at the item that names it.

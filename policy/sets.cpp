@@ -107,6 +107,7 @@ private:
         if (!file->second) return false;
         item.file_count = file->second->count;
         item.file_sha256 = file->second->sha256;
+        item.content = file->second->source;
         const auto &ranges = file->second->ranges;
         total.ranges.insert(total.ranges.end(), ranges.begin(), ranges.end());
         return true;

@@ -56,6 +56,7 @@ private:
     std::string no_service() const;
     std::string no_role() const;
     std::string no_row() const;
+    std::string not_first() const;
     std::string blocked() const;
     std::string spoofed() const;
 
@@ -129,6 +130,17 @@ std::string Explanation::no_row() const {
     return fmt::format("no row has {} for flows that {}", service(), in ? "come in" : "go out");
 }
 
+std::string Explanation::not_first() const {
+    std::vector<std::string> ids;
+    for (const Row &row : policy_.rows)
+        if (names_transport(row) && row.direction != question_.direction &&
+            !is_switched_off(policy_, row) && contains(row.port, question_.from_port) &&
+            contains(row.source_port, question_.to_port))
+            ids.push_back(row.id);
+    return fmt::format("no row lets it open a flow; it could answer one of {}, but none is live",
+                       quoted(ids));
+}
+
 std::string Explanation::blocked() const {
     std::vector<std::string> names;
     for (const std::string &name : policy_.block)
@@ -152,6 +164,8 @@ std::string Explanation::drop(pm_reason reason) const {
             return no_role();
         case PM_DROP_NO_ROW:
             return no_row();
+        case PM_DROP_NOT_FIRST_PACKET:
+            return not_first();
         case PM_DROP_BLOCKED:
             return blocked();
         case PM_DROP_OWN_ADDRESS_SPOOFED:
