@@ -7,7 +7,9 @@
 
 tally_passed=0 tally_failed=0 tally_skipped=0
 tally_table=()
+tally_beside=() # names of runners that work, or have worked, beside others
 tally_dir=$(mktemp -d)
+touch "$tally_dir/ran" # KIND:NAME of each test that passed
 
 # NAME PASSED FAILED SKIPPED SECONDS
 tally_add() {
@@ -28,6 +30,9 @@ tally_gtest() {
         tally_add "$name" 0 1 0 $((SECONDS - begin))
         return
     fi
+    jq -r --arg kind "$name" '.testsuites[].testsuite[] |
+        select(.result == "COMPLETED" and (.failures | not)) |
+        "\($kind):\(.classname).\(.name)"' "$report" >>"$tally_dir/ran"
     # Skipped tests have the result SKIPPED, disabled ones the status NOTRUN.
     read -r total failed skipped < <(jq -r '[.testsuites[].testsuite[]] |
         [length, (map(select(.failures)) | length),
@@ -40,18 +45,53 @@ tally_gtest() {
 
 # NAME COMMAND...: a runner whose last line is a tally.
 tally_runner() {
-    local name=$1 out=$tally_dir/out begin=$SECONDS status=0 last
+    local name=$1 begin=$SECONDS status=0
     shift
     printf '== %s\n' "$name"
-    "$@" 2>&1 | tee "$out" || status=${PIPESTATUS[0]}
-    last=$(tail -n 1 "$out")
+    "$@" 2>&1 | tee "$tally_dir/out" || status=${PIPESTATUS[0]}
+    tally_count "$name" "$tally_dir/out" "$status" $((SECONDS - begin))
+}
+
+# NAME OUTPUT STATUS SECONDS: what a runner said.
+tally_count() {
+    local name=$1 status=$3 last failed
+    last=$(tail -n 1 "$2")
+    sed -n "s|^ok  *\([^ ]*\) .*|${name/e2e /e2e:}/\1|p" "$2" >>"$tally_dir/ran"
     if [[ $last =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed,\ ([0-9]+)\ skipped$ ]]; then
-        local failed=${BASH_REMATCH[2]}
+        failed=${BASH_REMATCH[2]}
         [ "$status" -eq 0 ] || [ "$failed" -gt 0 ] || [ "${BASH_REMATCH[3]}" -gt 0 ] || failed=1
-        tally_add "$name" "${BASH_REMATCH[1]}" "$failed" "${BASH_REMATCH[3]}" $((SECONDS - begin))
+        tally_add "$name" "${BASH_REMATCH[1]}" "$failed" "${BASH_REMATCH[3]}" "$4"
     else
-        tally_add "$name" 0 1 0 $((SECONDS - begin))
+        tally_add "$name" 0 1 0 "$4"
     fi
+}
+
+# NAME COMMAND...: the same, two at a time, for runners that mostly wait; tally_wait counts them.
+tally_start() {
+    local out=$tally_dir/beside-${#tally_beside[@]}
+    tally_beside+=("$1")
+    shift
+    while [ "$(jobs -rp | wc -l)" -ge 2 ]; do wait -n || true; done
+    {
+        begin=$SECONDS status=0
+        "$@" >"$out" 2>&1 || status=$?
+        echo "$status $((SECONDS - begin))" >"$out.end"
+    } &
+}
+
+tally_wait() {
+    local number out status seconds
+    wait
+    for number in "${!tally_beside[@]}"; do
+        out=$tally_dir/beside-$number
+        printf '== %s\n' "${tally_beside[number]}"
+        cat "$out"
+        # One that was killed with its shell has not said how it ended.
+        [ -s "$out.end" ] || echo "1 0" >"$out.end"
+        read -r status seconds <"$out.end"
+        tally_count "${tally_beside[number]}" "$out" "$status" "$seconds"
+    done
+    tally_beside=()
 }
 
 # NAME COMMAND...: one test, passed if the command's status is 0; its output is shown if not.

@@ -4,7 +4,8 @@
 # each in a shell of its own that ends at the first command that fails. Sourced, after lab.sh;
 # the test file ends with `run_cases`. With arguments, only the cases of these names.
 #
-# The last line of the output is `N passed, N failed, N skipped`.
+# A case says its figures in lines that begin with "# ". The last line of the output is
+# `N passed, N failed, N skipped`.
 
 run_cases() {
     local passed=0 failed=0 name status log begin
@@ -32,6 +33,7 @@ run_cases() {
         if [ "$status" -eq 0 ]; then
             passed=$((passed + 1))
             echo "ok      ${name#case_} ($((SECONDS - begin)) s)"
+            sed -n 's/^# /        /p' "$log"
         else
             failed=$((failed + 1))
             echo "not ok  ${name#case_} ($((SECONDS - begin)) s)"

@@ -11,6 +11,8 @@
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 PORTMATRIX=${PORTMATRIX:-$ROOT/build/release/portmatrix}
 export NO_COLOR=1
+# How many times longer than usual things may take: an emulated machine is slow.
+SLOW=${PM_SLOW:-1}
 
 EDGE4=203.0.113.10 EDGE6=2001:db8:10::10
 PARTNER4=198.51.100.7 PARTNER6=2001:db8:20::7
@@ -20,6 +22,16 @@ ATTACKER4=192.0.2.66 ATTACKER6=2001:db8:66::66
 export VLAN_EDGE=203.0.113.138 VLAN_USER=203.0.113.200
 
 lab_make() {
+    lab_base
+    lab_host edge "$EDGE4" "$EDGE6"
+    lab_host partner "$PARTNER4" "$PARTNER6"
+    lab_host messenger "$MESSENGER4" "$MESSENGER6"
+    lab_host user "$USER4" "$USER6"
+    lab_host attacker "$ATTACKER4" "$ATTACKER6"
+}
+
+# A lab with nobody in it.
+lab_base() {
     [ "$(id -u)" -eq 0 ] || { echo "the lab needs root" >&2; return 1; }
     [ -x "$PORTMATRIX" ] || { echo "no $PORTMATRIX: run scripts/build" >&2; return 1; }
     LAB=$(mktemp -d /run/portmatrix-lab.XXXXXX)
@@ -27,15 +39,9 @@ lab_make() {
     lab_use
     mkdir -p "$LAB/bpf" "$LAB/log"
     mount -t bpf -o mode=700 bpf "$LAB/bpf"
-
     ip netns add "$LAB_NET-net"
     in_ns net ip link add br0 type bridge mcast_snooping 0
     in_ns net ip link set br0 up
-    lab_host edge "$EDGE4" "$EDGE6"
-    lab_host partner "$PARTNER4" "$PARTNER6"
-    lab_host messenger "$MESSENGER4" "$MESSENGER6"
-    lab_host user "$USER4" "$USER6"
-    lab_host attacker "$ATTACKER4" "$ATTACKER6"
 }
 
 # Points this shell at the lab in $LAB.
@@ -45,22 +51,36 @@ lab_use() {
     export PORTMATRIX_STATE_DIR=$LAB/state
     export PORTMATRIX_RUN_DIR=$LAB/run
     export PORTMATRIX_POLICY_PATH=$ROOT/policy
+    export PORTMATRIX_POLICY_FILE=$LAB/etc/policy.yaml
 }
 
-# NAME IPV4 IPV6: a host on the bridge; everyone is on its link.
+# NAME IPV4 IPV6 [LINK]: a host on the bridge; everyone is on its link, eth0 if nothing is said.
 lab_host() {
+    lab_space "$1"
+    lab_plug "$1" "${4:-eth0}"
+    lab_up "$@"
+}
+
+lab_space() { # NAME
     ip netns add "$LAB_NET-$1"
     # A connection that takes a port of the media range by chance would be permitted by its rows.
     in_ns "$1" sysctl -qw net.ipv6.conf.all.accept_ra=0 net.ipv6.conf.default.accept_dad=0 \
         net.ipv4.tcp_tw_reuse=1 net.ipv4.ip_local_reserved_ports=50000-59999
-    ip link add "$1" netns "$LAB_NET-net" type veth peer name eth0 netns "$LAB_NET-$1"
-    in_ns net ip link set "$1" master br0 up
     in_ns "$1" ip link set lo up
-    in_ns "$1" ip link set eth0 up
-    in_ns "$1" ip address add "$2/32" dev eth0
-    in_ns "$1" ip address add "$3/128" dev eth0 nodad
-    in_ns "$1" ip route add default dev eth0
-    in_ns "$1" ip -6 route add default dev eth0
+}
+
+lab_plug() { # NAME LINK: down, as at boot
+    ip link add "$1" netns "$LAB_NET-net" type veth peer name "$2" netns "$LAB_NET-$1"
+    in_ns net ip link set "$1" master br0 up
+}
+
+lab_up() { # NAME IPV4 IPV6 [LINK]
+    local link=${4:-eth0}
+    in_ns "$1" ip link set "$link" up
+    in_ns "$1" ip address add "$2/32" dev "$link"
+    in_ns "$1" ip address add "$3/128" dev "$link" nodad
+    in_ns "$1" ip route add default dev "$link"
+    in_ns "$1" ip -6 route add default dev "$link"
 }
 
 # FOLDER: ends what runs in that lab's namespaces, then removes all of it.
@@ -88,9 +108,9 @@ in_ns() {
 
 pm() { in_ns edge "$PORTMATRIX" "$@"; }
 
-# SECONDS COMMAND...: until the command succeeds.
+# SECONDS COMMAND...: until the command succeeds; so many seconds of a usual machine.
 wait_for() {
-    local end=$((SECONDS + $1))
+    local end=$((SECONDS + $1 * SLOW))
     shift
     until "$@" >/dev/null 2>&1; do
         [ "$SECONDS" -lt "$end" ] || return 1
@@ -108,7 +128,7 @@ lab_start() {
 
 is_listening() { # NAME tcp|tcp4|tcp6|udp PORT
     local family=${2##*[a-z]}
-    in_ns "$1" ss -Hln ${family:+"-$family"} "--${2%[46]}" "sport = :$3" | grep -q .
+    in_ns "$1" ss -Hln ${family:+"-$family"} "--${2%[46]}" "sport = :$3" | grep . >/dev/null
 }
 
 lab_await() { # NAME tcp|tcp4|tcp6|udp PORT...
@@ -185,7 +205,7 @@ tls_talks() {
         -CAfile "$LAB/trust.pem" -verify_return_error "$@" 2>"$LAB/log/s_client"; }
     local out=${TLS[0]} in=${TLS[1]} process=$TLS_PID
     echo matrix >&"$in"
-    read -r -t 3 line <&"$out" || true
+    read -r -t $((3 * SLOW)) line <&"$out" || true
     kill "$process" 2>/dev/null || true
     wait "$process" 2>/dev/null || true
     [ "$line" = xirtam ]
@@ -200,17 +220,42 @@ mutual_tls_talks() {
 
 # NAME ADDRESS PORT [SOURCE-PORT]: a TCP connection that carries a line there and back.
 tcp_talks() {
-    local options=connect-timeout=1
+    local options=connect-timeout=$SLOW
     [ -z "${4:-}" ] || options+=,reuseaddr,sourceport=$4
-    [ "$(in_ns "$1" socat -T 2 - "TCP:$(bracket "$2"):$3,$options" <<<matrix 2>/dev/null)" = matrix ]
+    [ "$(in_ns "$1" socat -T $((2 * SLOW)) - "TCP:$(bracket "$2"):$3,$options" <<<matrix 2>/dev/null)" = matrix ]
 }
 
 # NAME ADDRESS: a STUN binding with a real client and server.
 stun_talks() {
-    in_ns "$1" timeout 2 turnutils_stunclient -p 3478 "$2" 2>&1 | grep -q 'reflexive addr'
+    in_ns "$1" timeout $((2 * SLOW)) turnutils_stunclient -p 3478 "$2" 2>&1 | grep 'reflexive addr' >/dev/null
 }
 
 # NAME ADDRESS COUNT: every echo request is answered.
 pings() {
-    in_ns "$1" ping -n -q -c "$3" -i 0.01 -W 2 "$2" | grep -q " $3 received"
+    in_ns "$1" ping -n -q -c "$3" -i 0.01 -W $((2 * SLOW)) "$2" | grep " $3 received" >/dev/null
 }
+
+# From the user to the Edge, until end_pings: they still go on, and each was answered but for what is
+# under way at the end.
+begin_pings() {
+    nsenter --net="/run/netns/$LAB_NET-user" stdbuf -oL ping -n -i 0.002 "$EDGE4" >"$LAB/log/pings" &
+    pings=$!
+}
+end_pings() {
+    wait_for 5 pings_answered_beyond "$(grep -c icmp_seq= "$LAB/log/pings")" ||
+        { echo "no ping is answered any more"; tail -n 3 "$LAB/log/pings"; return 1; }
+    kill -INT "$pings"
+    wait "$pings" || true
+    awk -F '[= ]' '/icmp_seq=/ { count++; if ($6 > last) last = $6 }
+        END { print "#", count, "pings"; exit !(count >= 20 && count == last) }' "$LAB/log/pings" ||
+        { tail -n 3 "$LAB/log/pings"; return 1; }
+}
+pings_answered_beyond() { [ "$(grep -c icmp_seq= "$LAB/log/pings")" -gt "$1" ]; }
+
+# VERSION HASH: what the pinned maps say of who made them.
+set_build() {
+    # shellcheck disable=SC2046 # one word a byte
+    bpftool map update pinned "$PORTMATRIX_PIN_DIR/abi" key 0 0 0 0 value hex \
+        $(printf '%02x 00 00 00 %02x 00 00 00' "$1" "$2")
+}
+abi() { printf '%d\n' "$(bpftool -j map dump pinned "$PORTMATRIX_PIN_DIR/abi" | jq -r '.[0].value[0]')"; }

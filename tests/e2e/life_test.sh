@@ -36,6 +36,36 @@ case_without_root_nothing_is_done() {
     tcp_talks attacker "$EDGE4" 22
 }
 
+# STATUS TEXT COMMAND...: apply under COMMAND ends so, with that one reason, and then all is done or nothing.
+apply_under() {
+    local want=$1 text=$2 status=0
+    shift 2
+    in_ns edge "$@" "$PORTMATRIX" apply -i eth0 "$here/edge.yaml" >"$LAB/said" 2>&1 || status=$?
+    expect_equal "$want" "$status" "exit status under $*" || { cat "$LAB/said"; return 1; }
+    grep -qF -- "$text" "$LAB/said" || { cat "$LAB/said"; return 1; }
+    if [ "$status" -eq 0 ]; then
+        refused tcp_talks attacker "$EDGE4" 22
+        expect_status 0 pm detach --all --force
+    else
+        expect_equal 1 "$(grep -c 'error:' "$LAB/said")" "reasons"
+    fi
+    tcp_talks attacker "$EDGE4" 22
+    test ! -e "$PORTMATRIX_PIN_DIR"
+    expect_equal 0 "$(in_ns edge tc filter show dev eth0 egress | wc -l)" "filters on the way out"
+}
+
+case_with_little_it_works_or_says_why_not() {
+    local -x PORTMATRIX_STATE_DIR=$LAB/little
+    local rights="run it as root with CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON"
+    apply_under 1 "ulimit -n" prlimit --nofile=16
+    apply_under 0 "is in force" prlimit --memlock=0
+    apply_under 1 "$rights" setpriv --bounding-set=-net_admin,-sys_admin --inh-caps=-net_admin,-sys_admin
+    apply_under 1 "$rights" setpriv --bounding-set=-all,+net_admin,+bpf --inh-caps=-all
+    apply_under 0 "is in force" setpriv --bounding-set=-all,+net_admin,+bpf,+perfmon --inh-caps=-all
+    # shellcheck disable=SC2016 # expanded by the inner shell
+    apply_under 0 "is in force" unshare -m sh -c 'mount -t tmpfs none /sys/kernel/btf && exec "$0" "$@"'
+}
+
 case_a_broken_policy_changes_nothing() {
     expect_status 3 pm apply -i eth0 "$(policy 's/port: .*//; s/tcp: 5061/tcp: 50610/')"
     tcp_talks attacker "$EDGE4" 22
@@ -47,7 +77,7 @@ case_a_foreign_xdp_program_is_named_and_left_alone() {
     in_ns edge ip link set dev eth0 xdp obj "$LAB/stranger.o" sec xdp
     expect_status 4 pm apply -i eth0 "$here/edge.yaml"
     expect_output stranger
-    in_ns edge ip -d link show dev eth0 | grep -q 'prog/xdp'
+    in_ns edge ip -d link show dev eth0 | grep 'prog/xdp' >/dev/null
     in_ns edge ip link set dev eth0 xdp off
 }
 
@@ -101,7 +131,7 @@ case_a_row_that_is_gone_cuts_its_connections() {
     local out=${TALK[0]} in=${TALK[1]} process=$TALK_PID line
     echo before >&"$in"
     read -r -t 3 line <&"$out"
-    expect_status 0 pm apply "$(policy 's/admins: .*/admins: none/')"
+    expect_status 0 pm apply --force "$(policy 's/admins: .*/admins: none/')"
     echo after >&"$in"
     refused read -r -t 1 line <&"$out"
     # It was cut, not closed: with the row back it goes on.
@@ -123,15 +153,12 @@ case_counters_continue_over_apply() {
 }
 
 case_no_packet_is_lost_while_policies_change() {
-    local log=$LAB/log/ping
-    in_ns user ping -n -q -i 0.002 -c 1500 -W 2 "$EDGE4" >"$log" &
-    local ping=$! round
+    local round pings
+    begin_pings
     for round in 1 2 3 4 5 6; do
         expect_status 0 pm apply "$(policy "s/contoso-edge/round-$round/")"
     done
-    kill -0 "$ping" # or the last switch came after the last packet
-    wait "$ping"
-    grep -q '1500 packets transmitted, 1500 received' "$log" || { cat "$log"; return 1; }
+    end_pings
 }
 
 case_a_policy_with_errors_leaves_the_one_in_force() {
@@ -167,6 +194,21 @@ case_enforcement_needs_no_process() {
         grep portmatrix || true)" "processes of portmatrix"
     tls_talks user "$EDGE4" 443
     refused tcp_talks attacker "$EDGE4" 22
+}
+
+case_a_role_that_is_the_interface_follows_its_addresses() {
+    cat >"$LAB/follow.yaml" <<END
+policy: follow
+edge: { host: interface }
+peers: { everyone: any }
+matrix:
+  - { id: echo-in, transport: tcp, source: everyone, destination: host, port: 8080 }
+END
+    expect_status 0 pm apply "$LAB/follow.yaml"
+    in_ns edge ip address add 203.0.113.99/32 dev eth0
+    tcp_talks attacker 203.0.113.99 8080
+    refused tcp_talks attacker 203.0.113.99 22
+    in_ns edge ip address delete 203.0.113.99/32 dev eth0
 }
 
 case_audit_drops_nothing_and_counts() {

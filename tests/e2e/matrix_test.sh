@@ -213,7 +213,7 @@ on_the_wire() { # in|out packets|bytes
         jq ".nftables[] | .counter // empty | .$2"
 }
 
-nothing_on_its_way() { ! in_ns edge ss -Htn state established "dport = :50000" | grep -q .; }
+nothing_on_its_way() { ! in_ns edge ss -Htn state established "dport = :50000" | grep . >/dev/null; }
 
 # A tag in the frame, one or two: the same row, the same counters.
 case_tagged_frames_are_judged_alike() {
@@ -274,6 +274,18 @@ vlan_devices_are_judged_alike() {
     in_ns user ethtool -K eth0 txvlan off >/dev/null
     tls_talks user "$VLAN_EDGE" 443
     refused tcp_talks user "$VLAN_EDGE" 22
+}
+
+case_what_changes_the_interface_opens_nothing() {
+    local change
+    for change in "ethtool -K eth0 gro off tso off gso off" "ethtool -K eth0 gro on tso on gso on" \
+        "ethtool -L eth0 rx 1 tx 1" "ip link set eth0 promisc on" "ip link set eth0 mtu 1400"; do
+        # shellcheck disable=SC2086 # one word an argument
+        in_ns edge $change >/dev/null 2>&1 || echo "# the driver refuses: $change"
+        tls_talks user "$EDGE4" 443
+        refused tcp_talks attacker "$EDGE4" 22
+    done
+    in_ns edge ip link set eth0 promisc off mtu 1500
 }
 
 case_flows_list_what_is_alive() {

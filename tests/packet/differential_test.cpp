@@ -123,12 +123,13 @@ TEST(Differential, OnePacketOfARandomPolicy) {
                 static_cast<unsigned long long>(seed()));
 }
 
-// What happens to a host: a packet, time, or another policy.
+// What happens to a host: a packet, time, another policy, or other bans.
 struct Event {
-    enum class Kind { packet, wait, apply } kind = Kind::packet;
+    enum class Kind { packet, wait, apply, ban } kind = Kind::packet;
     Sent sent{};
     std::uint32_t seconds = 0;
     std::size_t policy = 0;
+    AddressSet banned{};
 };
 
 struct Story {
@@ -149,6 +150,11 @@ Event random_event(Random &random, const Story &story, const std::vector<FlowEnd
     if (random.chance(3)) {
         event.kind = Event::Kind::apply;
         event.policy = random.below(static_cast<std::uint32_t>(story.policies.size()));
+        return event;
+    }
+    if (random.chance(1)) {
+        event.kind = Event::Kind::ban;
+        event.banned = random_bans(random, flows);
         return event;
     }
     if (random.chance(10)) {
@@ -186,16 +192,19 @@ Story random_story(Random &random, std::size_t length) {
 }
 
 // How the story goes wrong, and after how many events; empty: it does not.
-std::string fault_of(const Story &story, std::size_t *events = nullptr) {
+std::string fault_of(const Story &story, std::size_t *events = nullptr,
+                     std::map<std::string, std::uint64_t> *met = nullptr) {
     Host host(story.policies.front());
     for (std::size_t i = 0; i < story.events.size(); i++) {
         const Event &event = story.events[i];
         if (events) *events = i + 1;
         if (event.kind == Event::Kind::wait) host.wait(event.seconds);
         if (event.kind == Event::Kind::apply) host.apply(story.policies[event.policy]);
+        if (event.kind == Event::Kind::ban) host.ban(event.banned);
         if (event.kind != Event::Kind::packet) continue;
-        std::string fault = host.send(event.sent.direction, event.sent.bytes).fault;
-        if (!fault.empty()) return fault;
+        const Host::Outcome outcome = host.send(event.sent.direction, event.sent.bytes);
+        if (!outcome.fault.empty()) return outcome.fault;
+        if (met) (*met)[outcome.verdict]++;
     }
     return {};
 }
@@ -225,11 +234,19 @@ Story shrink(Story story) {
     return story;
 }
 
+std::string to_text(const AddressSet &set) {
+    std::string text;
+    for (const Range &range : set.ranges()) text += to_string(range) + " ";
+    return text;
+}
+
 std::string describe(const Story &story) {
     std::string text;
     for (const Event &event : story.events) {
         if (event.kind == Event::Kind::wait)
             text += "wait " + std::to_string(event.seconds) + "\n";
+        else if (event.kind == Event::Kind::ban)
+            text += "ban " + to_text(event.banned) + "\n";
         else if (event.kind == Event::Kind::apply)
             text += "apply policy " + std::to_string(event.policy) + "\n";
         else
@@ -243,15 +260,18 @@ std::string describe(const Story &story) {
 TEST(Differential, SequencesWithFlowsAndChangingPolicies) {
     const std::uint64_t pairs = setting("PM_PAIRS", 1'000'000) / 8;
     constexpr std::size_t length = 250;
+    std::map<std::string, std::uint64_t> met;
     for (std::uint64_t done = 0, round = 0; done < pairs; done += length, round++) {
         Random random(seed() + round);
         const Story story = random_story(random, length);
-        if (fault_of(story).empty()) continue;
+        if (fault_of(story, nullptr, &met).empty()) continue;
         const Story least = shrink(story);
         FAIL() << fault_of(least) << "\n"
                << describe(least) << "repeat with PM_SEED=" << seed() + round
                << " PM_PAIRS=" << 8 * length;
     }
+    for (const char *stateful : {"banned", "rate-limited", "payload-mismatch"})
+        EXPECT_GE(met[stateful], pairs / 10'000) << stateful << " came up too rarely";
     RecordProperty("packets", std::to_string(pairs));
     std::printf("%llu packets in sequences agree, PM_SEED=%llu\n",
                 static_cast<unsigned long long>(pairs), static_cast<unsigned long long>(seed()));

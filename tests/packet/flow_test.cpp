@@ -278,6 +278,25 @@ TEST_F(Flow, AnIcmpv6ErrorPassesLikewise) {
         << "an error about an error";
 }
 
+// Processors do not read the clock at one instant: what one has stamped a moment ahead of another
+// is new, not older than everything.
+TEST_F(Flow, AStampFromAProcessorThatIsAheadIsNotOld) {
+    const std::uint32_t tick = 1U << PM_STAMP_SHIFT;
+    Packet first = udp(stranger, 40000, av4, 3478, Bytes(56, 1)), later = first;
+    first.fragment = Fragment{.offset = 0, .more = true, .length = 32};
+    later.fragment = Fragment{.offset = 32, .more = false};
+    Packet discover = udp("0.0.0.0", 68, "255.255.255.255", 67);
+    discover.destination_mac = broadcast_mac;
+    shake_hands();
+    EXPECT_EQ(host.in(first), "row stun-in");
+    EXPECT_EQ(host.out(discover), "essential-dhcp");
+    host.kernel().age(0, tick);
+    EXPECT_EQ(segment_in(), "row sip-in");
+    EXPECT_EQ(segment_out(), "row sip-in");
+    EXPECT_EQ(host.in(later), "row stun-in");
+    EXPECT_EQ(host.in(udp("192.0.2.1", 67, access4, 68)), "essential-dhcp");
+}
+
 TEST_F(Flow, DhcpAnswersPassForAMinuteAfterTheQuestion) {
     const Packet answer = udp("192.0.2.1", 67, "203.0.113.10", 68);
     EXPECT_EQ(host.in(answer), "no-service");

@@ -15,6 +15,7 @@
 #include <thread>
 
 #include "loader/fd.h"
+#include "loader/switch.h"
 #include "tests/support/host.h"
 #include "tests/support/policies.h"
 
@@ -168,6 +169,36 @@ TEST(Switching, APacketIsJudgedByOneWholeRecord) {
     flipper.join();
     EXPECT_EQ(dropped, 0);
     EXPECT_GE(raced, enough);
+    kernel.clear();
+}
+
+// Nothing but the packet itself: no process, and no new epoch.
+TEST(Deadline, PastItAPacketIsJudgedByTheFallback) {
+    Kernel &kernel = Kernel::shared();
+    Policy closed = mixed_policy();
+    std::erase_if(closed.rows, [](const Row &row) { return row.id == "stun-in"; });
+    const std::uint64_t open = kernel.apply(compile_for_test(mixed_policy()));
+    const std::uint64_t pending = kernel.apply(compile_for_test(closed));
+    constexpr std::uint64_t hour = 3'600'000'000'000;
+    std::uint16_t source = 40000;  // a flow of its own each time
+    auto passes = [&] {
+        return kernel.passes(
+            Direction::in,
+            frame(Packet{.from = address("192.0.2.1"),
+                         .to = address("203.0.113.11"),
+                         .transport = Udp{.source = source++, .destination = 3478}}));
+    };
+    kernel.set_deadline(pending, boottime_ns() + hour, open);
+    EXPECT_FALSE(passes());
+    kernel.set_deadline(pending, 1, open);
+    EXPECT_TRUE(passes());
+
+    kernel.put_in_force(open);  // the other way round
+    kernel.set_deadline(open, boottime_ns() + hour, pending);
+    kernel.set_deadline(pending, 0, 0);
+    EXPECT_TRUE(passes());
+    kernel.set_deadline(open, 1, pending);
+    EXPECT_FALSE(passes());
     kernel.clear();
 }
 

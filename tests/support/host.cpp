@@ -41,8 +41,15 @@ void Host::apply(Policy policy) {
 void Host::put_in_force() {
     const Image image = compile_for_test(policy_);
     kernel_.apply(image);
+    if (!banned_.empty()) kernel_.ban(banned_);
     kernel_.load_candidate(image);
     view_ = ImageView(image.bytes);
+}
+
+void Host::ban(const AddressSet &banned) {
+    banned_ = banned;
+    kernel_.ban(banned);
+    oracle_.ban(banned);
 }
 
 void Host::wait(std::uint32_t seconds) {

@@ -46,8 +46,9 @@ public:
     };
     Outcome send(Direction direction, const Bytes &frame, const World &world = {});
 
-    void wait(std::uint32_t seconds);  // lets flows, fragments and clients age
-    void apply(Policy policy);         // another policy in force
+    void wait(std::uint32_t seconds);    // lets flows, fragments and clients age
+    void apply(Policy policy);           // another policy in force
+    void ban(const AddressSet &banned);  // these and no others
 
     Kernel &kernel() { return kernel_; }
     const naive::Host &oracle() const { return oracle_; }
@@ -60,6 +61,7 @@ private:
 
     Policy policy_;
     ImageView view_{{}};
+    AddressSet banned_;
     Kernel &kernel_;
     naive::Host oracle_;
     bool bond_;

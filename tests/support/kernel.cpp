@@ -13,12 +13,14 @@
 #include <system_error>
 
 #include "loader/program.h"
+#include "policy/bans.h"
 
 namespace pm::test {
 
 namespace {
 
 constexpr std::uint32_t slot_size = 2U << 20;
+constexpr std::uint32_t bans_size = 64U << 10;
 const std::uint32_t first_drop = pm_drop_index(interface_number, 0, 0);
 constexpr std::uint32_t drop_count = 2 * PM_REASON_SLOTS;
 
@@ -55,6 +57,7 @@ Program load_programs(bool bond) {
     options.interface = interface_number;
     options.lacp = bond;
     options.image_slot = slot_size;
+    options.bans_slot = bans_size;
     options.flow_capacity = 8192;  // more than any test opens, and quickly walked
     options.object = object ? object : "";
     show_libbpf_messages(true);
@@ -101,6 +104,7 @@ struct Kernel::Parts {
         : program(load_programs(bond)),
           control_memory(program.maps().fd("control"), 4096),
           images(program.maps().fd("images"), std::size_t{slot_size} * PM_IMAGE_SLOTS),
+          bans(program.maps().fd("bans"), std::size_t{bans_size} * PM_IMAGE_SLOTS),
           question(program.maps().fd("question"), 4096),
           cpus(static_cast<std::size_t>(libbpf_num_possible_cpus())) {}
 
@@ -113,12 +117,14 @@ struct Kernel::Parts {
     }
 
     // No packet is under way meanwhile, so nothing has to be waited for.
-    std::uint64_t publish(std::uint32_t slot, pm_mode mode) {
+    std::uint64_t publish(std::uint32_t slot, pm_mode mode, bool banning = false) {
         const std::uint32_t index = ++sequence % PM_RECORDS;
-        control().records[index] = {.image = slot,
-                                    .bans = 0,
+        control().records[index] = {.image = static_cast<std::uint8_t>(slot),
+                                    .bans = banning,
                                     .shadow = 0,
-                                    .mode = static_cast<std::uint32_t>(mode),
+                                    .mode = static_cast<std::uint8_t>(mode),
+                                    .interfaces = 0xffff,
+                                    .rollbacks = 0,
                                     .deadline = 0,
                                     .fallback = 0};
         const std::uint64_t epoch = std::uint64_t{sequence} << 4 | index;
@@ -142,11 +148,12 @@ struct Kernel::Parts {
     }
 
     Program program;
-    Memory control_memory, images, question;
+    Memory control_memory, images, bans, question;
     std::size_t cpus;
     std::vector<std::uint16_t> row_slots;     // of the image in force, by row
     std::uint32_t slots = PM_FIRST_ROW_SLOT;  // of all images so far
     std::uint32_t sequence = 0;
+    std::uint32_t in_force = 0;  // the slot of the image
     Counters last;
     Bytes output;
 };
@@ -215,7 +222,8 @@ Verdict Kernel::ask(Direction direction, const Bytes &frame) {
 }
 
 std::uint64_t Kernel::apply(const Image &image, pm_mode mode) {
-    std::uint32_t slot = 1 + parts_->sequence % 2;  // 0 is the candidate's
+    const std::uint32_t slot = parts_->in_force =
+        3 - (parts_->in_force ? parts_->in_force : 2U);  // 0: candidate
     parts_->write_image(slot, image);
     const std::uint64_t epoch = parts_->publish(slot, mode);
 
@@ -229,8 +237,25 @@ std::uint64_t Kernel::apply(const Image &image, pm_mode mode) {
     return epoch;
 }
 
+void Kernel::ban(const AddressSet &banned) {
+    std::vector<Ban> bans;
+    for (const Prefix &prefix : banned.prefixes())
+        bans.push_back({.prefix = prefix, .created = 0, .expires = {}});
+    auto image = compile_bans(bans, 1, 1);
+    if (!image) throw std::runtime_error(image.error());
+    if (image->size() > bans_size) throw std::runtime_error("the bans exceed their slot");
+    std::memcpy(parts_->bans.bytes(), image->data(), image->size());
+    parts_->publish(parts_->in_force, PM_MODE_ENFORCE, !bans.empty());
+}
+
 void Kernel::put_in_force(std::uint64_t epoch) {
     __atomic_store_n(&parts_->control().epoch, epoch, __ATOMIC_RELEASE);
+}
+
+void Kernel::set_deadline(std::uint64_t epoch, std::uint64_t deadline, std::uint64_t fallback) {
+    pm_record &record = parts_->control().records[pm_record_index(epoch)];
+    record.deadline = deadline;
+    record.fallback = fallback;
 }
 
 void Kernel::apply_no_image() {
@@ -298,12 +323,27 @@ Totals Kernel::totals() const {
     return totals;
 }
 
+void Kernel::set_counters(std::uint64_t packets) {
+    std::vector<pm_row_count> rows(parts_->cpus);
+    std::vector<pm_drop_count> drops(parts_->cpus);
+    rows[0].packets[0] = rows[0].packets[1] = drops[0].packets = packets;
+    for (std::uint32_t i = 0; i < parts_->slots; i++)
+        if (bpf_map_update_elem(parts_->program.rows(), &i, rows.data(), BPF_ANY))
+            fail("set a counter");
+    for (std::uint32_t i = first_drop; i < first_drop + drop_count; i++)
+        if (bpf_map_update_elem(parts_->program.maps().fd("drops"), &i, drops.data(), BPF_ANY))
+            fail("set a counter");
+    read(parts_->last);
+}
+
 void Kernel::clear() {
     for (const char *table : {"outside", "opening", "assured"})
         parts_->each<pm_flow_key, pm_flow>(
             table, [](auto &map, const auto &key, const auto &) { map.remove(key); });
     parts_->each<pm_fragment_key, pm_fragment>(
         "fragments", [](auto &map, const auto &key, const auto &) { map.remove(key); });
+    parts_->each<pm_limit_key, std::uint64_t>(
+        "limits", [](auto &map, const auto &key, const auto &) { map.remove(key); });
     clear_array<pm_dhcp>(parts_->program.maps().fd("dhcp"), interface_number, 1, 1);
     clear_array<pm_row_count>(parts_->program.rows(), 0, parts_->slots, parts_->cpus);
     clear_array<pm_drop_count>(parts_->program.maps().fd("drops"), first_drop, drop_count,
@@ -311,22 +351,26 @@ void Kernel::clear() {
     read(parts_->last);
 }
 
-void Kernel::age(std::uint32_t seconds) {
-    const std::uint32_t jiffies = seconds * kernel_hz();
+void Kernel::age(std::uint32_t seconds, std::uint32_t ahead) {
+    const std::int64_t jiffies = std::int64_t{seconds} * kernel_hz() - ahead;
     for (const char *table : {"outside", "opening", "assured"})
         parts_->each<pm_flow_key, pm_flow>(table, [&](auto &map, const auto &key, auto &flow) {
-            flow.last -= jiffies >> PM_STAMP_SHIFT;
+            flow.last -= static_cast<std::uint32_t>(jiffies >> PM_STAMP_SHIFT);
             (void)map.put(key, flow);
         });
-    parts_->each<pm_fragment_key, pm_fragment>("fragments",
-                                               [&](auto &map, const auto &key, auto &fragment) {
-                                                   fragment.seen -= jiffies;
-                                                   (void)map.put(key, fragment);
-                                               });
+    parts_->each<pm_fragment_key, pm_fragment>(
+        "fragments", [&](auto &map, const auto &key, auto &fragment) {
+            fragment.seen -= static_cast<std::uint64_t>(jiffies);
+            (void)map.put(key, fragment);
+        });
+    parts_->each<pm_limit_key, std::uint64_t>("limits", [&](auto &map, const auto &key, auto &due) {
+        due -= std::min<std::uint64_t>(due, seconds * 1'000'000'000ULL);
+        (void)map.put(key, due);
+    });
     auto clients = value(Map<std::uint32_t, pm_dhcp>::of(parts_->program.maps(), "dhcp"));
     pm_dhcp client = value(clients.get(interface_number));
     for (auto &asked : client.asked)
-        if (asked) asked -= jiffies;
+        if (asked) asked -= static_cast<std::uint64_t>(jiffies);
     (void)clients.put(interface_number, client);
 }
 

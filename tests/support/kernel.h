@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "policy/compile.h"
@@ -65,14 +66,19 @@ public:
 
     // Puts an image in force under a new epoch, which is returned. Two stay as they are.
     std::uint64_t apply(const Image &image, pm_mode mode = PM_MODE_ENFORCE);
+    void ban(const AddressSet &banned);      // these and no others, until the next apply()
     void put_in_force(std::uint64_t epoch);  // from any thread
-    void apply_no_image();                   // an epoch whose record names no slot
+    // Past `deadline` (CLOCK_BOOTTIME ns) packets go by `fallback` instead of `epoch`.
+    void set_deadline(std::uint64_t epoch, std::uint64_t deadline, std::uint64_t fallback);
+    void apply_no_image();  // an epoch whose record names no slot
     Seen see(Direction direction, const Bytes &frame, const Context &context = {});
     bool passes(Direction direction, const Bytes &frame);  // without a look at the counters
     Totals totals() const;
+    void set_counters(std::uint64_t packets);  // of every row and reason, as if so many were seen
 
-    void clear();                        // flows, fragments, DHCP clients, counters
-    void age(std::uint32_t seconds);     // everything that expires
+    void clear();  // flows, fragments, limits, DHCP clients, counters
+    // Everything that expires; `ahead`: jiffies by which whoever stamped it is ahead of us.
+    void age(std::uint32_t seconds, std::uint32_t ahead = 0);
     std::vector<pm_flow> flows() const;  // not moved
     void mark_moved();                   // every young flow, as if its assured entry had gone since
 

@@ -15,7 +15,8 @@ Direction other(Direction direction) {
 // Neighbour and router discovery, and MLD.
 std::optional<Verdict> see_icmpv6(const Headers &headers) {
     std::uint8_t type = headers.icmp_type;
-    bool whole = !headers.fragment;
+    std::size_t least = type == 133 || type == 143 ? 8 : type == 134 ? 16 : 24;
+    bool whole = !headers.fragment && headers.end - headers.transport >= least;
     bool from_link = is_link_local(headers.source) || headers.source == Address{};
     Verdict broken = drop(PM_DROP_MALFORMED_ESSENTIAL);
     if (type >= 133 && type <= 136)
@@ -45,6 +46,16 @@ Verdict see_slow(Frame frame, const Headers &headers, bool bond) {
     Frame slow = frame.subspan(headers.network);
     bool good = bond && !slow.empty() && (slow[0] == 1 || slow[0] == 2);
     return good ? essential(PM_ESSENTIAL_LACP) : drop(PM_DROP_UNSUPPORTED_ETHERTYPE);
+}
+
+// The payload that a check waits for: false if it drops the packet. It waits for no other then.
+bool checked(Check &pending, Frame frame, const Headers &headers) {
+    if (pending.payload == Check::Payload::none) return true;
+    const Frame here = frame.subspan(headers.payload, headers.payload_here);
+    if (!fits(pending.payload, here, headers.payload_length, headers.is_tcp()) && pending.drop)
+        return false;
+    pending = {};
+    return true;
 }
 
 }  // namespace
@@ -128,7 +139,7 @@ Verdict Host::see_datagram(Frame frame, Headers &headers, const Facts &facts) {
     if (headers.is_icmp_error()) return see_error(frame, headers, facts);
     if (headers.is_icmp() && !headers.is_echo_request() && !headers.is_echo_reply())
         return drop(PM_DROP_UNSUPPORTED_ICMP);
-    return see_flow(headers, facts);
+    return see_flow(frame, headers, facts);
 }
 
 // An error is about a packet that went the other way, and goes to that packet's sender; ours
@@ -146,8 +157,7 @@ Verdict Host::see_error(Frame frame, const Headers &headers, const Facts &facts)
         const Flow *flow = find(opening, opener);
         if (!flow) continue;
         opening.opener = opener;
-        related |=
-            flow->epoch == epoch_ || judge(*policy_, interface_, opening, direction).passes();
+        related |= flow->epoch == epoch_ || ask(opening, direction).passes();
     }
     opening.opener = direction;
     if (!related && quoted.is_tcp() && facts.socket == Socket::live)
@@ -181,24 +191,31 @@ Verdict Host::pass(Flow &flow, const Headers &headers, Direction direction) cons
     return row(flow.row);
 }
 
-Verdict Host::see_flow(const Headers &headers, const Facts &facts) {
+Verdict Host::ask(const Opening &opening, Direction direction) const {
+    return judge(*policy_, interface_, opening, direction, banned_);
+}
+
+Verdict Host::see_flow(Frame frame, const Headers &headers, const Facts &facts) {
     Opening own = opening_of(headers, facts.direction), answer = own;
     answer.opener = other(facts.direction);
     bool ports = headers.is_tcp() || headers.is_udp(), syn = headers.is_first_syn();
     bool may_own = !ports || gate(*policy_, own);
     bool may_answer = !ports || (!syn && gate(*policy_, answer));
-    if (!may_own && !may_answer) return judge(*policy_, interface_, own, facts.direction);
+    if (!may_own && !may_answer) return ask(own, facts.direction);
 
     bool in = facts.direction == Direction::in;
     bool opened_in = in ? may_own : may_answer, opened_out = in ? may_answer : may_own;
     for (Direction opener : {Direction::in, Direction::out}) {
-        Flow *flow = find(own, opener);
+        Flow *flow = syn ? nullptr : find(own, opener);  // a SYN is judged first
         if (!flow || !(opener == Direction::in ? opened_in : opened_out)) continue;
         if (!stays(*flow, own, facts.direction)) continue;
-        if (syn) return judge(*policy_, interface_, own, facts.direction);
+        const bool opens = facts.direction == flow->opener;
+        if (opens && (headers.payload_length || headers.fragment) &&
+            !checked(flow->pending, frame, headers))
+            return drop(PM_DROP_PAYLOAD_MISMATCH);
         return pass(*flow, headers, facts.direction);
     }
-    return see_stray(headers, own, facts);
+    return see_stray(frame, headers, own, facts);
 }
 
 // Under another policy a flow is judged anew, as its opener sent it; one that is cut may go on
@@ -206,7 +223,7 @@ Verdict Host::see_flow(const Headers &headers, const Facts &facts) {
 bool Host::stays(Flow &flow, Opening ends, Direction direction) const {
     if (flow.epoch == epoch_) return true;
     ends.opener = flow.opener;
-    const Verdict verdict = judge(*policy_, interface_, ends, direction);
+    const Verdict verdict = ask(ends, direction);
     if (!verdict.passes()) return false;
     flow.row = verdict.number;
     flow.epoch = epoch_;
@@ -214,24 +231,56 @@ bool Host::stays(Flow &flow, Opening ends, Direction direction) const {
 }
 
 // A packet that finds no live flow: it may open one, or a socket vouches for it.
-Verdict Host::see_stray(const Headers &headers, const Opening &own, const Facts &facts) {
+Verdict Host::see_stray(Frame frame, const Headers &headers, const Opening &own,
+                        const Facts &facts) {
     Judged judged = judge_both_ways(headers, own, facts.direction);
     if (!judged.verdict.passes()) return judged.verdict;
     bool opens = headers.is_tcp() ? headers.is_first_syn()
                                   : !headers.is_echo_reply() && !headers.is_later_fragment();
     if (opens && judged.opener == facts.direction) {
         if (facts.forwarded) return drop(PM_DROP_FORWARDED);
-        return open(own, headers, facts.direction, judged);
+        return see_opener(frame, headers, own, facts.direction, judged);
     }
     if (!headers.is_tcp() || facts.socket == Socket::none) return drop(PM_DROP_NOT_FIRST_PACKET);
-    if (facts.socket == Socket::live) open(own, headers, facts.direction, judged, true);
+    if (facts.socket == Socket::live) open(own, headers, facts.direction, judged, {}, true);
     return judged.verdict;
+}
+
+// What a row admits: within its limit, with the payload that it asks for. A SYN of a live flow
+// opens none, unless that one is closing.
+Verdict Host::see_opener(Frame frame, const Headers &headers, const Opening &own,
+                         Direction direction, const Judged &judged) {
+    Flow *flow = headers.is_first_syn() ? find(own, direction) : nullptr;
+    if (flow && !stays(*flow, own, direction)) flow = nullptr;
+    const bool opens = !flow || flow->closing || flow->reset;
+    if (opens && !within_limit(judged.verdict.number, own)) return drop(PM_DROP_RATE_LIMITED);
+    Check pending = policy_->rows[static_cast<std::size_t>(judged.verdict.number)].check;
+    if (stateless_) pending = {};
+    if ((!headers.is_first_syn() || headers.payload_length) && !checked(pending, frame, headers))
+        return drop(PM_DROP_PAYLOAD_MISMATCH);
+    if (!flow) return open(own, headers, direction, judged, pending);
+    if (opens) flow->pending = pending;
+    return judged.verdict;
+}
+
+bool Host::within_limit(int row, const Opening &own) {
+    const Limit &limit = policy_->rows[static_cast<std::size_t>(row)].limit;
+    if (stateless_ || limit.flows == 0) return true;
+    Address peer = limit.per_row ? Address{} : own.remote;
+    if (!peer.is_v4()) peer.low = 0;
+    const std::uint64_t interval = limit.per_seconds * 1'000'000 / limit.flows;
+    const std::uint64_t now = now_ * 1'000'000;
+    std::uint64_t &schedule = schedules_[{row, peer}];
+    const std::uint64_t start = std::max(schedule, now);
+    if (start - now > interval * (limit.burst - 1)) return false;
+    schedule = start + interval;
+    return true;
 }
 
 // As its own flow's opener if a row may have its ports, else as an answer; tcp as both.
 Host::Judged Host::judge_both_ways(const Headers &headers, const Opening &own,
                                    Direction direction) const {
-    Judged first{judge(*policy_, interface_, own, direction), own.opener};
+    Judged first{ask(own, direction), own.opener};
     if (first.verdict.passes() || headers.is_first_syn()) return first;
     if (!headers.is_tcp() && !headers.is_udp()) return first;
 
@@ -239,18 +288,19 @@ Host::Judged Host::judge_both_ways(const Headers &headers, const Opening &own,
     answer.opener = other(direction);
     bool may_own = gate(*policy_, own), may_answer = gate(*policy_, answer);
     if (!may_answer || (may_own && !headers.is_tcp())) return first;
-    Judged second{judge(*policy_, interface_, answer, direction), answer.opener};
+    Judged second{ask(answer, direction), answer.opener};
     return second.verdict.passes() || !may_own ? second : first;
 }
 
 Verdict Host::open(Opening ends, const Headers &headers, Direction direction, const Judged &judged,
-                   bool established) {
+                   const Check &pending, bool established) {
     ends.opener = judged.opener;
     Flow flow;
     flow.opener = judged.opener;
     flow.row = judged.verdict.number;
     flow.epoch = epoch_;
     flow.established = established;
+    flow.pending = pending;
     if (is_multicast(ends.local) || is_multicast(ends.remote)) return judged.verdict;
     return pass(flows_[ends] = flow, headers, direction);
 }

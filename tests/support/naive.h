@@ -12,6 +12,7 @@
 
 #include "policy/model.h"
 #include "tests/support/naive_parse.h"
+#include "tests/support/naive_payload.h"
 #include "tests/support/verdict.h"
 
 namespace pm::naive {
@@ -50,7 +51,7 @@ Opening opening_of(const Headers &headers, Direction direction);
 
 // The verdict on a flow's first packet, as asked about by a packet of `direction`; no state.
 Verdict judge(const Policy &policy, const Interface &interface, const Opening &opening,
-              Direction direction);
+              Direction direction, const AddressSet &banned = {});
 
 // Could a row of any kind, on any interface, open such a flow?
 bool gate(const Policy &policy, const Opening &opening);
@@ -60,9 +61,20 @@ class Host {
 public:
     Host(const Policy &policy, Interface interface) : policy_(&policy), interface_(interface) {}
 
+    // One that knows no state at all, and so neither limits nor checks.
+    static Host stateless(const Policy &policy, Interface interface) {
+        Host host(policy, interface);
+        host.stateless_ = true;
+        return host;
+    }
+
     // Another policy, or the same anew: every flow is judged anew.
     void apply(const Policy &policy) {
         policy_ = &policy;
+        epoch_++;
+    }
+    void ban(AddressSet banned) {  // these and no others
+        banned_ = std::move(banned);
         epoch_++;
     }
     void wait(std::uint64_t seconds) { now_ += seconds; }
@@ -81,6 +93,7 @@ private:
         std::uint64_t epoch = 0;
         std::uint64_t last = 0;
         bool answered = false, closing = false, reset = false, established = false;
+        Check pending{};  // of the opener's first payload
     };
     struct Judged {
         Verdict verdict;
@@ -97,29 +110,36 @@ private:
     std::optional<Verdict> see_dhcp(const Headers &headers, Direction direction);
     Verdict see_datagram(Frame frame, Headers &headers, const Facts &facts);
     Verdict see_error(Frame frame, const Headers &headers, const Facts &facts);
-    Verdict see_flow(const Headers &headers, const Facts &facts);
+    Verdict see_flow(Frame frame, const Headers &headers, const Facts &facts);
     bool stays(Flow &flow, Opening ends, Direction direction) const;
-    Verdict see_stray(const Headers &headers, const Opening &own, const Facts &facts);
+    Verdict see_stray(Frame frame, const Headers &headers, const Opening &own, const Facts &facts);
+    Verdict see_opener(Frame frame, const Headers &headers, const Opening &own, Direction direction,
+                       const Judged &judged);
+    bool within_limit(int row, const Opening &own);
+    Verdict ask(const Opening &opening, Direction direction) const;
     Judged judge_both_ways(const Headers &headers, const Opening &own, Direction direction) const;
     Verdict open(Opening ends, const Headers &headers, Direction direction, const Judged &judged,
-                 bool established = false);
+                 const Check &pending, bool established = false);
     Verdict pass(Flow &flow, const Headers &headers, Direction direction) const;
     bool is_live(const Opening &ends, const Flow &flow) const;
     Flow *find(Opening ends, Direction opener);  // a live one
 
     const Policy *policy_;
     Interface interface_;
+    bool stateless_ = false;
+    AddressSet banned_;
     std::uint64_t epoch_ = 1;
     std::uint64_t now_ = 1000;
     std::map<Opening, Flow> flows_;  // each side may have opened one with the same ports
     std::map<FragmentKey, FirstFragment> fragments_;
+    std::map<std::pair<int, Address>, std::uint64_t> schedules_;  // of limits, in microseconds
     std::optional<std::uint64_t> dhcp_asked_[2];
 };
 
 // The verdict of the probe programs: no flow, fragment or client was ever seen.
 inline Verdict probe(const Policy &policy, const Interface &interface, Frame frame,
                      const Facts &facts) {
-    return Host(policy, interface).see(frame, facts);
+    return Host::stateless(policy, interface).see(frame, facts);
 }
 
 }  // namespace pm::naive

@@ -135,7 +135,7 @@ pm_reason check_service(const Policy &policy, const Opening &opening) {
 }  // namespace
 
 Verdict judge(const Policy &policy, const Interface &interface, const Opening &opening,
-              Direction direction) {
+              Direction direction, const AddressSet &banned) {
     if (pm_reason reason = check_addresses(policy, opening, direction)) return drop(reason);
     if (pm_reason reason = check_service(policy, opening)) return drop(reason);
 
@@ -144,6 +144,7 @@ Verdict judge(const Policy &policy, const Interface &interface, const Opening &o
         if (permits(policy, policy.rows[i], interface, opening)) found = static_cast<int>(i);
     if (found >= 0 && policy.rows[static_cast<std::size_t>(found)].section == Section::failsafe)
         return row(found);
+    if (holds(banned, opening.remote)) return drop(PM_DROP_BANNED);
     for (const std::string &name : policy.block)
         if (is_peer(policy, name, opening.remote)) return drop(PM_DROP_BLOCKED);
     if (found >= 0) return row(found);

@@ -146,6 +146,8 @@ void parse_tcp(Frame frame, Headers &headers) {
     std::size_t header = (get8(frame, at + 12) >> 4) * 4;
     if (header < 20 || at + header > headers.end) return;
     if (!headers.source_port || !headers.destination_port) return;
+    headers.payload = at + header;
+    headers.payload_length = headers.payload_here = headers.end - headers.payload;
     headers.tcp_flags = static_cast<std::uint8_t>(get8(frame, at + 13));
     headers.fault = flags_valid(headers.tcp_flags) ? PM_UNDECIDED : PM_DROP_BAD_TCP_FLAGS;
 }
@@ -160,6 +162,9 @@ void parse_udp(Frame frame, Headers &headers) {
     std::size_t length = get16(frame, at + 4);
     // A first fragment states the length of the whole datagram.
     if (length < 8 || (!headers.fragment && at + length > headers.end)) return;
+    headers.payload = at + 8;
+    headers.payload_length = length - 8;
+    headers.payload_here = std::min(length, headers.end - at) - 8;
     headers.fault = PM_UNDECIDED;
 }
 

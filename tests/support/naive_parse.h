@@ -39,6 +39,9 @@ struct Headers {
 
     std::uint16_t source_port = 0;  // echo: the identifier in both
     std::uint16_t destination_port = 0;
+    std::size_t payload = 0;         // tcp, udp: offset
+    std::size_t payload_here = 0;    // bytes of it in this frame
+    std::size_t payload_length = 0;  // as the header says
     std::uint8_t tcp_flags = 0;
     std::uint8_t icmp_type = 0;
     std::uint8_t icmp_code = 0;

@@ -55,6 +55,12 @@ struct FlowEnds {
 // A flow that a row permits, or nearly: each end may be one step beside.
 FlowEnds random_ends(Random &random, const Policy &policy);
 
+// The first bytes of what is spoken on such rows, whole, cut or broken.
+Bytes random_payload(Random &random);
+
+// Addresses to ban: some of those that the flows come from.
+AddressSet random_bans(Random &random, const std::vector<FlowEnds> &flows);
+
 struct Sent {
     Direction direction = Direction::in;
     Bytes bytes;

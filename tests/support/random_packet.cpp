@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "tests/support/kernel.h"
+#include "tests/support/payloads.h"
 #include "tests/support/random.h"
 
 namespace pm::test {
@@ -139,11 +140,14 @@ Transport random_transport(Random &random, const FlowEnds &ends, bool from_local
     if (ends.protocol == 6) {
         Tcp tcp{.source = source, .destination = destination, .flags = random_flags(random)};
         if (random.chance(20)) tcp.options = Bytes(random.below(40), 1);
+        if (random.chance(opener ? 30 : 10)) tcp.payload = random_payload(random);
         if (random.chance(2)) tcp.header_words = static_cast<std::uint8_t>(random.below(16));
         return tcp;
     }
     if (ends.protocol == 17) {
-        Udp udp{.source = source, .destination = destination, .payload = Bytes(random.below(40))};
+        Udp udp{.source = source,
+                .destination = destination,
+                .payload = random.chance(60) ? random_payload(random) : Bytes(random.below(40))};
         if (random.chance(4)) udp.length = static_cast<std::uint16_t>(random.below(50));
         return udp;
     }
@@ -158,6 +162,46 @@ Transport random_transport(Random &random, const FlowEnds &ends, bool from_local
 }
 
 }  // namespace
+
+Bytes random_payload(Random &random) {
+    static const std::vector<Bytes> spoken{stun(1),
+                                           stun(3, Bytes(8)),
+                                           stun(1, {}, 0x12345678),
+                                           stun(0x101),
+                                           stun(4),
+                                           msturn(3),
+                                           msturn(6, Bytes(3)),
+                                           msturn_frame(5),
+                                           client_hello(),
+                                           client_hello(4),
+                                           client_hello(5),
+                                           dtls_hello(),
+                                           rtp(),
+                                           rtp(7),
+                                           text("INVITE sip:a"),
+                                           text("\r\n\r\n"),
+                                           {0},
+                                           {2, 0, 0, 4},
+                                           {3, 0},
+                                           {0x80, 0x46, 1, 3, 1},
+                                           text("get / ht"),
+                                           Bytes(40, 0xff),
+                                           {64, 0, 0, 4, 1, 2, 3, 4}};
+    Bytes payload = random.pick(spoken);
+    if (random.chance(15))
+        payload.resize(random.below(static_cast<std::uint32_t>(payload.size() + 1)));
+    if (random.chance(15) && !payload.empty())
+        payload[random.below(static_cast<std::uint32_t>(payload.size()))] ^=
+            static_cast<std::uint8_t>(1U << random.below(8));
+    return payload;
+}
+
+AddressSet random_bans(Random &random, const std::vector<FlowEnds> &flows) {
+    std::vector<Range> ranges;
+    for (const FlowEnds &ends : flows)
+        if (random.chance(40)) ranges.push_back({ends.remote, ends.remote});
+    return AddressSet(ranges);
+}
 
 FlowEnds random_ends(Random &random, const Policy &policy) {
     const Row &row = random.pick(policy.rows);

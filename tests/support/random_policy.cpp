@@ -125,6 +125,21 @@ RowText random_row(Random &random, const std::vector<std::string> &roles,
     return row;
 }
 
+// Limits in steps that no sum of the tests' waits (11 s each) comes near, but for being the same.
+void add_conditions(Random &random, Row &row) {
+    if (row.section == Section::failsafe) return;
+    if (random.chance(25))
+        row.limit = {.flows = static_cast<std::uint32_t>(random.between(1, 2)),
+                     .per_seconds = 11,
+                     .burst = static_cast<std::uint32_t>(random.between(1, 3)),
+                     .per_row = random.chance(30)};
+    if (row.port.empty() || !random.chance(20)) return;
+    static const std::vector<Check::Payload> payloads{Check::Payload::tls, Check::Payload::stun,
+                                                      Check::Payload::msturn, Check::Payload::rtp,
+                                                      Check::Payload::sip};
+    row.check = {.payload = random.pick(payloads), .drop = random.chance(70)};
+}
+
 }  // namespace
 
 Policy random_policy(Random &random) {
@@ -138,7 +153,9 @@ Policy random_policy(Random &random) {
         builder.row(number("row", i), random_row(random, roles, peers));
     while (random.chance(25)) builder.block(random.pick(peers));
     if (random.chance(4)) builder.drop_fragments();
-    return builder;
+    Policy policy = builder;
+    for (Row &row : policy.rows) add_conditions(random, row);
+    return policy;
 }
 
 Policy changed_policy(Random &random, const Policy &policy) {

@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include "maps/image.h"
+#include "maps/lookup.h"
 #include "tests/unit/builder.h"
 
 namespace pm {

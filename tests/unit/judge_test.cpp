@@ -62,6 +62,7 @@ TEST(Judge, SaysWhy) {
     b.row("stun", {udp}, "partners", "av", {{3478, 3478}});
     b.row("relay", {tcp}, "av", "clients", any_port).source_port = {{50000, 59999}};
     b.row("ssh", {tcp}, "admins", "access", {{22, 22}});
+    b.row("ask", {udp}, "av", "clients", {{53, 53}});
     b.row("ping", {icmp}, "clients", "access");
     b.failsafe("rescue", "partners", "access", {{8022, 8022}});
     const Judged judged(b.policy);
@@ -82,6 +83,10 @@ TEST(Judge, SaysWhy) {
         {"in tcp 198.51.100.7:40000 > 203.0.113.10:22",
          "no row has tcp port 22 for flows that come in; row 'ssh' is switched off, since 'admins' "
          "is none"},
+        {"in udp 192.0.2.1:53 > 203.0.113.11:40000",
+         "no row lets it open a flow; it could answer one of 'ask', but none is live"},
+        {"in udp 192.0.2.1:40000 > 203.0.113.11:53",
+         "no row has udp port 53 for flows that come in"},
         {"in udp 198.51.100.7:40000 > 203.0.113.99:3478", "203.0.113.99 is in no role of eth0"},
         {"in udp 198.51.100.7:40000 > 10.1.0.1:3478",
          "10.1.0.1 is in no role of eth0; role 'inner' is placed elsewhere"},
@@ -99,6 +104,26 @@ TEST(Judge, SaysWhy) {
         {"out icmp 203.0.113.10 > 198.51.100.7", "no row has icmp for flows that go out"},
     };
     for (const auto &[packet, why] : cases) EXPECT_EQ(judged.ask(packet).why, why) << packet;
+}
+
+// The reason is the one that the programs count.
+TEST(Judge, ADatagramMayHaveThePortsOfAnAnswer) {
+    Builder b;
+    b.role("relay", {"203.0.113.10"}).role("other", {"203.0.113.11"}).any_peers("clients");
+    b.peers("fraud", {"192.0.2.128/25"}).block("fraud");
+    b.row("out", {udp, tcp}, "relay", "clients", any_port).source_port = {{50000, 59999}};
+    const Judged judged(b.policy);
+    const std::pair<const char *, pm_reason> cases[] = {
+        {"in udp 192.0.2.1:9 > 203.0.113.10:50000", PM_DROP_NOT_FIRST_PACKET},
+        {"in udp 192.0.2.1:9 > 203.0.113.10:49999", PM_DROP_NO_SERVICE},
+        {"in udp 192.0.2.1:9 > 203.0.113.11:50000", PM_DROP_NO_ROW},
+        {"in udp 192.0.2.1:9 > 203.0.113.12:50000", PM_DROP_NO_ROLE},
+        {"in udp 192.0.2.129:9 > 203.0.113.10:50000", PM_DROP_BLOCKED},
+        {"in udp 203.0.113.11:9 > 203.0.113.10:50000", PM_DROP_OWN_ADDRESS_SPOOFED},
+        {"in tcp 192.0.2.1:9 > 203.0.113.10:50000", PM_DROP_NO_SERVICE},  // a SYN answers nothing
+    };
+    for (const auto &[packet, reason] : cases)
+        EXPECT_STREQ(reason_label(judged.ask(packet).reason), reason_label(reason)) << packet;
 }
 
 TEST(Judge, LongListsAreCut) {

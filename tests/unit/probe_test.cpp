@@ -4,7 +4,7 @@
 
 #include <gtest/gtest.h>
 
-#include "maps/image.h"
+#include "maps/lookup.h"
 
 namespace pm {
 namespace {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <utility>
 
 #include "policy/compile.h"
 #include "tests/unit/builder.h"
@@ -31,18 +32,23 @@ bool has_transport(const Row &row, std::uint8_t transport) {
     return false;
 }
 
-std::string naive_judge(const Policy &policy, const Question &q, const std::string &interface) {
+// Empty: the addresses are fine.
+std::string naive_addresses(const Policy &policy, const Question &q) {
     const bool in = q.direction == Direction::in;
-    const Address &local = in ? q.to : q.from, &peer = in ? q.from : q.to;
-    const bool ported = q.transport == tcp || q.transport == udp;
     for (const auto &[name, role] : policy.roles)
         if (in && !role.is_interface && role.addresses.contains(q.from))
             return "own-address-spoofed";
     if (in && q.from == q.to) return "own-address-spoofed";
     if (AddressSet::martians().contains(q.from) || AddressSet::multicast().contains(q.from))
         return "bad-source-address";
-    if (AddressSet::martians().contains(q.to)) return "bad-destination-address";
+    return AddressSet::martians().contains(q.to) ? "bad-destination-address" : "";
+}
 
+// Of a flow that such a packet opens: the row, or why there is none.
+std::string naive_rows(const Policy &policy, const Question &q, const std::string &interface) {
+    const bool in = q.direction == Direction::in;
+    const Address &local = in ? q.to : q.from, &peer = in ? q.from : q.to;
+    const bool ported = q.transport == tcp || q.transport == udp;
     bool service = false, in_role = false;
     const Row *winner = nullptr;
     for (const auto &[name, role] : policy.roles)
@@ -69,6 +75,18 @@ std::string naive_judge(const Policy &policy, const Question &q, const std::stri
     if (blocked_addresses(policy).contains(peer)) return "blocked";
     if (winner) return winner->id;
     return in_role ? "no-row" : "no-role";
+}
+
+std::string naive_judge(const Policy &policy, const Question &q, const std::string &interface) {
+    if (const std::string reason = naive_addresses(policy, q); !reason.empty()) return reason;
+    const std::string own = naive_rows(policy, q, interface);
+    if (own != "no-service" || q.transport != udp) return own;
+    Question opener = q;  // of the flow that the datagram could answer
+    std::swap(opener.from, opener.to);
+    std::swap(opener.from_port, opener.to_port);
+    opener.direction = q.direction == Direction::in ? Direction::out : Direction::in;
+    const std::string answer = naive_rows(policy, opener, interface);
+    return answer.starts_with("row") ? "not-first-packet" : answer;
 }
 
 // Random policies, biased to overlap and to touch each other's bounds.

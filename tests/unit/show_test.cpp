@@ -36,7 +36,7 @@ TEST(SplitList, KeepsNoEmptyParts) {
 
 Snapshot snapshot() {
     Snapshot all;
-    all.in_force.epoch = 17;
+    all.in_force.state.epoch = 17;
     all.in_force.mode = PM_MODE_AUDIT;
     all.in_force.catalog.policy = "test";
     all.in_force.catalog.generation = 41;
@@ -119,7 +119,7 @@ TEST(FlowsJson, HasNoPortsWhereTheProtocolHasNone) {
     flow.key.local = parse_address("203.0.113.10")->abi();
     flow.key.remote = parse_address("2001:db8::1")->abi();
     flow.value.opener = PM_OUT;
-    const json line = json::parse(flows_json({flow}));
+    const json line = json::parse(flow_json(flow));
     EXPECT_EQ(line["row"], nullptr);
     EXPECT_EQ(line["direction"], "out");
     EXPECT_EQ(line["transport"], "47");

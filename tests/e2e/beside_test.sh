@@ -1,0 +1,155 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Beside other filters of the same host: nftables before and behind the programs, and containers
+# whose ports Debian's Docker publishes. A packet must pass all of them; none opens another's door.
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+# shellcheck source=tests/e2e/lab.sh
+. "$here/lab.sh"
+# shellcheck source=tests/e2e/cases.sh
+. "$here/cases.sh"
+
+policy() {
+    cat <<EOF
+policy: beside
+edge:
+  host: [$EDGE4]
+peers:
+  world: any
+matrix:
+  - { id: web, transport: tcp, source: world, destination: host, port: 8000-8003 }
+  - { id: ask, transport: tcp, source: host, destination: world, port: 9000 }
+EOF
+}
+
+says() { # NAME ADDRESS PORT: the service there says back what it hears
+    [ "$(echo hello | in_ns "$1" timeout $((2 * SLOW)) socat -t 2 - "TCP4:$2:$3" 2>/dev/null)" = hello ]
+}
+
+fetches() { # PORT
+    in_ns user curl -sf --max-time $((2 * SLOW)) -o /dev/null "http://$EDGE4:$1/busybox"
+}
+
+nft() { in_ns edge nft "$@"; }
+
+nft_packets() { # COUNTER
+    nft -j list counter inet beside "$1" | jq '.nftables[] | .counter? // empty | .packets'
+}
+
+row_packets() { # ROW
+    pm status --json | jq --arg row "$1" '[.rows[] | select(.id == $row) | .packets_out] | add'
+}
+
+case_what_nftables_drops_stays_dropped() {
+    nft -f - <<'EOF'
+table inet beside {
+    counter dropped { }
+    counter seen { }
+    counter sent { }
+    chain input {
+        type filter hook input priority 0; policy accept;
+        tcp dport 8001 counter name dropped drop
+        tcp dport 8080 counter name seen accept
+    }
+    chain output {
+        type filter hook output priority 0; policy accept;
+        tcp dport 9000 counter name sent drop
+    }
+}
+EOF
+    says user "$EDGE4" 8000
+    refused says user "$EDGE4" 8001
+    [ "$(nft_packets dropped)" -gt 0 ]
+}
+
+# XDP comes first on the way in: nftables does not meet what the matrix does not name.
+case_what_nftables_accepts_is_not_opened_by_it() {
+    refused says user "$EDGE4" 8080
+    expect_equal 0 "$(nft_packets seen)" "packets that nftables saw"
+}
+
+# On the way out netfilter comes first: the matrix does not meet what it drops.
+case_on_the_way_out_nftables_comes_first() {
+    local before
+    before=$(row_packets ask)
+    refused says edge "$PARTNER4" 9000
+    [ "$(nft_packets sent)" -gt 0 ]
+    expect_equal "$before" "$(row_packets ask)" "packets of the row"
+    nft delete table inet beside
+    says edge "$PARTNER4" 9000
+}
+
+docker() { in_ns edge docker -H "unix://$LAB/docker.sock" "$@"; }
+
+forwarded_packets() {
+    pm status --json | jq '[.drops[] | select(.reason == "forwarded") | .packets] | add // 0'
+}
+
+# NAME PORT DOCKER-OPTION...: a web server on this port
+box() {
+    local name=$1 port=$2
+    shift 2
+    docker run -d --name "$name" "$@" box /bin/busybox httpd -f -p "$port" -h /bin
+}
+
+box_asks() {
+    [ "$(echo hello | docker exec -i bridged /bin/busybox timeout $((3 * SLOW)) \
+        /bin/busybox nc "$PARTNER4" 9000)" = hello ]
+}
+
+docker_stop() {
+    local daemon
+    [ -e "$LAB/dockerd.pid" ] || return 0
+    daemon=$(cat "$LAB/dockerd.pid")
+    docker rm -f bridged named unnamed >/dev/null 2>&1 || true
+    kill "$daemon"
+    wait_for 20 refused kill -0 "$daemon" || true
+    findmnt -rno TARGET | awk -v at="$LAB/docker" 'index($1, at) == 1' | sort -r | xargs -r -n 1 umount
+    find /sys/fs/cgroup -maxdepth 2 -type d -name "$LAB_NET" -exec rmdir {} +
+}
+
+# Debian's Docker in the Edge's network alone; its image is one static busybox. Answers of a
+# bridged container are forwarded packets, which no matrix of a host names.
+case_a_port_that_docker_publishes_stays_closed() {
+    lab_start edge dockerd dockerd -H "unix://$LAB/docker.sock" --data-root "$LAB/docker" \
+        --exec-root "$LAB/dockerd" -p "$LAB/dockerd.pid" --cgroup-parent "/$LAB_NET" \
+        --userland-proxy=false --storage-driver vfs
+    wait_for 60 docker info
+    mkdir -p "$LAB/image/bin"
+    cp /bin/busybox "$LAB/image/bin"
+    tar -C "$LAB/image" -c . | docker import - box >/dev/null
+    box bridged 80 -p "$EDGE4:8002:80"
+    refused fetches 8002
+    [ "$(forwarded_packets)" -gt 0 ]
+}
+
+case_a_bridged_container_opens_nothing() {
+    refused box_asks
+}
+
+# It is the matrix alone that keeps them.
+case_without_the_matrix_both_would_work() {
+    pm apply --mode audit "$LAB/policy.yaml"
+    wait_for 10 fetches 8002
+    wait_for 10 box_asks
+    pm apply --mode enforce "$LAB/policy.yaml"
+    refused fetches 8002
+}
+
+case_a_container_in_the_hosts_network_is_a_service_as_any() {
+    box named 8003 --network host
+    box unnamed 8004 --network host
+    wait_for 10 fetches 8003
+    wait_for 10 is_listening edge tcp 8004
+    refused fetches 8004
+}
+
+lab_make
+trap 'docker_stop; lab_remove "$LAB"' EXIT
+policy >"$LAB/policy.yaml"
+pm apply -i eth0 "$LAB/policy.yaml"
+lab_echo edge 8000 8001 8080
+lab_echo partner 9000 9001
+lab_await edge tcp 8000 8001 8080
+lab_await partner tcp 9000 9001
+run_cases "$@"

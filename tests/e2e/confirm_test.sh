@@ -1,0 +1,249 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# What becomes of a policy after its apply: confirmed, rolled back by the programs themselves, by
+# hand or by a reboot, restored at boot, and what is left when the memory is damaged.
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+# shellcheck source=tests/e2e/lab.sh
+. "$here/lab.sh"
+# shellcheck source=tests/e2e/cases.sh
+. "$here/cases.sh"
+
+policy() { # NAME [SED-EXPRESSION]: a variation of the lab's policy; prints its path
+    sed "s/contoso-edge/$1/; ${2:-}" "$here/edge.yaml" >"$LAB/$1.yaml"
+    echo "$LAB/$1.yaml"
+}
+
+in_force() { pm status --json | jq -r '"\(.policy.generation) \(.policy.name) \(.mode)"'; }
+is_in_force() { [ "$(in_force)" = "$1" ]; }
+confirmed() { jq -c '[.generation, .previous]' "$LAB/state/confirmed.json"; }
+
+# A reboot takes the kernel's part away and leaves the disk's.
+reboot() {
+    pm detach --all
+    rm -rf "${LAB:?}/run"
+}
+
+case_nothing_confirmed_is_nothing_restored() {
+    expect_status 1 pm restore
+    expect_output "nothing was ever confirmed"
+    expect_status 1 pm confirm
+    expect_status 1 pm rollback
+}
+
+case_with_nothing_confirmed_the_policy_file_is_applied() {
+    mkdir -p "$LAB/etc"
+    echo "policy: broken" >"$PORTMATRIX_POLICY_FILE"
+    echo "matrix: 7" >>"$PORTMATRIX_POLICY_FILE"
+    expect_status 3 pm restore
+    expect_output "nothing is filtered"
+    sed 's/^edge:/interfaces: { eth0: [access] }\n&/; s/host-base.yaml/host-base.yaml/' "$here/edge.yaml" \
+        >"$PORTMATRIX_POLICY_FILE"
+    expect_status 0 pm restore
+    expect_output "is in force on eth0"
+    expect_equal null "$(pm status --json | jq .drift)" drift
+    sed -i 's/198.51.100.0/198.51.101.0/; s/, row: access-sip-mtls-in//; s/verdict: pass/verdict: drop/' "$PORTMATRIX_POLICY_FILE"
+    expect_equal '"policy"' "$(pm status --json | jq .drift)" drift
+    grep -q "policy file differs" <<<"$(pm status)"
+    pm detach --all
+    rm -r "${LAB:?}/state" "${LAB:?}/etc"
+}
+
+case_a_bare_number_is_no_time() {
+    expect_status 2 pm apply -i eth0 "$(policy one)" --confirm-within 60
+    expect_output "write a number and s, m, h or d"
+    expect_output "nothing changed"
+}
+
+case_a_first_apply_that_nobody_confirms_ends_in_audit() {
+    expect_status 0 pm apply -i eth0 "$(policy one)" --confirm-within $((2 * SLOW))s
+    refused tcp_talks attacker "$EDGE4" 22
+    wait_for 10 is_in_force "1 one audit"
+    tcp_talks attacker "$EDGE4" 22
+    [ ! -e "$LAB/state/confirmed.json" ]
+    pm detach --all
+}
+
+case_an_apply_is_confirmed_at_once() {
+    expect_status 0 pm apply -i eth0 --mode enforce "$(policy one)"
+    expect_equal "2 one enforce" "$(in_force)" "in force"
+    expect_equal "[2,0]" "$(confirmed)" "on disk"
+}
+
+case_a_pending_policy_says_so_and_bars_another() {
+    expect_status 0 pm apply "$(policy two 's/admins: .*/admins: none/')" --confirm-within 100s
+    expect_equal "3 two enforce" "$(in_force)" "in force"
+    expect_equal "[2,0]" "$(confirmed)" "on disk"
+    [ "$(pm status --json | jq .pending_confirm.seconds_left)" -gt 90 ]
+    grep -q "rolled back in" <<<"$(pm status)"
+    expect_status 4 pm apply "$(policy three)"
+    expect_output "waits to be confirmed"
+    expect_output "portmatrix confirm"
+    expect_output "for "
+    expect_status 4 pm apply --force "$(policy three)"
+    refused tcp_talks user "$EDGE4" 22
+}
+
+case_rollback_ends_it() {
+    expect_status 0 pm rollback
+    expect_equal "2 one enforce" "$(in_force)" "in force"
+    tcp_talks user "$EDGE4" 22
+}
+
+case_confirm_keeps_it() {
+    expect_status 0 pm apply "$(policy two)" --confirm-within 100s
+    expect_status 0 pm confirm
+    expect_equal "4 two enforce" "$(in_force)" "in force"
+    expect_equal null "$(pm status --json | jq .pending_confirm)" pending
+    expect_equal "[4,2]" "$(confirmed)" "on disk"
+    expect_status 1 pm confirm
+    expect_output "nothing waits"
+}
+
+case_the_programs_roll_back_though_every_process_is_dead() {
+    local before
+    before=$(in_force)
+    # Pings pass by both policies; the attacker's port only by the pending one.
+    expect_status 0 pm apply "$(policy open 's/admins: .*/admins: any/')" --confirm-within $((3 * SLOW))s
+    local pings
+    begin_pings
+    tcp_talks attacker "$EDGE4" 22
+    coproc TALK { exec nsenter --net="/run/netns/$LAB_NET-attacker" socat - "TCP:$EDGE4:22"; }
+    # shellcheck disable=SC2153 # set by coproc
+    local out=${TALK[0]} in=${TALK[1]} process=$TALK_PID line
+    echo before >&"$in"
+    read -r -t $((3 * SLOW)) line <&"$out"
+    wait_for 10 refused tcp_talks attacker "$EDGE4" 22
+    echo after >&"$in" # its flow is judged anew, and cut
+    refused read -r -t 1 line <&"$out"
+    kill "$process"
+    wait "$process" || true
+    end_pings
+    expect_equal "$before" "$(in_force)" "in force"
+    tcp_talks user "$EDGE4" 22
+}
+
+case_confirming_too_late_is_refused() {
+    expect_status 4 pm confirm
+    expect_output "too late: generation 5"
+    expect_output "generation 4 stays in force"
+    expect_equal "[4,2]" "$(confirmed)" "on disk"
+}
+
+case_a_mode_can_wait_to_be_confirmed_too() {
+    expect_status 0 pm apply --mode audit --confirm-within $((3 * SLOW))s
+    tcp_talks attacker "$EDGE4" 8080
+    wait_for 10 is_in_force "4 two enforce"
+    refused tcp_talks attacker "$EDGE4" 8080
+    # Who rolls back what has rolled back by itself goes no step further.
+    expect_status 0 pm rollback
+    expect_output "generation 6 was not confirmed in time and is rolled back"
+    expect_output "generation 4 (two) is in force"
+}
+
+case_rollback_goes_back_and_forth() {
+    expect_status 0 pm rollback
+    expect_equal "2 one enforce" "$(in_force)" "in force"
+    expect_equal "[2,4]" "$(confirmed)" "on disk"
+    expect_status 0 pm rollback
+    expect_equal "4 two enforce" "$(in_force)" "in force"
+}
+
+case_counters_follow_the_row_through_a_rollback() {
+    local before
+    before=$(pm status --json | jq '.rows[] | select(.id == "ssh-admins") | .packets_in')
+    [ "$before" -gt 0 ]
+    expect_status 0 pm rollback
+    expect_equal "$before" "$(pm status --json |
+        jq '.rows[] | select(.id == "ssh-admins") | .packets_in')" packets
+    expect_status 0 pm rollback
+}
+
+case_generations_can_be_shown() {
+    expect_status 0 pm show --generation 2
+    expect_output "policy: one"
+    expect_status 2 pm show --generation 99
+    expect_output "is not kept"
+}
+
+case_a_reboot_restores_what_was_confirmed() {
+    expect_status 0 pm apply "$(policy open 's/admins: .*/admins: any/')" --confirm-within 100s
+    reboot
+    tcp_talks attacker "$EDGE4" 22
+    expect_status 0 pm restore
+    expect_output "generation 4 (two) is in force on eth0"
+    refused tcp_talks attacker "$EDGE4" 22
+    tcp_talks user "$EDGE4" 22
+    expect_status 0 pm restore
+    expect_output "already in force"
+}
+
+# Not taken for done while it filters nothing: so the service tries again.
+case_a_late_interface_is_closed_before_it_is_up() {
+    local mac
+    mac=$(in_ns edge ip -j link show dev eth0 | jq -r '.[0].address')
+    reboot
+    in_ns net ip link delete edge
+    expect_status 1 pm restore
+    expect_output "none of the interfaces of generation 4 exists"
+    expect_status 1 pm restore
+    lab_plug edge eth0
+    in_ns edge ip link set eth0 address "$mac"
+    expect_status 0 pm restore
+    expect_output "generation 4 (two) is in force on eth0"
+    lab_up edge "$EDGE4" "$EDGE6"
+    tcp_talks user "$EDGE4" 22
+    refused tcp_talks attacker "$EDGE4" 22
+}
+
+case_set_files_are_restored_as_they_were() {
+    printf '192.0.2.40\n' >"$LAB/admins.txt"
+    policy files 's/admins: .*/admins: { file: admins.txt }/' >/dev/null
+    expect_status 0 pm apply "$LAB/files.yaml"
+    tcp_talks user "$EDGE4" 22
+    printf '192.0.2.66\n' >"$LAB/admins.txt"
+    reboot
+    expect_status 0 pm restore
+    tcp_talks user "$EDGE4" 22
+    refused tcp_talks attacker "$EDGE4" 22
+    # Even compiled anew.
+    local number
+    number=$(jq .generation "$LAB/state/confirmed.json")
+    : >"$LAB/state/generations/$number/image"
+    reboot
+    expect_status 0 pm restore
+    expect_output "compiled anew"
+    tcp_talks user "$EDGE4" 22
+    refused tcp_talks attacker "$EDGE4" 22
+}
+
+case_an_unreadable_generation_leaves_the_failsafe_rows() {
+    local number
+    number=$(jq .generation "$LAB/state/confirmed.json")
+    rm "$LAB/state/generations/$number/image" "$LAB/state/generations/$number/policy.yaml"
+    reboot
+    expect_status 1 pm restore
+    expect_output "failsafe rows of generation"
+    expect_output "is in force on eth0"
+    tcp_talks user "$EDGE4" 22
+    refused tls_talks user "$EDGE4" 443
+    refused tcp_talks attacker "$EDGE4" 22
+}
+
+case_a_lost_memory_leaves_the_host_closed() {
+    rm -r "$LAB/state/generations"
+    echo torn >"$LAB/state/confirmed.json"
+    reboot
+    expect_status 1 pm restore
+    expect_output "no row"
+    refused tcp_talks user "$EDGE4" 22
+    refused pings user "$EDGE4" 1
+    expect_status 0 pm apply "$(policy one)"
+    tcp_talks user "$EDGE4" 22
+    pm detach --all
+}
+
+lab_make
+trap 'lab_remove "$LAB"' EXIT
+lab_services
+run_cases "$@"

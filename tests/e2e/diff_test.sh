@@ -1,0 +1,84 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# What a policy would change, and what it would do to live flows, is told before it is applied; and
+# is then what happens.
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+# shellcheck source=tests/e2e/lab.sh
+. "$here/lab.sh"
+# shellcheck source=tests/e2e/cases.sh
+. "$here/cases.sh"
+
+policy() { # NAME [SED-EXPRESSION]
+    sed "${2:-}" "$here/edge.yaml" >"$LAB/$1.yaml"
+    echo "$LAB/$1.yaml"
+}
+
+case_nothing_in_force_is_nothing_to_compare() {
+    expect_status 1 pm diff "$here/edge.yaml"
+    expect_output "no policy is in force"
+}
+
+case_the_same_policy_has_no_difference() {
+    pm apply -i eth0 "$here/edge.yaml"
+    expect_status 0 pm diff "$here/edge.yaml"
+    expect_equal "" "$OUTPUT" output
+}
+
+case_rows_sets_and_settings() {
+    policy other 's/contoso-edge/other/; s/, "2001:db8:20::\/48"/, 198.51.101.0\/24/; s/^expect:/remove: [ping-in]\nfragments: drop\nexpect:/' >/dev/null
+    cat >>"$LAB/other.yaml" <<'END'
+matrix:
+  - { id: web-in, transport: tcp, source: any, destination: access, port: 80 }
+  - { id: access-sip-tls-in, transport: tcp, source: clients, destination: access, port: [443, 8443] }
+END
+    expect_status 5 pm diff "$LAB/other.yaml"
+    expect_output "- row ping-in: matrix icmp, icmpv6 pingers -> host"
+    expect_output "+ row web-in: matrix tcp any -> access port 80"
+    expect_output "port 443"
+    expect_output "port 443,8443"
+    expect_output "~ set public-im-partners: without 2001:db8:20::/48 -> with 198.51.101.0/24"
+    expect_output "~ setting policy: contoso-edge -> other"
+    expect_output "~ setting fragments: track -> drop"
+    expect_status 5 pm diff "$LAB/other.yaml" --json
+    expect_equal added "$(jq -r 'select(.name == "web-in") | .change' <<<"$OUTPUT")" change
+}
+
+case_live_flows_that_would_be_cut_are_those_that_are() {
+    coproc TALK { exec nsenter --net="/run/netns/$LAB_NET-user" socat - "TCP:$EDGE4:22"; }
+    # shellcheck disable=SC2153 # set by coproc
+    local out=${TALK[0]} in=${TALK[1]} process=$TALK_PID line
+    echo before >&"$in"
+    read -r -t 3 line <&"$out"
+    policy cut 's/admins: .*/admins: [192.0.2.99]/' >/dev/null
+    expect_status 5 pm diff "$LAB/cut.yaml"
+    expect_output "1 live flow would be cut:"
+    expect_output "$EDGE4:22 (ssh-admins): no-row"
+    expect_status 5 pm diff "$LAB/cut.yaml" --json
+    expect_equal '"cut" "no-row" "ssh-admins"' \
+        "$(jq -r 'select(.kind == "flow") | "\(.change|tojson) \(.reason|tojson) \(.row|tojson)"' <<<"$OUTPUT")" flow
+    expect_status 0 pm apply "$LAB/cut.yaml" --force
+    echo after >&"$in"
+    refused read -r -t 1 line <&"$out"
+    expect_status 0 pm apply "$here/edge.yaml"
+    read -r -t 5 line <&"$out"
+
+    # Another row that permits it too only takes the credit.
+    policy credit 's/^expect:/failsafe:\n  - { id: all-of-it, transport: tcp, source: admins, destination: access, port: 22 }\nexpect:/' >/dev/null
+    expect_status 5 pm diff "$LAB/credit.yaml"
+    expect_output "1 live flow would be credited to another row:"
+    expect_output "ssh-admins -> all-of-it"
+    kill "$process"
+    wait "$process" || true
+}
+
+case_a_broken_policy_is_reported_like_by_check() {
+    expect_status 3 pm diff "$(policy broken 's/verdict: pass/verdict: drop/')"
+    expect_output "broken.yaml"
+}
+
+lab_make
+trap 'lab_remove "$LAB"' EXIT
+lab_echo edge 22
+lab_await edge tcp 22
+run_cases "$@"

@@ -1,0 +1,129 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# More flows than there is room for: each is counted on its row, what lost its place is counted as evicted,
+# to the flow, and told; established connections and what this host has asked keep theirs.
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+# shellcheck source=tests/e2e/lab.sh
+. "$here/lab.sh"
+# shellcheck source=tests/e2e/cases.sh
+. "$here/cases.sh"
+
+CAPACITY=4096 # half of it for what outsiders open, an eighth for what nobody has answered yet
+OUTSIDE=$((CAPACITY / 2)) OPENING=$((CAPACITY / 8))
+QUIET=50      # conversations that must not lose their place
+
+row() { jq --arg id "$1" ".rows[] | select(.id == \$id) | .$2" "$LAB/status"; }
+read_status() { pm status --json >"$LAB/status"; }
+live() { jq .flows.live "$LAB/status"; }
+
+metric() { # NAME
+    in_ns edge curl -sS --fail -o "$LAB/metrics" http://127.0.0.1:9927/metrics
+    /usr/bin/python3 "$here/metrics.py" get "$LAB/metrics" "$1"
+}
+
+# What the exporter has walked is what there is: so many have been evicted since it began.
+evicted_is() { [ "$(metric portmatrix_flow_evictions_total)" = "$1" ]; }
+
+assured() { # the ends of each flow of this host's questions and of the established connection
+    pm flows --json | jq -r 'select((.row == "av-stun-out" and .state == "answered")
+        or (.row == "access-sip-tls-in" and .state == "established"))
+        | "\(.row) \(.local_port) \(.remote) \(.remote_port)"' | sort
+}
+
+flood() { # NAME ARGUMENT...
+    in_ns "$1" /usr/bin/python3 "$here/floods.py" "${@:2}"
+}
+
+# ROW ROOM COMMAND...: what it sends opens flows of ROW in a table that has ROOM; all others are counted.
+overflow() {
+    local row=$1 room=$2 before evicted opened
+    shift 2
+    read_status
+    before=$(live) opened=$(row "$row" flows_total) evicted=$(metric portmatrix_flow_evictions_total)
+    "$@"
+    read_status
+    opened=$(($(row "$row" flows_total) - opened))
+    [ "$opened" -ge $((room * 3 - 5)) ]
+    [ $(($(live) - before)) -le "$room" ]
+    evicted=$((evicted + opened - ($(live) - before)))
+    wait_for 20 evicted_is "$evicted" ||
+        expect_equal "$evicted" "$(metric portmatrix_flow_evictions_total)" "evicted flows"
+    echo "# $opened flows of $row opened; live $before before, $(live) after; $evicted evicted since the start"
+    diff "$LAB/assured" <(assured)
+}
+
+case_quiet_conversations() {
+    sed "s/contoso-edge/evict/" "$here/edge.yaml" >"$LAB/evict.yaml"
+    echo "flow-capacity: $CAPACITY" >>"$LAB/evict.yaml"
+    expect_status 0 pm apply -i eth0 "$LAB/evict.yaml"
+    expect_equal "$CAPACITY" "$(pm status --json | jq .flows.capacity)" capacity
+    in_ns edge /usr/bin/python3 "$here/floods.py" hold "$EDGE4" "$MESSENGER4" 3478 "$QUIET" \
+        </dev/null >"$LAB/log/hold" 2>&1
+    # shellcheck disable=SC2016 # expanded by the inner shell
+    lab_start user talk sh -c '{ echo before; cat "$0"; } | exec socat -t 10 - "$1"' "$LAB/gate" "TCP:$EDGE4:443"
+    wait_for 10 grep -q before "$LAB/log/talk"
+    assured >"$LAB/assured"
+    expect_equal $((QUIET + 1)) "$(wc -l <"$LAB/assured")" "quiet conversations"
+    lab_start edge exporter "$PORTMATRIX" export --listen 9927 --interval 1s \
+        --json-flows "$LAB/flows.json"
+    lab_await edge tcp 9927
+    expect_equal 0 "$(metric portmatrix_flow_evictions_total)" evictions
+    expect_equal "$CAPACITY" "$(metric portmatrix_flow_capacity)" capacity
+}
+
+full_is() { # TEXT: doctor calls that table full, and no other
+    pm doctor --json | jq -es --arg text "$1" 'map(select(.check == "flows")) | length == 3 and
+        (map(select(.grade == "warning").message) | length == 1 and (.[0] | contains($text)))' >/dev/null ||
+        { pm doctor; return 1; }
+}
+
+datagrams() { # ADDRESS: each of another source
+    flood attacker send udp "$(in_ns edge ip -j link show dev eth0 | jq -r '.[0].address')" "$1" 3478 $((OUTSIDE * 3))
+}
+
+case_outsiders_open_three_times_what_there_is_room_for() {
+    overflow av-stun-in "$OUTSIDE" datagrams "$EDGE4"
+    full_is "flows that others opened are live, of $OUTSIDE at most"
+}
+
+# Those that are there now have been seen.
+case_others_take_their_places() {
+    overflow av-stun-in "$OUTSIDE" datagrams "$VLAN_EDGE"
+}
+
+case_this_host_asks_three_times_as_many_in_vain() {
+    overflow av-stun-out "$OPENING" flood edge ask "$USER4" 3478 $((OPENING * 3)) "$EDGE4" 0
+}
+
+# A flow that a walk has seen has a record that says how it ended; of the others it is known how many.
+told() { jq -s 'map(select(.reason == "lack-of-resources" and .event == "end")) | length' "$LAB/flows.json"; }
+all_are_told() {
+    [ $(($(told) + $(metric portmatrix_flow_records_lost_total))) = "$(metric portmatrix_flow_evictions_total)" ]
+}
+
+case_each_has_a_record_or_is_known_to_have_none() {
+    { wait_for 10 all_are_told && [ "$(told)" -ge $((OUTSIDE / 2)) ]; } ||
+        { echo "$(told) told, $(metric portmatrix_flow_records_lost_total) not"; return 1; }
+    echo "# $(told) told, $(metric portmatrix_flow_records_lost_total) seen by no walk"
+}
+
+case_nothing_was_dropped_and_everything_goes_on() {
+    read_status
+    expect_equal 0 "$(jq '[.drops[] | select(.reason == "flow-table-full")] | length' "$LAB/status")" flow-table-full
+    echo after >"$LAB/gate"
+    wait_for 10 grep -q after "$LAB/log/talk"
+    tcp_talks user "$EDGE4" 443
+}
+
+lab_make
+trap 'lab_remove "$LAB"' EXIT
+lab_start edge edge-echo /usr/bin/python3 "$here/talkers.py" serve tcp:443
+lab_start messenger messenger-call /usr/bin/python3 "$here/talkers.py" serve udp:3478
+lab_await edge tcp 443
+lab_await messenger udp 3478
+mkfifo "$LAB/gate"
+in_ns edge ip address add "$VLAN_EDGE/32" dev eth0
+# The flood's addresses are nobody's.
+in_ns edge ip route add blackhole 11.0.0.0/8
+run_cases "$@"

@@ -1,0 +1,149 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Debian's fail2ban reads the log of a real Kamailio and bans, by this project's action and filter,
+# who sends too many requests; it lifts the ban when its time is over, and when it is told to.
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+# shellcheck source=tests/e2e/lab.sh
+. "$here/lab.sh"
+# shellcheck source=tests/e2e/cases.sh
+. "$here/cases.sh"
+
+policy() {
+    cat <<EOF
+policy: fail2ban
+edge:
+  sip: [$EDGE4]
+peers:
+  world: any
+matrix:
+  - { id: sip-in, transport: udp, source: world, destination: sip, port: 5060 }
+  - { id: ping, transport: icmp, source: world, destination: sip }
+EOF
+}
+
+kamailio_config() {
+    cat <<EOF
+#!KAMAILIO
+log_stderror=yes
+children=1
+loadmodule "pv.so"
+loadmodule "sl.so"
+loadmodule "pike.so"
+modparam("pike", "sampling_time_unit", 2)
+modparam("pike", "reqs_density_per_unit", 16)
+modparam("pike", "remove_latency", 4)
+request_route {
+    if (!pike_check_req()) exit;
+    sl_send_reply("200", "OK");
+}
+EOF
+}
+
+# Debian's own configuration with this project's files and one jail.
+jail() { # SECONDS
+    cp -a /etc/fail2ban/. "$LAB/fail2ban"
+    cp -a "$ROOT/packaging/fail2ban/." "$LAB/fail2ban"
+    rm -f "$LAB/fail2ban/jail.d"/*
+    printf '[Definition]\ndbfile = None\n' >"$LAB/fail2ban/fail2ban.local"
+    cat >"$LAB/fail2ban/jail.local" <<EOF
+[sshd]
+enabled = false
+[kamailio]
+enabled = true
+backend = polling
+logpath = $LAB/log/kamailio
+filter = portmatrix-kamailio
+datepattern = {NONE}
+banaction = portmatrix
+port = 5060
+protocol = udp
+maxretry = 1
+findtime = 60
+bantime = $1
+EOF
+}
+
+fail2ban() { in_ns edge fail2ban-client -s "$LAB/fail2ban.sock" "$@"; }
+
+fail2ban_start() { # SECONDS
+    jail "$1"
+    PATH=$(dirname "$PORTMATRIX"):$PATH lab_start edge fail2ban fail2ban-server -c "$LAB/fail2ban" \
+        -s "$LAB/fail2ban.sock" -p "$LAB/fail2ban.pid" --loglevel INFO --logtarget "$LAB/log/fail2ban" \
+        -x -f start
+    wait_for 30 fail2ban status kamailio
+}
+
+fail2ban_stop() {
+    fail2ban stop >/dev/null
+    wait_for 20 refused test -e "$LAB/fail2ban.pid"
+}
+
+requests() { # NAME COUNT
+    in_ns "$1" python3 - "$EDGE4" "$2" <<'EOF'
+import socket
+import sys
+
+edge, count = sys.argv[1], int(sys.argv[2])
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.connect((edge, 5060))
+host, port = s.getsockname()
+for i in range(count):
+    s.send((f"OPTIONS sip:{edge} SIP/2.0\r\nVia: SIP/2.0/UDP {host}:{port};branch=z9hG4bK{i}\r\n"
+            f"From: <sip:a@{host}>;tag={i}\r\nTo: <sip:{edge}>\r\nCall-ID: {i}@{host}\r\n"
+            f"CSeq: {i + 1} OPTIONS\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n\r\n").encode())
+s.settimeout(2)
+try:
+    print(s.recv(2000).decode().splitlines()[0])
+except TimeoutError:
+    sys.exit(1)
+EOF
+}
+
+is_banned() { pm bans | grep -q "^$ATTACKER4"; }
+
+case_one_request_bans_nobody() {
+    fail2ban_start 3600
+    requests attacker 1 | grep "200 OK"
+    pings attacker "$EDGE4" 1
+    refused is_banned
+}
+
+case_too_many_requests_ban_in_the_kernel() {
+    requests attacker 100 || true
+    wait_for 20 is_banned
+    refused requests attacker 1
+    refused pings attacker "$EDGE4" 1
+    requests user 1 | grep "200 OK"
+}
+
+case_fail2ban_lifts_it() {
+    is_banned
+    fail2ban set kamailio unbanip "$ATTACKER4"
+    refused is_banned
+    wait_for 5 pings attacker "$EDGE4" 1
+}
+
+# fail2ban that was killed lifts nothing: the ban's own time does.
+case_a_ban_ends_though_fail2ban_is_gone() {
+    fail2ban_stop
+    fail2ban_start 20
+    requests attacker 100 || true
+    wait_for 20 is_banned
+    kill -9 "$(cat "$LAB/fail2ban.pid")"
+    refused pings attacker "$EDGE4" 1
+    wait_for 40 pings attacker "$EDGE4" 1
+    refused is_banned
+}
+
+lab_make
+trap 'lab_remove "$LAB"' EXIT
+mkdir "$LAB/fail2ban"
+policy >"$LAB/policy.yaml"
+pm apply -i eth0 "$LAB/policy.yaml"
+kamailio_config >"$LAB/kamailio.cfg"
+# -DD: in the foreground, with its children, until the lab ends them.
+lab_start edge kamailio kamailio -DD -E -f "$LAB/kamailio.cfg" -l "udp:$EDGE4:5060" -m 16 -M 4 \
+    -Y "$LAB/run" -P "$LAB/kamailio.pid"
+lab_await edge udp 5060
+run_cases "$@"

@@ -1,0 +1,269 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# A command is killed at, or refused, one system call after the other. Whichever it was, the policy
+# in force is the old one or the new one, whole, on both hooks; the host is never open; and the
+# next command works.
+#
+# PM_FAULTS=N tries every Nth system call only (default 25; 1: all of them). PM_ERRORS names the
+# errors that calls end with (default: one for each command).
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+# shellcheck source=tests/e2e/lab.sh
+. "$here/lab.sh"
+# shellcheck source=tests/e2e/cases.sh
+. "$here/cases.sh"
+
+STEP=${PM_FAULTS:-25}
+CALLS="bpf openat mmap write rename mkdir unlink unlinkat fsync membarrier flock"
+
+in_force() { pm status --json | jq -r '.policy.name'; }
+
+# WHAT COMMAND...: as often as the command makes each call, with WHAT injected there; `prepare` comes
+# before each, `judge` looks at what came of it. Says how many faults there were.
+with_every_fault() {
+    local what=$1 call count number total=0
+    shift
+    for call in $CALLS; do
+        prepare
+        pm_traced -c -e "trace=$call" "$@"
+        count=$(awk -v call="$call" '$NF == call { print $4 }' "$LAB/log/strace")
+        for ((number = 1 + total % STEP; number <= ${count:-0}; number += STEP)); do
+            FAULT="$what at $call $number"
+            prepare
+            pm_traced -e "trace=$call" -e "inject=$call:$what:when=$number" "$@"
+            judge || { echo "$FAULT"; cat "$LAB/log/out"; return 1; }
+            total=$((total + 1))
+        done
+    done
+    echo "# $3: $total calls, $what"
+    [ "$total" -gt 0 ]
+}
+
+with_every_error() { # DEFAULT COMMAND...
+    local error default=$1
+    shift
+    for error in ${PM_ERRORS:-$default}; do with_every_fault "error=$error" -- "$@" || return 1; done
+}
+
+pm_traced() { # STRACE-OPTION... -- COMMAND...: its exit status in $STATUS
+    STATUS=0
+    in_ns edge strace -f -o "$LAB/log/strace" "$@" >"$LAB/log/out" 2>&1 || STATUS=$?
+}
+
+pins() { find "$LAB/bpf" | sort; }
+
+is_closed() {
+    refused tcp_refused_port
+    pings user "$EDGE4" 1
+}
+
+is_attached() { in_ns edge ip -d link show dev eth0 | grep prog/xdp >/dev/null; }
+
+# Asked of the programs by a packet that no row permits, quickly: a dropped SYN gets no RST.
+tcp_refused_port() {
+    in_ns attacker nmap -n -Pn -sS --max-retries 0 --host-timeout 2s -p 8080 "$EDGE4" |
+        grep -Eq '8080/tcp +(open|closed)'
+}
+
+case_apply_is_killed() {
+    prepare() { expect_status 0 pm apply "$LAB/old.yaml"; }
+    judge() {
+        case $(in_force) in old | new) ;; *) return 1 ;; esac
+        is_closed && expect_status 0 pm apply "$LAB/old.yaml" &&
+            expect_equal "$PINS" "$(pins)" "pins after $FAULT"
+    }
+    with_every_fault signal=KILL -- "$PORTMATRIX" apply "$LAB/new.yaml"
+}
+
+case_apply_is_refused_a_call() {
+    prepare() { expect_status 0 pm apply "$LAB/old.yaml"; }
+    # What went wrong is said, or it did not matter.
+    judge() {
+        is_closed || return 1
+        if [ "$STATUS" -ne 0 ]; then
+            expect_equal old "$(in_force)" "in force after $FAULT" &&
+                expect_equal old "$(jq -r .policy "$LAB/state/generations/$(
+                    jq .generation "$LAB/state/confirmed.json")/about.json")" "confirmed"
+        else
+            expect_equal new "$(in_force)" "in force after $FAULT"
+        fi
+    }
+    with_every_error ENOSPC "$PORTMATRIX" apply "$LAB/new.yaml"
+}
+
+case_confirm_is_killed() {
+    prepare() {
+        expect_status 0 pm apply "$LAB/old.yaml"
+        expect_status 0 pm apply "$LAB/new.yaml" --confirm-within 100s
+    }
+    judge() {
+        expect_equal new "$(in_force)" "in force" && is_closed || return 1
+        if pm status --json | jq -e .pending_confirm >/dev/null; then
+            expect_status 0 pm confirm
+        fi
+    }
+    with_every_fault signal=KILL -- "$PORTMATRIX" confirm
+}
+
+case_a_call_of_confirm_is_refused() {
+    prepare() {
+        expect_status 0 pm apply "$LAB/old.yaml"
+        expect_status 0 pm apply "$LAB/new.yaml" --confirm-within 100s
+    }
+    judge() {
+        local pending confirmed
+        expect_equal new "$(in_force)" "in force" && is_closed || return 1
+        pending=$(pm status --json | jq '.pending_confirm != null')
+        confirmed=$(jq -r .policy "$LAB/state/generations/$(
+            jq .generation "$LAB/state/confirmed.json")/about.json")
+        if [ "$STATUS" -ne 0 ]; then
+            expect_equal "true old" "$pending $confirmed" "pending after $FAULT" || return 1
+            expect_status 0 pm confirm
+        else
+            expect_equal "false new" "$pending $confirmed" "pending after $FAULT"
+        fi
+    }
+    with_every_error EIO "$PORTMATRIX" confirm
+}
+
+case_rollback_is_killed() {
+    prepare() {
+        expect_status 0 pm apply "$LAB/old.yaml"
+        expect_status 0 pm apply "$LAB/new.yaml"
+    }
+    judge() {
+        case $(in_force) in old | new) ;; *) return 1 ;; esac
+        is_closed
+    }
+    with_every_fault signal=KILL -- "$PORTMATRIX" rollback
+}
+
+case_restore_is_killed() {
+    local STEP=$((STEP == 1 ? 1 : STEP * 6)) # each is a first attach, which takes a second
+    expect_status 0 pm apply "$LAB/old.yaml"
+    prepare() { pm detach --all; }
+    judge() { # by the next try, at the latest, it stands
+        expect_status 0 pm restore
+        expect_equal old "$(in_force)" "in force" && is_closed
+    }
+    with_every_fault signal=KILL -- "$PORTMATRIX" restore
+}
+
+# The attacker, as no ban holds: one echo may be lost on the way, all of them may not.
+is_free() {
+    wait_for 5 pings attacker "$EDGE4" 1 && return
+    cat "$LAB/log/unban"
+    pm bans
+    in_ns attacker ip neigh
+    return 1
+}
+
+is_barred() { refused in_ns attacker ping -n -q -c 1 -W 0.5 "$EDGE4" >/dev/null; }
+
+case_ban_is_killed() {
+    prepare() { pm unban "$ATTACKER4" >"$LAB/log/unban" 2>&1 || true; }
+    judge() { # banned in the programs, or not; what the list says is what they do by the next change
+        expect_equal new "$(in_force)" "in force" && is_closed || return 1
+        expect_status 0 pm ban "$USER4"
+        if pm bans | grep "$ATTACKER4" >/dev/null; then
+            is_barred || return 1
+        else
+            is_free || return 1
+        fi
+        expect_status 0 pm unban "$USER4"
+    }
+    expect_status 0 pm apply "$LAB/new.yaml"
+    with_every_fault signal=KILL -- "$PORTMATRIX" ban "$ATTACKER4"
+}
+
+case_a_call_of_ban_is_refused() {
+    prepare() { pm unban "$ATTACKER4" >"$LAB/log/unban" 2>&1 || true; }
+    judge() {
+        expect_equal new "$(in_force)" "in force" && is_closed || return 1
+        if [ "$STATUS" -ne 0 ]; then
+            is_free
+        else
+            is_barred
+        fi
+    }
+    with_every_error ENOMEM "$PORTMATRIX" ban "$ATTACKER4"
+    prepare
+}
+
+case_a_call_of_rollback_is_refused() {
+    prepare() {
+        expect_status 0 pm apply "$LAB/old.yaml"
+        expect_status 0 pm apply "$LAB/new.yaml"
+    }
+    judge() {
+        is_closed || return 1
+        if [ "$STATUS" -ne 0 ]; then
+            expect_equal new "$(in_force)" "in force after $FAULT"
+        else
+            expect_equal old "$(in_force)" "in force after $FAULT"
+        fi
+    }
+    with_every_error EIO "$PORTMATRIX" rollback
+}
+
+case_detach_is_killed() {
+    local STEP=$((STEP == 1 ? 1 : STEP * 3))
+    prepare() { expect_status 0 pm apply -i eth0 "$LAB/old.yaml"; }
+    judge() { # what is attached is whole, and the next one ends it, with nothing left
+        if is_attached && [ "$(in_force)" = old ]; then is_closed || return 1; fi
+        expect_status 0 pm detach --all || return 1
+        refused is_attached || return 1
+        refused test -e "$PORTMATRIX_PIN_DIR"
+    }
+    with_every_fault signal=KILL -- "$PORTMATRIX" detach --all
+    prepare
+}
+
+# The programs in the kernel are another build's.
+prepare_takeover() {
+    expect_status 0 pm apply "$LAB/old.yaml"
+    set_build "$(abi)" 0
+}
+# Whosever they are now, they enforce, and at the latest the next change has put ours in their place.
+judge_takeover() {
+    is_closed && is_attached || return 1
+    expect_status 0 pm apply "$LAB/old.yaml" || return 1
+    expect_equal "$PINS" "$(pins)" "pins after $FAULT" || return 1
+    expect_status 0 pm apply "$LAB/old.yaml" || return 1
+    refused expect_output "replaced by" >/dev/null
+}
+
+case_a_takeover_is_killed() {
+    local STEP=$((STEP == 1 ? 1 : STEP * 10)) # programs are loaded twice for each
+    prepare() { prepare_takeover; }
+    judge() {
+        case $(in_force) in old | new) ;; *) return 1 ;; esac
+        judge_takeover
+    }
+    expect_status 0 pm apply "$LAB/new.yaml"
+    with_every_fault signal=KILL -- "$PORTMATRIX" apply "$LAB/new.yaml"
+}
+
+case_a_call_of_a_takeover_is_refused() {
+    local STEP=$((STEP == 1 ? 1 : STEP * 10)) # programs are loaded twice for each
+    prepare() { prepare_takeover; }
+    judge() {
+        if [ "$STATUS" -ne 0 ]; then
+            expect_equal old "$(in_force)" "in force after $FAULT" || return 1
+        else
+            expect_equal new "$(in_force)" "in force after $FAULT" || return 1
+        fi
+        judge_takeover
+    }
+    with_every_error ENOMEM "$PORTMATRIX" apply "$LAB/new.yaml"
+}
+
+lab_make
+trap 'lab_remove "$LAB"' EXIT
+for name in old new; do
+    sed "s/contoso-edge/$name/" "$here/edge.yaml" >"$LAB/$name.yaml"
+done
+pm apply -i eth0 "$LAB/old.yaml"
+pm apply "$LAB/new.yaml" # as many slots as there will be
+PINS=$(pins)
+run_cases "$@"

@@ -1,0 +1,144 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Two policies are switched as fast as it goes, under traffic on both hooks. The rows of one with
+# the sets of the other would let through what each of them drops, and would drop what both permit.
+# No such packet passes and no such packet is lost; and afterwards there is not one more map,
+# program or pin than before.
+#
+# PM_SWITCHES=N sets how many switches there are (default 100).
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+# shellcheck source=tests/e2e/lab.sh
+. "$here/lab.sh"
+# shellcheck source=tests/e2e/cases.sh
+. "$here/cases.sh"
+
+SWITCHES=${PM_SWITCHES:-100}
+
+# NAME FIRST SECOND PORT OUT-PORT: FIRST and SECOND are user and attacker, or the other way round,
+# and so are the servers that the Edge asks. Row "both" takes the user and the messenger out of
+# whichever set they are in here.
+policy() {
+    local users='one' others='two'
+    [ "$1" = mix-a ] || { users=two others=one; }
+    cat >"$LAB/$1.yaml" <<END
+policy: $1
+edge: { access: [$EDGE4] }
+flow-capacity: 262144 # for all ports of all sources: no flow makes room for another
+peers:
+  one: [$2, $4]
+  two: [$3, $5]
+matrix:
+  - { id: both-in, transport: udp, source: $users, destination: access, port: 3000 }
+  - { id: some-in, transport: udp, source: one, destination: access, port: $6 }
+  - { id: none-in, transport: udp, source: $others, destination: access, port: 2999 }
+  - { id: both-out, transport: udp, source: access, destination: $users, port: 4000 }
+  - { id: some-out, transport: udp, source: access, destination: one, port: $7 }
+END
+}
+
+begin() { # NAME LABEL SPRAYER-ARGUMENT...
+    local name=$1 label=$2
+    shift 2
+    mkfifo "$LAB/$label.end"
+    in_ns "$name" nice -n 10 /usr/bin/python3 "$here/sprayer.py" "$@" \
+        <"$LAB/$label.end" >"$LAB/log/$label" 2>&1 &
+    processes+=($!)
+    eval "exec {end}>'$LAB/$label.end'"
+    # shellcheck disable=SC2154 # set by exec
+    ends+=("$end")
+    wait_for 10 grep -q ready "$LAB/log/$label" || { cat "$LAB/log/$label"; return 1; }
+}
+
+end() { # COUNT: the last so many that began
+    local end
+    for end in "${ends[@]: -$1}"; do eval "exec $end>&-"; done
+    wait "${processes[@]: -$1}"
+    ends=("${ends[@]:0:${#ends[@]}-$1}")
+    processes=("${processes[@]:0:${#processes[@]}-$1}")
+}
+
+said() { tail -n 1 "$LAB/log/$1" | jq "$2"; }
+
+# What keeps programs and maps in the kernel is their pins; memory in bytes. What others of this
+# kernel hold is not counted.
+held() {
+    local pin
+    find "$LAB/bpf" -type f | sort
+    find "$LAB/bpf" -type f | while read -r pin; do
+        bpftool -j map show pinned "$pin" 2>/dev/null || true
+    done | jq -s 'map(.bytes_memlock // 0) | add'
+}
+
+# Where to look for a lost one: reasons, rows, evictions, and what the drivers had no room for.
+what_became_of_packets() {
+    pm status --json | jq -c '.drops[] | select(.packets > 0)'
+    pm status --json | jq -c '.flows, (.rows[] | select(.id | test("-(in|out)$")) |
+        {id, packets_in, packets_out, flows_total})'
+    cat "$LAB"/log/ask-in "$LAB"/log/ask-out "$LAB"/log/echo-edge "$LAB"/log/echo-messenger
+    in_ns net ip -s link
+    in_ns edge ip -s link show dev eth0
+    in_ns edge nstat -az UdpRcvbufErrors UdpSndbufErrors UdpInErrors
+    cat /proc/net/softnet_stat
+}
+
+case_no_packet_sees_a_mixture() {
+    local ends=() processes=() before round
+    policy mix-a "$USER4" "$ATTACKER4" "$MESSENGER4" "$PARTNER4" 3001 4001
+    policy mix-b "$ATTACKER4" "$USER4" "$PARTNER4" "$MESSENGER4" 3002 4002
+    pm apply -i eth0 "$LAB/mix-a.yaml"
+    pm apply "$LAB/mix-b.yaml"
+    before=$(held)
+
+    begin edge heard-edge count "$EDGE4" 3001 3002
+    begin edge echo-edge echo "$EDGE4" 3000
+    for name in messenger partner; do
+        address=${name^^}4
+        begin "$name" "heard-$name" count "${!address}" 4001 4002
+    done
+    begin messenger echo-messenger echo "$MESSENGER4" 4000
+
+    begin user ask-in ask "$USER4" "$EDGE4" 3000
+    begin edge ask-out ask "$EDGE4" "$MESSENGER4" 4000
+    begin user blast-1 blast "$USER4" "$EDGE4" 3001
+    begin user blast-2 blast "$USER4" "$EDGE4" 3002
+    begin attacker blast-3 blast "$ATTACKER4" "$EDGE4" 3001
+    begin attacker blast-4 blast "$ATTACKER4" "$EDGE4" 3002
+    begin edge blast-5 blast "$EDGE4" "$MESSENGER4" 4001
+    begin edge blast-6 blast "$EDGE4" "$MESSENGER4" 4002
+    begin edge blast-7 blast "$EDGE4" "$PARTNER4" 4001
+    begin edge blast-8 blast "$EDGE4" "$PARTNER4" 4002
+
+    for ((round = 1; round <= SWITCHES / 2; round++)); do
+        pm apply "$LAB/mix-a.yaml" 2>"$LAB/log/apply"
+        pm apply "$LAB/mix-b.yaml" 2>"$LAB/log/apply"
+    done
+    end 10
+    end 5
+
+    # What each policy drops: a mixture would have let it through.
+    expect_equal null "$(said heard-edge ".\"$ATTACKER4>3001\"")" "attacker to 3001"
+    expect_equal null "$(said heard-edge ".\"$USER4>3002\"")" "user to 3002"
+    expect_equal null "$(said heard-partner ".\"$EDGE4>4001\"")" "Edge to partner 4001"
+    expect_equal null "$(said heard-messenger ".\"$EDGE4>4002\"")" "Edge to messenger 4002"
+    # What one of them permits came through, and not all of it.
+    [ "$(said heard-edge ".\"$USER4>3001\"")" -gt 0 ]
+    [ "$(said heard-edge ".\"$USER4>3001\"")" -lt "$(said blast-1 .sent)" ]
+    [ "$(said heard-edge ".\"$ATTACKER4>3002\"")" -gt 0 ]
+    [ "$(said heard-messenger ".\"$EDGE4>4001\"")" -gt 0 ]
+    [ "$(said heard-partner ".\"$EDGE4>4002\"")" -gt 0 ]
+    # What both permit: a mixture would have dropped it.
+    for way in in out; do
+        expect_equal 0 "$(said ask-$way .lost)" "lost questions, $way" || { what_became_of_packets; return 1; }
+        expect_equal "$(said ask-$way .asked)" "$(said ask-$way .answered)" "answers, $way"
+        [ "$(said ask-$way .asked)" -gt "$SWITCHES" ]
+    done
+    expect_equal "$before" "$(held)" "left in the kernel"
+    echo "# $((round * 2 - 2)) switches; $(said ask-in .asked) and $(said ask-out .asked) questions, none lost;" \
+        "$(($(said blast-2 .sent) + $(said blast-3 .sent))) and $(($(said blast-6 .sent) + $(said blast-6 .refused) +
+            $(said blast-7 .sent) + $(said blast-7 .refused))) datagrams that only a mixture permits, none passed"
+}
+
+lab_make
+trap 'lab_remove "$LAB"' EXIT
+run_cases "$@"

@@ -1,0 +1,276 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# monitor: each drop is a line with its reason, row and packet; what could not be shown is counted;
+# whoever does not read, or is killed, changes nothing for any packet.
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+# shellcheck source=tests/e2e/lab.sh
+. "$here/lab.sh"
+# shellcheck source=tests/e2e/cases.sh
+. "$here/cases.sh"
+
+# LABEL [OPTION...]: in the background, output in $LAB/log/LABEL, once it is armed; sets MONITOR.
+start_monitor() {
+    local label=$1 before
+    shift
+    before=$(armed)
+    # No function: the signal is for the program.
+    nsenter --net="/run/netns/$LAB_NET-edge" "$PORTMATRIX" monitor "$@" >"$LAB/log/$label" 2>"$LAB/log/$label.err" &
+    MONITOR=$!
+    wait_for 10 more_armed "$before"
+}
+# How many rings are armed, or were a moment ago.
+armed() {
+    bpftool -j map dump pinned "$PORTMATRIX_PIN_DIR/rings" |
+        jq '[.[] | .value[0:8] | select(any(. != "0x00"))] | length'
+}
+more_armed() { [ "$(armed)" -gt "$1" ]; }
+stop_monitor() { # SIGNAL [STATUS]
+    local status=0
+    kill "-$1" "$MONITOR"
+    wait "$MONITOR" || status=$?
+    expect_equal "${2:-0}" "$status" "exit status of monitor"
+}
+dropped() { pm status --json | jq "[.drops[].packets] | add // 0"; }
+shown() { jq -s "[.[] | select(.event == \"drop\" and ($2)).packets] | add // 0" "$LAB/log/$1"; }
+has_shown() { [ "$(shown "$1" "$2")" -ge "$3" ]; }
+at_end() { jq -s ".[-1] | select(.event == \"end\").$2" "$LAB/log/$1"; }
+
+few_policy() { # one row may open one flow a minute
+    sed 's/^expect:/matrix:\n  - { id: few, transport: udp, source: any, destination: access, port: 7000, limit: { new-flows: 1\/min, burst: 1, per: row } }\nexpect:/' \
+        "$here/edge.yaml" >"$LAB/few.yaml"
+}
+
+datagrams() { # NAME ADDRESS PORT COUNT [SECONDS]: so long between two
+    in_ns "$1" python3 - "$2" "$3" "$4" "${5:-0}" <<'PYTHON'
+import socket, sys, time
+address, port, count, pause = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4])
+out = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM)
+for number in range(count):
+    try:
+        out.sendto(b"x" * 32, (address, port))
+    except PermissionError:  # dropped on the way out
+        pass
+    if pause:
+        time.sleep(pause)
+PYTHON
+}
+
+exported_lost() { # what the exporter says is lost
+    in_ns edge curl -sS --fail -o "$LAB/metrics" http://127.0.0.1:9927/metrics
+    /usr/bin/python3 "$here/metrics.py" get "$LAB/metrics" portmatrix_events_lost_total
+}
+exports() { [ "$(exported_lost)" = "$1" ]; }
+
+case_nothing_attached_is_nothing_to_monitor() {
+    expect_status 1 pm monitor
+    expect_output "nothing is attached"
+    expect_status 0 pm apply -i eth0 "$here/edge.yaml"
+}
+
+case_wrong_words_are_usage_errors() {
+    expect_status 2 pm monitor --reason no-such
+    expect_output "there is no drop reason 'no-such'"
+    expect_status 2 pm monitor --row no-such
+    expect_output "has no row 'no-such'"
+    expect_status 2 pm monitor --peer 1.2.3
+    expect_status 2 pm monitor -i eth7
+    expect_status 2 pm monitor --limit many
+    expect_equal 0 "$(armed)" "armed rings"
+}
+
+case_each_drop_is_a_line_that_says_what_it_was() {
+    start_monitor each --json
+    refused tcp_talks attacker "$EDGE4" 22
+    datagrams attacker "$EDGE6" 9 2
+    datagrams edge "$MESSENGER4" 9 3
+    wait_for 15 has_shown each '.direction == "out" and .transport == "udp"' 3
+    stop_monitor INT
+    jq -es --arg from "$ATTACKER4" --arg to "$EDGE4" 'any(.event == "drop" and .interface == "eth0"
+        and .direction == "in" and .reason == "no-row" and .transport == "tcp" and .source == $from
+        and .destination == $to and .destination_port == 22 and .tcp_flags == ["SYN"] and .row == null
+        and .would == false and .bytes == 60 and (.time | test("^20[0-9-]*T[0-9:.]*Z$")))' "$LAB/log/each" >/dev/null
+    expect_equal 2 "$(shown each ".source == \"$ATTACKER6\" and .reason == \"no-service\"")" "IPv6 datagrams"
+    expect_equal 3 "$(shown each ".destination == \"$MESSENGER4\" and .direction == \"out\"")" "datagrams out"
+    expect_equal 0 "$(at_end each lost)" lost
+    expect_equal "$(shown each true)" "$(at_end each packets)" "packets in the summary"
+}
+
+case_the_text_is_a_line_a_drop_too() {
+    start_monitor text --limit 1
+    datagrams attacker "$EDGE4" 9 5
+    wait "$MONITOR"
+    expect_equal 2 "$(wc -l <"$LAB/log/text")" lines
+    grep -qE "Z eth0 in  no-service +udp $ATTACKER4:[0-9]+ -> $EDGE4:9, 60 bytes\$" "$LAB/log/text"
+    grep -q 'Z -- 1 dropped packet shown, 0 lost; the limit is reached$' "$LAB/log/text"
+}
+
+case_what_is_not_asked_for_is_not_shown() {
+    local reason peer
+    start_monitor reason --json --reason no-row --reason malformed-l4
+    reason=$MONITOR
+    start_monitor peer --json --peer "$PARTNER4"
+    peer=$MONITOR
+    datagrams attacker "$EDGE4" 9 4
+    refused tcp_talks attacker "$EDGE4" 22
+    datagrams partner "$EDGE4" 9 3
+    wait_for 15 has_shown reason true 1
+    wait_for 15 has_shown peer true 3
+    MONITOR=$reason stop_monitor TERM
+    MONITOR=$peer stop_monitor TERM
+    expect_equal '["no-row"]' "$(jq -cs '[.[] | .reason // empty] | unique' "$LAB/log/reason")" reasons
+    expect_equal 3 "$(shown peer true)" "of the peer"
+}
+
+case_a_drop_of_a_row_names_it() {
+    few_policy
+    expect_status 0 pm apply "$LAB/few.yaml"
+    start_monitor row --json --row few
+    for _ in 1 2 3 4; do datagrams attacker "$EDGE4" 7000 1; done
+    datagrams attacker "$EDGE4" 9 1
+    wait_for 15 has_shown row true 3
+    stop_monitor INT
+    expect_equal '["few rate-limited"]' "$(jq -cs '[.[] | select(.event == "drop") | .row + " " + .reason] | unique' "$LAB/log/row")" rows
+    expect_status 0 pm apply "$here/edge.yaml"
+}
+
+case_audit_says_that_it_would_have() {
+    expect_status 0 pm apply --mode audit
+    start_monitor audit --json --limit 2
+    datagrams attacker "$EDGE4" 9 2
+    wait "$MONITOR"
+    expect_equal 2 "$(shown audit .would)" "would have been dropped"
+    start_monitor audit-text --limit 1
+    datagrams attacker "$EDGE4" 9 1
+    wait "$MONITOR"
+    grep -q '(would drop) no-service' "$LAB/log/audit-text"
+    expect_status 0 pm apply --mode enforce
+}
+
+case_a_capture_opens_in_wireshark() {
+    local file=$LAB/drops.pcapng
+    start_monitor pcap --pcap "$file" --limit 3
+    refused tcp_talks attacker "$EDGE4" 22
+    datagrams attacker "$EDGE6" 9 1
+    datagrams edge "$MESSENGER4" 9 9
+    wait "$MONITOR"
+    tshark -r "$file" -T fields -e frame.comment -e frame.packet_flags_direction -e frame.interface_name \
+        -e ip.src -e ipv6.src -e tcp.dstport -e udp.dstport -e _ws.expert.severity >"$LAB/fields" 2>/dev/null
+    expect_equal 3 "$(wc -l <"$LAB/fields")" packets
+    grep -qP "^dropped: no-row\t0x00000001\teth0\t$ATTACKER4\t\t22\t" "$LAB/fields"
+    capinfos -c -x "$file" | grep -E 'Number of packets: +3' >/dev/null
+    # Over its own capture, and over nothing else.
+    start_monitor pcap --pcap "$file" --limit 1
+    datagrams attacker "$EDGE4" 9 1
+    wait "$MONITOR"
+    expect_equal 1 "$(tshark -r "$file" 2>/dev/null | wc -l)" packets
+    echo precious >"$LAB/notes"
+    expect_status 4 pm monitor --pcap "$LAB/notes"
+    expect_output "is no capture of portmatrix"
+    expect_equal precious "$(cat "$LAB/notes")" "what stood there"
+}
+
+ROOM=1489 # events for which a ring has room
+
+# COUNT [SECONDS]: datagrams while a monitor is armed and does not read. What passes does as before, and what
+# it says is what the exporter says; sets LOST.
+drop_unread() {
+    local dropped_before lost_before
+    dropped_before=$(dropped) lost_before=$(exported_lost)
+    start_monitor unread --json
+    kill -STOP "$MONITOR"
+    datagrams attacker "$EDGE4" 9 "$@"
+    pings user "$EDGE4" 20
+    tcp_talks user "$EDGE4" 22
+    expect_equal $((dropped_before + $1)) "$(dropped)" dropped
+    kill -CONT "$MONITOR"
+    stop_monitor INT
+    LOST=$(at_end unread lost)
+    expect_equal "$1" $(($(shown unread true) + LOST)) "shown and lost"
+    wait_for 5 exports $((lost_before + LOST)) ||
+        expect_equal $((lost_before + LOST)) "$(exported_lost)" "lost, as it is exported"
+    echo "# $(shown unread true) shown, $LOST lost"
+}
+
+case_events_and_losses_add_up_with_the_counters_though_nobody_reads() {
+    lab_start edge exporter "$PORTMATRIX" export --interval 1s
+    lab_await edge tcp 9927
+    expect_equal 0 "$(exported_lost)" "lost before"
+    drop_unread 12000
+    [ "$LOST" -ge $((12000 - ROOM)) ]
+}
+
+# Slower than a CPU may send: what is lost is what the ring has no room for.
+case_what_a_full_ring_loses_is_counted() {
+    drop_unread $((ROOM + 300)) 0.0005
+    expect_equal 300 "$LOST" lost
+}
+
+case_who_reads_loses_nothing() {
+    local before
+    before=$(exported_lost)
+    start_monitor read --json
+    datagrams attacker "$EDGE4" 9 $((ROOM + 300)) 0.0005
+    wait_for 10 has_shown read true $((ROOM + 300))
+    stop_monitor INT
+    expect_equal 0 "$(at_end read lost)" lost
+    expect_equal "$before" "$(exported_lost)" "lost, as it is exported"
+}
+
+case_eight_may_monitor_and_the_ninth_is_told() {
+    local -a all=()
+    local one
+    for one in 1 2 3 4 5 6 7 8; do
+        start_monitor "many-$one" --json
+        all+=("$MONITOR")
+    done
+    expect_status 1 pm monitor
+    expect_output "8 others are monitoring already"
+    datagrams attacker "$EDGE4" 9 5
+    for one in 1 2 3 4 5 6 7 8; do wait_for 15 has_shown "many-$one" true 5; done
+    for MONITOR in "${all[@]}"; do stop_monitor INT; done
+    expect_equal 0 "$(armed)" "armed rings"
+}
+
+case_a_killed_one_leaves_its_ring_to_the_next() {
+    start_monitor killed --json
+    stop_monitor KILL 137
+    expect_equal 1 "$(armed)" "rings that are still armed"
+    datagrams attacker "$EDGE4" 9 7
+    in_ns edge "$PORTMATRIX" monitor --json --limit 2 >"$LAB/log/next" 2>&1 &
+    MONITOR=$!
+    # shellcheck disable=SC2317 # called by wait_for
+    sends_and_ends() { datagrams attacker "$EDGE4" 10 1; [ ! -e "/proc/$MONITOR" ]; }
+    wait_for 30 sends_and_ends
+    wait "$MONITOR"
+    expect_equal 2 "$(shown next '.destination_port == 10')" "events that are its own"
+    expect_equal 0 "$(armed)" "armed rings"
+}
+
+case_rollbacks_and_changes_are_told() {
+    few_policy
+    start_monitor told --json
+    # Long enough to be seen as pending by one that looks once a second.
+    expect_status 0 pm apply "$LAB/few.yaml" --confirm-within 4s
+    # shellcheck disable=SC2317 # called by wait_for
+    has_told() { jq -es "any(.event == \"$1\")" "$LAB/log/told"; }
+    wait_for 10 has_told policy
+    wait_for 10 has_told rollback
+    stop_monitor INT
+    jq -es 'map(select(.event == "rollback"))[0].message | startswith("ROLLED BACK: generation")' "$LAB/log/told" >/dev/null
+}
+
+case_it_ends_when_all_is_detached() {
+    start_monitor detached
+    expect_status 0 pm detach --all
+    local status=0
+    wait "$MONITOR" || status=$?
+    expect_equal 1 "$status" "exit status"
+    grep -q "what was attached is detached" "$LAB/log/detached.err"
+}
+
+lab_make
+trap 'lab_remove "$LAB"' EXIT
+lab_echo edge 22
+lab_await edge tcp 22
+run_cases "$@"

@@ -1,0 +1,85 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# A policy judged beside the one in force changes nothing for any packet, and says exactly what it
+# would change.
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+# shellcheck source=tests/e2e/lab.sh
+. "$here/lab.sh"
+# shellcheck source=tests/e2e/cases.sh
+. "$here/cases.sh"
+
+policy() { # NAME [SED-EXPRESSION]
+    sed "s/contoso-edge/$1/; ${2:-}" "$here/edge.yaml" >"$LAB/$1.yaml"
+    echo "$LAB/$1.yaml"
+}
+shadow() { pm status --json | jq -c ".shadow$1"; }
+
+case_a_shadow_needs_something_to_stand_beside() {
+    expect_status 2 pm apply --mode shadow "$here/edge.yaml"
+    expect_output "apply one first"
+    expect_status 0 pm apply -i eth0 "$here/edge.yaml"
+    expect_equal null "$(shadow "")" shadow
+}
+
+case_what_passes_and_would_be_dropped_is_counted_by_row_and_reason() {
+    coproc TALK { exec nsenter --net="/run/netns/$LAB_NET-user" socat - "TCP:$EDGE4:22"; }
+    # shellcheck disable=SC2153 # set by coproc
+    local out=${TALK[0]} in=${TALK[1]} process=$TALK_PID line
+    echo before >&"$in"
+    read -r -t 3 line <&"$out"
+    expect_status 0 pm apply --mode shadow "$(policy strict 's/admins: .*/admins: [192.0.2.99]/')"
+    expect_equal 1 "$(pm status --json | jq .policy.generation)" generation
+    expect_equal '"strict"' "$(shadow .policy.name)" name
+    # A flow that is live, and new ones: all go on as before.
+    echo during >&"$in"
+    read -r -t 3 line <&"$out"
+    kill "$process"
+    wait "$process" || true
+    tcp_talks user "$EDGE4" 22
+    [ "$(shadow '.would_drop | map(select(.row == "ssh-admins" and .reason == "no-row" and .direction == "in").packets) | add')" -ge 6 ]
+    expect_equal '[]' "$(shadow .would_pass)" "would pass"
+    expect_equal '["ssh-admins"]' "$(shadow '.would_drop | map(.row) | unique')" rows
+    grep -q 'drop (no-row)' <<<"$(pm status)"
+}
+
+case_packets_are_counted_exactly() {
+    expect_status 0 pm apply --mode shadow "$(policy noping 's/^expect:/remove: [ping-in]\nexpect:/')"
+    pings user "$EDGE4" 7
+    expect_equal 7 "$(shadow '.would_drop[] | select(.row == "ping-in" and .direction == "in").packets')" in
+    expect_equal 7 "$(shadow '.would_drop[] | select(.row == "ping-in" and .direction == "out").packets')" out
+    expect_equal 588 "$(shadow '.would_drop[] | select(.row == "ping-in" and .direction == "in").bytes')" bytes
+}
+
+case_what_is_dropped_and_would_pass_is_counted_by_the_shadows_row() {
+    policy open 's/^expect:/matrix:\n  - { id: web-in, transport: tcp, source: any, destination: access, port: 8080 }\nexpect:/' >/dev/null
+    expect_status 0 pm apply --mode shadow "$LAB/open.yaml"
+    refused tcp_talks attacker "$EDGE4" 8080
+    [ "$(shadow '.would_pass[] | select(.row == "web-in" and .direction == "in").packets')" -ge 1 ]
+    refused tcp_talks attacker "$EDGE4" 8081
+    expect_equal '["web-in"]' "$(shadow '.would_pass | map(.row) | unique')" rows
+}
+
+case_bans_and_restarts_leave_it() {
+    expect_status 0 pm ban 198.51.100.99
+    expect_equal '"open"' "$(shadow .policy.name)" name
+    expect_status 0 pm unban 198.51.100.99
+}
+
+case_it_ends_with_the_next_apply() {
+    expect_status 0 pm apply "$here/edge.yaml"
+    expect_equal null "$(shadow "")" shadow
+    refused tcp_talks attacker "$EDGE4" 8080
+}
+
+case_a_shadow_attaches_nothing() {
+    in_ns edge ip link add other0 type veth peer name other1
+    expect_status 2 pm apply --mode shadow -i other0 "$here/edge.yaml"
+    expect_output "a shadow attaches nothing"
+}
+
+lab_make
+trap 'lab_remove "$LAB"' EXIT
+lab_echo edge 22 8080 8081
+lab_await edge tcp 22 8080 8081
+run_cases "$@"

@@ -1,0 +1,161 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Other programs behind the same links: a policy that outgrows its memory, a newer build. Flows,
+# counters and enforcement go on; killed in the middle, too.
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+# shellcheck source=tests/e2e/lab.sh
+. "$here/lab.sh"
+# shellcheck source=tests/e2e/cases.sh
+. "$here/cases.sh"
+
+in_force() { pm status --json | jq -r .policy.name; }
+pinned() { bpftool -j map show pinned "$PORTMATRIX_PIN_DIR/images" | jq .bytes_value; }
+ingress_program() { bpftool -j prog show pinned "$PORTMATRIX_PIN_DIR/interface-0/ingress_program" | jq .id; }
+attached_program() { in_ns edge ip -j link show dev eth0 | jq '.[0].xdp.prog.id'; }
+
+large_policy() { # NAME PREFIXES
+    python3 - "$2" >"$LAB/peers.txt" <<'END'
+import random, sys
+random.seed(7)
+seen = set()
+while len(seen) < int(sys.argv[1]):
+    seen.add(random.randrange(0x0b000000, 0x7f000000))
+for address in seen:
+    print(".".join(str(address >> shift & 255) for shift in (24, 16, 8, 0)))
+END
+    sed "s/contoso-edge/$1/; s/public-im-partners: \[/&{ file: peers.txt }, /" "$here/edge.yaml" \
+        >"$LAB/$1.yaml"
+    echo "$LAB/$1.yaml"
+}
+
+# A talk that lives through what a case does: each line must come back.
+begin_talk() {
+    coproc TALK { exec nsenter --net="/run/netns/$LAB_NET-user" socat - "TCP:$EDGE4:22"; }
+    talk=$TALK_PID
+    exec 7<&"${TALK[0]}" 8>&"${TALK[1]}"
+    says before
+}
+says() { # WORD
+    local line
+    echo "$1" >&8
+    read -r -t $((3 * SLOW)) line <&7
+    expect_equal "$1" "$line" echo
+}
+end_talk() {
+    says after
+    kill "$talk"
+    wait "$talk" || true
+}
+
+case_a_policy_that_outgrows_its_memory_gets_more() {
+    local size packets
+    size=$(pinned)
+    begin_talk
+    packets=$(pm status --json | jq '.rows[] | select(.id == "ssh-admins") | .packets_in')
+    begin_pings
+    expect_status 0 pm apply "$(large_policy large 200000)"
+    end_pings
+    [ "$(pinned)" -gt "$size" ]
+    expect_equal large "$(in_force)" "in force"
+    end_talk
+    [ "$(pm status --json | jq '.rows[] | select(.id == "ssh-admins") | .packets_in')" -gt "$packets" ]
+    expect_equal "$(ingress_program)" "$(attached_program)" "program on the interface"
+    refused tcp_talks attacker "$EDGE4" 22
+    expect_status 0 pm rollback
+    expect_status 0 pm rollback
+    expect_equal "" "$(find "$PORTMATRIX_PIN_DIR" -name 'next_*')" "copies left"
+}
+
+case_killed_while_it_grows() {
+    local round count status=0
+    local -a rounds=(60 50 40 30 24 20 16 13 10 8 6 4 3 2 1)
+    [ "${PM_FAULTS:-25}" -le 5 ] || rounds=(24 10 3)
+    pm detach --all
+    expect_status 0 pm apply -i eth0 "$here/edge.yaml"
+    in_ns edge strace -f -c -e trace=bpf -o "$LAB/log/strace" "$PORTMATRIX" apply "$LAB/large.yaml"
+    count=$(awk '$NF == "bpf" { print $4 }' "$LAB/log/strace")
+    # Before the switch, near the end, is where programs and pins are replaced.
+    for round in "${rounds[@]}"; do
+        pm detach --all
+        expect_status 0 pm apply -i eth0 "$here/edge.yaml"
+        in_ns edge strace -f -o "$LAB/log/strace" -e trace=bpf \
+            -e "inject=bpf:signal=KILL:when=$((count - round))" \
+            "$PORTMATRIX" apply "$LAB/large.yaml" >/dev/null 2>&1 || status=$?
+        refused tcp_talks attacker "$EDGE4" 22
+        pings user "$EDGE4" 2
+        expect_status 0 pm apply "$LAB/large.yaml"
+        expect_equal "" "$(find "$PORTMATRIX_PIN_DIR" -name 'next_*')" "copies left"
+        expect_equal "$(ingress_program)" "$(attached_program)" "program on the interface"
+        tcp_talks user "$EDGE4" 22
+    done
+}
+
+case_a_newer_build_takes_over() {
+    local before
+    begin_talk
+    set_build "$(abi)" 0
+    before=$(attached_program)
+    begin_pings
+    expect_status 0 pm apply
+    expect_output "replaced by those of this build"
+    end_pings
+    [ "$(attached_program)" -ne "$before" ]
+    expect_equal "$(ingress_program)" "$(attached_program)" "program on the interface"
+    end_talk
+    expect_status 0 pm apply
+    refused expect_output "replaced by"
+}
+
+case_another_layout_is_refused_and_goes_on_enforcing() {
+    local version
+    version=$(abi)
+    set_build $((version + 1)) 0
+    expect_status 1 pm apply "$here/edge.yaml"
+    expect_output "layout $((version + 1)), this portmatrix has $version"
+    expect_output "detach with the version that attached it"
+    expect_output "goes on enforcing"
+    refused tcp_talks attacker "$EDGE4" 22
+    set_build "$version" 0
+    expect_status 0 pm apply "$here/edge.yaml"
+}
+
+case_a_test_packet_that_fails_changes_nothing() {
+    local before
+    before=$(in_force)
+    # A probe that always says "row 0": the candidate's own verdicts are others.
+    printf '%s\n' '__attribute__((section("xdp"), used)) int liar(void *context) { return 0; }' |
+        clang-16 -target bpf -O2 -x c -c - -o "$LAB/liar.o"
+    mv "$PORTMATRIX_PIN_DIR/ask_in" "$PORTMATRIX_PIN_DIR/true_ask_in"
+    bpftool prog load "$LAB/liar.o" "$PORTMATRIX_PIN_DIR/ask_in" type xdp
+    expect_status 1 pm apply "$LAB/large.yaml"
+    expect_output "a test packet failed"
+    expect_equal "$before" "$(in_force)" "in force"
+    mv "$PORTMATRIX_PIN_DIR/true_ask_in" "$PORTMATRIX_PIN_DIR/ask_in"
+    expect_status 0 pm apply "$LAB/large.yaml"
+}
+
+case_there_is_a_way_out_of_another_layout() {
+    set_build $(($(abi) + 1)) 0
+    expect_status 1 pm detach --all
+    expect_output "detach --all --force"
+    expect_status 2 pm detach -i eth0 --force
+    expect_status 0 pm detach --all --force
+    expect_output "eth0 is now unfiltered"
+    tcp_talks attacker "$EDGE4" 22
+    refused test -e "$PORTMATRIX_PIN_DIR/abi"
+    expect_status 0 pm apply -i eth0 "$here/edge.yaml"
+    refused tcp_talks attacker "$EDGE4" 22
+    # Damaged: a map is gone.
+    rm "$PORTMATRIX_PIN_DIR/images"
+    expect_status 1 pm detach --all
+    expect_output "damaged"
+    expect_status 0 pm detach --all --force
+    expect_status 0 pm apply -i eth0 "$here/edge.yaml"
+}
+
+lab_make
+trap 'lab_remove "$LAB"' EXIT
+lab_services
+pm apply -i eth0 "$here/edge.yaml"
+run_cases "$@"

@@ -1,0 +1,173 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# watch: what others remove is attached again, what comes late is attached, an expired confirm is
+# settled; and enforcement does not need it.
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+# shellcheck source=tests/e2e/lab.sh
+. "$here/lab.sh"
+# shellcheck source=tests/e2e/cases.sh
+. "$here/cases.sh"
+
+LINK() { echo "$PORTMATRIX_PIN_DIR/interface-0/$1"; }
+drift() { pm status --json | jq -r '.drift'; }
+no_drift() { [ "$(drift)" = null ]; }
+is_closed() { ! tcp_talks attacker "$EDGE4" 22; }
+said() { grep -qF -- "$1" "$LAB/log/watch"; }
+
+start_watch() {
+    lab_start edge watch "$PORTMATRIX" watch
+    wait_for 10 said "watching:"
+}
+stop_watch() { # SIGNAL
+    local pid
+    pid=$(cat "$LAB/run/watch")
+    kill "-$1" "$pid"
+    wait_for 10 test ! -e "/proc/$pid"
+}
+
+# As others would. Before Linux 6.6 what leaves meets a filter on a qdisc, and no link.
+remove() { # HOOK
+    if [ -e "$(LINK "$1")" ]; then
+        bpftool link detach pinned "$(LINK "$1")"
+    else
+        in_ns edge tc qdisc delete dev eth0 clsact
+    fi
+}
+
+case_it_watches_and_there_is_one() {
+    start_watch
+    said "in force on eth0"
+    expect_status 1 pm watch
+    expect_output "(pid $(cat "$LAB/run/watch")) is watching already"
+}
+
+case_a_detached_link_is_attached_again() {
+    local hook
+    for hook in ingress egress; do
+        remove "$hook"
+        wait_for 10 said "$hook of eth0 had been removed by others, and is attached again"
+        no_drift
+        is_closed
+        tcp_talks user "$EDGE4" 22
+    done
+    pm history --json | grep '"action":"attach"' >/dev/null
+}
+
+case_an_interface_that_goes_and_comes_back() {
+    local packets
+    packets=$(pm status --json | jq '.rows[] | select(.id == "ssh-admins") | .packets_in')
+    in_ns edge ip link delete eth0
+    ip link add edge netns "$LAB_NET-net" type veth peer name eth0 netns "$LAB_NET-edge"
+    wait_for 10 no_drift
+    in_ns net ip link set edge master br0 up
+    in_ns edge ip link set eth0 up
+    in_ns edge ip address add "$EDGE4/32" dev eth0
+    in_ns edge ip route add default dev eth0
+    for name in user attacker; do in_ns $name ip neighbour flush all; done # its MAC is another
+    wait_for 10 tcp_talks user "$EDGE4" 22
+    is_closed
+    [ "$(pm status --json | jq '.rows[] | select(.id == "ssh-admins") | .packets_in')" -gt "$packets" ]
+}
+
+case_an_interface_in_another_namespace_stays_filtered() {
+    local from to
+    ip netns add "$LAB_NET-away"
+    while read -r from to; do
+        in_ns "$from" ip link set eth0 netns "/run/netns/$LAB_NET-$to"
+        in_ns "$to" ip link set eth0 up
+        in_ns "$to" ip address add "$EDGE4/32" dev eth0
+        in_ns "$to" ip route add default dev eth0
+        is_listening "$to" tcp 22 || lab_echo "$to" 22
+        wait_for 10 tcp_talks user "$EDGE4" 22
+        is_closed
+    done <<<$'edge away\naway edge'
+    wait_for 10 no_drift # a filter of clsact was left behind, and is attached again
+}
+
+case_a_renamed_interface_stays_filtered() {
+    in_ns edge ip link set eth0 down
+    in_ns edge ip link set eth0 name wan0
+    in_ns edge ip link set wan0 up
+    in_ns edge ip route replace default dev wan0
+    wait_for 10 tcp_talks user "$EDGE4" 22
+    is_closed
+    in_ns edge ip link set wan0 down
+    in_ns edge ip link set wan0 name eth0
+    in_ns edge ip link set eth0 up
+    in_ns edge ip route replace default dev eth0
+    wait_for 10 tcp_talks user "$EDGE4" 22
+    is_closed
+    no_drift
+}
+
+case_an_expired_confirm_is_settled_and_told() {
+    sed 's/contoso-edge/open/; s/admins: .*/admins: any/' "$here/edge.yaml" >"$LAB/open.yaml"
+    expect_status 0 pm apply "$LAB/open.yaml" --confirm-within $((3 * SLOW))s
+    tcp_talks attacker "$EDGE4" 22
+    wait_for 10 said "was not confirmed in time and is rolled back"
+    is_closed
+    pm history --json | grep '"action":"expire"' | grep '"user":"-"' >/dev/null
+}
+
+case_commands_and_watch_do_not_get_in_each_others_way() {
+    for _ in 1 2 3 4 5 6 7 8 9 10; do
+        expect_status 0 pm apply
+        expect_status 0 pm ban 198.51.100.99
+        expect_status 0 pm unban 198.51.100.99
+    done
+}
+
+case_the_state_of_attachment_is_kept_where_an_exporter_reads_it() {
+    checked() { bpftool -j map lookup pinned "$PORTMATRIX_PIN_DIR/interfaces" key 0 0 0 0 | jq -c .value[24:]; }
+    # shellcheck disable=SC2317 # called by wait_for
+    is_newer() { [ "$(checked)" != "$1" ]; }
+    wait_for 10 is_newer "$(checked)"
+}
+
+case_killed_it_leaves_everything_as_it_is() {
+    stop_watch KILL
+    is_closed
+    tcp_talks user "$EDGE4" 22
+    bpftool link detach pinned "$(LINK ingress)"
+    [ "$(drift)" = attachment ]
+    start_watch
+    wait_for 10 no_drift
+    is_closed
+}
+
+case_an_interface_that_appears_late() {
+    stop_watch TERM
+    # The second interface was there when it was confirmed, and is not at boot.
+    in_ns edge ip link add late0 type veth peer name late1
+    expect_status 0 pm apply -i late0
+    pm detach --all
+    in_ns edge ip link delete late0
+    expect_status 0 pm restore
+    expect_equal '["eth0"]' "$(pm status --json | jq -cs 'map(.interface)')" interfaces
+    start_watch
+    in_ns edge ip link add late0 type veth peer name late1
+    wait_for 10 said "late0 has appeared, and is attached"
+    expect_equal '["eth0","late0"]' "$(pm status --json | jq -cs 'map(.interface)')" interfaces
+    expect_equal '["enforce","enforce"]' "$(pm status --json | jq -cs 'map(.mode)')" modes
+}
+
+case_a_foreign_program_is_told_once_and_left_alone() {
+    printf '%s\n' '__attribute__((section("xdp"), used)) int stranger(void *context) { return 2; }' |
+        clang-16 -target bpf -O2 -x c -c - -o "$LAB/stranger.o"
+    stop_watch TERM
+    bpftool link detach pinned "$(LINK ingress)"
+    in_ns edge ip link set dev eth0 xdp obj "$LAB/stranger.o" sec xdp
+    start_watch
+    said "XDP program 'stranger'"
+    [ "$(drift | head -n 1)" = attachment ]
+    in_ns edge ip link set dev eth0 xdp off
+    wait_for 10 said "attached again"
+}
+
+lab_make
+trap 'lab_remove "$LAB"' EXIT
+lab_echo edge 22
+lab_await edge tcp 22
+pm apply -i eth0 "$here/edge.yaml"
+run_cases "$@"

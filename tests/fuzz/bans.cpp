@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+// Any bytes as a list of bans: read or refused; what is read compiles, and prints as what reads
+// back to the same bans.
+#include <cstdint>
+#include <cstdlib>
+#include <string>
+
+#include "policy/bans.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size) {
+    const auto bans = pm::parse_bans({reinterpret_cast<const char *>(data), size});
+    if (!bans) return 0;
+    (void)pm::compile_bans(*bans, 1'700'000'000, 1'000'000'000);
+    const std::string text = pm::print_bans(*bans);
+    const auto again = pm::parse_bans(text);
+    if (!again || pm::print_bans(*again) != text) std::abort();
+    return 0;
+}

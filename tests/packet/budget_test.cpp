@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the kernel side costs and is the same in every run: instructions and states that the
+// verifier looks at, the programs' sizes, the maps' memory at their default sizes; against the
+// figures recorded for this kernel in budgets.txt. PM_UPDATE_BUDGETS=1 records those of this run.
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <gtest/gtest.h>
+#include <sys/utsname.h>
+
+#include <array>
+#include <cmath>
+#include <cstdarg>
+#include <cstdlib>
+#include <fstream>
+#include <map>
+#include <regex>
+#include <sstream>
+
+#include <fmt/core.h>
+
+#include "loader/program.h"
+
+namespace pm::test {
+namespace {
+
+constexpr const char *file_name = PM_SOURCE_DIR "/tests/packet/budgets.txt";
+constexpr double tolerance = 0.02;
+constexpr double verifier_limit = 1'000'000, memory_limit = 32 << 20;
+
+using Figures = std::map<std::string, double>;
+
+std::string kernel_release() {
+    utsname name = {};
+    uname(&name);
+    const std::string release = name.release;
+    return release.substr(0, release.find_first_not_of("0123456789", release.find('.') + 1));
+}
+
+// Bytes that the kernel says it holds for a map.
+double map_memory(int fd) {
+    std::ifstream info(fmt::format("/proc/self/fdinfo/{}", fd));
+    for (std::string word; info >> word;) {
+        double bytes = 0;
+        if (word == "memlock:" && info >> bytes) return bytes;
+    }
+    ADD_FAILURE() << "the kernel does not tell a map's memory";
+    return 0;
+}
+
+void add_program(Figures &figures, const std::string &name, int fd) {
+    bpf_prog_info info = {};
+    std::uint32_t size = sizeof(info);
+    ASSERT_EQ(bpf_obj_get_info_by_fd(fd, &info, &size), 0) << name;
+    figures[name + ".verified-instructions"] = info.verified_insns;
+    figures[name + ".translated-bytes"] = info.xlated_prog_len;
+    figures[name + ".jit-bytes"] = info.jited_prog_len;
+}
+
+// Per-CPU maps grow with the machine; what one CPU has is recorded.
+void add_map(Figures &figures, const std::string &name, int fd) {
+    auto info = map_info(fd, name);
+    ASSERT_TRUE(info) << info.error().message;
+    const bool per_cpu =
+        info->type == BPF_MAP_TYPE_PERCPU_ARRAY || info->type == BPF_MAP_TYPE_PERCPU_HASH;
+    const double bytes = map_memory(fd);
+    figures["maps.all-bytes"] += bytes;
+    if (per_cpu)
+        figures["maps.bytes-a-cpu"] += bytes / libbpf_num_possible_cpus();
+    else
+        figures["maps.shared-bytes"] += bytes;
+}
+
+std::string messages;  // of libbpf
+
+int keep_message(libbpf_print_level, const char *format, va_list values) {
+    std::array<char, 8192> text;
+    std::vsnprintf(text.data(), text.size(), format, values);
+    messages += text.data();
+    return 0;
+}
+
+// "prog 'NAME': -- BEGIN PROG LOAD LOG --", some lines, "... total_states N peak_states N ...".
+void add_states(Figures &figures) {
+    const std::regex log(
+        "prog '(\\w+)': -- BEGIN PROG LOAD LOG --[^]*?"
+        "total_states (\\d+) peak_states (\\d+)");
+    int programs = 0;
+    for (std::sregex_iterator one(messages.begin(), messages.end(), log), end; one != end; ++one) {
+        programs++;
+        figures[one->str(1) + ".states"] = std::stod(one->str(2));
+        figures[one->str(1) + ".peak-states"] = std::stod(one->str(3));
+    }
+    EXPECT_EQ(programs, 4) << "the verifier's log has another form: " << messages.substr(0, 500);
+}
+
+Figures measure() {
+    Figures figures;
+    messages.clear();
+    ProgramOptions options;
+    options.verifier_log = 4;  // BPF_LOG_STATS
+    const auto printed = libbpf_set_print(keep_message);
+    auto program = Program::load(options);
+    libbpf_set_print(printed);
+    if (!program) {
+        ADD_FAILURE() << program.error().message;
+        return figures;
+    }
+    add_states(figures);
+    add_program(figures, "pm_ingress", program->ingress());
+    add_program(figures, "pm_egress", program->egress());
+    add_program(figures, "pm_ask_in", program->ask_in());
+    add_program(figures, "pm_ask_out", program->ask_out());
+    for (const auto &[name, fd] : program->maps().all()) add_map(figures, name, fd.get());
+    add_map(figures, "rows", program->rows());
+    return figures;
+}
+
+// A line is KERNEL FIGURE VALUE; '#' begins a comment.
+std::map<std::string, Figures> read_budgets(std::string &comment) {
+    std::map<std::string, Figures> all;
+    std::ifstream file(file_name);
+    for (std::string line; std::getline(file, line);) {
+        if (line.starts_with("#")) {
+            comment += line + "\n";
+            continue;
+        }
+        std::string kernel, figure;
+        double value = 0;
+        if (std::istringstream(line) >> kernel >> figure >> value) all[kernel][figure] = value;
+    }
+    return all;
+}
+
+void record(const Figures &figures) {
+    std::string comment;
+    auto all = read_budgets(comment);
+    all[kernel_release()] = figures;
+    all[kernel_release()].erase("maps.all-bytes");
+    std::ofstream file(file_name);
+    file << comment;
+    for (const auto &[kernel, of_kernel] : all)
+        for (const auto &[figure, value] : of_kernel)
+            file << fmt::format("{} {} {:.0f}\n", kernel, figure, value);
+}
+
+// What grew beyond its budget, a line each; what shrank is said, so that it can be recorded.
+std::string compare(const Figures &now, const Figures &budget) {
+    std::string grown;
+    for (const auto &[figure, recorded] : budget) {
+        const auto found = now.find(figure);
+        const double value = found == now.end() ? 0 : found->second;
+        const double change = value / recorded - 1;
+        if (std::abs(change) <= tolerance) continue;
+        const std::string line =
+            fmt::format("{} {}: recorded {:.0f}, now {:.0f} ({:+.1f} %)\n", kernel_release(),
+                        figure, recorded, value, change * 100);
+        if (change > 0)
+            grown += line;
+        else
+            std::printf("smaller: %s", line.c_str());
+    }
+    return grown;
+}
+
+TEST(Budget, IsKept) {
+    const Figures now = measure();
+    if (std::getenv("PM_UPDATE_BUDGETS")) record(now);
+    std::string comment;
+    const auto budgets = read_budgets(comment);
+    const auto budget = budgets.find(kernel_release());
+    std::string shown;
+    for (const auto &[figure, value] : now)
+        if (figure != "maps.all-bytes")
+            shown += fmt::format("{} {} {:.0f}\n", kernel_release(), figure, value);
+    if (budget == budgets.end())
+        std::printf("no budget is recorded for this kernel; its figures are:\n%s", shown.c_str());
+    else
+        EXPECT_EQ(compare(now, budget->second), "")
+            << "if it is worth it, record it: PM_UPDATE_BUDGETS=1, or these lines:\n"
+            << shown;
+}
+
+// On any kernel: half of what the verifier looks at, and what a six-row host may take.
+TEST(Budget, LeavesRoom) {
+    const Figures now = measure();
+    for (const auto &[figure, value] : now) {
+        if (!figure.ends_with(".verified-instructions")) continue;
+        EXPECT_GT(value, 0) << figure;
+        EXPECT_LE(value, verifier_limit / 2) << figure;
+    }
+    EXPECT_LE(now.at("maps.shared-bytes") + 2 * now.at("maps.bytes-a-cpu"), memory_limit);
+}
+
+}  // namespace
+}  // namespace pm::test

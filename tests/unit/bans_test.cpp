@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "policy/bans.h"
+
+#include <gmock/gmock.h>
+
+#include <random>
+
+#include "policy/compile.h"
+
+namespace pm {
+namespace {
+
+constexpr std::uint64_t now = 1'700'000'000, boot = 5'000'000'000;  // s, ns
+
+Ban ban(const char *prefix, std::optional<std::uint64_t> expires = {}) {
+    return {parse_prefix(prefix).value(), now, expires};
+}
+
+// Until when an address is banned, as the programs find it.
+class Bans {
+public:
+    explicit Bans(const std::vector<Ban> &bans) : image_(compile_bans(bans, now, boot).value()) {}
+    std::uint64_t until(const char *address) const { return until(parse_address(address).value()); }
+    std::uint64_t until(const Address &address) const {
+        const pm_addr abi = address.abi();
+        return pm_banned_until(image_.view(), &abi);
+    }
+
+private:
+    ImageView image_;
+};
+
+constexpr std::uint64_t never = ~std::uint64_t{0};
+
+TEST(Bans, HoldWhatTheyNameAndNothingElse) {
+    const Bans bans({ban("198.51.100.0/24"), ban("2001:db8::/32", now + 10), ban("203.0.113.7")});
+    EXPECT_EQ(bans.until("198.51.100.0"), never);
+    EXPECT_EQ(bans.until("198.51.100.255"), never);
+    EXPECT_EQ(bans.until("198.51.99.255"), 0u);
+    EXPECT_EQ(bans.until("198.51.101.0"), 0u);
+    EXPECT_EQ(bans.until("203.0.113.7"), never);
+    EXPECT_EQ(bans.until("203.0.113.8"), 0u);
+    EXPECT_EQ(bans.until("2001:db8::"), boot + 10'000'000'000);
+    EXPECT_EQ(bans.until("2001:db8:ffff:ffff:ffff:ffff:ffff:ffff"), boot + 10'000'000'000);
+    EXPECT_EQ(bans.until("2001:db9::"), 0u);
+}
+
+TEST(Bans, AShortBanHidesNoLongerOneAroundIt) {
+    const Bans bans({ban("198.51.100.0/24", now + 100), ban("198.51.100.7", now + 5),
+                     ban("198.51.100.8", now + 500)});
+    EXPECT_EQ(bans.until("198.51.100.7"), boot + 100'000'000'000);
+    EXPECT_EQ(bans.until("198.51.100.8"), boot + 500'000'000'000);
+    EXPECT_EQ(bans.until("198.51.100.9"), boot + 100'000'000'000);
+}
+
+TEST(Bans, ExpiredOnesAreNone) {
+    EXPECT_TRUE(compile_bans({ban("198.51.100.0/24", now)}, now, boot).value().empty());
+    EXPECT_TRUE(compile_bans({}, now, boot).value().empty());
+}
+
+TEST(Bans, LastAddressesOfAFamily) {
+    const Bans bans(
+        {ban("255.255.255.255"), ban("ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"), ban("0.0.0.0/8")});
+    EXPECT_EQ(bans.until("255.255.255.255"), never);
+    EXPECT_EQ(bans.until("255.255.255.254"), 0u);
+    EXPECT_EQ(bans.until("ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"), never);
+    EXPECT_EQ(bans.until("ffff:ffff:ffff:ffff:ffff:ffff:ffff:fffe"), 0u);
+    EXPECT_EQ(bans.until("0.0.0.1"), never);
+    EXPECT_EQ(bans.until("1.0.0.0"), 0u);
+}
+
+// 100,000 bans of all lengths against a list that is searched from end to end.
+TEST(Bans, AHundredThousandAgreeWithANaiveList) {
+    std::mt19937_64 random(11);
+    std::vector<Ban> bans;
+    for (int i = 0; i < 100'000; i++) {
+        const bool v4 = random() % 2;
+        const int length =
+            v4 ? 8 + static_cast<int>(random() % 25) : 32 + static_cast<int>(random() % 97);
+        const Address any = v4 ? Address::v4(static_cast<std::uint32_t>(random()) & 0x0fffffff)
+                               : Address{0x2001'0db8'0000'0000 | (random() & 0xffff), random()};
+        // Host bits off.
+        const int low = 128 - (v4 ? length + 96 : length);
+        Address first = any;
+        if (low >= 64) {
+            first.low = 0;
+            first.high &= low == 128 ? 0 : ~std::uint64_t{0} << (low - 64);
+        } else if (low > 0) {
+            first.low &= ~std::uint64_t{0} << low;
+        }
+        bans.push_back({{first, length},
+                        now,
+                        random() % 4 ? std::optional(now + 1 + random() % 60'000) : std::nullopt});
+    }
+    const Bans compiled(bans);
+    for (int i = 0; i < 300; i++) {
+        Address asked = bans[random() % bans.size()].prefix.range().last;
+        if (i % 3 == 1) asked.low++;
+        if (i % 3 == 2) asked.low = (asked.low & ~std::uint64_t{0xff}) | (random() & 0xff);
+        std::uint64_t expected = 0;
+        for (const Ban &one : bans) {
+            const Range range = one.prefix.range();
+            if (asked < range.first || range.last < asked) continue;
+            expected = std::max(expected,
+                                one.expires ? boot + (*one.expires - now) * 1'000'000'000 : never);
+        }
+        ASSERT_EQ(compiled.until(asked), expected) << to_string(asked);
+    }
+}
+
+TEST(Bans, TooManyExpiriesAreRoundedUpNeverDown) {
+    std::vector<Ban> bans;
+    for (std::uint32_t i = 0; i < 100'000; i++)
+        bans.push_back({{Address::v4(0x0a000000 + i * 2), 32}, now, now + 1 + i});
+    const Bans compiled(bans);
+    for (std::uint32_t i = 0; i < 100'000; i += 97) {
+        const std::uint64_t exact = boot + (1 + i) * std::uint64_t{1'000'000'000};
+        const std::uint64_t until = compiled.until(Address::v4(0x0a000000 + i * 2));
+        ASSERT_GE(until, exact);
+        ASSERT_LE(until, exact + 2'000'000'000);
+        ASSERT_EQ(compiled.until(Address::v4(0x0a000001 + i * 2)), 0u);
+    }
+}
+
+TEST(Bans, TextReadsBack) {
+    const std::vector<Ban> bans{ban("198.51.100.0/24"), ban("2001:db8::1", now + 60)};
+    const auto again = parse_bans(print_bans(bans)).value();
+    ASSERT_EQ(again.size(), 2u);
+    EXPECT_EQ(to_string(again[1].prefix), "2001:db8::1");
+    EXPECT_EQ(again[1].expires, now + 60);
+    EXPECT_EQ(again[0].expires, std::nullopt);
+}
+
+TEST(Bans, WrongLinesAreNamed) {
+    EXPECT_THAT(parse_bans("# comment\n\n198.51.100.1/24 1 never\n").error(),
+                testing::HasSubstr("line 3: "));
+    EXPECT_THAT(parse_bans("198.51.100.1 1\n").error(),
+                testing::HasSubstr("is not PREFIX CREATED EXPIRES"));
+    EXPECT_THAT(parse_bans("198.51.100.1 1 2 3\n").error(), testing::HasSubstr("line 1"));
+    EXPECT_THAT(parse_bans("198.51.100.1 -1 never\n").error(), testing::HasSubstr("line 1"));
+}
+
+}  // namespace
+}  // namespace pm

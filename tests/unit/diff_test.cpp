@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "policy/diff.h"
+
+#include <gmock/gmock.h>
+
+#include "policy/read.h"
+
+namespace pm {
+namespace {
+
+Policy read(const std::string &rows, const std::string &peers = "partners: 198.51.100.0/24") {
+    const std::string text =
+        "policy: test\nedge: { access: 203.0.113.10 }\npeers: { " + peers + " }\nmatrix:\n" + rows;
+    ReadResult result = read_policy_text(text, "test", {});
+    EXPECT_TRUE(result.policy) << render(result.diagnostics, false);
+    return std::move(*result.policy);
+}
+
+std::string row(const char *id, const char *port) {
+    return std::string("  - { id: ") + id +
+           ", transport: tcp, source: partners, destination: access, port: " + port + " }\n";
+}
+
+std::vector<std::string> lines(const std::vector<Change> &changes) {
+    std::vector<std::string> text;
+    for (const Change &one : changes)
+        text.push_back(one.kind + " " + one.name + ": " + one.before + " -> " + one.after);
+    return text;
+}
+
+TEST(Diff, HowASetIsWrittenDoesNotMatter) {
+    EXPECT_TRUE(diff(read(row("a", "80")),
+                     read(row("a", "80"), "partners: [198.51.100.0/25, 198.51.100.128/25]"))
+                    .empty());
+}
+
+TEST(Diff, OrderIsADifference) {
+    EXPECT_THAT(
+        lines(diff(read(row("a", "80") + row("b", "81")), read(row("b", "81") + row("a", "80")))),
+        testing::ElementsAre("setting order of rows: a first -> b first"));
+}
+
+TEST(Diff, AFieldIsNamed) {
+    EXPECT_THAT(lines(diff(read(row("a", "80")), read(row("a", "[80, 8080]")))),
+                testing::ElementsAre("row a: port 80 -> port 80,8080"));
+}
+
+TEST(Diff, ManyPrefixesAreCounted) {
+    std::string many;
+    for (int i = 0; i < 9; i++) many += ", 192.0.2." + std::to_string(i * 2);
+    EXPECT_THAT(lines(diff(read(row("a", "80")),
+                           read(row("a", "80"), "partners: [198.51.100.0/24" + many + "]"))),
+                testing::ElementsAre("set partners:  -> with 192.0.2.0, 192.0.2.2, 192.0.2.4 "
+                                     "and 6 more"));
+}
+
+TEST(Diff, ASetThatIsSwitchedOff) {
+    EXPECT_THAT(lines(diff(read(row("a", "80")), read(row("a", "80"), "partners: none"))),
+                testing::ElementsAre("set partners: 198.51.100.0/24 -> none"));
+}
+
+}  // namespace
+}  // namespace pm
