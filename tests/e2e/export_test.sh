@@ -230,16 +230,19 @@ case_a_restart_of_everything_keeps_the_figures() {
     wait_for 10 same_figures || same_figures
 }
 
+nothing_is_in_force() { [ -z "$(get /status)" ]; }
+
 case_what_is_detached_is_said() {
     local watch
     watch=$(cat "$LAB/run/watch")
     kill "$watch"
     wait_for 10 refused kill -0 "$watch"
     expect_status 0 pm detach --all
-    metric_is 0 portmatrix_attached interface=eth0 hook=ingress
+    # An answer may be 200 ms old.
+    wait_for 5 metric_is 0 portmatrix_attached interface=eth0 hook=ingress
     metric_is 0 portmatrix_attached interface=eth0 hook=egress
     promtool check metrics <"$LAB/metrics"
-    expect_equal "" "$(get /status)" status
+    wait_for 5 nothing_is_in_force
     expect_status 0 pm apply -i eth0 "$here/edge.yaml"
     wait_for 5 metric_is 1 portmatrix_attached interface=eth0 hook=ingress
     stop_exporter
