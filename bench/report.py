@@ -44,7 +44,8 @@ def update_samples(raw):
                                                   for who, samples in peers.items()}
     flows = raw["flows"]
     groups[f"{flows['flows']:,} flows read"] = {
-        "walked": flows["walk"], "listed": flows["list"], "scraped": flows["scrape"]}
+        "walked": flows["walk"], "listed": flows["list"], "flows --json": flows["print"],
+        "told by IPFIX": flows["tell"], "scraped": flows["scrape"]}
     return groups
 
 

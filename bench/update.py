@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """What a change of policy costs: whole processes, portmatrix and nft with the same content in turn,
-idle and while packets come in; the switch itself; a dump of a million flows, and scrapes of them;
-the maps' memory.
+idle and while packets come in; the switch itself; a dump of a million flows, their records at a
+collector, and scrapes of them; the maps' memory.
 
 usage: bench/update.py TOOLS OBJECTS CONTENT ROUNDS OUTPUT.json"""
 
@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 
-from e2e import HOST, PORTMATRIX, Lab, Receiver
+from e2e import HOST, PORTMATRIX, Lab, Receiver, run
 
 CONTENTS = ("rows-6", "rows-100", "rows-1000", "rows-10000", "prefixes-10000", "prefixes-100000",
             "prefixes-1000000")
@@ -98,45 +98,81 @@ def measure_applies(lab, tools, objects, content, rounds):
 
 def measure_flows(lab, tools, content, rounds):
     host = Host(lab, 3, content, FLOWS)
-    host.run(tools / "pm_tables", "fill", FLOWS * 9 // 10)
+    count = FLOWS * 9 // 10
+    with Exporter(lab, host) as exporter:
+        host.run(tools / "pm_tables", "fill", count)
+        told, scrapes = exporter.tells(count), exporter.scrapes(rounds)
+        records = exporter.records()
     flows = host.run(PORTMATRIX, "apply", content / "rows-6.yaml")  # they outlive a policy
     walks = [host.run(tools / "pm_tables", "walk")[2].split() for _ in range(rounds)]
     lists = [host.run(tools / "pm_tables", "list")[2].split() for _ in range(min(rounds, 3))]
+    printed = [host.run("sh", "-c", f"{PORTMATRIX} flows --json >/dev/null")[0] for _ in lists]
     return {"flows": int(walks[0][0]), "walk": [float(walk[1]) for walk in walks],
-            "list": [float(one[1]) for one in lists], "scrape": scrapes(host, rounds),
-            "apply": flows[:2], "memory": host.memory()}
+            "list": [float(one[1]) for one in lists], "print": printed, "tell": [told],
+            "records": records, "scrape": scrapes, "apply": flows[:2], "memory": host.memory()}
 
 
-def scrapes(host, rounds):
-    """Milliseconds of a scrape each, once the exporter has walked the flows."""
-    exporter = subprocess.Popen(
-        [str(word) for word in ("nsenter", f"--net=/run/netns/{host.receiver.space}", PORTMATRIX,
-                                "export", "--listen", "127.0.0.1:9927", "--interval", "10s")],
-        env=host.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+class Exporter:
+    """An exporter of a host's flows, and nfcapd that collects its records."""
 
-    def page(*options):
-        return host.receiver.inside(
+    def __init__(self, lab, host):
+        self.host, self.files = host, lab.folder / "nfcapd"
+        self.files.mkdir()
+
+    def __enter__(self):
+        self.collector = self.start("nfcapd", "-b", "127.0.0.1", "-p", "4739", "-w", self.files, "-t", "3600")
+        self.exporter = self.start(PORTMATRIX, "export", "--listen", "127.0.0.1:9927", "--interval", "2s",
+                                   "--active-timeout", "1s", "--ipfix", "127.0.0.1:4739")
+        self.wait_for("portmatrix_flow_walk_timestamp_seconds", 1)
+        time.sleep(2)  # what begins before its first look is not told as new
+        return self
+
+    def __exit__(self, *_):
+        for process in (self.exporter, self.collector):
+            process.kill()
+            process.wait()
+
+    def start(self, *words):
+        return subprocess.Popen(
+            [str(word) for word in ("nsenter", f"--net=/run/netns/{self.host.receiver.space}", *words)],
+            env=self.host.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def page(self, *options):
+        return self.host.receiver.inside(
             "curl", "-sS", "--retry", "20", "--retry-connrefused", "--retry-delay", "1", *options,
             "http://127.0.0.1:9927/metrics")
 
-    def is_walked():
-        return any(line.startswith("portmatrix_flows{") and float(line.split()[-1]) > FLOWS / 2
-                   for line in page().splitlines())
+    def metric(self, name):
+        return next(float(line.split()[-1]) for line in self.page().splitlines()
+                    if line.startswith((name + " ", name + "{")))
 
-    try:
+    def wait_for(self, name, least):
         end = time.monotonic() + 60
-        while not is_walked():
+        while self.metric(name) < least:
             if time.monotonic() > end:
-                raise RuntimeError("the exporter does not see the flows")
-            time.sleep(0.5)
+                raise RuntimeError(f"{name} stays under {least}")
+            time.sleep(0.3)
+
+    def tells(self, count):
+        """Milliseconds of the walk that tells as many flows for the first time."""
+        self.wait_for("portmatrix_flow_records_total", count)
+        return self.metric("portmatrix_flow_walk_duration_seconds") * 1e3
+
+    def scrapes(self, rounds):
+        """Milliseconds of each."""
+        self.wait_for("portmatrix_flows", FLOWS / 2)
         taken = []
         for _ in range(rounds):
             time.sleep(0.3)  # what is younger than 200 ms is given again
-            taken.append(float(page("-o", "/dev/null", "-w", "%{time_total}")) * 1e3)
+            taken.append(float(self.page("-o", "/dev/null", "-w", "%{time_total}")) * 1e3)
         return taken
-    finally:
-        exporter.kill()
-        exporter.wait()
+
+    def records(self):
+        """How many the collector has."""
+        self.collector.terminate()
+        self.collector.wait()
+        summary = run("nfdump", "-R", self.files, "-I")
+        return next(int(line.split()[1]) for line in summary.splitlines() if line.startswith("Flows:"))
 
 
 def measure_memory(lab, content):

@@ -139,19 +139,25 @@ has_relayed() { # PACKETS-OUT PACKETS-IN: so many at least since the beginning
     [ "$(row relay-udp-out packets_out)" -ge "$1" ] && [ "$(row relay-udp-out packets_in)" -ge "$2" ]
 }
 
+# OPTIONS: all arrive at the peer and come back
+relays() {
+    local out in back sent
+    out=$(row relay-udp-out packets_out) in=$(row relay-udp-out packets_in)
+    # shellcheck disable=SC2086 # one word an option
+    back=$(relayed $1)
+    echo "# client '$1': $back sent and received"
+    sent=${back% *}
+    [ "$sent" -ge 20 ]
+    # The relay and the peer have each: the client alone may end before its last answer has come.
+    wait_for 5 has_relayed $((out + sent)) $((in + sent)) ||
+        { pm status; return 1; }
+    [ "${back#* }" -ge $((sent - 1)) ]
+}
+
 case_media_relayed_for_every_kind_of_client() {
-    local kind out in back sent
+    local kind
     while read -r kind; do
-        out=$(row relay-udp-out packets_out) in=$(row relay-udp-out packets_in)
-        # shellcheck disable=SC2086 # one word an option
-        back=$(relayed $kind)
-        echo "# client '$kind': $back sent and received"
-        sent=${back% *}
-        [ "$sent" -ge 20 ]
-        # The relay and the peer have each: the client alone may end before its last answer has come.
-        wait_for 5 has_relayed $((out + sent)) $((in + sent)) ||
-            { pm status; return 1; }
-        [ "${back#* }" -ge $((sent - 1)) ]
+        relays "$kind"
     done <<<$'-p 3478\n-s -p 3478\n-t -p 3478\n-t -S -p 5349\n-S -p 3478'
     [ "$(row turn-udp-in flows_total)" -gt 0 ]
     [ "$(row turn-tcp-in flows_total)" -gt 0 ]
@@ -172,7 +178,7 @@ case_a_strangers_datagram_at_a_live_relay() {
     is_of_the_range "$port"
     before=$(dropped not-first-packet)
     in_ns attacker hping3 -q --udp -c 10 -i u1000 -k -s 3480 -p "$port" "$EDGE4" >/dev/null 2>&1 || true
-    expect_equal $((before + 10)) "$(dropped not-first-packet)" "datagrams of a stranger"
+    [ "$(dropped not-first-packet)" -ge $((before + 10)) ]
     kill "$client" 2>/dev/null || true
 }
 relay_ports() { pm flows --row relay-udp-out --peer "$MESSENGER4" --json | jq .local_port | sort -u; }
@@ -203,7 +209,7 @@ case_garbled_stun() {
     expect_equal $((flows + requests)) "$(row turn-udp-in flows_total)" "flows of what is a request"
     expect_equal $((mismatched + GARBLED * 4 - requests)) "$(dropped payload-mismatch)" mismatches
     kill -0 "$(cat "$LAB/turn.pid")"
-    expect_equal "40 40" "$(relayed)" "sent and received afterwards"
+    relays ""
 }
 
 # What each check makes of a first payload: by `stun`, and by `msturn`.

@@ -18,20 +18,29 @@ import struct
 import sys
 
 COOKIE = 0x2112A442
-PATIENCE = 0.5
+BINDING = struct.pack("!HHI12s", 1, 0, COOKIE, b"portmatrix42")
+PATIENCE = 0.3  # once what was sent later has been answered
 USER, REALM, SECRET = b"matrix", b"example", b"secret"
 ALLOCATE, PERMISSION, CONNECT, BIND = 0x003, 0x008, 0x00A, 0x00B
 
 
 def first(transport, address, port, messages):
+    kind = socket.SOCK_DGRAM if transport == "udp" else socket.SOCK_STREAM
+
+    def begin(data):
+        one = socket.socket(socket.AF_INET, kind)
+        one.settimeout(5)
+        one.connect((address, port))
+        one.send(data)
+        return one
+
     said = ""
     for text in messages:
         data = bytes.fromhex(text.replace("-", ""))
-        kind = socket.SOCK_DGRAM if transport == "udp" else socket.SOCK_STREAM
-        with socket.socket(socket.AF_INET, kind) as one:
+        with begin(data) as one, begin(BINDING) as later:
+            if later.recv(65535) != BINDING:
+                sys.exit("the echo is another service")
             one.settimeout(PATIENCE)
-            one.connect((address, port))
-            one.send(data)
             try:
                 said += "1" if one.recv(65535) == data else "?"
             except OSError:
