@@ -21,8 +21,10 @@ static PM_INLINE int count_row(const struct packet *packet, __u32 slot)
 		return 0;
 	row->packets[way] += packet->segments;
 	row->bytes[way] += packet->bytes;
-	row->flows += packet->opened;
-	row->mismatched += packet->mismatched;
+	if (packet->opened)
+		row->flows++;
+	if (packet->mismatched)
+		row->mismatched++;
 	return 1;
 }
 

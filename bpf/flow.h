@@ -42,6 +42,8 @@ static PM_INLINE int is_expired(const struct pm_flow *flow, __u32 protocol, __u3
 	/* One more than now: another CPU may have stamped it a tick ahead of us. */
 	__u32 idle = now + 1 - flow->last;
 
+	if (idle <= 1) /* no timeout is that short */
+		return 0;
 	return idle > 1 + (pm_idle_seconds(flow, protocol) * pm_hz >> PM_STAMP_SHIFT);
 }
 
