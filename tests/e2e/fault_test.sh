@@ -50,7 +50,8 @@ pm_traced() { # STRACE-OPTION... -- COMMAND...: its exit status in $STATUS
     in_ns edge strace -f -o "$LAB/log/strace" "$@" >"$LAB/log/out" 2>&1 || STATUS=$?
 }
 
-pins() { find "$LAB/bpf" | sort; }
+# What is ours: ip and tc put folders into any bpffs that they find.
+pins() { find "$LAB/bpf" -path '*/portmatrix*' | sort; }
 
 is_closed() {
     refused tcp_refused_port
