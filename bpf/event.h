@@ -111,47 +111,57 @@ static PM_INLINE __u32 capture_length(__u32 frame)
 }
 
 #define OFFER(number)                                                                              \
-	if (rings_taken & 1U << (number) &&                                                        \
-	    bpf_ringbuf_output(&events_##number, event, sizeof(*event), BPF_RB_NO_WAKEUP))         \
-		count_lost(number, event->segments);
+	do {                                                                                       \
+		if (rings_taken & 1U << (number) &&                                                \
+		    bpf_ringbuf_output(&events_##number, event, sizeof(*event), BPF_RB_NO_WAKEUP)) \
+			count_lost(number, event->segments);                                       \
+	} while (0)
 
-static PM_INLINE void offer(struct pm_event *event, __u32 rings_taken){
-	OFFER(0) OFFER(1) OFFER(2) OFFER(3) OFFER(4) OFFER(5) OFFER(6) OFFER(7)}
+static PM_INLINE void offer(struct pm_event *event, __u32 rings_taken)
+{
+	OFFER(0);
+	OFFER(1);
+	OFFER(2);
+	OFFER(3);
+	OFFER(4);
+	OFFER(5);
+	OFFER(6);
+	OFFER(7);
+}
 
-__noinline int send_event_xdp(struct xdp_md *ctx, const struct packet *packet, __u32 verdict)
+/* `hook` is a constant. */
+static PM_INLINE int send_to_rings(void *ctx, __u32 hook, const struct packet *packet,
+				   __u32 verdict)
 {
 	__u32 size, rings_taken = takers(packet, verdict);
 	struct pm_event *event;
+	long failed;
 
 	if (!packet || !rings_taken)
 		return 0;
 	event = describe(packet, verdict);
 	if (!event)
 		return 0;
-	event->frame = bpf_xdp_get_buff_len(ctx);
+	event->frame = hook == PM_IN ? bpf_xdp_get_buff_len(ctx) : ((struct __sk_buff *)ctx)->len;
 	size = capture_length(event->frame);
-	if (size >= ETH_HLEN && !bpf_xdp_load_bytes(ctx, 0, event->packet, size))
-		event->captured = size;
+	if (size >= ETH_HLEN) {
+		failed = hook == PM_IN ? bpf_xdp_load_bytes(ctx, 0, event->packet, size)
+				       : bpf_skb_load_bytes(ctx, 0, event->packet, size);
+		event->captured = failed ? 0 : size;
+	}
 	offer(event, rings_taken);
 	return 0;
 }
 
+/* Verified once for each hook. */
+__noinline int send_event_xdp(struct xdp_md *ctx, const struct packet *packet, __u32 verdict)
+{
+	return send_to_rings(ctx, PM_IN, packet, verdict);
+}
+
 __noinline int send_event_skb(struct __sk_buff *skb, const struct packet *packet, __u32 verdict)
 {
-	__u32 size, rings_taken = takers(packet, verdict);
-	struct pm_event *event;
-
-	if (!packet || !rings_taken)
-		return 0;
-	event = describe(packet, verdict);
-	if (!event)
-		return 0;
-	event->frame = skb->len;
-	size = capture_length(event->frame);
-	if (size >= ETH_HLEN && !bpf_skb_load_bytes(skb, 0, event->packet, size))
-		event->captured = size;
-	offer(event, rings_taken);
-	return 0;
+	return send_to_rings(skb, PM_OUT, packet, verdict);
 }
 
 /* `hook` is a constant. */
