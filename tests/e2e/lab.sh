@@ -86,7 +86,10 @@ lab_up() { # NAME IPV4 IPV6 [LINK]
 # FOLDER: ends what runs in that lab's namespaces, then removes all of it.
 lab_remove() {
     local space pids
-    for space in $(ip netns list | awk -v lab="pm-${1##*.}-" 'index($1, lab) == 1 { print $1 }'); do
+    # Not by `ip netns list`, which complains of names that others left without a namespace.
+    for space in /run/netns/"pm-${1##*.}"-*; do
+        [ -e "$space" ] || continue
+        space=${space##*/}
         pids=$(ip netns pids "$space")
         # shellcheck disable=SC2086 # one word a process
         [ -z "$pids" ] || kill $pids 2>/dev/null || true
