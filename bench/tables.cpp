@@ -2,7 +2,7 @@
 // The flow tables of an attached portmatrix (PORTMATRIX_PIN_DIR), for the update benchmark:
 //   pm_tables fill COUNT   puts COUNT live flows into them, shared out as the tables are
 //   pm_tables walk         reads all entries as every output does; prints flows and milliseconds
-//   pm_tables list         the same into a list of described flows
+//   pm_tables list         the live ones into a list, as `flows` does
 //   pm_tables switch       publishes the policy in force anew, 1,000 times; prints median and
 //                          largest nanoseconds of the call
 #include <algorithm>
@@ -86,7 +86,12 @@ void time_walk(const pm::Pins &pins) {
 
 void time_list(const pm::Pins &pins) {
     const auto start = Clock::now();
-    const auto flows = must(pm::read_flows(pins, {}));
+    const auto reader = must(pm::FlowReader::open(pins, {}));
+    std::vector<std::pair<pm_flow_key, pm_flow>> flows;
+    flows.reserve(reader.capacity());
+    auto walked = reader.each(
+        [&](const pm_flow_key &key, const pm_flow &flow) { flows.emplace_back(key, flow); });
+    if (!walked) fail(walked.error().message);
     std::printf("%zu %.1f\n", flows.size(), milliseconds_since(start));
 }
 

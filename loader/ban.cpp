@@ -130,6 +130,24 @@ Result<BanOutcome> put_in_force(const Places &places, Rollout &rollout, const Li
     return outcome;
 }
 
+// edit(rollout, list, warnings) changes the list of the bans, which is then put in force.
+template <class Edit>
+Result<BanOutcome> change(const Places &places, bool force, Edit edit) {
+    Rollout rollout(places);
+    if (auto opened = rollout.open(); !opened) return tl::unexpected(opened.error());
+    auto bans = read_bans(places);
+    if (!bans) return tl::unexpected(bans.error());
+    const List before = listed(*bans);
+    List list = before;
+    std::vector<std::string> warnings;
+    if (auto edited = edit(rollout, list, warnings); !edited) return tl::unexpected(edited.error());
+    return put_in_force(places, rollout, before, list, force).map([&](BanOutcome outcome) {
+        outcome.notes = rollout.notes();
+        outcome.notes.insert(outcome.notes.end(), warnings.begin(), warnings.end());
+        return outcome;
+    });
+}
+
 }  // namespace
 
 Result<std::vector<Ban>> read_bans(const Places &places) {
@@ -156,40 +174,26 @@ Result<std::vector<std::uint8_t>> ban_image(const std::vector<Ban> &bans) {
 }
 
 Result<BanOutcome> ban(const Places &places, const BanRequest &request) {
-    Rollout rollout(places);
-    if (auto opened = rollout.open(); !opened) return tl::unexpected(opened.error());
-    auto bans = read_bans(places);
-    if (!bans) return tl::unexpected(bans.error());
-    const List before = listed(*bans);
-    List list = before;
-    std::vector<std::string> notes = rollout.notes();
-    const std::uint64_t now = realtime_seconds();
-    for (const Prefix &prefix : request.prefixes) {
-        if (auto fine = check_prefix(prefix, rollout); !fine) return tl::unexpected(fine.error());
-        if (request.prefixes.size() <= 100) warn_of_failsafe(prefix, rollout, notes);
-        list[prefix.range()] = {
-            prefix, now, request.seconds ? std::optional(now + *request.seconds) : std::nullopt};
-    }
-    return put_in_force(places, rollout, before, list, request.force).map([&](BanOutcome outcome) {
-        outcome.notes = std::move(notes);
-        return outcome;
+    return change(places, request.force, [&](Rollout &rollout, List &list, auto &warnings) -> Done {
+        const std::uint64_t now = realtime_seconds();
+        for (const Prefix &prefix : request.prefixes) {
+            if (auto fine = check_prefix(prefix, rollout); !fine) return fine;
+            if (request.prefixes.size() <= 100) warn_of_failsafe(prefix, rollout, warnings);
+            list[prefix.range()] = {
+                prefix, now,
+                request.seconds ? std::optional(now + *request.seconds) : std::nullopt};
+        }
+        return {};
     });
 }
 
 Result<BanOutcome> unban(const Places &places, const std::vector<Prefix> &prefixes) {
-    Rollout rollout(places);
-    if (auto opened = rollout.open(); !opened) return tl::unexpected(opened.error());
-    auto bans = read_bans(places);
-    if (!bans) return tl::unexpected(bans.error());
-    const List before = listed(*bans);
-    List list = before;
-    for (const Prefix &prefix : prefixes)
-        if (list.erase(prefix.range()) == 0)
-            return fault(fmt::format("{} is not banned", to_string(prefix)),
-                         "see 'portmatrix bans' for what is");
-    return put_in_force(places, rollout, before, list, true).map([&](BanOutcome outcome) {
-        outcome.notes = rollout.notes();
-        return outcome;
+    return change(places, true, [&](Rollout &, List &list, auto &) -> Done {
+        for (const Prefix &prefix : prefixes)
+            if (list.erase(prefix.range()) == 0)
+                return fault(fmt::format("{} is not banned", to_string(prefix)),
+                             "see 'portmatrix bans' for what is");
+        return {};
     });
 }
 

@@ -2,14 +2,29 @@
 #include "loader/flow_diff.h"
 
 namespace pm {
+namespace {
+
+pm_tuple tuple_of(const pm_flow_key &key, const pm_flow &flow) {
+    pm_tuple tuple = {};
+    tuple.local = key.local;
+    tuple.remote = key.remote;
+    tuple.local_port = key.local_port;
+    tuple.remote_port = key.remote_port;
+    tuple.protocol = key.protocol;
+    tuple.interface = key.interface;
+    tuple.opener = flow.opener;
+    return tuple;
+}
+
+}  // namespace
 
 Result<std::vector<FlowChange>> diff_flows(const Pins &pins, const Policy &policy) {
     auto interfaces = pins.interfaces();
     if (!interfaces) return tl::unexpected(interfaces.error());
     auto control = Switch::open(pins.maps(), Switch::Access::read);
     if (!control) return tl::unexpected(control.error());
-    auto flows = read_flows(pins, {});
-    if (!flows) return tl::unexpected(flows.error());
+    auto reader = FlowReader::open(pins, {});
+    if (!reader) return tl::unexpected(reader.error());
 
     CompileOptions options;
     options.interfaces.resize(PM_INTERFACES);
@@ -20,25 +35,21 @@ Result<std::vector<FlowChange>> diff_flows(const Pins &pins, const Policy &polic
     const std::uint8_t banned = control->state().record.bans;
     const pm_view bans = banned ? control->bans(banned - 1u) : pm_view{};
 
+    const std::uint64_t now = boottime_ns();
     std::vector<FlowChange> changes;
-    for (Flow &flow : *flows) {
-        pm_tuple tuple = {};
-        tuple.local = flow.key.local;
-        tuple.remote = flow.key.remote;
-        tuple.local_port = flow.key.local_port;
-        tuple.remote_port = flow.key.remote_port;
-        tuple.protocol = flow.key.protocol;
-        tuple.interface = flow.key.interface;
-        tuple.opener = flow.value.opener;
-        const std::uint32_t verdict =
-            pm_judge(candidate.view(), bans, boottime_ns(), &tuple, tuple.opener);
+    auto walked = reader->each([&](const pm_flow_key &key, const pm_flow &value) {
+        const pm_tuple tuple = tuple_of(key, value);
+        const std::uint32_t verdict = pm_judge(candidate.view(), bans, now, &tuple, tuple.opener);
         FlowChange change;
         change.reason = static_cast<pm_reason>(pm_reason_of(verdict));
-        if (change.reason == PM_UNDECIDED) change.row = policy.rows.at(pm_row_of(verdict)).id;
-        if (change.reason == PM_UNDECIDED && change.row == flow.row) continue;
-        change.flow = std::move(flow);
+        if (change.reason == PM_UNDECIDED) {
+            change.row = policy.rows.at(pm_row_of(verdict)).id;
+            if (change.row == reader->row(value.row)) return;
+        }
+        change.flow = reader->describe(key, value);
         changes.push_back(std::move(change));
-    }
+    });
+    if (!walked) return tl::unexpected(walked.error());
     return changes;
 }
 

@@ -254,14 +254,14 @@ Done FlowReader::each(const Visit &visit) const {
 }
 
 Flow FlowReader::describe(const pm_flow_key &key, const pm_flow &flow) const {
-    auto row = rows_.find(flow.row);
-    return {interface(key.interface),
-            row == rows_.end() ? "" : row->second,
-            key,
-            flow,
-            flow_state(key, flow),
-            age(flow),
-            seconds_since(flow.last, now_)};
+    return {
+        interface(key.interface),      row(flow.row), key, flow, flow_state(key, flow), age(flow),
+        seconds_since(flow.last, now_)};
+}
+
+std::string FlowReader::row(std::uint16_t slot) const {
+    auto found = rows_.find(slot);
+    return found == rows_.end() ? "" : found->second;
 }
 
 std::optional<std::uint16_t> FlowReader::slot(const std::string &id) const {
@@ -277,17 +277,6 @@ std::string FlowReader::interface(unsigned number) const {
 
 std::uint64_t FlowReader::age(const pm_flow &flow) const {
     return seconds_since(flow.start, now_);
-}
-
-Result<std::vector<Flow>> read_flows(const Pins &pins, const std::vector<std::string> &names) {
-    auto reader = FlowReader::open(pins, names);
-    if (!reader) return tl::unexpected(reader.error());
-    std::vector<Flow> flows;
-    auto walked = reader->each([&](const pm_flow_key &key, const pm_flow &flow) {
-        flows.push_back(reader->describe(key, flow));
-    });
-    if (!walked) return tl::unexpected(walked.error());
-    return flows;
 }
 
 const char *essential_id(unsigned id) {

@@ -102,7 +102,8 @@ public:
     using Visit = std::function<void(const pm_flow_key &, const pm_flow &)>;
     Done each(const Visit &visit) const;
     Flow describe(const pm_flow_key &key, const pm_flow &value) const;
-    // The counter slot of a row of the policy in force.
+    // The row that counts in a slot, as in Flow; and the slot of a row of the policy in force.
+    std::string row(std::uint16_t slot) const;
     std::optional<std::uint16_t> slot(const std::string &row) const;
     std::uint64_t age(const pm_flow &value) const;  // seconds
     std::string interface(unsigned number) const;
@@ -116,8 +117,6 @@ private:
     std::uint64_t capacity_ = 0;
     std::uint32_t now_ = 0;
 };
-
-Result<std::vector<Flow>> read_flows(const Pins &pins, const std::vector<std::string> &names);
 
 // The interfaces with these names, or all.
 Result<std::vector<Pins::Interface>> select_interfaces(const Pins &pins,

@@ -9,10 +9,6 @@ here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=tests/e2e/cases.sh
 . "$here/cases.sh"
 
-policy() { # NAME [SED-EXPRESSION]
-    sed "s/contoso-edge/$1/; ${2:-}" "$here/edge.yaml" >"$LAB/$1.yaml"
-    echo "$LAB/$1.yaml"
-}
 in_force() { pm status --json | jq -r .policy.name; }
 is_in_force() { [ "$(in_force)" = "$1" ]; }
 drops() { pm status --json | jq --arg reason "$1" '[.drops[] | select(.reason == $reason) | .packets] | add // 0'; }
@@ -21,7 +17,7 @@ case_a_ban_before_any_policy_waits_for_one() {
     expect_status 0 pm ban "$PARTNER4"
     expect_output "no policy is in force"
     mutual_tls_talks partner "$EDGE4" 5061
-    expect_status 0 pm apply -i eth0 "$(policy base)"
+    expect_status 0 pm apply -i eth0 "$(variant base)"
     refused mutual_tls_talks partner "$EDGE4" 5061
     [ "$(drops banned)" -gt 0 ]
     expect_status 0 pm unban "$PARTNER4"
@@ -64,9 +60,9 @@ case_prefixes_of_both_families() {
 }
 
 case_bans_survive_switches_rollbacks_and_reboots() {
-    expect_status 0 pm apply "$(policy other)"
+    expect_status 0 pm apply "$(variant other)"
     refused tcp_talks attacker "$EDGE4" 443
-    expect_status 0 pm apply "$(policy third)" --confirm-within 100s
+    expect_status 0 pm apply "$(variant third)" --confirm-within 100s
     # While a policy waits to be confirmed, a ban holds for it and for its fallback.
     expect_status 0 pm ban "$MESSENGER4"
     refused tcp_talks messenger "$EDGE4" 443
@@ -130,7 +126,7 @@ case_a_hundred_thousand_bans() {
 case_a_torn_list_bars_no_policy_and_keeps_those_in_force() {
     expect_status 0 pm ban "$ATTACKER4"
     echo "192.0.2.1 torn" >>"$LAB/state/bans"
-    expect_status 0 pm apply "$(policy torn)"
+    expect_status 0 pm apply "$(variant torn)"
     expect_output "the bans cannot be read, and those in force stay"
     refused tcp_talks attacker "$EDGE4" 443
     expect_status 1 pm ban 198.51.100.99
@@ -175,10 +171,10 @@ case_an_ssh_session_is_not_cut() {
     start_ssh
     sed 's/port: 22 *}/port: [22, 2222] }/; s/port: 22$/port: [22, 2222]/' "$ROOT/policy/host-base.yaml" \
         >"$LAB/host-base.yaml"
-    expect_status 0 pm apply -i eth0 "$(policy ssh)"
+    expect_status 0 pm apply -i eth0 "$(variant ssh)"
     expect_status 0 pm explain --from "$USER4:40000" --to "$EDGE4:2222" --proto tcp
     ssh_line
-    expect_status 4 pm apply "$(policy cut 's/admins: .*/admins: none/')"
+    expect_status 4 pm apply "$(variant cut 's/admins: .*/admins: none/')"
     expect_output "cut 1 SSH session of this host, from $USER4 (no-"
     expect_output "--confirm-within"
     expect_output "stays in force"
@@ -221,9 +217,9 @@ case_an_ssh_session_beside_the_filter_bars_nothing() {
         in_ns "$name" ip address add "10.77.0.$((number++))/30" dev spare
         in_ns "$name" ip link set spare up
     done
-    expect_status 0 pm apply "$(policy ssh)"
+    expect_status 0 pm apply "$(variant ssh)"
     ssh_line 10.77.0.1
-    expect_status 0 pm apply "$(policy cut 's/admins: .*/admins: none/')"
+    expect_status 0 pm apply "$(variant cut 's/admins: .*/admins: none/')"
     ssh_says untouched
     kill "$ssh"
     in_ns edge ip link delete spare

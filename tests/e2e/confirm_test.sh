@@ -9,11 +9,6 @@ here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=tests/e2e/cases.sh
 . "$here/cases.sh"
 
-policy() { # NAME [SED-EXPRESSION]: a variation of the lab's policy; prints its path
-    sed "s/contoso-edge/$1/; ${2:-}" "$here/edge.yaml" >"$LAB/$1.yaml"
-    echo "$LAB/$1.yaml"
-}
-
 in_force() { pm status --json | jq -r '"\(.policy.generation) \(.policy.name) \(.mode)"'; }
 is_in_force() { [ "$(in_force)" = "$1" ]; }
 confirmed() { jq -c '[.generation, .previous]' "$LAB/state/confirmed.json"; }
@@ -50,13 +45,13 @@ case_with_nothing_confirmed_the_policy_file_is_applied() {
 }
 
 case_a_bare_number_is_no_time() {
-    expect_status 2 pm apply -i eth0 "$(policy one)" --confirm-within 60
+    expect_status 2 pm apply -i eth0 "$(variant one)" --confirm-within 60
     expect_output "write a number and s, m, h or d"
     expect_output "nothing changed"
 }
 
 case_a_first_apply_that_nobody_confirms_ends_in_audit() {
-    expect_status 0 pm apply -i eth0 "$(policy one)" --confirm-within $((2 * SLOW))s
+    expect_status 0 pm apply -i eth0 "$(variant one)" --confirm-within $((2 * SLOW))s
     refused tcp_talks attacker "$EDGE4" 22
     wait_for 10 is_in_force "1 one audit"
     tcp_talks attacker "$EDGE4" 22
@@ -65,22 +60,22 @@ case_a_first_apply_that_nobody_confirms_ends_in_audit() {
 }
 
 case_an_apply_is_confirmed_at_once() {
-    expect_status 0 pm apply -i eth0 --mode enforce "$(policy one)"
+    expect_status 0 pm apply -i eth0 --mode enforce "$(variant one)"
     expect_equal "2 one enforce" "$(in_force)" "in force"
     expect_equal "[2,0]" "$(confirmed)" "on disk"
 }
 
 case_a_pending_policy_says_so_and_bars_another() {
-    expect_status 0 pm apply "$(policy two 's/admins: .*/admins: none/')" --confirm-within 100s
+    expect_status 0 pm apply "$(variant two 's/admins: .*/admins: none/')" --confirm-within 100s
     expect_equal "3 two enforce" "$(in_force)" "in force"
     expect_equal "[2,0]" "$(confirmed)" "on disk"
     [ "$(pm status --json | jq .pending_confirm.seconds_left)" -gt 90 ]
     grep -q "rolled back in" <<<"$(pm status)"
-    expect_status 4 pm apply "$(policy three)"
+    expect_status 4 pm apply "$(variant three)"
     expect_output "waits to be confirmed"
     expect_output "portmatrix confirm"
     expect_output "for "
-    expect_status 4 pm apply --force "$(policy three)"
+    expect_status 4 pm apply --force "$(variant three)"
     refused tcp_talks user "$EDGE4" 22
 }
 
@@ -91,7 +86,7 @@ case_rollback_ends_it() {
 }
 
 case_confirm_keeps_it() {
-    expect_status 0 pm apply "$(policy two)" --confirm-within 100s
+    expect_status 0 pm apply "$(variant two)" --confirm-within 100s
     expect_status 0 pm confirm
     expect_equal "4 two enforce" "$(in_force)" "in force"
     expect_equal null "$(pm status --json | jq .pending_confirm)" pending
@@ -104,7 +99,7 @@ case_the_programs_roll_back_though_every_process_is_dead() {
     local before
     before=$(in_force)
     # Pings pass by both policies; the attacker's port only by the pending one.
-    expect_status 0 pm apply "$(policy open 's/admins: .*/admins: any/')" --confirm-within $((3 * SLOW))s
+    expect_status 0 pm apply "$(variant open 's/admins: .*/admins: any/')" --confirm-within $((3 * SLOW))s
     local pings
     begin_pings
     tcp_talks attacker "$EDGE4" 22
@@ -167,7 +162,7 @@ case_generations_can_be_shown() {
 }
 
 case_a_reboot_restores_what_was_confirmed() {
-    expect_status 0 pm apply "$(policy open 's/admins: .*/admins: any/')" --confirm-within 100s
+    expect_status 0 pm apply "$(variant open 's/admins: .*/admins: any/')" --confirm-within 100s
     reboot
     tcp_talks attacker "$EDGE4" 22
     expect_status 0 pm restore
@@ -198,7 +193,7 @@ case_a_late_interface_is_closed_before_it_is_up() {
 
 case_set_files_are_restored_as_they_were() {
     printf '192.0.2.40\n' >"$LAB/admins.txt"
-    policy files 's/admins: .*/admins: { file: admins.txt }/' >/dev/null
+    variant files 's/admins: .*/admins: { file: admins.txt }/' >/dev/null
     expect_status 0 pm apply "$LAB/files.yaml"
     tcp_talks user "$EDGE4" 22
     printf '192.0.2.66\n' >"$LAB/admins.txt"
@@ -238,7 +233,7 @@ case_a_lost_memory_leaves_the_host_closed() {
     expect_output "no row"
     refused tcp_talks user "$EDGE4" 22
     refused pings user "$EDGE4" 1
-    expect_status 0 pm apply "$(policy one)"
+    expect_status 0 pm apply "$(variant one)"
     tcp_talks user "$EDGE4" 22
     pm detach --all
 }

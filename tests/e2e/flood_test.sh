@@ -15,7 +15,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 
 CAPACITY=4096 # half of it for what outsiders open, an eighth for what nobody has answered yet
 OUTSIDE=$((CAPACITY / 2)) OPENING=$((CAPACITY / 8)) ASSURED=$((CAPACITY * 3 / 8))
-QUIET=90      # flows that must survive; `assured` takes 96 of a capacity like this at once
+QUIET=100     # flows that must survive
 LIMITS=16384 FRAGMENTS=4096 # entries of these tables, which no policy changes
 TALKS=20                    # conversations of each kind that go on meanwhile
 TIMES=${PM_FLOOD_TIMES:-10}
@@ -247,6 +247,9 @@ in_ns edge /usr/bin/python3 "$here/floods.py" hold "$EDGE4" "$MESSENGER4" 3478 "
 exec {holder}>"$LAB/hold" {answers}<"$LAB/answers"
 read -r -t 20 word <&"$answers"
 expect_equal ready "$word" "the quiet flows"
+# It takes 96 of them at once, the others at its pace, each at a packet of its peer.
+are_assured() { reach && [ "$(bpftool -j map dump pinned "$PORTMATRIX_PIN_DIR/assured" | jq length)" -ge "$QUIET" ]; }
+wait_for 20 are_assured
 coproc TALK { exec nsenter --net="/run/netns/$LAB_NET-user" socat - "TCP:$EDGE4:443"; }
 exec {talk_out}<&"${TALK[0]}" {talk_in}>&"${TALK[1]}"
 talks before

@@ -262,3 +262,9 @@ set_build() {
         $(printf '%02x 00 00 00 %02x 00 00 00' "$1" "$2")
 }
 abi() { printf '%d\n' "$(bpftool -j map dump pinned "$PORTMATRIX_PIN_DIR/abi" | jq -r '.[0].value[0]')"; }
+
+# NAME [SED-EXPRESSION]: a variation of the lab's policy, of that name; prints its path.
+variant() {
+    sed "s/contoso-edge/$1/; ${2:-}" "$ROOT/tests/e2e/edge.yaml" >"$LAB/$1.yaml"
+    echo "$LAB/$1.yaml"
+}

@@ -178,7 +178,7 @@ case_a_strangers_datagram_at_a_live_relay() {
     is_of_the_range "$port"
     before=$(dropped not-first-packet)
     in_ns attacker hping3 -q --udp -c 10 -i u1000 -k -s 3480 -p "$port" "$EDGE4" >/dev/null 2>&1 || true
-    [ "$(dropped not-first-packet)" -ge $((before + 10)) ]
+    expect_equal $((before + 10)) "$(dropped not-first-packet)" "datagrams of a stranger"
     kill "$client" 2>/dev/null || true
 }
 relay_ports() { pm flows --row relay-udp-out --peer "$MESSENGER4" --json | jq .local_port | sort -u; }

@@ -9,10 +9,6 @@ here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=tests/e2e/cases.sh
 . "$here/cases.sh"
 
-policy() { # NAME [SED-EXPRESSION]
-    sed "s/contoso-edge/$1/; ${2:-}" "$here/edge.yaml" >"$LAB/$1.yaml"
-    echo "$LAB/$1.yaml"
-}
 shadow() { pm status --json | jq -c ".shadow$1"; }
 
 case_a_shadow_needs_something_to_stand_beside() {
@@ -28,7 +24,7 @@ case_what_passes_and_would_be_dropped_is_counted_by_row_and_reason() {
     local out=${TALK[0]} in=${TALK[1]} process=$TALK_PID line
     echo before >&"$in"
     read -r -t 3 line <&"$out"
-    expect_status 0 pm apply --mode shadow "$(policy strict 's/admins: .*/admins: [192.0.2.99]/')"
+    expect_status 0 pm apply --mode shadow "$(variant strict 's/admins: .*/admins: [192.0.2.99]/')"
     expect_equal 1 "$(pm status --json | jq .policy.generation)" generation
     expect_equal '"strict"' "$(shadow .policy.name)" name
     # A flow that is live, and new ones: all go on as before.
@@ -44,7 +40,7 @@ case_what_passes_and_would_be_dropped_is_counted_by_row_and_reason() {
 }
 
 case_packets_are_counted_exactly() {
-    expect_status 0 pm apply --mode shadow "$(policy noping 's/^expect:/remove: [ping-in]\nexpect:/')"
+    expect_status 0 pm apply --mode shadow "$(variant noping 's/^expect:/remove: [ping-in]\nexpect:/')"
     pings user "$EDGE4" 7
     expect_equal 7 "$(shadow '.would_drop[] | select(.row == "ping-in" and .direction == "in").packets')" in
     expect_equal 7 "$(shadow '.would_drop[] | select(.row == "ping-in" and .direction == "out").packets')" out
@@ -52,7 +48,7 @@ case_packets_are_counted_exactly() {
 }
 
 case_what_is_dropped_and_would_pass_is_counted_by_the_shadows_row() {
-    policy open 's/^expect:/matrix:\n  - { id: web-in, transport: tcp, source: any, destination: access, port: 8080 }\nexpect:/' >/dev/null
+    variant open 's/^expect:/matrix:\n  - { id: web-in, transport: tcp, source: any, destination: access, port: 8080 }\nexpect:/' >/dev/null
     expect_status 0 pm apply --mode shadow "$LAB/open.yaml"
     refused tcp_talks attacker "$EDGE4" 8080
     [ "$(shadow '.would_pass[] | select(.row == "web-in" and .direction == "in").packets')" -ge 1 ]

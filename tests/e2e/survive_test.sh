@@ -17,11 +17,6 @@ here=$(cd "$(dirname "$0")" && pwd)
 COUNT=${PM_TALKS:-500} # of each kind
 KINDS="tcp-in tcp-out udp-in udp-out"
 
-policy() { # NAME
-    sed "s/contoso-edge/$1/" "$here/edge.yaml" >"$LAB/$1.yaml"
-    echo "$LAB/$1.yaml"
-}
-
 begin_talks() {
     begin_talk tcp-in user "$EDGE4" "$COUNT" tcp:443 "$USER4"
     begin_talk tcp-out edge "$MESSENGER4" "$COUNT" tcp:50000 "$EDGE4"
@@ -53,11 +48,11 @@ nothing_was_lost() { # KIND...
 case_first_attach_detach_and_attach() {
     local lost=0 dropped kind
     begin_talks
-    pm apply -i eth0 "$(policy one)"
+    pm apply -i eth0 "$(variant one)"
     wait_for 60 all_have_spoken
     dropped=$(drops)
     pm detach --all
-    pm apply -i eth0 "$(policy two)"
+    pm apply -i eth0 "$(variant two)"
     wait_for 60 all_have_spoken
     end_talks
     dropped=$((dropped + $(drops)))
@@ -74,7 +69,7 @@ case_switches_and_takeovers() {
     begin_talks
     before=$(drops)
     for round in $(seq 1 100); do
-        pm apply "$(policy "switch-$((round % 3))")" 2>"$LAB/log/apply"
+        pm apply "$(variant "switch-$((round % 3))")" 2>"$LAB/log/apply"
     done
     bpftool map update pinned "$PORTMATRIX_PIN_DIR/abi" key 0 0 0 0 value hex \
         "$(printf '%02x' "$(bpftool -j map dump pinned "$PORTMATRIX_PIN_DIR/abi" | jq -r '.[0].value[0]')")" \
@@ -82,7 +77,7 @@ case_switches_and_takeovers() {
     pm apply 2>&1 | grep "replaced by those of this build"
     /usr/bin/python3 -c 'for i in range(200000): print(f"12.{i >> 16}.{i >> 8 & 255}.{i & 255}")' \
         >"$LAB/peers.txt"
-    sed -i "s/public-im-partners: \[/&{ file: peers.txt }, /" "$(policy large)"
+    sed -i "s/public-im-partners: \[/&{ file: peers.txt }, /" "$(variant large)"
     pm apply "$LAB/large.yaml"
     expect_equal '"large"' "$(pm status --json | jq .policy.name)" "in force"
     end_talks
