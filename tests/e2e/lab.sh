@@ -225,7 +225,7 @@ mutual_tls_talks() {
 tcp_talks() {
     local options=connect-timeout=$SLOW
     [ -z "${4:-}" ] || options+=,reuseaddr,sourceport=$4
-    [ "$(in_ns "$1" socat -T $((2 * SLOW)) - "TCP:$(bracket "$2"):$3,$options" <<<matrix 2>/dev/null)" = matrix ]
+    [ "$(in_ns "$1" socat -t $((2 * SLOW)) -T $((2 * SLOW)) - "TCP:$(bracket "$2"):$3,$options" <<<matrix 2>/dev/null)" = matrix ]
 }
 
 # NAME ADDRESS: a STUN binding with a real client and server.

@@ -194,7 +194,7 @@ NFT
     local before after direction field
     before=$(pm status --json)
     head -c 3000000 /dev/zero |
-        in_ns edge socat -T 3 - "TCP:$MESSENGER4:50000" | cmp -s - <(head -c 3000000 /dev/zero)
+        in_ns edge socat -t $((10 * SLOW)) - "TCP:$MESSENGER4:50000" | cmp -s - <(head -c 3000000 /dev/zero)
     wait_for 5 nothing_on_its_way
     after=$(pm status --json)
     for direction in in out; do
