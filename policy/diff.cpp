@@ -2,10 +2,13 @@
 #include "policy/diff.h"
 
 #include <algorithm>
+#include <functional>
+#include <iterator>
 
 #include <fmt/format.h>
 
 #include "policy/judge.h"
+#include "policy/print.h"
 #include "policy/scalars.h"
 #include "policy/text.h"
 
@@ -104,14 +107,17 @@ std::string form_of(const AddressSetDef &set) {
     return "";
 }
 
+std::string some(std::size_t count, const std::function<std::string(std::size_t)> &word) {
+    std::vector<std::string> words;
+    for (std::size_t i = 0; i < std::min(count, examples); i++) words.push_back(word(i));
+    std::string text = joined(words);
+    if (count > examples) text += fmt::format(" and {} more", count - examples);
+    return text;
+}
+
 std::string some(const AddressSet &set) {
     const std::vector<Prefix> prefixes = set.prefixes();
-    std::vector<std::string> words;
-    for (std::size_t i = 0; i < std::min(prefixes.size(), examples); i++)
-        words.push_back(to_string(prefixes[i]));
-    std::string text = joined(words);
-    if (prefixes.size() > examples) text += fmt::format(" and {} more", prefixes.size() - examples);
-    return text;
+    return some(prefixes.size(), [&](std::size_t i) { return to_string(prefixes[i]); });
 }
 
 std::string whole(const AddressSetDef &set) {
@@ -176,6 +182,28 @@ void diff_settings(const Policy &before, const Policy &after, std::vector<Change
     add("flow-capacity", std::to_string(before.flow_capacity), std::to_string(after.flow_capacity));
 }
 
+// Their order says nothing, but it is part of what a policy's hash is made of.
+void diff_expectations(const Policy &before, const Policy &after, std::vector<Change> &changes) {
+    const auto all = [](const Policy &policy) {
+        std::vector<std::string> lines;
+        for (const Expectation &one : policy.expect) lines.push_back("{ " + print(one) + " }");
+        return lines;
+    };
+    std::vector<std::string> was = all(before), is = all(after), less, more;
+    if (was == is) return;
+    std::sort(was.begin(), was.end());
+    std::sort(is.begin(), is.end());
+    std::set_difference(was.begin(), was.end(), is.begin(), is.end(), std::back_inserter(less));
+    std::set_difference(is.begin(), is.end(), was.begin(), was.end(), std::back_inserter(more));
+    const auto part = [](const char *word, const std::vector<std::string> &lines) {
+        return lines.empty() ? ""
+                             : word + some(lines.size(), [&](std::size_t i) { return lines[i]; });
+    };
+    const bool moved = less.empty() && more.empty();
+    changes.push_back({What::changed, "setting", "expect", part("without ", less),
+                       moved ? "in another order" : part("with ", more)});
+}
+
 }  // namespace
 
 std::vector<Change> diff(const Policy &before, const Policy &after) {
@@ -185,6 +213,7 @@ std::vector<Change> diff(const Policy &before, const Policy &after) {
     diff_sets(before.peers, after.peers, changes);
     diff_ports(before, after, changes);
     diff_settings(before, after, changes);
+    diff_expectations(before, after, changes);
     return changes;
 }
 

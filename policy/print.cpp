@@ -190,20 +190,7 @@ private:
     void print_expectations() {
         if (policy_.expect.empty()) return;
         add("\nexpect:\n");
-        for (const auto &each : policy_.expect) {
-            const auto end = [](const std::optional<Address> &address, const std::string &role) {
-                return address ? scalar(to_string(*address)) : role;
-            };
-            add("  - {{ from: {}, to: {}, transport: {}", end(each.from_address, each.from_role),
-                end(each.to_address, each.to_role), transport_name(each.transport));
-            if (!each.port.empty()) add(", port: {}", ports_text(each.port));
-            if (each.source_port != any_port)
-                add(", source-port: {}", ports_text(each.source_port));
-            add(", verdict: {}", each.pass ? "pass" : "drop");
-            if (each.row) add(", row: {}", *each.row);
-            if (each.interface) add(", interface: {}", scalar(*each.interface));
-            add(" }}\n");
-        }
+        for (const auto &each : policy_.expect) add("  - {{ {} }}\n", pm::print(each));
     }
 
     const Policy &policy_;
@@ -217,6 +204,21 @@ private:
 std::string print(const Policy &policy) {
     return Printer(policy, [](const SetItem &item, const std::string &) { return item.file_path; })
         .print();
+}
+
+std::string print(const Expectation &one) {
+    const auto end = [](const std::optional<Address> &address, const std::string &role) {
+        return address ? scalar(to_string(*address)) : role;
+    };
+    std::string text =
+        fmt::format("from: {}, to: {}, transport: {}", end(one.from_address, one.from_role),
+                    end(one.to_address, one.to_role), transport_name(one.transport));
+    if (!one.port.empty()) text += ", port: " + ports_text(one.port);
+    if (one.source_port != any_port) text += ", source-port: " + ports_text(one.source_port);
+    text += fmt::format(", verdict: {}", one.pass ? "pass" : "drop");
+    if (one.row) text += ", row: " + *one.row;
+    if (one.interface) text += ", interface: " + scalar(*one.interface);
+    return text;
 }
 
 std::string print_with_files_in(const std::string &folder, const Policy &policy) {

@@ -59,5 +59,21 @@ TEST(Diff, ASetThatIsSwitchedOff) {
                 testing::ElementsAre("set partners: 198.51.100.0/24 -> none"));
 }
 
+TEST(Diff, AnExpectationIsASetting) {
+    const std::string expect =
+        "expect:\n  - { from: 198.51.100.1, to: access, transport: tcp, port: ";
+    const std::string is_80 = expect + "80, verdict: pass }\n";
+    const std::string is_81 = expect + "81, verdict: drop }\n";
+    EXPECT_TRUE(diff(read(row("a", "80") + is_80), read(row("a", "80") + is_80)).empty());
+    EXPECT_THAT(lines(diff(read(row("a", "80") + is_80), read(row("a", "80") + is_81))),
+                testing::ElementsAre("setting expect: without { from: 198.51.100.1, to: access, "
+                                     "transport: tcp, port: 80, verdict: pass } -> with { from: "
+                                     "198.51.100.1, to: access, transport: tcp, port: 81, "
+                                     "verdict: drop }"));
+    EXPECT_THAT(lines(diff(read(row("a", "80") + is_80 + is_81.substr(8)),
+                           read(row("a", "80") + is_81 + is_80.substr(8)))),
+                testing::ElementsAre("setting expect:  -> in another order"));
+}
+
 }  // namespace
 }  // namespace pm
