@@ -60,6 +60,10 @@ public:
     Result<Image> image(const Generation &generation) const;
     Result<std::string> policy_text(std::uint64_t number) const;
     std::filesystem::path policy_path(std::uint64_t number) const;
+    // The same of one that waits to be confirmed.
+    std::filesystem::path unconfirmed_policy_path(std::uint64_t number) const {
+        return unconfirmed(number) / "policy.yaml";
+    }
 
     // What boot puts in force; none: nothing was ever confirmed.
     Result<std::optional<Confirmed>> confirmed() const;

@@ -72,6 +72,48 @@ case_live_flows_that_would_be_cut_are_those_that_are() {
     wait "$process" || true
 }
 
+# What is compared is what the programs go by, not what the set file says by now.
+case_a_set_file_that_changed() {
+    pm detach --all
+    echo "192.0.2.66" >"$LAB/fraud.txt"
+    policy set 's/^peers:/&\n  fraud: { file: fraud.txt }/; s/^expect:/block: [fraud]\nexpect:/' >/dev/null
+    expect_status 0 pm apply -i eth0 "$LAB/set.yaml"
+    expect_status 0 pm diff "$LAB/set.yaml"
+    echo "198.51.100.128/25" >"$LAB/fraud.txt"
+    expect_status 5 pm diff "$LAB/set.yaml"
+    expect_output "~ set fraud: without 192.0.2.66 -> with 198.51.100.128/25"
+
+    # While it waits to be confirmed, and once it was rolled back.
+    expect_status 0 pm apply "$LAB/set.yaml" --confirm-within 5m
+    expect_status 0 pm diff "$LAB/set.yaml"
+    rm "$LAB/fraud.txt"
+    expect_status 5 pm diff "$here/edge.yaml"
+    expect_output "- set fraud: 198.51.100.128/25"
+    expect_status 0 pm rollback
+    expect_status 5 pm diff "$here/edge.yaml"
+    expect_output "- set fraud: 192.0.2.66"
+}
+
+case_what_is_not_stored_is_not_guessed() {
+    echo "192.0.2.66" >"$LAB/fraud.txt"
+    expect_status 0 pm apply "$LAB/set.yaml"
+    mv "$LAB/state/generations" "$LAB/state/away"
+    expect_status 0 pm diff "$LAB/set.yaml"
+    echo "192.0.2.67" >"$LAB/fraud.txt"
+    expect_status 1 pm diff "$LAB/set.yaml"
+    expect_output "its set files are others now"
+    mv "$LAB/state/away" "$LAB/state/generations"
+    expect_status 5 pm diff "$LAB/set.yaml"
+}
+
+case_an_expectation_is_a_setting() {
+    pm apply "$here/edge.yaml"
+    expect_status 5 pm diff "$(policy expects 's/^expect:/&\n  - { from: 192.0.2.99, to: access, transport: tcp, port: 81, verdict: drop }/')"
+    expect_output "~ setting expect: with { from: 192.0.2.99, to: access, transport: tcp, port: 81, verdict: drop }"
+    expect_status 0 pm apply "$LAB/expects.yaml"
+    expect_status 0 pm diff "$LAB/expects.yaml"
+}
+
 case_a_broken_policy_is_reported_like_by_check() {
     expect_status 3 pm diff "$(policy broken 's/verdict: pass/verdict: drop/')"
     expect_output "broken.yaml"
