@@ -60,15 +60,20 @@ bool is_pinned(const Pins &pins) {
 // What the policy in force says of slots and numbers, kept as it changes: an event names a slot.
 class Names {
 public:
-    Names(const Pins &pins, const Switch &control) : pins_(pins), control_(control) {}
+    explicit Names(const Switch &control) : control_(control) {}
 
     // What has left the policy stays known.
     void refresh() {
         // A policy that was not confirmed in time is rolled back without a new epoch.
         const Switch::State state = control_.state();
         if (state.epoch == epoch_ && state.expired == in_force_.state.expired) return;
-        auto now = read_in_force(control_);
-        auto interfaces = pins_.interfaces();
+        // Opened anew: a policy that outgrew its memory lies in another map than the one before.
+        auto pins = Pins::open(Places::from_environment());
+        if (!pins || !*pins) return;
+        auto control = Switch::open((*pins)->maps(), Switch::Access::read);
+        if (!control) return;
+        auto now = read_in_force(*control);
+        auto interfaces = (*pins)->interfaces();
         if (!now || !interfaces) return;
         epoch_ = now->state.epoch;
         in_force_ = std::move(*now);
@@ -91,7 +96,6 @@ public:
     const InForce &in_force() const { return in_force_; }
 
 private:
-    const Pins &pins_;
     const Switch &control_;
     std::uint64_t epoch_ = ~std::uint64_t{0};
     InForce in_force_;
@@ -104,7 +108,7 @@ public:
     Monitoring(const Monitor &arguments, const Pins &pins, const Switch &control, EventRing ring)
         : arguments_(arguments),
           pins_(pins),
-          names_(pins, control),
+          names_(control),
           ring_(std::move(ring)),
           colour_(colour_on(STDOUT_FILENO)),
           limit_(arguments.limit.value_or(arguments.pcap.empty() ? 0 : pcap_limit)) {}

@@ -268,3 +268,18 @@ variant() {
     sed "s/contoso-edge/$1/; ${2:-}" "$ROOT/tests/e2e/edge.yaml" >"$LAB/$1.yaml"
     echo "$LAB/$1.yaml"
 }
+
+# NAME PREFIXES: the lab's policy, of that name, with so many random partners, which outgrow the
+# memory of a usual one; prints its path.
+large_policy() {
+    python3 - "$2" >"$LAB/peers.txt" <<'END'
+import random, sys
+random.seed(7)
+seen = set()
+while len(seen) < int(sys.argv[1]):
+    seen.add(random.randrange(0x0b000000, 0x7f000000))
+for address in seen:
+    print(".".join(str(address >> shift & 255) for shift in (24, 16, 8, 0)))
+END
+    variant "$1" 's/public-im-partners: \[/&{ file: peers.txt }, /'
+}

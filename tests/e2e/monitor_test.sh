@@ -260,6 +260,20 @@ case_rollbacks_and_changes_are_told() {
     jq -es 'map(select(.event == "rollback"))[0].message | startswith("ROLLED BACK: generation")' "$LAB/log/told" >/dev/null
 }
 
+case_a_policy_that_outgrows_its_memory_is_told_too() {
+    local generation
+    start_monitor grown --json
+    expect_status 0 pm apply "$(large_policy large 200000)"
+    generation=$(pm status --json | jq .policy.generation)
+    # shellcheck disable=SC2317 # called by wait_for
+    has_told() { jq -es 'any(.event == "policy")' "$LAB/log/grown"; }
+    wait_for 10 has_told
+    stop_monitor INT
+    expect_equal "[\"large\",$generation]" \
+        "$(jq -c 'select(.event == "policy") | [.policy, .generation]' "$LAB/log/grown")" "told"
+    expect_status 0 pm apply "$here/edge.yaml"
+}
+
 case_it_ends_when_all_is_detached() {
     start_monitor detached
     expect_status 0 pm detach --all

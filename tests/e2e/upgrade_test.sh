@@ -14,21 +14,6 @@ pinned() { bpftool -j map show pinned "$PORTMATRIX_PIN_DIR/images" | jq .bytes_v
 ingress_program() { bpftool -j prog show pinned "$PORTMATRIX_PIN_DIR/interface-0/ingress_program" | jq .id; }
 attached_program() { in_ns edge ip -j link show dev eth0 | jq '.[0].xdp.prog.id'; }
 
-large_policy() { # NAME PREFIXES
-    python3 - "$2" >"$LAB/peers.txt" <<'END'
-import random, sys
-random.seed(7)
-seen = set()
-while len(seen) < int(sys.argv[1]):
-    seen.add(random.randrange(0x0b000000, 0x7f000000))
-for address in seen:
-    print(".".join(str(address >> shift & 255) for shift in (24, 16, 8, 0)))
-END
-    sed "s/contoso-edge/$1/; s/public-im-partners: \[/&{ file: peers.txt }, /" "$here/edge.yaml" \
-        >"$LAB/$1.yaml"
-    echo "$LAB/$1.yaml"
-}
-
 # A talk that lives through what a case does: each line must come back.
 begin_talk() {
     coproc TALK { exec nsenter --net="/run/netns/$LAB_NET-user" socat - "TCP:$EDGE4:22"; }
