@@ -120,12 +120,18 @@ void add_walk(Families &families, const Walk &walk) {
 
 std::string metrics_text(const Reading &reading) {
     Families families;
+    std::vector<std::string> detached = reading.gone;
     if (reading.snapshot) {
         add_host(families, *reading.snapshot);
         for (const InterfaceStatus &one : reading.snapshot->interfaces)
             add_interface(families, one);
+    } else {
+        families.add(GENERATION, 0.0);
+        families.add(CONFIRM_PENDING, 0.0);
+        // After a boot that failed no name is known, and the service sees no link of the host.
+        if (detached.empty()) detached.emplace_back();
     }
-    for (const std::string &name : reading.gone) {
+    for (const std::string &name : detached) {
         add_hook(families, name, "ingress", PM_DETACHED);
         add_hook(families, name, "egress", PM_DETACHED);
     }

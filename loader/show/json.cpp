@@ -90,8 +90,7 @@ Json hook_json(pm_attachment attachment) {
     if (attachment == PM_DETACHED) return nullptr;
     Json json;
     json["kind"] = attachment_kind(attachment);
-    if (attachment == PM_XDP_NATIVE || attachment == PM_XDP_GENERIC)
-        json["mode"] = attachment_mode(attachment);
+    if (const char *mode = attachment_mode(attachment)) json["mode"] = mode;
     return json;
 }
 

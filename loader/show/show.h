@@ -41,7 +41,7 @@ std::string diff_json(const std::vector<Change> &changes, const std::vector<Flow
 std::string ban_json(const Ban &ban, std::uint64_t now);
 
 const char *attachment_kind(pm_attachment attachment);  // "xdp", "tcx", "clsact"; nullptr: none
-const char *attachment_mode(pm_attachment attachment);  // of XDP: "native", "generic"
+const char *attachment_mode(pm_attachment attachment);  // of XDP: "native", "generic"; else nullptr
 const char *direction_name(unsigned direction);         // "in", "out", of either enum
 std::string time_text(std::uint64_t ns);                // RFC 3339, UTC, of ns since the epoch
 

@@ -125,7 +125,8 @@ const char *attachment_kind(pm_attachment attachment) {
 }
 
 const char *attachment_mode(pm_attachment attachment) {
-    return attachment == PM_XDP_GENERIC ? "generic" : "native";
+    if (attachment == PM_XDP_NATIVE) return "native";
+    return attachment == PM_XDP_GENERIC ? "generic" : nullptr;
 }
 
 const char *direction_name(unsigned direction) {

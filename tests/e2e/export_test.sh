@@ -70,6 +70,17 @@ case_nothing_in_force() {
     metric_is 0 portmatrix_watch_up
     metric_is 1 portmatrix_build_info version="$("$PORTMATRIX" --version | cut -d' ' -f2)"
     stop_exporter
+    # Nobody has named an interface, and none was ever seen.
+    start_exporter
+    metric_is 0 portmatrix_attached interface= hook=ingress
+    metric_is 0 portmatrix_attached interface= hook=egress
+    metric_is 0 portmatrix_policy_generation
+    metric_is 0 portmatrix_confirm_pending
+    promtool check metrics <"$LAB/metrics"
+    expect_status 0 pm apply -i eth0 "$here/edge.yaml"
+    wait_for 5 metric_is 1 portmatrix_attached hook=ingress
+    expect_status 0 pm detach --all
+    stop_exporter
 }
 
 case_figures_are_those_of_status() {
@@ -171,6 +182,7 @@ case_attachment_is_what_watch_sees() {
     wait_for 10 metric_is 1 portmatrix_watch_up
     metric_is 1 portmatrix_attached hook=ingress
     metric_is 1 portmatrix_attach_info hook=ingress kind=xdp mode=native
+    metric_is 1 portmatrix_attach_info hook=egress mode=
     get /status | jq -es 'all(.[]; .attachment_age_seconds < 15)' >/dev/null
 }
 
