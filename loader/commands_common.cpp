@@ -114,7 +114,7 @@ Result<std::optional<Pins>> open_pins() {
 bool policy_file_differs(const Catalog &in_force) {
     const std::filesystem::path file = policy_file();
     std::error_code error;
-    if (in_force.generation == 0 || !std::filesystem::exists(file, error)) return false;
+    if (in_force.sha256.empty() || !std::filesystem::exists(file, error)) return false;
     ReadOptions options;
     options.include_path = include_path();
     const ReadResult read = read_policy(file, options);

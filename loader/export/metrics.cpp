@@ -101,7 +101,8 @@ void add_host(Families &families, const Snapshot &snapshot) {
                   {"sha256", now.catalog.sha256},
                   {"mode", mode_name(now.mode)}});
     families.add(GENERATION, now.catalog.generation);
-    families.add(APPLIED, static_cast<double>(now.catalog.applied_at) / 1e9);
+    if (now.catalog.applied_at)
+        families.add(APPLIED, static_cast<double>(now.catalog.applied_at) / 1e9);
     families.add(CONFIRM_PENDING, now.seconds_left ? 1.0 : 0.0);
     families.add(ROLLBACKS, std::uint64_t{now.state.record.rollbacks});
     families.add(FLOW_CAPACITY, snapshot.flow_capacity);

@@ -28,6 +28,11 @@ Json text_or_null(const char *text) {
     return text ? Json(text) : Json(nullptr);
 }
 
+// Of what boot falls back to, no time is known.
+Json time_or_null(std::uint64_t ns) {
+    return ns ? Json(time_text(ns)) : Json(nullptr);
+}
+
 void add_counts(Json &json, const __u64 packets[2], const __u64 bytes[2]) {
     json["packets_in"] = packets[PM_IN];
     json["bytes_in"] = bytes[PM_IN];
@@ -107,7 +112,7 @@ std::string status_json(const Snapshot &snapshot) {
             json["policy"] = {{"name", now.catalog.policy},
                               {"sha256", now.catalog.sha256},
                               {"generation", now.catalog.generation},
-                              {"applied_at", time_text(now.catalog.applied_at)}};
+                              {"applied_at", time_or_null(now.catalog.applied_at)}};
         json["mode"] = mode_name(one.filtered ? now.mode : PM_MODE_OFF);
         json["drift"] = one.drifted               ? Json("attachment")
                         : snapshot.policy_drifted ? Json("policy")

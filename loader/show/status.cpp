@@ -86,15 +86,16 @@ std::string shadow_text(const Catalog &policy, const InterfaceStatus &interface,
 
 std::string status_text(const Snapshot &snapshot, bool colour) {
     const InForce &now = snapshot.in_force;
+    const std::string applied =
+        now.catalog.applied_at ? ", applied " + time_text(now.catalog.applied_at) : "";
     std::string text;
     for (const InterfaceStatus &one : snapshot.interfaces) {
         if (!text.empty()) text += "\n";
         text += now.state.epoch == 0
                     ? fmt::format("{}: no policy, mode off\n", one.name)
-                    : fmt::format("{}: {}, generation {}, mode {}, applied {}\n", one.name,
+                    : fmt::format("{}: {}, generation {}, mode {}{}\n", one.name,
                                   now.catalog.policy, now.catalog.generation,
-                                  mode_name(one.filtered ? now.mode : PM_MODE_OFF),
-                                  time_text(now.catalog.applied_at));
+                                  mode_name(one.filtered ? now.mode : PM_MODE_OFF), applied);
         if (!one.filtered) text += "  the policy in force does not filter it\n";
         if (snapshot.policy_drifted)
             text += "  the service's policy file differs from what is in force\n";

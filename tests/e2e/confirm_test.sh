@@ -216,9 +216,14 @@ case_an_unreadable_generation_leaves_the_failsafe_rows() {
     local number
     number=$(jq .generation "$LAB/state/confirmed.json")
     rm "$LAB/state/generations/$number/image" "$LAB/state/generations/$number/policy.yaml"
+    mkdir -p "$LAB/etc"
+    cp "$here/edge.yaml" "$PORTMATRIX_POLICY_FILE"
     reboot
     expect_status 1 pm restore
     expect_output "failsafe rows of generation"
+    expect_equal '["policy",0,null]' \
+        "$(pm status --json | jq -c '[.drift, .policy.generation, .policy.applied_at]')" "drift, generation and time"
+    rm -r "${LAB:?}/etc"
     expect_output "is in force on eth0"
     tcp_talks user "$EDGE4" 22
     refused tls_talks user "$EDGE4" 443

@@ -40,6 +40,7 @@ Snapshot snapshot() {
     all.in_force.mode = PM_MODE_AUDIT;
     all.in_force.catalog.policy = "test";
     all.in_force.catalog.generation = 41;
+    all.in_force.catalog.applied_at = 1'700'000'000'000'000'000;
     all.flow_capacity = 65536;
     InterfaceStatus eth0;
     eth0.name = "eth0";
@@ -71,6 +72,7 @@ TEST(StatusJson, HasEveryFieldAndNullForWhatIsAbsent) {
     const json status = json::parse(status_json(snapshot()));
     EXPECT_EQ(status["interface"], "eth0");
     EXPECT_EQ(status["policy"]["generation"], 41);
+    EXPECT_EQ(status["policy"]["applied_at"], "2023-11-14T22:13:20.000Z");
     EXPECT_EQ(status["mode"], "audit");
     EXPECT_EQ(status["drift"], "attachment");
     EXPECT_EQ(status["pending_confirm"], nullptr);
@@ -92,6 +94,16 @@ TEST(StatusJson, HasEveryFieldAndNullForWhatIsAbsent) {
     EXPECT_EQ(essential["transport"], json::array());
     EXPECT_EQ(essential["direction"], nullptr);
     EXPECT_EQ(essential["port"], nullptr);
+}
+
+// What boot falls back to was never applied.
+TEST(Status, HasNoTimeWhereNoneIsKnown) {
+    Snapshot fallback = snapshot();
+    fallback.in_force.catalog.generation = 0;
+    fallback.in_force.catalog.applied_at = 0;
+    EXPECT_EQ(json::parse(status_json(fallback))["policy"]["applied_at"], nullptr);
+    EXPECT_THAT(status_text(fallback, false),
+                testing::HasSubstr("eth0: test, generation 0, mode audit\n"));
 }
 
 TEST(StatusJson, KeepsDropsApartFromWhatAuditWouldDrop) {

@@ -106,7 +106,8 @@ function facts(one) {
   return [
     fact("Policy", policy ? policy.name : "none", !policy),
     ...(policy ? [
-      fact("Generation", `${policy.generation}, since ${policy.applied_at.replace("T", " ").slice(0, 19)} UTC`),
+      fact("Generation", policy.generation + (policy.applied_at
+        ? `, since ${policy.applied_at.replace("T", " ").slice(0, 19)} UTC` : "")),
       fact("SHA-256", policy.sha256.slice(0, 12)),
     ] : []),
     fact("Mode", one.mode === "enforce" ? "enforce" : `${one.mode}: NOTHING IS DROPPED`, one.mode !== "enforce"),
