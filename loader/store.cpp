@@ -2,6 +2,7 @@
 #include "loader/store.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -25,9 +26,11 @@ constexpr std::size_t generations_kept = 10;
 constexpr std::size_t sets_synced_singly = 64;
 constexpr std::size_t sha256_digits = 64;
 
-Done write_new(const fs::path &path, std::string_view content, bool sync) {
-    Fd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600));
-    if (!fd) return cannot(fmt::format("write {}", path.string()), errno);
+Done write_new(const fs::path &path, std::string_view content, bool sync, mode_t mode = 0600) {
+    ::unlink(path.c_str());  // what a killed run left, or a link that others have put there
+    Fd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+    if (!fd || fchmod(fd.get(), mode) != 0)
+        return cannot(fmt::format("write {}", path.string()), errno);
     while (!content.empty()) {
         const ssize_t done = ::write(fd.get(), content.data(), content.size());
         if (done < 0 && errno == EINTR) continue;
@@ -121,13 +124,13 @@ Done sync_folder(const fs::path &path) {
     return {};
 }
 
-Done write_file(const fs::path &path, std::string_view content) {
+Done write_file(const fs::path &path, std::string_view content, mode_t mode) {
     fs::path aside = path;
     aside += ".new";
-    if (auto written = write_new(aside, content, true); !written) return written;
+    if (auto written = write_new(aside, content, true, mode); !written) return written;
     if (rename(aside.c_str(), path.c_str()) != 0)
         return cannot(fmt::format("replace {}", path.string()), errno);
-    return sync_folder(path.parent_path());
+    return sync_folder(path.has_parent_path() ? path.parent_path() : ".");
 }
 
 Result<Store> Store::open(const Places &places) {

@@ -10,6 +10,8 @@
 // Written by commands that hold the writer's lock; whoever is killed leaves what was there.
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -88,8 +90,9 @@ private:
 
 Result<std::string> read_file(const std::filesystem::path &path);
 
-// Writes beside the file, syncs, and renames: what is there is the old or the new, whole.
-Done write_file(const std::filesystem::path &path, std::string_view content);
+// Writes beside the file, syncs, and renames: what is there is the old or the new, whole. Nothing
+// that others have put into the folder is written to.
+Done write_file(const std::filesystem::path &path, std::string_view content, mode_t mode = 0600);
 Done sync_folder(const std::filesystem::path &path);
 
 }  // namespace pm

@@ -1,14 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "loader/export/exporter.h"
 
-#include <sys/stat.h>
-
-#include <cstdio>
-#include <fstream>
-
 #include "loader/export/metrics.h"
 #include "loader/export/page.h"
 #include "loader/show/show.h"
+#include "loader/store.h"
 
 namespace pm::exporter {
 namespace {
@@ -57,15 +53,8 @@ Reply Exporter::answer(const std::string &path) {
 Done Exporter::write_textfile(const std::string &file) {
     const Reply reply = metrics();
     if (reply.status != 200) return fault(*reply.body);
-    const std::string aside = file + ".tmp";  // node_exporter reads *.prom only
-    {
-        std::ofstream out(aside, std::ios::trunc);
-        out << *reply.body;
-        if (!out.flush()) return cannot("write " + aside, errno);
-    }
-    chmod(aside.c_str(), 0644);
-    if (std::rename(aside.c_str(), file.c_str()) != 0) return cannot("write " + file, errno);
-    return {};
+    // node_exporter reads *.prom only, and as another user.
+    return write_file(file, *reply.body, 0644);
 }
 
 }  // namespace pm::exporter

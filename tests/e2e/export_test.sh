@@ -160,6 +160,31 @@ case_other_names_are_not_answered() {
     expect_equal 200 "$(status_as edge1.example:9929 /metrics http://127.0.0.1:9929)" "the answer to the name given"
 }
 
+promtool_reads() { grep -q portmatrix_build_info "$1" && promtool check metrics <"$1"; }
+
+# The folder may belong to the collector's user.
+case_a_textfile_is_written_over_no_link() {
+    local folder=$LAB/collector pid
+    mkdir "$folder"
+    echo precious | tee "$LAB/linked" >"$LAB/hard"
+    chmod 600 "$LAB/linked" "$LAB/hard"
+    ln -s "$LAB/linked" "$folder/portmatrix.prom.tmp"
+    ln "$LAB/hard" "$folder/portmatrix.prom.new"
+    ln -s "$LAB/linked" "$folder/portmatrix.prom"
+    # Named as from where it runs.
+    # shellcheck disable=SC2016 # expanded by the inner shell
+    lab_start edge textfile sh -c 'cd "$1" && shift && umask 077 && exec "$@"' sh "$folder" \
+        "$PORTMATRIX" export --textfile portmatrix.prom
+    wait_for 10 promtool_reads "$folder/portmatrix.prom"
+    refused test -L "$folder/portmatrix.prom"
+    expect_equal 644 "$(stat -c %a "$folder/portmatrix.prom")" "mode of the textfile"
+    expect_equal "precious 600 precious 600" "$(paste -sd' ' <(cat "$LAB/linked"; stat -c %a "$LAB/linked"
+        cat "$LAB/hard"; stat -c %a "$LAB/hard"))" "what others linked to"
+    pid=$(pgrep -f "^$PORTMATRIX export --textfile portmatrix.prom")
+    kill "$pid"
+    wait_for 10 refused kill -0 "$pid"
+}
+
 case_wrong_options() {
     expect_status 2 pm export --listen 2001:db8::1:80
     expect_output "is no ADDR:PORT"
