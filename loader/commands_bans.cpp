@@ -20,6 +20,8 @@
 namespace pm::command {
 namespace {
 
+constexpr std::size_t sha256_shown = 12;  // digits, as on the exporter's page
+
 Done add_prefix(const std::string &word, std::vector<Prefix> &prefixes) {
     auto prefix = parse_prefix(word);
     if (!prefix) return fault(prefix.error(), {}, Exit::usage);
@@ -143,10 +145,18 @@ int run(const History &arguments) {
         for (const HistoryEntry &one : *entries) fmt::print("{}", history_json(one));
         return end(Exit::done);
     }
-    show::Table table({{"TIME"}, {"USER"}, {"ACTION"}, {"OUTCOME"}, {"GENERATION"}, {"MESSAGE"}});
+    show::Table table({{"TIME"},
+                       {"USER"},
+                       {"ACTION"},
+                       {"OUTCOME"},
+                       {"GENERATION"},
+                       {"SHA256"},
+                       {"MESSAGE"},
+                       {"COMMAND"}});
     for (const HistoryEntry &one : *entries)
         table.add({show::time_text(one.time), one.user, one.action, one.outcome,
-                   one.generation ? std::to_string(one.generation) : "", one.message});
+                   one.generation ? std::to_string(one.generation) : "",
+                   one.sha256.substr(0, sha256_shown), one.message, one.command});
     fmt::print("{}", table.text(0, colour_on(1)));
     return end(Exit::done);
 }

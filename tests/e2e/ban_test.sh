@@ -237,6 +237,10 @@ case_history_tells_all_of_it() {
         all(.[]; .sha256 | test("^[0-9a-f]{64}$"))' <<<"$log" >/dev/null
     expect_equal 2 "$(pm history --json --limit 2 | wc -l)" "newest two"
     pm history | grep refused >/dev/null
+    # As text too, each change has its command and the policy's hash.
+    local sha256
+    sha256=$(jq -rs '[.[] | select(.action == "apply" and .outcome == "done")][-1].sha256' <<<"$log")
+    pm history | grep -E "  apply +done +[0-9]+ +${sha256:0:12}  .*  $PORTMATRIX apply " >/dev/null
     # A torn line is left out, and the next begins anew.
     printf '{"time":"20' >>"$LAB/state/history.jsonl"
     pm ban "$ATTACKER4"
