@@ -128,24 +128,46 @@ Result<std::set<std::uint16_t>> ssh_ports() {
     return ports;
 }
 
+// Adds what these interfaces stand on, to the lowest.
+void add_lower(std::set<std::string> &names) {
+    const std::vector<Link> links = all_links();
+    const auto name_of = [&](std::uint32_t index) {
+        for (const Link &one : links)
+            if (one.index == index) return one.name;
+        return std::string();
+    };
+    for (std::size_t before = 0; before != names.size();) {
+        before = names.size();
+        for (const Link &one : links) {
+            if (one.lower != 0 && names.count(one.name)) names.insert(name_of(one.lower));
+            if (one.master != 0 && names.count(name_of(one.master))) names.insert(one.name);
+        }
+    }
+}
+
 // Numbers of the interfaces of ours that have the session's local address, or by which its answers
-// leave: an address may be that of a dummy. Where neither can be told: all of them.
-std::vector<unsigned> numbers_of(const Socket &session,
+// leave: an address may be that of a dummy. Also those below them, such as the port of a bridge or
+// the parent of a VLAN. Where nothing can be told: all of them.
+std::vector<unsigned> numbers_of(const Socket &session, const std::vector<OwnAddress> &own,
                                  const std::vector<Pins::Interface> &interfaces) {
     std::set<std::string> names;
-    for (const OwnAddress &one : own_addresses())
+    for (const OwnAddress &one : own)
         if (one.address == session.local) names.insert(one.interface);
     char name[IF_NAMESIZE];
     if (if_indextoname(route_interface(session.local, session.remote), name)) names.insert(name);
+    add_lower(names);
     std::vector<unsigned> numbers;
     for (const Pins::Interface &one : interfaces)
         if (names.empty() || names.count(one.name())) numbers.push_back(one.number);
     return numbers;
 }
 
-bool is_loopback(const Address &address) {
-    return address.is_v4() ? (address.low >> 24 & 0xff) == 127
-                           : address.high == 0 && address.low == 1;
+// Such a session runs over the loopback, whatever its addresses.
+bool is_of_this_host(const Address &address, const std::vector<OwnAddress> &own) {
+    if (address.is_v4() ? (address.low >> 24 & 0xff) == 127 : address.high == 0 && address.low == 1)
+        return true;
+    return std::any_of(own.begin(), own.end(),
+                       [&](const OwnAddress &one) { return one.address == address; });
 }
 
 }  // namespace
@@ -163,11 +185,12 @@ Done guard_sessions(const std::vector<Pins::Interface> &interfaces, const Judgem
     auto sessions = all_tcp_sockets(TCP_ESTABLISHED);
     if (!sessions) return tl::unexpected(sessions.error());
 
+    const std::vector<OwnAddress> own = own_addresses();
     std::size_t cut = 0;
     std::string named;
     for (const Socket &one : *sessions) {
-        if (!ports->count(one.local_port) || is_loopback(one.remote)) continue;
-        for (const unsigned number : numbers_of(one, interfaces)) {
+        if (!ports->count(one.local_port) || is_of_this_host(one.remote, own)) continue;
+        for (const unsigned number : numbers_of(one, own, interfaces)) {
             pm_tuple session = {};
             session.local = one.local.abi();
             session.remote = one.remote.abi();

@@ -62,6 +62,25 @@ int take_interface(const nlattr *attribute, void *context) {
     return MNL_CB_OK;
 }
 
+int take_link(const nlattr *attribute, void *context) {
+    auto &link = *static_cast<Link *>(context);
+    switch (mnl_attr_get_type(attribute)) {
+        case IFLA_IFNAME:
+            link.name = mnl_attr_get_str(attribute);
+            break;
+        case IFLA_LINK:
+            link.lower = mnl_attr_get_u32(attribute);
+            break;
+        case IFLA_MASTER:
+            link.master = mnl_attr_get_u32(attribute);
+            break;
+        case IFLA_LINK_NETNSID:
+            link.abroad = true;
+            break;
+    }
+    return MNL_CB_OK;
+}
+
 std::string name_of(std::uint32_t id) {
     const Fd fd(bpf_prog_get_fd_by_id(id));
     return fd ? program_name(fd.get()) : "";
@@ -171,6 +190,23 @@ std::uint32_t route_interface(const Address &from, const Address &to) {
             mnl_attr_parse(message, sizeof(rtmsg), take_interface, &interface);
     });
     return interface;
+}
+
+std::vector<Link> all_links() {
+    std::array<char, 256> buffer = {};
+    nlmsghdr *request = mnl_nlmsg_put_header(buffer.data());
+    request->nlmsg_type = RTM_GETLINK;
+    mnl_nlmsg_put_extra_header(request, sizeof(ifinfomsg));
+    std::vector<Link> links;
+    dump(NETLINK_ROUTE, request, [&](const nlmsghdr *message) {
+        Link link;
+        link.index = static_cast<std::uint32_t>(
+            static_cast<const ifinfomsg *>(mnl_nlmsg_get_payload(message))->ifi_index);
+        mnl_attr_parse(message, sizeof(ifinfomsg), take_link, &link);
+        if (link.abroad) link.lower = 0;
+        links.push_back(std::move(link));
+    });
+    return links;
 }
 
 std::size_t count_nftables() {

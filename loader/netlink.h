@@ -25,6 +25,15 @@ std::vector<TcProgram> tc_programs(std::uint32_t ifindex, bool egress);
 // Index of the interface by which an own address answers another; 0: there is no route.
 std::uint32_t route_interface(const Address &from, const Address &to);
 
+// An interface and what it belongs to, by index: `lower` is what it stands on, such as the parent
+// of a VLAN; `master` is the bridge or bond that it is a port of. 0: none.
+struct Link {
+    std::uint32_t index = 0, lower = 0, master = 0;
+    bool abroad = false;  // what it stands on is in another network namespace
+    std::string name;
+};
+std::vector<Link> all_links();
+
 std::size_t count_nftables();  // tables; 0 without CAP_NET_ADMIN
 
 }  // namespace pm

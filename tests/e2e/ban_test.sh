@@ -225,6 +225,85 @@ case_an_ssh_session_beside_the_filter_bars_nothing() {
     in_ns edge ip link delete spare
 }
 
+# The number of an interface that is filtered no more says nothing of the next one that has it.
+case_a_session_on_a_new_interface_is_not_cut() {
+    local name number=1
+    in_ns edge ip link add first type veth peer name first1
+    ip link add second netns "$LAB_NET-edge" type veth peer name second netns "$LAB_NET-user"
+    for name in edge user; do
+        in_ns "$name" ip address add "10.78.0.$((number++))/30" dev second
+        in_ns "$name" ip link set second up
+    done
+    expect_status 0 pm apply -i first "$(variant ssh)"
+    expect_status 0 pm detach -i first
+    ssh_line 10.78.0.1
+    expect_status 4 pm apply -i second
+    expect_output "cut 1 SSH session of this host, from 10.78.0.2"
+    ssh_says untouched
+    kill "$ssh"
+    in_ns edge ip link delete first
+    in_ns edge ip link delete second
+}
+
+# Also those whose client was cut off, and could not say goodbye.
+end_sessions() {
+    pgrep -P "$(cat "$LAB/sshd.pid")" | xargs -r kill 2>/dev/null || true
+    wait_for 5 no_session
+}
+no_session() { ! in_ns edge ss -Htn state established "sport = :2222" | grep . >/dev/null; }
+
+# Its address is on a bridge, of which the filtered interface is a port.
+case_a_session_over_a_bridge_is_not_cut() {
+    end_sessions
+    in_ns edge ip link add br1 type bridge
+    in_ns edge ip address flush dev eth0
+    in_ns edge ip link set eth0 master br1
+    in_ns edge ip link set br1 up
+    in_ns edge ip address add "$EDGE4/32" dev br1
+    in_ns edge ip route add default dev br1
+    in_ns user ip neighbour flush all
+    expect_status 0 pm apply "$LAB/matrix-ssh.yaml"
+    wait_for 5 tcp_talks user "$EDGE4" 443
+    ssh_line
+    expect_status 4 pm apply "$LAB/cut.yaml"
+    expect_output "cut 1 SSH session of this host, from $USER4"
+    ssh_says still
+    kill "$ssh"
+    in_ns edge ip link delete br1
+    in_ns edge ip address add "$EDGE4/32" dev eth0
+    in_ns edge ip address add "$EDGE6/128" dev eth0 nodad
+    in_ns edge ip route replace default dev eth0
+    in_ns edge ip -6 route replace default dev eth0
+    in_ns user ip neighbour flush all
+}
+
+# It never crosses an interface.
+case_a_session_of_the_host_with_itself_bars_nothing() {
+    pm detach --all
+    end_sessions
+    coproc SELF { exec nsenter --net="/run/netns/$LAB_NET-edge" ssh -i "$LAB/key" -p 2222 -q \
+        -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null root@"$EDGE4" cat; }
+    ssh=$SELF_PID
+    exec 7<&"${SELF[0]}" 8>&"${SELF[1]}"
+    ssh_says hello
+    expect_status 0 pm apply -i eth0 "$LAB/cut.yaml"
+    ssh_says still
+    kill "$ssh"
+}
+
+# What takes its place when the deadline passes drops what is banned.
+case_a_ban_while_an_audit_ends_by_itself_cuts_no_session() {
+    end_sessions
+    expect_status 0 pm apply "$LAB/matrix-ssh.yaml"
+    ssh_line
+    expect_status 0 pm apply --mode audit --confirm-within 100s
+    expect_status 4 pm ban "$USER4"
+    expect_output "cut 1 SSH session of this host, from $USER4 (banned)"
+    expect_status 0 pm rollback
+    ssh_says still
+    kill "$ssh"
+}
+
 case_history_tells_all_of_it() {
     local log
     log=$(pm history --json)
