@@ -21,9 +21,9 @@ std::uint64_t realtime_ns() {
            static_cast<std::uint64_t>(now.tv_nsec);
 }
 
-const char *xdp_name(XdpMode mode) {
-    if (mode == XdpMode::automatic) return "auto";
-    return mode == XdpMode::native ? "native" : "generic";
+bool holds(const std::vector<Target> &targets, const Pins::Interface &interface) {
+    return std::any_of(targets.begin(), targets.end(),
+                       [&](const Target &one) { return one.number == interface.number; });
 }
 
 // One apply, in its order: what can fail without a trace first, the switch last.
@@ -39,6 +39,9 @@ public:
     Result<Applied> switch_over();
 
 private:
+    void take_over_wishes();
+    Done check_xdp(const std::vector<Target> &targets) const;
+
     const Policy &policy_;
     const ApplyRequest &request_;
     Rollout rollout_;
@@ -63,6 +66,34 @@ Done Work::open(const Places &places) {
     return reconcile(*store_, rollout_.before());
 }
 
+// What is asked for stays so until something else is: not what a deadline fell back to, nor what a
+// driver could.
+void Work::take_over_wishes() {
+    auto kept = store_->kept(rollout_.before().catalog.generation);
+    generation_.mode = request_.mode ? *request_.mode : kept ? kept->mode : rollout_.before().mode;
+    if (generation_.mode == PM_MODE_OFF) generation_.mode = PM_MODE_ENFORCE;
+    candidate_.xdp = request_.xdp ? *request_.xdp : kept ? xdp_mode(kept->xdp) : XdpMode::automatic;
+    generation_.xdp = xdp_name(candidate_.xdp);
+}
+
+// A link keeps its mode: another needs a moment without one.
+Done Work::check_xdp(const std::vector<Target> &targets) const {
+    if (!request_.xdp || *request_.xdp == XdpMode::automatic || !rollout_.pins()) return {};
+    auto attached = rollout_.pins()->interfaces();
+    if (!attached) return tl::unexpected(attached.error());
+    const auto kind = *request_.xdp == XdpMode::generic ? PM_XDP_GENERIC : PM_XDP_NATIVE;
+    for (const Pins::Interface &one : *attached)
+        if (one.entry.ingress != PM_DETACHED && one.entry.ingress != kind && holds(targets, one))
+            return fault(
+                fmt::format("{} is attached with {} XDP", one.name(),
+                            one.entry.ingress == PM_XDP_GENERIC ? "generic" : "native"),
+                fmt::format("it is unfiltered for a moment if you detach it first: portmatrix "
+                            "detach -i {}",
+                            one.name()),
+                Exit::usage);
+    return {};
+}
+
 Done Work::plan() {
     if (request_.shadow && (!rollout_.pins() || rollout_.before().mode == PM_MODE_OFF))
         return fault("no policy is in force that another could be judged beside",
@@ -76,17 +107,16 @@ Done Work::plan() {
                     fmt::format("{} is not attached, and a shadow attaches nothing", one.name), {},
                     Exit::usage);
 
+    if (auto fits = check_xdp(*targets); !fits) return fits;
     auto image = compile(policy_, rollout_.placement(*targets));
     if (!image) return fault(image.error(), {}, Exit::invalid);
-    candidate_ = {std::move(*image), std::move(*targets), policy_.flow_capacity, request_.xdp};
+    candidate_ = {std::move(*image), std::move(*targets), policy_.flow_capacity};
+    take_over_wishes();
 
     generation_.number = 1 + std::max(rollout_.before().catalog.generation, store_->last_number());
     generation_.policy = policy_.name;
     generation_.applied_at = realtime_ns();
-    generation_.mode = request_.mode ? *request_.mode : rollout_.before().mode;
-    if (generation_.mode == PM_MODE_OFF) generation_.mode = PM_MODE_ENFORCE;
     for (const Target &one : candidate_.targets) generation_.interfaces.push_back(one.name);
-    generation_.xdp = xdp_name(request_.xdp);
     generation_.flow_capacity = policy_.flow_capacity;
     candidate_.image.header().generation = generation_.number;
     candidate_.image.header().applied_at = generation_.applied_at;

@@ -16,9 +16,9 @@ struct ApplyRequest {
     std::vector<std::string> interfaces;  // to attach beside those attached; empty: the policy's
     std::optional<pm_mode> mode;          // else that in force; at first enforce
     bool shadow = false;                  // judged beside the policy in force only
-    XdpMode xdp = XdpMode::automatic;
-    std::uint64_t confirm_within = 0;  // seconds, after which it is rolled back; 0: for good
-    bool force = false;                // even if an SSH session of this host is cut
+    std::optional<XdpMode> xdp;           // none: as the policy in force asked for
+    std::uint64_t confirm_within = 0;     // seconds, after which it is rolled back; 0: for good
+    bool force = false;                   // even if an SSH session of this host is cut
 };
 
 struct Applied {

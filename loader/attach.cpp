@@ -132,6 +132,16 @@ Result<pm_attachment> attach_egress(const Pins &pins, unsigned number, const Int
 
 }  // namespace
 
+const char *xdp_name(XdpMode mode) {
+    if (mode == XdpMode::automatic) return "auto";
+    return mode == XdpMode::native ? "native" : "generic";
+}
+
+XdpMode xdp_mode(const std::string &name) {
+    if (name == "generic") return XdpMode::generic;
+    return name == "native" ? XdpMode::native : XdpMode::automatic;
+}
+
 Done check_free(const Interface &interface) {
     auto other = attached_xdp(interface);
     if (!other) return tl::unexpected(other.error());
@@ -162,7 +172,7 @@ Result<Attached> attach(const Pins &pins, unsigned number, const Interface &inte
     for (const Pins::Interface &one : *all)
         if (one.number == number) entry = one.entry;
     entry.ifindex = interface.index;
-    entry.generic = mode == XdpMode::generic;
+    entry.generic = mode == XdpMode::generic;  // how it is to be attached again
     interface.name.copy(entry.name, sizeof(entry.name) - 1);
     // Known before there is a link, so that one which an interrupted run leaves is found.
     if (auto stored = pins.set_interface(number, entry); !stored)

@@ -14,6 +14,8 @@
 namespace pm {
 
 enum class XdpMode { automatic, native, generic };
+const char *xdp_name(XdpMode mode);         // as --xdp has it
+XdpMode xdp_mode(const std::string &name);  // of one of these names; else automatic
 
 // Refuses an interface that another XDP program is on.
 Done check_free(const Interface &interface);

@@ -15,6 +15,7 @@
 #include "loader/duration.h"
 #include "loader/lock.h"
 #include "loader/message.h"
+#include "loader/rollout.h"
 #include "loader/show/show.h"
 #include "loader/show/table.h"
 #include "loader/source.h"
@@ -39,7 +40,8 @@ Result<Source> read_in_force_anew(const Places &places) {
     return read_source_text(in_force->catalog.document, "the policy in force", true);
 }
 
-Result<XdpMode> parse_xdp(const std::string &text) {
+Result<std::optional<XdpMode>> parse_xdp(const std::string &text) {
+    if (text.empty()) return std::nullopt;
     if (text == "auto") return XdpMode::automatic;
     if (text == "native") return XdpMode::native;
     if (text == "generic") return XdpMode::generic;
@@ -60,6 +62,36 @@ Result<Applied> apply_source(const Places &places, const Source &source, const A
     return apply(places, *source.policy, request);
 }
 
+// Every hook of every interface stops at once.
+Done stop_all(const Places &places, const Pins &pins) {
+    auto control = Switch::open(pins.maps(), Switch::Access::write);
+    if (!control) return tl::unexpected(control.error());
+    const Switch::State now = control->state();
+    pm_record off = now.record;
+    off.mode = PM_MODE_OFF;
+    off.deadline = off.fallback = 0;
+    return control->publish(off, now.epoch).and_then([&] {
+        return set_detached_names(places, {});
+    });
+}
+
+// On these interfaces: no policy holds there any more, whoever gets their numbers next. `watch`
+// leaves them alone.
+Done stop_on(const Places &places, const std::vector<Pins::Interface> &interfaces,
+             const std::vector<std::string> &names) {
+    std::vector<std::string> detached = detached_names(places);
+    detached.insert(detached.end(), names.begin(), names.end());
+    if (auto stored = set_detached_names(places, detached); !stored) return stored;
+    Rollout rollout(places);
+    return rollout.open().and_then([&]() -> Done {
+        if (rollout.before().mode == PM_MODE_OFF) return {};
+        return rollout.writer()->republish([&](pm_record &record) {
+            for (const Pins::Interface &one : interfaces)
+                record.interfaces &= static_cast<std::uint16_t>(~(1u << one.number));
+        });
+    });
+}
+
 // Removes links, filters, programs and counters; with the last interface everything else too.
 Result<std::vector<std::string>> detach_interfaces(const Places &places, const Detach &arguments) {
     auto pins = Pins::open(places);
@@ -78,22 +110,14 @@ Result<std::vector<std::string>> detach_interfaces(const Places &places, const D
     if (!chosen) return tl::unexpected(chosen.error());
 
     const bool last = chosen->size() == all->size();
-    if (last) {  // every hook of every interface stops at once
-        auto control = Switch::open((*pins)->maps(), Switch::Access::write);
-        if (!control) return tl::unexpected(control.error());
-        const Switch::State now = control->state();
-        pm_record off = now.record;
-        off.mode = PM_MODE_OFF;
-        off.deadline = off.fallback = 0;
-        if (auto stored = control->publish(off, now.epoch); !stored)
-            return tl::unexpected(stored.error());
-    }
+    for (const Pins::Interface &one : *chosen) names.push_back(one.name());
+    auto stopped = last ? stop_all(places, **pins) : stop_on(places, *chosen, names);
+    if (!stopped) return tl::unexpected(stopped.error());
     for (const Pins::Interface &one : *chosen) {
         detach(**pins, one);
         (*pins)->remove_interface(one.number);
         if (auto stored = (*pins)->set_interface(one.number, {}); !stored)
             return tl::unexpected(stored.error());
-        names.push_back(one.name());
     }
     if (last) Pins::remove_all(places);
     return names;
@@ -163,10 +187,9 @@ int run(const Detach &arguments) {
     auto names = detach_interfaces(places, arguments);
     if (!names && arguments.force) names = unfilter_all(places);
     if (!names) return end_unchanged("detach", names.error(), {});
-    for (const std::string &name : *names) {
+    for (const std::string &name : *names)
         record_done("detach", fmt::format("{} is now unfiltered", name));
-        print_note(fmt::format("{} is now unfiltered", name));
-    }
+    for (const std::string &name : *names) print_note(fmt::format("{} is now unfiltered", name));
     if (names->empty()) print_note("nothing was attached");
     return end(Exit::done);
 }

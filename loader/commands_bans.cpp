@@ -67,11 +67,11 @@ std::string named(const std::vector<Prefix> &prefixes) {
 }
 
 int end_done(const char *action, const std::string &what, const BanOutcome &outcome) {
-    for (const std::string &note : outcome.notes) print_note(note);
     const std::string text = fmt::format(
         "{}; {} in all{}", what, show::plural(outcome.bans, "ban"),
         outcome.enforced ? "" : "; no policy is in force, so they drop nothing until one is");
     record_done(action, text);
+    for (const std::string &note : outcome.notes) print_note(note);
     print_note(text);
     return end(Exit::done);
 }

@@ -15,12 +15,13 @@ namespace pm::command {
 namespace {
 
 void report(const char *action, const Outcome &outcome) {
-    for (const std::string &note : outcome.notes) print_note(note);
     const std::string text =
         fmt::format("generation {} ({}) {} in force on {}{}", outcome.generation, outcome.policy,
                     outcome.changed ? "is" : "is already", fmt::join(outcome.interfaces, ", "),
                     mode_remark(outcome.mode));
+    // Recorded before a word is printed, which may end us: nobody need read it.
     if (outcome.changed) record_done(action, text, outcome.generation, outcome.sha256);
+    for (const std::string &note : outcome.notes) print_note(note);
     print_note(text);
 }
 
@@ -54,7 +55,12 @@ int run(const Restore &) {
         auto lock = Lock::writer(places);
         if (!lock) return end_unchanged("restore", lock.error());
         auto outcome = restore(places);
-        if (!outcome) return end_unchanged("restore", outcome.error());
+        if (!outcome) {  // it may have put in force what it could
+            record_refused("restore", outcome.error());
+            print_fault(outcome.error());
+            print_plain(fmt::format("  {}\n", in_force_text({})));
+            return end(outcome.error().exit);
+        }
         if (*outcome) {
             report("restore", **outcome);
             return end(Exit::done);

@@ -4,6 +4,10 @@
 #include <linux/rtnetlink.h>
 #include <poll.h>
 #include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#include <cstring>
+#include <filesystem>
 
 #include <fmt/core.h>
 
@@ -45,6 +49,20 @@ private:
     mnl_socket *socket_;
 };
 
+// An upgrade puts another file in the place of this program, which must not go on with programs of
+// another build in the kernel. Does not return where it has been replaced.
+void give_way_to_newer() {
+    std::error_code error;
+    std::string path = std::filesystem::read_symlink("/proc/self/exe", error);
+    constexpr std::string_view gone = " (deleted)";
+    if (!path.ends_with(gone)) return;
+    path.resize(path.size() - gone.size());
+    if (access(path.c_str(), X_OK) != 0) return;  // removed, or not yet there
+    print_note(fmt::format("{} was replaced: starting anew", path));
+    execl(path.c_str(), path.c_str(), "watch", nullptr);
+    print_note(fmt::format("cannot start {} anew: {}", path, std::strerror(errno)));
+}
+
 }  // namespace
 
 int run(const Watch &) {
@@ -59,6 +77,7 @@ int run(const Watch &) {
     Watcher watcher(places);
     pollfd waits[] = {{events.fd(), POLLIN, 0}, {signals.get(), POLLIN, 0}};
     for (bool first = true;; first = false) {
+        give_way_to_newer();
         for (const std::string &text : watcher.look()) print_note(text);
         sd_notify(0,
                   fmt::format("{}WATCHDOG=1\nSTATUS={}", first ? "READY=1\n" : "", watcher.status())

@@ -4,7 +4,9 @@
 #include <algorithm>
 
 #include <fmt/core.h>
+#include <fmt/ranges.h>
 
+#include "loader/history.h"
 #include "loader/revive.h"
 
 namespace pm {
@@ -39,6 +41,29 @@ Done open(Rollout &rollout) {
     });
 }
 
+bool is_new(const Target &one) {
+    return one.is_new;
+}
+
+Fault too_late(std::uint64_t generation) {
+    return {fmt::format("too late: generation {} was not confirmed in time and is rolled back",
+                        generation),
+            "apply it again", Exit::refused};
+}
+
+// Which generation a deadline ended, if nothing was changed since: `watch` may have settled that.
+std::optional<std::uint64_t> expired_last(const Places &places) {
+    std::size_t torn = 0;
+    auto entries = read_history(places, torn);
+    if (!entries) return std::nullopt;
+    for (auto one = entries->rbegin(); one != entries->rend(); ++one) {
+        if (one->outcome != "done" || one->action == "attach") continue;
+        if (one->action == "ban" || one->action == "unban") continue;
+        return one->action == "expire" ? std::optional(one->generation) : std::nullopt;
+    }
+    return std::nullopt;
+}
+
 Result<Outcome> go_back(Rollout &rollout, Store &store) {
     auto confirmed = store.confirmed();
     if (!confirmed) return tl::unexpected(confirmed.error());
@@ -71,40 +96,49 @@ Result<Outcome> restore_remainder(Rollout &rollout, const Store &store, const Fa
     // Filtering nothing would pass for a firewall; the next attempt may find an interface.
     if (rest->candidate.targets.empty())
         return fault(fmt::format("nothing can be put in force: {}", why.message));
-    std::string names;
-    for (const Target &one : rest->candidate.targets) names += " " + one.name;
-    auto done = rollout.prepare(std::move(rest->candidate)).and_then([&] {
-        return rollout.commit(PM_MODE_ENFORCE, 0);
-    });
-    if (!done) return tl::unexpected(done.error());
+    if (auto done = rollout.prepare(std::move(rest->candidate)); !done)
+        return tl::unexpected(done.error());
+    auto interfaces = rollout.pins()->interfaces();
+    if (!interfaces) return tl::unexpected(interfaces.error());
+    if (auto done = rollout.commit(PM_MODE_ENFORCE, 0); !done) return tl::unexpected(done.error());
     return fault(
         fmt::format("the confirmed policy cannot be put in force: {}; in force are the essentials "
-                    "and {} on{}",
+                    "and {} on {}",
                     why.message,
                     rest->generation
                         ? fmt::format("the failsafe rows of generation {}", rest->generation)
                         : std::string("no row"),
-                    names),
+                    fmt::join(outcome_now(*interfaces, *rollout.control()).interfaces, ", ")),
         "apply a policy: portmatrix apply POLICY");
 }
 
-Result<Outcome> restore_generation(Rollout &rollout, const Store &store, std::uint64_t number) {
+// On those of its interfaces that can be attached to: one that cannot leaves no other open. The
+// fault then says why not on it; `in_force` tells it from one that put nothing in force.
+Result<Outcome> restore_generation(Rollout &rollout, const Store &store, std::uint64_t number,
+                                   bool &in_force) {
     auto generation = store.generation(number);
     if (!generation) return tl::unexpected(generation.error());
-    std::vector<std::string> notes;
-    auto candidate = revive(store, *generation, rollout, notes);
+    std::vector<std::string> notes, unfit;
+    auto candidate = revive(store, *generation, rollout, notes, &unfit);
     if (!candidate) return tl::unexpected(candidate.error());
     if (candidate->targets.empty())
-        return fault(fmt::format("none of the interfaces of generation {} exists", number));
+        return fault(unfit.empty()
+                         ? fmt::format("none of the interfaces of generation {} exists", number)
+                         : fmt::format("no interface can be filtered: {}", fmt::join(unfit, "; ")));
     if (auto done = rollout.prepare(std::move(*candidate)); !done)
         return tl::unexpected(done.error());
+    unfit.insert(unfit.end(), rollout.unfit().begin(), rollout.unfit().end());
     auto interfaces = rollout.pins()->interfaces();
     if (!interfaces) return tl::unexpected(interfaces.error());
     if (auto done = rollout.commit(generation->mode, 0); !done) return tl::unexpected(done.error());
     Outcome outcome = outcome_now(*interfaces, *rollout.control());
     notes.insert(notes.end(), rollout.notes().begin(), rollout.notes().end());
     outcome.notes.insert(outcome.notes.begin(), notes.begin(), notes.end());
-    return outcome;
+    if (unfit.empty()) return outcome;
+    in_force = true;
+    return fault(fmt::format("generation {} is in force on {}, and not on every interface: {}",
+                             number, fmt::join(outcome.interfaces, ", "), fmt::join(unfit, "; ")),
+                 "'portmatrix watch' attaches to the rest as soon as it can");
 }
 
 }  // namespace
@@ -118,29 +152,33 @@ Done reconcile(Store &store, const InForce &now) {
     if (!*confirmed || (*confirmed)->generation == number ||
         std::find(known.begin(), known.end(), number) == known.end())
         return {};
-    return store.confirm({number, (*confirmed)->previous});
+    const bool never_switched = (*confirmed)->previous == number;
+    return store.confirm({number, never_switched ? (*confirmed)->earlier : (*confirmed)->previous});
 }
 
-Result<std::vector<std::string>> attach_missing(const Places &places) {
-    std::vector<std::string> missing;
+Result<Late> attach_missing(const Places &places) {
+    Late late;
     Rollout rollout(places);
     auto store = Store::open(places);
     if (!store) return tl::unexpected(store.error());
     if (auto opened = open(rollout); !opened) return tl::unexpected(opened.error());
-    if (rollout.before().state.pending) return missing;
+    if (rollout.before().state.pending) return late;
     auto generation = store->generation(rollout.before().catalog.generation);
-    if (!generation) return missing;
-    std::vector<std::string> notes;
-    auto candidate = revive(*store, *generation, rollout, notes);
+    if (!generation) return late;
+    generation->interfaces = without_detached(places, std::move(generation->interfaces));
+    auto candidate = revive(*store, *generation, rollout, late.notes, &late.unfit);
     if (!candidate) return tl::unexpected(candidate.error());
-    for (const Target &one : candidate->targets)
-        if (one.is_new) missing.push_back(one.name);
-    if (missing.empty()) return missing;
+    if (std::none_of(candidate->targets.begin(), candidate->targets.end(), is_new)) return late;
     const pm_mode mode = rollout.before().mode;
-    auto done =
-        rollout.prepare(std::move(*candidate)).and_then([&] { return rollout.commit(mode, 0); });
-    if (!done) return tl::unexpected(done.error());
-    return missing;
+    if (auto done = rollout.prepare(std::move(*candidate)); !done)
+        return tl::unexpected(done.error());
+    late.unfit.insert(late.unfit.end(), rollout.unfit().begin(), rollout.unfit().end());
+    for (const Target &one : rollout.targets())
+        if (one.is_new) late.attached.push_back(one.name);
+    if (late.attached.empty()) return late;
+    if (auto done = rollout.commit(mode, 0); !done) return tl::unexpected(done.error());
+    late.notes.insert(late.notes.end(), rollout.notes().begin(), rollout.notes().end());
+    return late;
 }
 
 Result<Outcome> confirm(const Places &places) {
@@ -148,21 +186,20 @@ Result<Outcome> confirm(const Places &places) {
     auto store = Store::open(places);
     if (!store) return tl::unexpected(store.error());
     if (auto opened = open(rollout); !opened) return tl::unexpected(opened.error());
-    if (rollout.rolled_back())
-        return fault(fmt::format("too late: generation {} was not confirmed in time and is rolled "
-                                 "back",
-                                 rollout.rolled_back()->generation),
-                     "apply it again", Exit::refused);
+    if (rollout.rolled_back()) return tl::unexpected(too_late(rollout.rolled_back()->generation));
     const InForce &now = rollout.before();
-    if (!now.state.pending) return fault("nothing waits to be confirmed");
-    auto before = store->confirmed();
-    if (!before) return tl::unexpected(before.error());
+    if (!now.state.pending) {
+        if (const auto expired = expired_last(places)) return tl::unexpected(too_late(*expired));
+        return fault("nothing waits to be confirmed");
+    }
+    // Where it cannot be read, boot has nothing to lose.
+    const auto before = store->confirmed().value_or(std::nullopt);
     auto interfaces = rollout.pins()->interfaces();
     if (!interfaces) return tl::unexpected(interfaces.error());
-    auto stored = store->confirm({now.catalog.generation, *before ? (*before)->generation : 0});
+    auto stored = store->confirm({now.catalog.generation, before ? before->generation : 0});
     if (!stored) return tl::unexpected(stored.error());
     if (auto done = rollout.writer()->publish(now.state.record, now.state.epoch); !done) {
-        store->put_back(*before);
+        store->put_back(before);
         return tl::unexpected(done.error());
     }
     return outcome_now(*interfaces, *rollout.control());
@@ -194,6 +231,7 @@ Result<std::optional<Outcome>> restore(const Places &places) {
     if (!store) return tl::unexpected(store.error());
     const auto confirmed = store->confirmed();
     Result<Outcome> outcome = tl::unexpected(confirmed ? Fault{} : confirmed.error());
+    bool in_force = false;
     {
         Rollout rollout(places);
         if (auto opened = rollout.open(); !opened) return tl::unexpected(opened.error());
@@ -205,9 +243,10 @@ Result<std::optional<Outcome>> restore(const Places &places) {
             return std::optional(std::move(now));
         }
         if (confirmed && !*confirmed) return std::nullopt;
-        if (confirmed) outcome = restore_generation(rollout, *store, (*confirmed)->generation);
+        if (confirmed)
+            outcome = restore_generation(rollout, *store, (*confirmed)->generation, in_force);
     }
-    if (!outcome) {  // what that did is undone by now
+    if (!outcome && !in_force) {  // what that did is undone by now
         Rollout rollout(places);
         if (auto opened = rollout.open(); !opened) return tl::unexpected(opened.error());
         outcome = restore_remainder(rollout, *store, outcome.error());

@@ -27,12 +27,19 @@ Result<Outcome> roll_back(const Places &places);
 
 // Puts the last confirmed generation in force, if nothing is yet. Nothing was ever confirmed: no
 // value. If no generation can be read, the essentials and what failsafe rows can be found are put
-// in force, and the fault says so.
+// in force, and the fault says so; likewise where one of the interfaces cannot be attached to, and
+// it is in force on the others.
 Result<std::optional<Outcome>> restore(const Places &places);
 
 // Attaches the generation in force to those of its interfaces that have none of our programs, such
-// as one that came late. Nothing where a policy waits to be confirmed.
-Result<std::vector<std::string>> attach_missing(const Places &places);
+// as one that came late, but for those that were detached by command. Nothing where a policy waits
+// to be confirmed.
+struct Late {
+    std::vector<std::string> attached;
+    std::vector<std::string> unfit;  // why not to others, a sentence each
+    std::vector<std::string> notes;
+};
+Result<Late> attach_missing(const Places &places);
 
 // After a command that was killed between disk and kernel: what boot puts in force is what is in
 // force now.

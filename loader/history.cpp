@@ -10,6 +10,8 @@
 #include <algorithm>
 #include <cstdlib>
 #include <fstream>
+#include <optional>
+#include <tuple>
 
 #include <fmt/core.h>
 #include <nlohmann/json.hpp>
@@ -64,6 +66,47 @@ fs::path older(fs::path path) {
     return path += ".1";
 }
 
+// Nothing, if the line is torn.
+std::optional<HistoryEntry> parse_entry(const std::string &line) {
+    const Json json = Json::parse(line, nullptr, false);
+    if (!json.is_object()) return std::nullopt;
+    auto text = [&](const char *key) {
+        return json.contains(key) && json[key].is_string() ? json[key].get<std::string>()
+                                                           : std::string();
+    };
+    HistoryEntry entry;
+    entry.time = json.value("time_ns", std::uint64_t{0});
+    entry.user = text("user");
+    entry.command = text("command");
+    entry.action = text("action");
+    if (json.contains("generation") && json["generation"].is_number_unsigned())
+        entry.generation = json["generation"];
+    entry.sha256 = text("sha256");
+    entry.outcome = text("outcome");
+    entry.message = text("message");
+    return entry;
+}
+
+// Of the last line, or of what its last 8 KB hold.
+HistoryEntry last_entry(const fs::path &path) {
+    constexpr std::streamoff longest = 8192;
+    std::ifstream file(path, std::ios::ate);
+    file.seekg(std::max(std::streamoff{0}, std::streamoff{file.tellg()} - longest));
+    HistoryEntry last;
+    for (std::string line; std::getline(file, line);)
+        if (auto entry = parse_entry(line)) last = std::move(*entry);
+    return last;
+}
+
+// A service that fails to start is started again each second: its failures, all alike, would wash
+// out what was done. The journal has each of them.
+bool repeats_last(const Places &places, const HistoryEntry &entry) {
+    if (entry.outcome == "done") return false;
+    const HistoryEntry last = last_entry(file_of(places));
+    return std::tie(last.user, last.command, last.action, last.outcome, last.message) ==
+           std::tie(entry.user, entry.command, entry.action, entry.outcome, entry.message);
+}
+
 // One write, after a line feed where the last line is torn.
 Done append(const Places &places, std::string line) {
     if (auto made = check_private_folder(places.state, true); !made)
@@ -85,28 +128,10 @@ Done append(const Places &places, std::string line) {
 
 void read_file(const fs::path &path, std::vector<HistoryEntry> &entries, std::size_t &torn) {
     std::ifstream file(path);
-    std::string line;
-    while (std::getline(file, line)) {
-        const Json json = Json::parse(line, nullptr, false);
-        if (!json.is_object()) {
-            torn += !line.empty();
-            continue;
-        }
-        auto text = [&](const char *key) {
-            return json.contains(key) && json[key].is_string() ? json[key].get<std::string>()
-                                                               : std::string();
-        };
-        HistoryEntry entry;
-        entry.time = json.value("time_ns", std::uint64_t{0});
-        entry.user = text("user");
-        entry.command = text("command");
-        entry.action = text("action");
-        if (json.contains("generation") && json["generation"].is_number_unsigned())
-            entry.generation = json["generation"];
-        entry.sha256 = text("sha256");
-        entry.outcome = text("outcome");
-        entry.message = text("message");
-        entries.push_back(std::move(entry));
+    for (std::string line; std::getline(file, line);) {
+        auto entry = parse_entry(line);
+        torn += !entry && !line.empty();
+        if (entry) entries.push_back(std::move(*entry));
     }
 }
 
@@ -132,6 +157,7 @@ void record(const Places &places, HistoryEntry entry) {
     if (entry.user.empty()) entry.user = login_user();
     if (entry.command.empty()) entry.command = command_line();
     send_to_journal(entry);
+    if (repeats_last(places, entry)) return;
     if (auto written = append(places, history_json(entry)); !written)
         print_note("warning: the history is incomplete: " + written.error().message);
 }

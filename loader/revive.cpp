@@ -12,15 +12,17 @@
 namespace pm {
 namespace {
 
+// With the content that its set files had then, under their own names: an apply without a policy
+// reads these again.
 Result<Policy> stored_policy(const Store &store, std::uint64_t number) {
     ReadResult read = read_policy(store.policy_path(number), {});
-    if (read.policy && !read.diagnostics.has_errors()) return std::move(*read.policy);
-    return fault(fmt::format("{} cannot be read", store.policy_path(number).string()));
-}
-
-XdpMode xdp_of(const std::string &name) {
-    if (name == "generic") return XdpMode::generic;
-    return name == "native" ? XdpMode::native : XdpMode::automatic;
+    if (!read.policy || read.diagnostics.has_errors())
+        return fault(fmt::format("{} cannot be read", store.policy_path(number).string()));
+    const std::vector<SetItem *> items = file_items(*read.policy);
+    const auto about = store.generation(number);
+    if (about && about->set_files.size() == items.size())
+        for (std::size_t i = 0; i < items.size(); i++) items[i]->file_path = about->set_files[i];
+    return std::move(*read.policy);
 }
 
 Result<Image> compile_anew(const Store &store, const Generation &generation,
@@ -56,8 +58,8 @@ Policy only_failsafe(Policy policy) {
 }  // namespace
 
 Result<Candidate> revive(const Store &store, const Generation &generation, const Rollout &rollout,
-                         std::vector<std::string> &notes) {
-    auto targets = targets_named(rollout.pins(), generation.interfaces);
+                         std::vector<std::string> &notes, std::vector<std::string> *unfit) {
+    auto targets = targets_named(rollout.pins(), generation.interfaces, unfit);
     if (!targets) return tl::unexpected(targets.error());
     const CompileOptions placement = rollout.placement(*targets);
     auto image = store.image(generation);
@@ -72,7 +74,7 @@ Result<Candidate> revive(const Store &store, const Generation &generation, const
     }
     if (!image) return tl::unexpected(image.error());
     return Candidate{std::move(*image), std::move(*targets), generation.flow_capacity,
-                     xdp_of(generation.xdp)};
+                     xdp_mode(generation.xdp), unfit != nullptr};
 }
 
 Result<Remainder> remainder(const Store &store, const Rollout &rollout) {
@@ -87,11 +89,13 @@ Result<Remainder> remainder(const Store &store, const Rollout &rollout) {
         break;
     }
     policy.name = "failsafe-only";
-    auto targets = targets_named(rollout.pins(), interfaces_of(store));
+    std::vector<std::string> unfit;
+    auto targets = targets_named(rollout.pins(), interfaces_of(store), &unfit);
     if (!targets) return tl::unexpected(targets.error());
     auto image = compile(policy, rollout.placement(*targets));
     if (!image) return fault(image.error());
-    result.candidate = {std::move(*image), std::move(*targets), policy.flow_capacity};
+    result.candidate = {std::move(*image), std::move(*targets), policy.flow_capacity,
+                        XdpMode::automatic, true};
     return result;
 }
 

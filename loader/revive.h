@@ -7,14 +7,16 @@
 namespace pm {
 
 // As compiled then, sets included; or, where the compiled form is damaged or of another layout,
-// compiled anew from the policy kept beside it. `notes` says so.
+// compiled anew from the policy kept beside it. `notes` says so. With `unfit` on those interfaces
+// that can be attached to: see targets_named().
 Result<Candidate> revive(const Store &store, const Generation &generation, const Rollout &rollout,
-                         std::vector<std::string> &notes);
+                         std::vector<std::string> &notes,
+                         std::vector<std::string> *unfit = nullptr);
 
 // What remains when nothing whole can be read: the failsafe rows of the newest generation whose
 // policy is readable, else no row at all; essentials pass in any case.
 struct Remainder {
-    Candidate candidate;
+    Candidate candidate;           // partly
     std::uint64_t generation = 0;  // whose rows they are; 0: none
 };
 Result<Remainder> remainder(const Store &store, const Rollout &rollout);

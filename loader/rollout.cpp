@@ -132,8 +132,7 @@ Done Rollout::place_kept_bans() {
     return {};
 }
 
-Judgement Rollout::judgement_now() const {
-    const pm_record &record = before_.state.record;
+Judgement Rollout::judgement_of(const pm_record &record) const {
     if (record.mode != PM_MODE_ENFORCE) return {};
     return {control_->image(record.image),
             record.bans ? control_->bans(record.bans - 1u) : pm_view{}, record.interfaces};
@@ -147,15 +146,22 @@ Done Rollout::guard(pm_mode mode, const std::string &way_out) const {
     after.image = image();
     after.bans = bans_ ? control_->bans(bans_ - 1u) : pm_view{};
     for (const Target &target : candidate_.targets) after.interfaces |= 1u << target.number;
-    return guard_sessions(*interfaces, judgement_now(), after, way_out);
+    return guard_sessions(*interfaces, judgement_of(before_.state.record), after, way_out);
 }
 
+// By what is in force, and by what takes its place if nobody confirms it.
 Done Rollout::guard_bans(const std::string &way_out) const {
     auto interfaces = pins_->interfaces();
     if (!interfaces) return tl::unexpected(interfaces.error());
-    Judgement after = judgement_now();
-    after.bans = bans_ ? control_->bans(bans_ - 1u) : pm_view{};
-    return guard_sessions(*interfaces, judgement_now(), after, way_out);
+    std::vector<pm_record> records{before_.state.record};
+    if (before_.state.pending) records.push_back(before_.state.other);
+    for (const pm_record &record : records) {
+        Judgement after = judgement_of(record);
+        after.bans = bans_ ? control_->bans(bans_ - 1u) : pm_view{};
+        auto done = guard_sessions(*interfaces, judgement_of(record), after, way_out);
+        if (!done) return done;
+    }
+    return {};
 }
 
 Done Rollout::commit_bans() {
@@ -187,19 +193,21 @@ Done Rollout::load() {
     return {};
 }
 
+void Rollout::detach_target(const Target &target) {
+    pm_interface entry = {};
+    entry.ifindex = target.device->index;
+    detach(*pins_, {target.number, entry});
+    pins_->remove_interface(target.number);
+    (void)pins_->set_interface(target.number, {});
+}
+
 Done Rollout::attach_target(const Target &target, const Program *program) {
     if (!target.device) {
         notes_.push_back(fmt::format("{} does not exist now and is not filtered", target.name));
         return {};
     }
     if (program) {
-        undo_.add([this, target] {
-            pm_interface entry = {};
-            entry.ifindex = target.device->index;
-            detach(*pins_, {target.number, entry});
-            pins_->remove_interface(target.number);
-            (void)pins_->set_interface(target.number, {});
-        });
+        undo_.add([this, target] { detach_target(target); });
         if (auto done = clear_number(*pins_, target.number); !done) return done;
         if (auto done = pins_->pin_interface(target.number, *program); !done) return done;
     }
@@ -221,11 +229,21 @@ Done Rollout::attach() {
         undo_.add([this] { Pins::remove_all(places_); });
         if (auto opened = open_control(); !opened) return opened;
     }
+    std::vector<Target> attached;
     for (const Target &target : candidate_.targets) {
         auto hooks = hooks_.find(target.number);
         auto done = attach_target(target, hooks == hooks_.end() ? nullptr : &hooks->second);
-        if (!done) return done;
+        if (!done && !(candidate_.partly && target.is_new)) return done;
+        if (done) {
+            attached.push_back(target);
+        } else {
+            detach_target(target);
+            unfit_.push_back(done.error().message);
+        }
     }
+    if (attached.empty())
+        return fault(fmt::format("no interface can be filtered: {}", fmt::join(unfit_, "; ")));
+    candidate_.targets = std::move(attached);
     return {};
 }
 
@@ -281,7 +299,18 @@ Done Rollout::commit(pm_mode mode, std::uint64_t deadline, Way way) {
     fallback.bans = bans_;
     return (deadline != 0 ? control_->publish_until(deadline, record, fallback, expected)
                           : control_->publish(record, expected))
-        .map([&] { undo_.keep(); });
+        .map([&] {
+            undo_.keep();
+            forget_detached();
+        });
+}
+
+// What a policy holds on now is detached no longer.
+void Rollout::forget_detached() {
+    std::vector<std::string> names = detached_names(places_);
+    if (names.empty()) return;
+    for (const Target &target : candidate_.targets) std::erase(names, target.name);
+    (void)set_detached_names(places_, names);
 }
 
 Done Rollout::commit_shadow() {

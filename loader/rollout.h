@@ -39,6 +39,7 @@ struct Candidate {
     std::vector<Target> targets;
     std::uint32_t flow_capacity = 65536;
     XdpMode xdp = XdpMode::automatic;
+    bool partly = false;  // on those interfaces that can be attached to, rather than on all or none
 };
 
 class Rollout {
@@ -74,6 +75,9 @@ public:
     Done commit_bans();
 
     pm_view image() const { return control_->image(slot_); }
+    const std::vector<Target> &targets() const { return candidate_.targets; }
+    // Of a candidate that is put in force partly, why not on the others, a sentence each.
+    const std::vector<std::string> &unfit() const { return unfit_; }
 
     // Judges by the prepared policy from now on, on the candidate's interfaces. With `deadline`
     // (CLOCK_BOOTTIME ns) only until then, unless it is confirmed. A way back counts as a rollback.
@@ -89,11 +93,13 @@ private:
     Done settle();
     Done make_room(const SlotSizes &sizes);
     Done place_kept_bans();
-    Judgement judgement_now() const;
+    Judgement judgement_of(const pm_record &record) const;
     Done load();
     Done attach();
     Done attach_target(const Target &target, const Program *program);
+    void detach_target(const Target &target);
     Done clear_new();
+    void forget_detached();
 
     const Places &places_;
     std::optional<Pins> pins_;
@@ -105,7 +111,7 @@ private:
     std::uint8_t bans_ = 0;              // as in pm_record
     std::optional<Program> probes_;      // with the shared maps, where they are new
     std::map<unsigned, Program> hooks_;  // of interfaces that have none yet, by number
-    std::vector<std::string> notes_;
+    std::vector<std::string> notes_, unfit_;
     Undo undo_;  // last: undone while the rest is still there
 };
 

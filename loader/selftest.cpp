@@ -47,7 +47,8 @@ std::vector<Question> test_packets(const Policy &policy, const Image &image,
         if (!number) continue;
         packet->interface = *number;
         packets.push_back(*packet);
-        packet->to_port++;
+        const int beside = packet->to_port == UINT16_MAX ? -1 : 1;
+        packet->to_port = static_cast<std::uint16_t>(packet->to_port + beside);
         packets.push_back(*packet);
         std::swap(packet->from, packet->to);
         packets.push_back(*packet);

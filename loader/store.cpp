@@ -73,6 +73,7 @@ Json to_json(const Generation &one) {
     json["xdp"] = one.xdp;
     json["flow_capacity"] = one.flow_capacity;
     json["image_sha256"] = one.image_sha256;
+    json["set_files"] = one.set_files;
     return json;
 }
 
@@ -87,22 +88,43 @@ Generation from_json(const Json &json) {
     one.xdp = json.at("xdp");
     one.flow_capacity = json.at("flow_capacity");
     one.image_sha256 = json.at("image_sha256");
+    one.set_files = json.value("set_files", std::vector<std::string>());
     return one;
+}
+
+Result<Generation> read_about(const fs::path &path) {
+    return read_file(path).and_then([&](const std::string &text) -> Result<Generation> {
+        try {
+            return from_json(Json::parse(text));
+        } catch (const Json::exception &) {
+            return fault(fmt::format("{} is damaged", path.string()));
+        }
+    });
+}
+
+template <class PolicyType, class Visit>
+void each_file(PolicyType &policy, Visit visit) {
+    for (auto *sets : {&policy.roles, &policy.peers})
+        for (auto &[name, set] : *sets)
+            for (auto *items : {&set.items, &set.except})
+                for (auto &item : *items)
+                    if (item.kind == SetItem::Kind::file && item.content) visit(item);
 }
 
 // Each set file of the policy once, by its hash.
 std::map<std::string, const SetItem *> set_files(const Policy &policy) {
     std::map<std::string, const SetItem *> files;
-    for (const auto *sets : {&policy.roles, &policy.peers})
-        for (const auto &[name, set] : *sets)
-            for (const auto *items : {&set.items, &set.except})
-                for (const SetItem &item : *items)
-                    if (item.kind == SetItem::Kind::file && item.content)
-                        files[item.file_sha256] = &item;
+    each_file(policy, [&](const SetItem &item) { files[item.file_sha256] = &item; });
     return files;
 }
 
 }  // namespace
+
+std::vector<SetItem *> file_items(Policy &policy) {
+    std::vector<SetItem *> items;
+    each_file(policy, [&](SetItem &item) { items.push_back(&item); });
+    return items;
+}
 
 Result<std::string> read_file(const fs::path &path) {
     Fd fd(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
@@ -203,6 +225,7 @@ Done Store::keep_sets(const Policy &policy) const {
 Done Store::keep(Generation generation, const Image &image, const Policy &policy) {
     const std::string_view bytes = as_text(image.bytes);
     generation.image_sha256 = sha256(bytes);
+    each_file(policy, [&](const SetItem &item) { generation.set_files.push_back(item.file_path); });
     const fs::path final = unconfirmed(generation.number), aside = folder_ / "generations" / "new";
     std::error_code error;
     auto written = [&](const char *name, std::string_view content) {
@@ -231,14 +254,12 @@ Done Store::keep(Generation generation, const Image &image, const Policy &policy
 }
 
 Result<Generation> Store::generation(std::uint64_t number) const {
-    return read_file(of(number) / "about.json")
-        .and_then([&](const std::string &text) -> Result<Generation> {
-            try {
-                return from_json(Json::parse(text));
-            } catch (const Json::exception &) {
-                return fault(fmt::format("{} is damaged", (of(number) / "about.json").string()));
-            }
-        });
+    return read_about(of(number) / "about.json");
+}
+
+Result<Generation> Store::kept(std::uint64_t number) const {
+    auto confirmed = generation(number);
+    return confirmed ? confirmed : read_about(unconfirmed(number) / "about.json");
 }
 
 Result<Image> Store::image(const Generation &generation) const {
@@ -262,7 +283,8 @@ Result<std::optional<Confirmed>> Store::confirmed() const {
         [&](const std::string &text) -> Result<std::optional<Confirmed>> {
             try {
                 const Json json = Json::parse(text);
-                return Confirmed{json.at("generation"), json.at("previous")};
+                return Confirmed{json.at("generation"), json.at("previous"),
+                                 json.value("earlier", std::uint64_t{0})};
             } catch (const Json::exception &) {
                 return fault(fmt::format("{} is damaged", path.string()));
             }
@@ -273,26 +295,31 @@ Done Store::write_confirmed(const Confirmed &confirmed) const {
     Json json;
     json["generation"] = confirmed.generation;
     json["previous"] = confirmed.previous;
+    json["earlier"] = confirmed.earlier;
     return write_file(folder_ / "confirmed.json", json.dump() + "\n");
 }
 
-Done Store::confirm(const Confirmed &confirmed) {
+Done Store::confirm(Confirmed confirmed) {
     if (auto made = prepare(); !made) return made;
-    const auto before = this->confirmed();
+    const auto before = this->confirmed().value_or(std::nullopt);
+    if (before) confirmed.earlier = before->previous;
     const fs::path waits = unconfirmed(confirmed.generation), final = of(confirmed.generation);
-    if (rename(waits.c_str(), final.c_str()) != 0 && errno != ENOENT)
-        return cannot(fmt::format("rename {}", waits.string()), errno);
+    const bool waited = rename(waits.c_str(), final.c_str()) == 0;
+    if (!waited && errno != ENOENT) return cannot(fmt::format("rename {}", waits.string()), errno);
+    promoted_ = waited ? confirmed.generation : 0;
     auto done =
         sync_folder(final.parent_path()).and_then([&] { return write_confirmed(confirmed); });
-    if (!done && before) put_back(*before);  // it may stand there though it could not be synced
+    if (!done) put_back(before);  // it may stand there though it could not be synced
     return done;
 }
 
 void Store::put_back(const std::optional<Confirmed> &before) {
     std::error_code ignored;
+    if (promoted_ != 0) fs::rename(of(promoted_), unconfirmed(promoted_), ignored);
+    promoted_ = 0;
     if (before)
         (void)write_confirmed(*before);
-    else
+    else if (numbers().empty())  // else boot must not think that nothing was ever confirmed
         fs::remove(folder_ / "confirmed.json", ignored);
 }
 

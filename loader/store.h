@@ -36,11 +36,15 @@ struct Generation {
     std::string xdp = "auto";             // as asked for: auto, native, generic
     std::uint32_t flow_capacity = 0;
     std::string image_sha256;
+    std::vector<std::string> set_files;  // where its set files were read, in the policy's order
 };
 
+// What boot puts in force. A command that is killed before its switch leaves `previous` in force,
+// with `earlier` before it.
 struct Confirmed {
     std::uint64_t generation = 0;
     std::uint64_t previous = 0;  // 0: none
+    std::uint64_t earlier = 0;   // Store::confirm() fills it in
 };
 
 class Store {
@@ -58,6 +62,8 @@ public:
     Done keep(Generation generation, const Image &image, const Policy &policy);
 
     Result<Generation> generation(std::uint64_t number) const;
+    // The same, confirmed or not.
+    Result<Generation> kept(std::uint64_t number) const;
     // Fails if the file is not the one that was written.
     Result<Image> image(const Generation &generation) const;
     Result<std::string> policy_text(std::uint64_t number) const;
@@ -69,8 +75,9 @@ public:
 
     // What boot puts in force; none: nothing was ever confirmed.
     Result<std::optional<Confirmed>> confirmed() const;
-    Done confirm(const Confirmed &confirmed);
-    // After a switch that failed: as it was before, as far as the disk allows.
+    Done confirm(Confirmed confirmed);
+    // After a switch that failed: as it was before, as far as the disk allows. Nothing where it was
+    // not readable either.
     void put_back(const std::optional<Confirmed> &before);
 
     // Removes what is older than the newest few and not in `keep`, what was never confirmed, and
@@ -86,7 +93,11 @@ private:
     Done prepare() const;
 
     std::filesystem::path folder_;
+    std::uint64_t promoted_ = 0;  // by the last confirm(): it waited to be confirmed
 };
+
+// The items of a policy's sets that are files, in the order of its text.
+std::vector<SetItem *> file_items(Policy &policy);
 
 Result<std::string> read_file(const std::filesystem::path &path);
 

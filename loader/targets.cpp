@@ -2,13 +2,18 @@
 #include "loader/targets.h"
 
 #include <algorithm>
+#include <fstream>
 
 #include <fmt/core.h>
+#include <fmt/ranges.h>
 
 #include "loader/attach.h"
+#include "loader/store.h"
 
 namespace pm {
 namespace {
+
+constexpr const char *detached_file = "detached";
 
 bool contains(const std::vector<std::string> &list, const std::string &name) {
     return std::find(list.begin(), list.end(), name) != list.end();
@@ -93,16 +98,41 @@ Result<std::vector<Target>> choose_targets(const Pins *pins, const Policy &polic
     return targets;
 }
 
-Result<std::vector<Target>> targets_named(const Pins *pins, const std::vector<std::string> &names) {
+Result<std::vector<Target>> targets_named(const Pins *pins, const std::vector<std::string> &names,
+                                          std::vector<std::string> *unfit) {
     auto attached = attached_targets(pins);
     if (!attached) return attached;
     std::vector<Target> all = *attached;
     for (const std::string &name : names) {
         if (!find_interface(name)) continue;  // it may come later
-        if (auto added = add_target(all, name); !added) return tl::unexpected(added.error());
+        auto added = add_target(all, name);
+        if (!added && !unfit) return tl::unexpected(added.error());
+        if (!added) unfit->push_back(added.error().message);
     }
     std::erase_if(all, [&](const Target &one) { return !contains(names, one.name); });
     return all;
+}
+
+std::vector<std::string> detached_names(const Places &places) {
+    std::vector<std::string> names;
+    std::ifstream file(places.run / detached_file);
+    for (std::string name; std::getline(file, name);) names.push_back(name);
+    return names;
+}
+
+std::vector<std::string> without_detached(const Places &places, std::vector<std::string> names) {
+    const std::vector<std::string> detached = detached_names(places);
+    std::erase_if(names, [&](const std::string &name) { return contains(detached, name); });
+    return names;
+}
+
+Done set_detached_names(const Places &places, const std::vector<std::string> &names) {
+    std::error_code error;
+    if (names.empty()) {
+        std::filesystem::remove(places.run / detached_file, error);
+        return {};
+    }
+    return write_file(places.run / detached_file, fmt::format("{}\n", fmt::join(names, "\n")));
 }
 
 }  // namespace pm

@@ -25,7 +25,15 @@ struct Target {
 Result<std::vector<Target>> choose_targets(const Pins *pins, const Policy &policy,
                                            const std::vector<std::string> &names);
 
-// Those of `names` that are attached or can be; what does not exist is left out.
-Result<std::vector<Target>> targets_named(const Pins *pins, const std::vector<std::string> &names);
+// Those of `names` that are attached or can be; what does not exist is left out. With `unfit` also
+// what cannot be attached to, a sentence each; without it that is a fault.
+Result<std::vector<Target>> targets_named(const Pins *pins, const std::vector<std::string> &names,
+                                          std::vector<std::string> *unfit = nullptr);
+
+// Interfaces that were detached by command: no late ones. The run folder keeps their names until a
+// policy is put in force on them, or the next boot.
+std::vector<std::string> detached_names(const Places &places);
+std::vector<std::string> without_detached(const Places &places, std::vector<std::string> names);
+Done set_detached_names(const Places &places, const std::vector<std::string> &names);
 
 }  // namespace pm

@@ -30,14 +30,22 @@ void note(const Places &places, const std::string &message, const char *outcome)
 
 }  // namespace
 
-// The same fault is said once, until it is over.
+// The same fault is said once, until a look finds it no more.
+void Watcher::complain(const std::string &text, std::vector<std::string> &done) {
+    status_ = text;
+    complaints_.push_back(text);
+    if (std::find(said_.begin(), said_.end(), text) != said_.end()) return;
+    note(places_, text, "failed");
+    done.push_back(text);
+}
+
 void Watcher::complain(const std::string &about, const Fault &fault,
                        std::vector<std::string> &done) {
-    const std::string text = fmt::format("{}: {}", about, fault.message);
-    status_ = text;
-    if (std::find(complaints_.begin(), complaints_.end(), text) != complaints_.end()) return;
-    complaints_.push_back(text);
-    note(places_, text, "failed");
+    complain(fmt::format("{}: {}", about, fault.message), done);
+}
+
+void Watcher::tell(const std::string &text, std::vector<std::string> &done) {
+    note(places_, text, "done");
     done.push_back(text);
 }
 
@@ -71,12 +79,10 @@ void Watcher::look_at_interfaces(std::vector<std::string> &done) {
             const XdpMode mode = one.entry.generic ? XdpMode::generic : XdpMode::automatic;
             auto attached = attach(**pins, one.number, *device, mode);
             if (attached) {
-                const std::string text =
-                    fmt::format("{} of {} had been removed by others, and is attached again",
-                                missing_hooks(now), one.name());
-                note(places_, text, "done");
-                done.push_back(text);
-                complaints_.clear();
+                tell(fmt::format("{} of {} had been removed by others, and is attached again",
+                                 missing_hooks(now), one.name()),
+                     done);
+                if (!attached->note.empty()) tell(attached->note, done);
                 now = *attached;
             } else {
                 complain(one.name(), attached.error(), done);
@@ -104,26 +110,31 @@ void Watcher::look_for_late_ones(std::vector<std::string> &done) {
     auto generation = store->generation((*confirmed)->generation);
     auto pins = Pins::open(places_);
     if (!generation || !pins || !*pins) return;
-    auto targets = targets_named(&**pins, generation->interfaces);
+    std::vector<std::string> unfit;
+    auto targets =
+        targets_named(&**pins, without_detached(places_, generation->interfaces), &unfit);
     if (!targets) return complain("interfaces", targets.error(), done);
     if (std::none_of(targets->begin(), targets->end(),
-                     [](const Target &one) { return one.is_new; }))
+                     [](const Target &one) { return one.is_new; })) {
+        for (const std::string &text : unfit) complain(text, done);
         return;
-    auto attached = attach_missing(places_);
-    if (!attached) return complain("interfaces", attached.error(), done);
-    for (const std::string &name : *attached) {
-        const std::string text = fmt::format("{} has appeared, and is attached", name);
-        note(places_, text, "done");
-        done.push_back(text);
     }
+    auto late = attach_missing(places_);
+    if (!late) return complain("interfaces", late.error(), done);
+    for (const std::string &name : late->attached)
+        tell(fmt::format("{} has appeared, and is attached", name), done);
+    for (const std::string &text : late->notes) tell(text, done);
+    for (const std::string &text : late->unfit) complain(text, done);
 }
 
 std::vector<std::string> Watcher::look() {
     std::vector<std::string> done;
     auto lock = Lock::writer_now(places_);
     if (!lock) return done;
+    complaints_.clear();
     look_at_interfaces(done);
     look_for_late_ones(done);
+    said_ = complaints_;
     return done;
 }
 

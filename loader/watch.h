@@ -27,11 +27,13 @@ private:
     void look_at_interfaces(std::vector<std::string> &done);
     void look_for_late_ones(std::vector<std::string> &done);
     void settle(std::vector<std::string> &done);
+    void tell(const std::string &text, std::vector<std::string> &done);
+    void complain(const std::string &text, std::vector<std::string> &done);
     void complain(const std::string &about, const Fault &fault, std::vector<std::string> &done);
 
     const Places &places_;
     std::string status_;
-    std::vector<std::string> complaints_;  // said already
+    std::vector<std::string> complaints_, said_;  // of this look, and of the one before
 };
 
 }  // namespace pm

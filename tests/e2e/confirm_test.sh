@@ -56,7 +56,12 @@ case_a_first_apply_that_nobody_confirms_ends_in_audit() {
     wait_for 10 is_in_force "1 one audit"
     tcp_talks attacker "$EDGE4" 22
     [ ! -e "$LAB/state/confirmed.json" ]
+    # Nobody asked for audit: the next one enforces.
+    expect_status 0 pm apply "$LAB/one.yaml" --confirm-within 100s
+    expect_equal "2 one enforce" "$(in_force)" "in force"
+    expect_status 0 pm rollback
     pm detach --all
+    rm -r "$LAB/state/generations/2.unconfirmed"
 }
 
 case_an_apply_is_confirmed_at_once() {
@@ -123,6 +128,8 @@ case_confirming_too_late_is_refused() {
     expect_output "too late: generation 5"
     expect_output "generation 4 stays in force"
     expect_equal "[4,2]" "$(confirmed)" "on disk"
+    expect_status 4 pm confirm # also where that is settled already, as by the service
+    expect_output "too late: generation 5"
 }
 
 case_a_mode_can_wait_to_be_confirmed_too() {
@@ -142,6 +149,24 @@ case_rollback_goes_back_and_forth() {
     expect_equal "[2,4]" "$(confirmed)" "on disk"
     expect_status 0 pm rollback
     expect_equal "4 two enforce" "$(in_force)" "in force"
+}
+
+# The disk was told, and then the command was killed.
+case_a_rollback_that_was_cut_short_is_begun_anew() {
+    cp "$LAB/state/confirmed.json" "$LAB/before"
+    jq -c '{generation: .previous, previous: .generation, earlier: .previous}' "$LAB/before" \
+        >"$LAB/state/confirmed.json"
+    expect_status 0 pm rollback
+    expect_equal "2 one enforce" "$(in_force)" "in force"
+    expect_status 0 pm rollback
+    expect_equal "4 two enforce" "$(in_force)" "in force"
+    # An apply likewise: what it was to put in force never was.
+    jq -c '{generation: 5, previous: .generation, earlier: .previous}' "$LAB/before" \
+        >"$LAB/state/confirmed.json"
+    expect_status 0 pm rollback
+    expect_equal "2 one enforce" "$(in_force)" "in force"
+    expect_status 0 pm rollback
+    expect_equal "[4,2]" "$(confirmed)" "on disk"
 }
 
 case_counters_follow_the_row_through_a_rollback() {
@@ -210,6 +235,93 @@ case_set_files_are_restored_as_they_were() {
     expect_output "compiled anew"
     tcp_talks user "$EDGE4" 22
     refused tcp_talks attacker "$EDGE4" 22
+}
+
+# Its set files are those of the policy again, not the copies from which it was compiled.
+case_what_was_compiled_anew_reads_its_set_files_again() {
+    pm show | grep "file: \"\?$LAB/admins.txt" >/dev/null
+    expect_status 0 pm apply
+    tcp_talks attacker "$EDGE4" 22
+    refused tcp_talks user "$EDGE4" 22
+    printf '192.0.2.40\n' >"$LAB/admins.txt"
+    expect_status 0 pm apply
+    tcp_talks user "$EDGE4" 22
+}
+
+# Where the record of what was confirmed is lost, what waits can still be kept.
+case_a_damaged_record_bars_no_confirm() {
+    expect_status 0 pm apply "$LAB/files.yaml" --confirm-within 100s
+    echo torn >"$LAB/state/confirmed.json"
+    expect_status 0 pm confirm
+    expect_equal "$(pm status --json | jq .policy.generation)" \
+        "$(jq .generation "$LAB/state/confirmed.json")" "on disk"
+}
+
+# What cannot be filtered leaves nothing else open.
+case_an_interface_that_cannot_be_filtered_opens_no_other() {
+    printf '%s\n' '__attribute__((section("xdp"), used)) int stranger(void *context) { return 2; }' |
+        clang-16 -target bpf -O2 -x c -c - -o "$LAB/stranger.o"
+    in_ns edge ip link add spare type veth peer name spare1
+    expect_status 0 pm apply -i spare
+    reboot
+    in_ns edge ip link set dev spare xdp obj "$LAB/stranger.o" sec xdp
+    expect_status 1 pm restore
+    expect_output "in force on eth0, and not on every interface: cannot attach to spare"
+    refused tcp_talks attacker "$EDGE4" 22
+    tcp_talks user "$EDGE4" 22
+    tls_talks user "$EDGE4" 443
+    expect_status 0 pm restore
+    # Nor where there are failsafe rows only.
+    cp -r "$LAB/state" "$LAB/kept"
+    rm "$LAB/state/generations/$(jq .generation "$LAB/state/confirmed.json")/"{image,policy.yaml}
+    reboot
+    expect_status 1 pm restore
+    expect_output "failsafe rows of generation"
+    refused tcp_talks attacker "$EDGE4" 22
+    tcp_talks user "$EDGE4" 22
+    # Nor where it is the driver that says no.
+    rm -r "$LAB/state" && mv "$LAB/kept" "$LAB/state"
+    in_ns edge ip link set dev spare xdp off
+    reboot
+    local call # native, and then generic
+    call=$(attach_call spare)
+    expect_status 1 in_ns edge strace -qq -o /dev/null -e trace=bpf \
+        -e "inject=bpf:error=ENOMEM:when=$call..$((call + 1))" "$PORTMATRIX" restore
+    expect_output "cannot attach XDP to spare"
+    expect_equal '["eth0"]' "$(pm status --json | jq -cs 'map(.interface)')" interfaces
+    refused tcp_talks attacker "$EDGE4" 22
+    expect_status 0 pm detach --all
+    in_ns edge ip link delete spare
+    expect_status 0 pm restore
+}
+
+# NAME: which of the calls of bpf() of a restore attaches XDP to it.
+attach_call() {
+    local index
+    index=$(in_ns edge ip -j link show dev "$1" | jq '.[0].ifindex')
+    in_ns edge strace -qq -o "$LAB/log/calls" -e trace=bpf "$PORTMATRIX" restore >/dev/null 2>&1
+    pm detach --all >/dev/null 2>&1
+    grep -n "BPF_LINK_CREATE.*target_fd=$index, attach_type=BPF_XDP" "$LAB/log/calls" | head -n 1 | cut -d: -f1
+}
+
+# A service that is started again each second does not wash out what was done.
+case_a_failure_that_repeats_is_told_once() {
+    local lines mac
+    mac=$(in_ns edge ip -j link show dev eth0 | jq -r '.[0].address')
+    rm "$LAB/state/generations/$(jq .generation "$LAB/state/confirmed.json")/"{image,policy.yaml}
+    reboot
+    in_ns net ip link delete edge
+    expect_status 1 pm restore
+    lines=$(wc -l <"$LAB/state/history.jsonl")
+    expect_status 1 pm restore
+    expect_status 1 pm restore
+    expect_equal "$lines" "$(wc -l <"$LAB/state/history.jsonl")" "lines of history"
+    expect_equal restore "$(pm history --json | tail -n 1 | jq -r .action)" "told last"
+    lab_plug edge eth0
+    in_ns edge ip link set eth0 address "$mac"
+    lab_up edge "$EDGE4" "$EDGE6"
+    expect_status 0 pm apply -i eth0 "$LAB/files.yaml"
+    tcp_talks user "$EDGE4" 22
 }
 
 case_an_unreadable_generation_leaves_the_failsafe_rows() {

@@ -66,6 +66,9 @@ tcp_refused_port() {
         grep -Eq '8080/tcp +(open|closed)'
 }
 
+# Boot may take failsafe rows from it.
+newest_confirmed() { find "$LAB/state/generations" -name '*[0-9]' -printf '%f\n' | sort -n | tail -n 1; }
+
 case_apply_is_killed() {
     prepare() { expect_status 0 pm apply "$LAB/old.yaml"; }
     judge() {
@@ -84,7 +87,9 @@ case_apply_is_refused_a_call() {
         if [ "$STATUS" -ne 0 ]; then
             expect_equal old "$(in_force)" "in force after $FAULT" &&
                 expect_equal old "$(jq -r .policy "$LAB/state/generations/$(
-                    jq .generation "$LAB/state/confirmed.json")/about.json")" "confirmed"
+                    jq .generation "$LAB/state/confirmed.json")/about.json")" "confirmed" &&
+                expect_equal "$(jq .generation "$LAB/state/confirmed.json")" \
+                    "$(newest_confirmed)" "newest generation after $FAULT"
         else
             expect_equal new "$(in_force)" "in force after $FAULT"
         fi
@@ -132,9 +137,11 @@ case_rollback_is_killed() {
         expect_status 0 pm apply "$LAB/old.yaml"
         expect_status 0 pm apply "$LAB/new.yaml"
     }
-    judge() {
-        case $(in_force) in old | new) ;; *) return 1 ;; esac
-        is_closed
+    judge() { # and it goes to the other, from whichever it is
+        local before
+        before=$(in_force)
+        case $before in old | new) ;; *) return 1 ;; esac
+        is_closed && expect_status 0 pm rollback && [ "$(in_force)" != "$before" ]
     }
     with_every_fault signal=KILL -- "$PORTMATRIX" rollback
 }

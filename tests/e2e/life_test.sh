@@ -228,6 +228,17 @@ case_show_prints_a_policy_that_can_be_applied() {
     pm show | cmp - "$LAB/shown.yaml"
 }
 
+case_the_highest_port_is_a_port() {
+    cat >"$LAB/high.yaml" <<END
+policy: high
+include: [$here/edge.yaml]
+matrix:
+  - { id: highest, transport: udp, source: any, destination: access, port: 65535 }
+END
+    expect_status 0 pm apply "$LAB/high.yaml"
+    expect_status 0 pm apply "$here/edge.yaml"
+}
+
 case_detach_opens_and_says_so() {
     expect_status 0 pm detach -i eth0
     expect_output unfiltered
@@ -242,6 +253,17 @@ case_generic_xdp_enforces_too() {
     tls_talks user "$EDGE4" 443
     tls_talks user "$EDGE6" 443
     refused tcp_talks attacker "$EDGE4" 22
+    # A link keeps its mode, and the wish is kept for the next one.
+    expect_status 2 pm apply --xdp native "$here/edge.yaml"
+    expect_output "eth0 is attached with generic XDP"
+    expect_output "portmatrix detach -i eth0"
+    expect_status 0 pm apply "$here/edge.yaml"
+    expect_status 0 pm detach --all
+    expect_status 0 pm restore
+    expect_equal '"generic"' "$(pm status --json | jq .ingress.mode)" mode
+    expect_status 0 pm detach --all
+    expect_status 0 pm apply -i eth0 --xdp auto "$here/edge.yaml"
+    expect_equal '"native"' "$(pm status --json | jq .ingress.mode)" mode
     expect_status 0 pm detach --all
 }
 

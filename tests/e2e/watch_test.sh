@@ -119,9 +119,6 @@ case_commands_and_watch_do_not_get_in_each_others_way() {
 }
 
 case_the_state_of_attachment_is_kept_where_an_exporter_reads_it() {
-    checked() { bpftool -j map lookup pinned "$PORTMATRIX_PIN_DIR/interfaces" key 0 0 0 0 | jq -c .value[24:]; }
-    # shellcheck disable=SC2317 # called by wait_for
-    is_newer() { [ "$(checked)" != "$1" ]; }
     wait_for 10 is_newer "$(checked)"
 }
 
@@ -151,6 +148,49 @@ case_an_interface_that_appears_late() {
     expect_equal '["eth0","late0"]' "$(pm status --json | jq -cs 'map(.interface)')" interfaces
     expect_equal '["enforce","enforce"]' "$(pm status --json | jq -cs 'map(.mode)')" modes
 }
+
+case_what_was_detached_by_command_stays_detached() {
+    expect_status 0 pm detach -i late0
+    expect_equal late0 "$(cat "$LAB/run/detached")" "detached"
+    in_ns edge ip link add other0 type veth peer name other1 # has it look
+    looked_at
+    expect_equal '["eth0"]' "$(pm status --json | jq -cs 'map(.interface)')" interfaces
+    refused grep 'attached again' <(tail -n 1 "$LAB/log/watch")
+    # Until a policy is put in force on it again.
+    expect_status 0 pm apply -i late0
+    [ ! -e "$LAB/run/detached" ]
+    bpftool link detach pinned "$PORTMATRIX_PIN_DIR/interface-1/ingress"
+    wait_for 10 said "ingress of late0 had been removed by others"
+}
+
+# Two looks of watch go by.
+looked_at() {
+    local before
+    for _ in 1 2; do
+        before=$(checked)
+        wait_for 10 is_newer "$before"
+    done
+}
+checked() { bpftool -j map lookup pinned "$PORTMATRIX_PIN_DIR/interfaces" key 0 0 0 0 | jq -c .value[24:]; }
+is_newer() { [ "$(checked)" != "$1" ]; }
+
+# What an upgrade put in its place goes on in its stead, in the same process.
+case_a_newer_program_takes_its_place() {
+    local pid
+    stop_watch TERM
+    cp "$PORTMATRIX" "$LAB/portmatrix"
+    PORTMATRIX=$LAB/portmatrix start_watch
+    pid=$(cat "$LAB/run/watch")
+    cp "$PORTMATRIX" "$LAB/portmatrix.new"
+    mv "$LAB/portmatrix.new" "$LAB/portmatrix"
+    wait_for 10 said "$LAB/portmatrix was replaced: starting anew"
+    wait_for 10 watches_again
+    expect_equal "$LAB/portmatrix" "$(readlink "/proc/$pid/exe")" "what runs"
+    remove ingress
+    wait_for 10 said "ingress of eth0 had been removed by others"
+    expect_equal "$pid" "$(cat "$LAB/run/watch")" pid
+}
+watches_again() { [ "$(grep -c "watching:" "$LAB/log/watch")" -eq 2 ]; }
 
 case_a_foreign_program_is_told_once_and_left_alone() {
     printf '%s\n' '__attribute__((section("xdp"), used)) int stranger(void *context) { return 2; }' |
