@@ -26,7 +26,7 @@ readonly STATUS='{"interface":"string","policy":"object","mode":"string","drift"
   "pending_confirm":"object null","ingress":"object null","egress":"object null","rows":"array",
   "drops":"array","would_drop":"array","shadow":"object null","flows":"object"}'
 readonly FLOW='{"interface":"string","row":"string","direction":"string","transport":"string",
-  "local":"string","local_port":"number null","remote":"string","remote_port":"number null",
+  "local":"string","local_port":"string null","remote":"string","remote_port":"string null",
   "packets_in":"number","bytes_in":"number","packets_out":"number","bytes_out":"number",
   "state":"string","age_seconds":"number","idle_seconds":"number"}'
 
@@ -83,8 +83,8 @@ case_flows() {
     pm flows --json >"$LAB/flows"
     expect_fields . "$FLOW" <"$LAB/flows"
     holds "any(.[]; .row == \"av-stun-in\" and .remote == \"$MESSENGER4\" and .local == \"$EDGE4\"
-           and .local_port == 3478 and .transport == \"udp\" and .direction == \"in\")" <"$LAB/flows"
-    holds "any(.[]; .row == \"access-sip-tls-in\" and .remote == \"$USER6\" and .local_port == 443)" \
+           and .local_port == \"3478\" and .transport == \"udp\" and .direction == \"in\")" <"$LAB/flows"
+    holds "any(.[]; .row == \"access-sip-tls-in\" and .remote == \"$USER6\" and .local_port == \"443\")" \
         <"$LAB/flows"
 }
 
