@@ -44,7 +44,7 @@ struct Apply {
     std::vector<std::string> interfaces;
     std::optional<pm_mode> mode;  // else it stays
     bool shadow = false;
-    std::string xdp = "auto";    // auto, native, generic
+    std::string xdp;             // auto, native, generic; empty: auto
     std::string confirm_within;  // "60s"; empty: for good
     bool force = false;
 };
