@@ -20,6 +20,7 @@
 #include "loader/show/table.h"
 #include "loader/source.h"
 #include "loader/unfilter.h"
+#include "policy/print.h"
 
 namespace pm::command {
 namespace {
@@ -123,6 +124,29 @@ Result<std::vector<std::string>> detach_interfaces(const Places &places, const D
     return names;
 }
 
+// A shadow is put in force nowhere and attaches nothing.
+Done fit_shadow(const Apply &arguments) {
+    if (!arguments.shadow) return {};
+    if (!arguments.confirm_within.empty())
+        return fault(
+            "--confirm-within does not go with --mode shadow: there is nothing to roll back",
+            "leave it out; the next apply ends the shadow", Exit::usage);
+    if (!arguments.xdp.empty())
+        return fault("--xdp does not go with --mode shadow: a shadow attaches nothing",
+                     "leave it out", Exit::usage);
+    return {};
+}
+
+int end_invalid(const Apply &arguments, const Diagnostics &found) {
+    const auto errors = show::plural(static_cast<std::uint64_t>(found.errors()), "error");
+    const std::string name = arguments.policy.empty() ? "the policy in force" : arguments.policy;
+    record_refused("apply", {fmt::format("{} has {}", name, errors), {}, Exit::invalid});
+    print_plain(render(found, colour_on(STDERR_FILENO)));
+    print_note(
+        fmt::format("{}; policy not applied; {}", errors, in_force_text(arguments.interfaces)));
+    return end(Exit::invalid);
+}
+
 // A large policy passes through several vectors of its size. Given back to the kernel and taken
 // anew each time, their pages cost a third of the command.
 void keep_freed_memory() {
@@ -132,42 +156,32 @@ void keep_freed_memory() {
 
 }  // namespace
 
+// The record comes before any text: a closed stderr ends the command.
 int run(const Apply &arguments) {
     keep_freed_memory();
     const std::vector<std::string> &asked = arguments.interfaces;
     const Places places = Places::from_environment();
+    if (auto fits = fit_shadow(arguments); !fits)
+        return end_unchanged("apply", fits.error(), asked);
     if (auto root = need_root(); !root) return end_unchanged("apply", root.error(), asked);
     auto lock = Lock::writer(places);
     if (!lock) return end_unchanged("apply", lock.error(), asked);
     auto source =
         arguments.policy.empty() ? read_in_force_anew(places) : read_source(arguments.policy, true);
     if (!source) return end_unchanged("apply", source.error(), asked);
-    if (source->diagnostics.has_errors()) {
-        print_plain(render(source->diagnostics, colour_on(STDERR_FILENO)));
-        const auto errors = static_cast<std::uint64_t>(source->diagnostics.errors());
-        record_refused("apply",
-                       {fmt::format("{} has {}", arguments.policy, show::plural(errors, "error")),
-                        {},
-                        Exit::invalid});
-        print_note(fmt::format("{}; policy not applied; {}", show::plural(errors, "error"),
-                               in_force_text(asked)));
-        return end(Exit::invalid);
-    }
+    if (source->diagnostics.has_errors()) return end_invalid(arguments, source->diagnostics);
     auto applied = apply_source(places, *source, arguments);
     if (!applied) return end_unchanged("apply", applied.error(), asked);
+    const std::string &name = source->policy->name;
+    const std::string done =
+        arguments.shadow
+            ? fmt::format("{} is judged beside the policy in force", name)
+            : fmt::format("generation {} ({}) is in force on {}{}", applied->generation, name,
+                          fmt::join(applied->interfaces, ", "), mode_remark(applied->mode));
+    const std::string sha256 = arguments.shadow ? digest(*source->policy) : applied->sha256;
+    record_done("apply", done, arguments.shadow ? 0 : applied->generation, sha256);
     for (const std::string &note : applied->notes) print_note(note);
-    if (arguments.shadow) {
-        record_done("apply",
-                    fmt::format("{} is judged beside the policy in force", source->policy->name));
-        print_note(fmt::format("{} is judged beside the policy in force; see 'portmatrix status'",
-                               source->policy->name));
-        return end(Exit::done);
-    }
-    const std::string done = fmt::format(
-        "generation {} ({}) is in force on {}{}", applied->generation, source->policy->name,
-        fmt::join(applied->interfaces, ", "), mode_remark(applied->mode));
-    record_done("apply", done, applied->generation, applied->sha256);
-    print_note(done);
+    print_note(arguments.shadow ? done + "; see 'portmatrix status'" : done);
     if (!arguments.confirm_within.empty())
         print_note(fmt::format("it is rolled back in {} unless 'portmatrix confirm' keeps it",
                                arguments.confirm_within));

@@ -87,37 +87,6 @@ void print_answer(const Explanation &answer, bool json) {
                           : show::explanation_text(answer, colour_on(STDOUT_FILENO)));
 }
 
-// The interface where the address's role lives: one that lists the address, else the one with a
-// role that is `interface`, else the first.
-std::size_t own_interface(const Policy &policy, const Address &address) {
-    std::optional<std::size_t> interface_role;
-    for (std::size_t i = 0; i < policy.interfaces.size(); i++) {
-        for (const std::string &name : policy.interfaces[i].roles) {
-            const auto role = policy.roles.find(name);
-            if (role == policy.roles.end()) continue;
-            if (role->second.addresses.contains(address)) return i;
-            if (role->second.is_interface) interface_role = i;
-        }
-    }
-    return interface_role.value_or(0);
-}
-
-Result<std::vector<std::size_t>> offline_interfaces(const Policy &policy,
-                                                    const std::vector<std::string> &names,
-                                                    const Address &local) {
-    if (names.empty() || policy.interfaces.empty())
-        return std::vector<std::size_t>{own_interface(policy, local)};
-    std::vector<std::size_t> numbers;
-    for (const std::string &name : names) {
-        std::size_t i = 0;
-        while (i < policy.interfaces.size() && policy.interfaces[i].name != name) i++;
-        if (i == policy.interfaces.size())
-            return fault(fmt::format("the policy places no role on '{}'", name), {}, Exit::usage);
-        numbers.push_back(i);
-    }
-    return numbers;
-}
-
 int explain_offline(const Explain &arguments, const Tuple &tuple) {
     auto source = read_whole(arguments.policy);
     if (!source) return source.error();
@@ -125,25 +94,24 @@ int explain_offline(const Explain &arguments, const Tuple &tuple) {
     const ImageView image(source->image->bytes);
     const Direction direction = settle_direction(
         tuple, [&](const Address &address) { return is_listed(image.view(), address); });
-    auto interfaces = offline_interfaces(policy, arguments.interfaces,
-                                         direction == Direction::in ? tuple.to : tuple.from);
-    if (!interfaces) return end(interfaces.error());
+    auto asked = asked_interfaces(policy, arguments.interfaces,
+                                  direction == Direction::in ? tuple.to : tuple.from);
+    if (!asked) return end(asked.error());
 
-    for (const std::size_t number : *interfaces) {
-        auto answer = explain(image.view(), tuple, direction, static_cast<unsigned>(number),
+    for (const auto &[number, name] : *asked) {
+        auto answer = explain(image.view(), tuple, direction, number,
                               [&](const Question &question) -> Result<Explanation> {
                                   const Answer said = ask(policy, image, question);
                                   Explanation one;
                                   one.direction = direction;
                                   one.pass = said.pass;
-                                  if (said.pass)
-                                      one.row = policy.rows[static_cast<std::size_t>(said.row)].id;
+                                  one.row = said.row;
                                   if (!said.pass) one.reason = reason_label(said.reason);
                                   one.why = said.why;
                                   return one;
                               });
         if (!answer) return end(answer.error());
-        if (number < policy.interfaces.size()) answer->interface = policy.interfaces[number].name;
+        answer->interface = name;
         print_answer(*answer, arguments.json);
     }
     return end(Exit::done);

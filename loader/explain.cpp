@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "loader/explain.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include <fmt/core.h>
@@ -92,6 +93,20 @@ std::vector<PortRange> source_port_runs(pm_view image, const Tuple &tuple) {
     return runs;
 }
 
+// The interfaces with a role for which `holds` is true.
+std::vector<AskedInterface> interfaces_with(
+    const Policy &policy, const std::function<bool(const AddressSetDef &)> &holds) {
+    std::vector<AskedInterface> found;
+    for (unsigned number = 0; number < policy.interfaces.size(); number++) {
+        const InterfaceDef &interface = policy.interfaces[number];
+        if (std::ranges::any_of(interface.roles, [&](const std::string &role) {
+                return holds(policy.roles.at(role));
+            }))
+            found.push_back({number, interface.name});
+    }
+    return found;
+}
+
 std::string outcome(const Explanation &one) {
     return one.pass ? fmt::format("row '{}'", one.row) : fmt::format("drop, {}", one.reason);
 }
@@ -135,6 +150,31 @@ Direction guess_direction(const Tuple &tuple, const std::function<bool(const Add
                            from ? "both addresses are" : "neither address is",
                            from ? "going out" : "coming in");
     return direction;
+}
+
+Result<std::vector<AskedInterface>> asked_interfaces(const Policy &policy,
+                                                     const std::vector<std::string> &names,
+                                                     const Address &local) {
+    std::vector<AskedInterface> asked;
+    if (policy.interfaces.empty()) {
+        for (const std::string &name : names) asked.push_back({0, name});
+        if (names.empty()) asked.emplace_back();
+        return asked;
+    }
+    for (const std::string &name : names) {
+        const auto found = std::ranges::find(policy.interfaces, name, &InterfaceDef::name);
+        if (found == policy.interfaces.end())
+            return usage(fmt::format("the policy places no role on '{}'", name));
+        asked.push_back({static_cast<unsigned>(found - policy.interfaces.begin()), name});
+    }
+    if (!names.empty()) return asked;
+    asked = interfaces_with(
+        policy, [&](const AddressSetDef &role) { return role.addresses.contains(local); });
+    if (asked.empty() && AddressSet::any().contains(local))
+        asked =
+            interfaces_with(policy, [](const AddressSetDef &role) { return role.is_interface; });
+    if (asked.empty()) asked = interfaces_with(policy, [](const AddressSetDef &) { return true; });
+    return asked;
 }
 
 Result<Explanation> explain(pm_view image, const Tuple &tuple, Direction direction,

@@ -41,6 +41,18 @@ Result<Tuple> parse_tuple(const std::string &from, const std::string &to,
 Direction guess_direction(const Tuple &tuple, const std::function<bool(const Address &)> &is_own,
                           std::string &note);
 
+// An interface that a file is asked about: its number in the image, and its name.
+struct AskedInterface {
+    unsigned number = 0;
+    std::string name;  // empty: neither the policy nor the user names one
+};
+
+// Those named; else those of every role that has the address, else of the role that is whatever
+// arrives, else all. A name that the policy does not place is a usage fault.
+Result<std::vector<AskedInterface>> asked_interfaces(const Policy &policy,
+                                                     const std::vector<std::string> &names,
+                                                     const Address &local);
+
 // Answers for one source port.
 using Ask = std::function<Result<Explanation>(const Question &)>;
 

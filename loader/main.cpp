@@ -1,16 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 // The command line: what there is to say, and which command it becomes.
 #include <cstdio>
-#include <cstring>
 #include <functional>
 #include <map>
+#include <set>
 
+#include <fmt/core.h>
 #include <CLI/CLI.hpp>
 
 #include "loader/commands.h"
+#include "loader/commands_common.h"
 #include "loader/fault.h"
 #include "loader/message.h"
 #include "loader/program.h"
+#include "policy/diagnostic.h"
 
 namespace {
 
@@ -21,6 +24,20 @@ constexpr int usage_error = static_cast<int>(pm::Exit::usage);
 const std::map<std::string, pm_mode> modes = {
     {"enforce", PM_MODE_ENFORCE}, {"audit", PM_MODE_AUDIT}, {"shadow", PM_MODE_OFF}};
 const std::map<std::string, pm_direction> directions = {{"in", PM_IN}, {"out", PM_OUT}};
+const std::set<std::string> changing = {"apply", "confirm", "rollback", "restore",
+                                        "ban",   "unban",   "detach"};
+
+// An empty word is a variable that was not set, not a wish for what holds without the option.
+const CLI::Validator not_empty([](std::string &text) { return text.empty() ? "is empty" : ""; }, "",
+                               "");
+
+// CLI11 takes -1 for the largest number there is, and 010 for 8.
+const CLI::Validator counted(
+    [](std::string &text) {
+        const bool digits = text.find_first_not_of("0123456789") == std::string::npos;
+        return digits && text[0] != '0' ? "" : "'" + text + "' is no number from 1 on";
+    },
+    "", "");
 
 // A word of a list; the error names the words.
 template <class Value>
@@ -55,6 +72,9 @@ private:
     void add_screens();
     void add_export();
     void add_changing();
+    void refuse_empty_values();
+    pm::Fault fault_of(const CLI::ParseError &error);
+    bool changes() const;
 
     CLI::App app_{
         "firewall for edge hosts of real-time communication: the port matrix is the "
@@ -94,6 +114,7 @@ CommandLine::CommandLine() {
     add_screens();
     add_export();
     add_changing();
+    refuse_empty_values();
 }
 
 void CommandLine::add_reading() {
@@ -124,6 +145,7 @@ void CommandLine::add_reading() {
         ->type_name("POLICY");
     show->add_option("--generation", show_.generation, "as it was kept")
         ->type_name("N")
+        ->check(counted)
         ->excludes("--policy");
 
     CLI::App *status = add("status", "what is attached and in force, with counters", status_);
@@ -134,7 +156,9 @@ void CommandLine::add_reading() {
     add_json(bans, bans_.json);
 
     CLI::App *history = add("history", "every change and refusal, and who it was", history_);
-    history->add_option("--limit", history_.limit, "the newest only")->type_name("N");
+    history->add_option("--limit", history_.limit, "the newest only")
+        ->type_name("N")
+        ->check(counted);
     add_json(history, history_.json);
 
     CLI::App *flows = add("flows", "live flows", flows_);
@@ -143,7 +167,7 @@ void CommandLine::add_reading() {
     flows->add_option("--sort", flows_.sort, "largest first, by this")
         ->type_name("bytes|packets|age")
         ->check(one_of(std::map<std::string, int>{{"bytes", 0}, {"packets", 0}, {"age", 0}}));
-    flows->add_option("--limit", flows_.limit, "as many at most")->type_name("N");
+    flows->add_option("--limit", flows_.limit, "as many at most")->type_name("N")->check(counted);
     add_interfaces(flows, flows_.interfaces, "of this interface only; repeats");
     add_json(flows, flows_.json);
 }
@@ -158,7 +182,8 @@ void CommandLine::add_screens() {
     monitor->add_option("--pcap", monitor_.pcap, "write a capture for Wireshark too")
         ->type_name("FILE");
     monitor->add_option("--limit", monitor_.limit, "end after as many; with --pcap else 100000")
-        ->type_name("N");
+        ->type_name("N")
+        ->check(counted);
     add_interfaces(monitor, monitor_.interfaces, "of this interface only; repeats");
     add_json(monitor, monitor_.json);
 
@@ -245,22 +270,51 @@ void CommandLine::add_changing() {
                      "with --all: also what another version attached, or is damaged");
 }
 
+void CommandLine::refuse_empty_values() {
+    for (CLI::App *sub : app_.get_subcommands(nullptr))
+        for (CLI::Option *option : sub->get_options())
+            if (option->get_items_expected_max() > 0) option->check(not_empty);
+}
+
+// CLI11 does not name the word that it took for a command.
+pm::Fault CommandLine::fault_of(const CLI::ParseError &error) {
+    const std::vector<std::string> left = app_.remaining();
+    if (!app_.get_subcommands().empty() || left.empty())
+        return {error.what(), "see 'portmatrix --help'", pm::Exit::usage};
+    std::vector<std::string> names;
+    for (const CLI::App *sub : app_.get_subcommands(nullptr)) names.push_back(sub->get_name());
+    const std::string meant = pm::nearest(left[0], names);
+    return {fmt::format("'{}' is no {}", left[0], left[0].starts_with('-') ? "option" : "command"),
+            meant.empty() ? "see 'portmatrix --help'" : fmt::format("did you mean '{}'?", meant),
+            pm::Exit::usage};
+}
+
+bool CommandLine::changes() const {
+    const std::vector<CLI::App *> chosen = app_.get_subcommands();
+    return !chosen.empty() && changing.contains(chosen[0]->get_name());
+}
+
 int CommandLine::run(int count, char **words) {
     try {
         app_.parse(count, words);
     } catch (const CLI::ParseError &error) {
         if (error.get_exit_code() == 0) return app_.exit(error);  // --help, --version
-        pm::print_fault({error.what(), "see 'portmatrix --help'", pm::Exit::usage});
-        for (const char *changing :
-             {"apply", "confirm", "rollback", "restore", "ban", "unban", "detach"})
-            if (count > 1 && std::strcmp(words[1], changing) == 0) command::say_in_force();
+        pm::print_fault(fault_of(error));
+        if (changes()) command::say_in_force();
         return usage_error;
     }
     if (!direction_.empty()) explain_.direction = directions.at(direction_);
     apply_.shadow = mode_ == "shadow";
     if (!mode_.empty() && !apply_.shadow) apply_.mode = modes.at(mode_);
     pm::show_libbpf_messages(verbose_);
-    return chosen_();
+    try {
+        return chosen_();
+    } catch (const std::exception &error) {
+        pm::print_fault({error.what(), {}, pm::Exit::failed});
+        // Whether it had changed something by then, nobody knows.
+        if (changes()) pm::print_plain(fmt::format("  {}\n", command::in_force_text()));
+        return static_cast<int>(pm::Exit::failed);
+    }
 }
 
 }  // namespace

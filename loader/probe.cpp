@@ -2,6 +2,7 @@
 #include "loader/probe.h"
 
 #include <bpf/bpf.h>
+#include <netinet/in.h>
 
 #include "maps/lookup.h"
 
@@ -85,7 +86,7 @@ Bytes ip_header(const Question &question, std::size_t payload) {
         put(header, 0x4500, 2);
         put(header, 20 + payload, 2);
         put(header, 0, 4);
-        put(header, 64, 1);
+        put(header, question.transport == IPPROTO_IGMP ? 1 : 64, 1);
         put(header, question.transport, 1);
         put(header, 0, 2);
         put_address(header, question.from);

@@ -13,15 +13,13 @@
 namespace pm {
 
 // A frame: Ethernet, IP and a TCP SYN, an empty datagram, an echo request (its identifier is
-// the opener's port) or, of another protocol, eight zero bytes.
+// the opener's port) or, of another protocol, eight zero bytes; IGMP with the TTL that it must
+// have.
 std::vector<std::uint8_t> first_packet(const Question &question);
 
 // Runs a probe program (pm_ask_in or pm_ask_out) once on the frame, against the slots that
-// `asked` names; the caller holds Lock::question. The verdict is a row's number, a reason << 16,
-// or 0xffff0000 | an essential.
+// `asked` names; the caller holds Lock::question. The verdict is one of judge_first().
 Result<std::uint32_t> run_probe(const Maps &maps, int program, const pm_ask &asked,
                                 const std::vector<std::uint8_t> &frame);
-
-constexpr std::uint32_t essential_verdict = 0xffff;  // pm_reason_of() an essential
 
 }  // namespace pm

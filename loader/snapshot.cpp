@@ -279,17 +279,6 @@ std::uint64_t FlowReader::age(const pm_flow &flow) const {
     return seconds_since(flow.start, now_);
 }
 
-const char *essential_id(unsigned id) {
-    switch (id) {
-#define PM_ESSENTIAL(number, name, label, meaning) \
-    case number:                                   \
-        return label;
-#include "maps/essentials.def"
-#undef PM_ESSENTIAL
-    }
-    return nullptr;
-}
-
 const char *reason_meaning(pm_reason reason) {
     switch (static_cast<unsigned>(reason)) {
 #define PM_REASON(number, name, label, meaning) \

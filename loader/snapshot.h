@@ -122,7 +122,6 @@ private:
 Result<std::vector<Pins::Interface>> select_interfaces(const Pins &pins,
                                                        const std::vector<std::string> &names);
 
-const char *essential_id(unsigned id);         // "essential-arp"; nullptr: no such one
 const char *reason_meaning(pm_reason reason);  // a clause for people
 const char *mode_name(pm_mode mode);
 

@@ -16,6 +16,10 @@ ReadOptions options() {
 }
 
 Result<Source> compiled(ReadResult read, bool test) {
+    if (read.unreadable) {
+        const Diagnostic &why = read.diagnostics.all().front();
+        return fault(why.message, why.hint);
+    }
     Source source{std::move(read.policy), std::nullopt, std::move(read.diagnostics)};
     if (source.diagnostics.has_errors()) return source;
 

@@ -20,8 +20,9 @@ struct Source {
     Diagnostics diagnostics;
 };
 
-// Reads and compiles, and with `test` asks the policy's own `expect` list too. The fault is of
-// the compiler (a limit); what is wrong with the file stands in the diagnostics.
+// Reads and compiles, and with `test` asks the policy's own `expect` list too. The fault is that
+// the file cannot be read, or of the compiler (a limit); what is wrong in the file, and with those
+// that it names, stands in the diagnostics.
 Result<Source> read_source(const std::string &path, bool test);
 
 // The same for text at hand, which messages call `name`.

@@ -8,6 +8,7 @@
 
 #include "policy/credit.h"
 #include "policy/judge.h"
+#include "policy/reach.h"
 #include "policy/scalars.h"
 #include "policy/witness.h"
 
@@ -48,7 +49,7 @@ std::string cite(const Row &row, const Row &beside) {
 class Lint {
 public:
     Lint(const Policy &policy, Diagnostics &diagnostics)
-        : policy_(policy), diagnostics_(diagnostics) {}
+        : policy_(policy), reachable_(reachable(policy)), diagnostics_(diagnostics) {}
 
     void credits();
     void over_wide();
@@ -67,11 +68,16 @@ private:
     Location whole_file() const { return {policy_.file, 0, 0, 1}; }
 
     const Policy &policy_;
+    const Policy reachable_;
     Diagnostics &diagnostics_;
 };
 
 std::string Lint::witness(const std::vector<const Row *> &rows) const {
-    const auto question = find_witness(policy_, rows);
+    std::vector<Row> there;
+    for (const Row *row : rows) there.push_back(reachable_row(reachable_, *row));
+    std::vector<const Row *> each;
+    for (const Row &row : there) each.push_back(&row);
+    const auto question = find_witness(reachable_, each);
     return question ? to_string(*question) : "";
 }
 
@@ -97,6 +103,18 @@ std::string Lint::takers_text(const Row &row, const Credit &credit) const {
 
 void Lint::never_credited(const Row &row, const Credit &credit) {
     const std::string packet = witness({&row});
+    const auto unreachable = packet.empty() ? find_witness(policy_, {&row}) : std::nullopt;
+    if (unreachable) {
+        diagnostics_.warning(
+            row.where,
+            fmt::format(
+                "row '{}' can never be credited: the address checks drop all that it permits",
+                row.id),
+            to_string(*unreachable),
+            "no flow has an address that is loopback or reserved, or comes from a multicast address or "
+            "one of this host");
+        return;
+    }
     if (packet.empty()) {
         diagnostics_.warning(
             row.where,
@@ -123,9 +141,9 @@ void Lint::splits_credit(const Row &row, const Credit &credit) {
 
 void Lint::credits() {
     // What exceeds a limit of the compiler is an error of the compiler.
-    const auto matrix = build_matrix(policy_, CompileOptions{}.size_limit);
+    const auto matrix = build_matrix(reachable_, CompileOptions{}.size_limit);
     if (!matrix) return;
-    const std::vector<Credit> credits = find_credits(policy_, *matrix);
+    const std::vector<Credit> credits = find_credits(reachable_, *matrix);
     std::vector<std::uint16_t> never, split;
     for (std::size_t i = 0; i < credits.size(); i++) {
         if (is_switched_off(policy_, policy_.rows[i])) continue;

@@ -3,6 +3,8 @@
 // explains it comes from the model, whose names the image does not have.
 #include "policy/judge.h"
 
+#include <netinet/in.h>
+
 #include <fmt/format.h>
 
 #include "policy/locals.h"
@@ -17,6 +19,17 @@ std::string end_point(const Address &address, std::uint16_t port, bool with_port
     if (!with_port) return to_string(address);
     return address.is_v4() ? fmt::format("{}:{}", to_string(address), port)
                            : fmt::format("[{}]:{}", to_string(address), port);
+}
+
+// As bpf/essentials.h has it, of what a first packet can be: what this host's DHCP client asks,
+// and a whole IGMP message. All else that is essential has no ports and is no echo request.
+std::optional<pm_essential> find_essential(const Question &question) {
+    const bool v4 = question.from.is_v4();
+    if (question.transport == IPPROTO_IGMP && v4) return PM_ESSENTIAL_MULTICAST;
+    if (question.transport == PM_PROTO_UDP && question.direction == Direction::out &&
+        question.from_port == (v4 ? 68 : 546) && question.to_port == (v4 ? 67 : 547))
+        return PM_ESSENTIAL_DHCP;
+    return std::nullopt;
 }
 
 }  // namespace
@@ -56,6 +69,8 @@ std::string to_string(const Question &question) {
 
 std::uint32_t judge_first(pm_view image, pm_view bans, std::uint64_t now,
                           const Question &question) {
+    if (const auto essential = find_essential(question))
+        return essential_verdict << 16 | *essential;
     pm_tuple tuple = to_tuple(question);
     const std::uint32_t direction = tuple.opener;
     const std::uint32_t verdict = pm_judge(image, bans, now, &tuple, direction);
@@ -71,9 +86,16 @@ Answer ask(const Policy &policy, const ImageView &image, const Question &questio
     const std::string &interface = interface_name(policy, image.view(), question.interface);
     Answer answer;
     if (pm_reason_of(verdict) == PM_UNDECIDED && pm_row_of(verdict) < policy.rows.size()) {
+        const Row &row = policy.rows[pm_row_of(verdict)];
         answer.pass = true;
-        answer.row = static_cast<int>(pm_row_of(verdict));
-        answer.why = why_passed(policy, policy.rows[answer.row], question);
+        answer.row = row.id;
+        answer.why = why_passed(policy, row, question);
+        return answer;
+    }
+    if (pm_reason_of(verdict) == essential_verdict && essential_id(pm_row_of(verdict))) {
+        answer.pass = true;
+        answer.row = essential_id(pm_row_of(verdict));
+        answer.why = "it is essential and needs no row";
         return answer;
     }
     // A damaged image can give any number.
@@ -95,6 +117,17 @@ const char *reason_label(pm_reason reason) {
         default:
             return nullptr;
     }
+}
+
+const char *essential_id(unsigned id) {
+    switch (id) {
+#define PM_ESSENTIAL(number, name, label, meaning) \
+    case number:                                   \
+        return label;
+#include "maps/essentials.def"
+#undef PM_ESSENTIAL
+    }
+    return nullptr;
 }
 
 std::string transport_name(std::uint8_t protocol) {

@@ -19,6 +19,10 @@ public:
 
     std::vector<InterfaceDef> place() {
         for (const auto &written : document_.interfaces->value) {
+            if (written.name.text == "lo")
+                diagnostics_.error(written.name.where,
+                                   "interface 'lo' is the loopback, which is never filtered",
+                                   "place the role on the interface where others reach it");
             for (const auto &role : written.roles) {
                 if (!lookup_.role(role)) continue;
                 placed_[role.text].push_back(interfaces_.size());

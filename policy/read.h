@@ -24,6 +24,7 @@ struct ReadOptions {
 struct ReadResult {
     std::optional<Policy> policy;
     Diagnostics diagnostics;
+    bool unreadable = false;  // the policy file itself; the one error says why
 };
 
 ReadResult read_policy(const std::filesystem::path &path, const ReadOptions &options);

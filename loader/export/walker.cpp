@@ -7,6 +7,7 @@
 #include "loader/flow_table.h"
 #include "loader/message.h"
 #include "loader/program.h"
+#include "policy/judge.h"
 
 namespace pm::exporter {
 namespace {

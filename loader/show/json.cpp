@@ -141,27 +141,30 @@ std::string quoted(const std::string &text) {
     return Json(text).dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
-// The fields of a flow, without braces. Tables have millions of flows: no object is made of one.
-std::string flow_fields(const Flow &one) {
-    const auto null_if_empty = [](const std::string &text) { return text.empty() ? "null" : text; };
-    return fmt::format(
-        R"("interface":{},"row":{},"direction":"{}","transport":"{}",)"
-        R"("local":"{}","local_port":{},"remote":"{}","remote_port":{},)"
-        R"("packets_in":{},"bytes_in":{},"packets_out":{},"bytes_out":{},)"
-        R"("state":"{}","age_seconds":{},"idle_seconds":{})",
-        quoted(one.interface), one.row.empty() ? "null" : quoted(one.row),
-        direction_name(one.value.opener), transport_name(one.key.protocol),
-        to_string(Address::from(one.key.local)), null_if_empty(flow_port(one.key, true)),
-        to_string(Address::from(one.key.remote)), null_if_empty(flow_port(one.key, false)),
-        one.value.packets[PM_IN], one.value.bytes[PM_IN], one.value.packets[PM_OUT],
-        one.value.bytes[PM_OUT], one.state, one.age, one.idle);
+// The fields of a flow, without braces; `quote` stands around its ports. Tables have millions of
+// flows: no object is made of one.
+std::string flow_fields(const Flow &one, const char *quote) {
+    const auto port = [&](bool local) {
+        const std::string text = flow_port(one.key, local);
+        return text.empty() ? "null" : quote + text + quote;
+    };
+    return fmt::format(R"("interface":{},"row":{},"direction":"{}","transport":"{}",)"
+                       R"("local":"{}","local_port":{},"remote":"{}","remote_port":{},)"
+                       R"("packets_in":{},"bytes_in":{},"packets_out":{},"bytes_out":{},)"
+                       R"("state":"{}","age_seconds":{},"idle_seconds":{})",
+                       quoted(one.interface), one.row.empty() ? "null" : quoted(one.row),
+                       direction_name(one.value.opener), transport_name(one.key.protocol),
+                       to_string(Address::from(one.key.local)), port(true),
+                       to_string(Address::from(one.key.remote)), port(false),
+                       one.value.packets[PM_IN], one.value.bytes[PM_IN], one.value.packets[PM_OUT],
+                       one.value.bytes[PM_OUT], one.state, one.age, one.idle);
 }
 
 // A line that begins with the fields of `head`.
-std::string flow_line(const Json &head, const Flow &flow) {
+std::string flow_line(const Json &head, const Flow &flow, const char *quote) {
     std::string text = line(head);
     text.resize(text.size() - std::strlen("}\n"));
-    return text + "," + flow_fields(flow) + "}\n";
+    return text + "," + flow_fields(flow, quote) + "}\n";
 }
 
 const char *change_name(Change::What what) {
@@ -172,7 +175,7 @@ const char *change_name(Change::What what) {
 }  // namespace
 
 std::string flow_json(const Flow &flow) {
-    return "{" + flow_fields(flow) + "}\n";
+    return "{" + flow_fields(flow, "\"") + "}\n";
 }
 
 std::string flow_record_json(const Flow &flow, const char *event, const char *reason,
@@ -183,7 +186,7 @@ std::string flow_record_json(const Flow &flow, const char *event, const char *re
                       {"reason", reason},
                       {"start", time_text(start * ns)},
                       {"last", time_text(last * ns)}},
-                     flow);
+                     flow, "");
 }
 
 std::string diff_json(const std::vector<Change> &changes, const std::vector<FlowChange> &flows) {
@@ -199,7 +202,7 @@ std::string diff_json(const std::vector<Change> &changes, const std::vector<Flow
         Json json = {{"change", cut ? "cut" : "credited"}, {"kind", "flow"}};
         json["reason"] = cut ? Json(reason_label(one.reason)) : Json(nullptr);
         json["new_row"] = text_or_null(one.row);
-        text += flow_line(json, one.flow);
+        text += flow_line(json, one.flow, "\"");
     }
     return text;
 }
@@ -234,6 +237,9 @@ std::string drop_json(const Drop &drop) {
         return one ? Json(to_string(*one)) : Json(nullptr);
     };
     const auto number = [](const auto &one) { return one ? Json(*one) : Json(nullptr); };
+    const auto port = [](const auto &one) {
+        return one ? Json(std::to_string(*one)) : Json(nullptr);
+    };
     Json json;
     json["event"] = "drop";
     json["time"] = time_text(drop.time);
@@ -244,9 +250,9 @@ std::string drop_json(const Drop &drop) {
     json["would"] = drop.audit;
     json["transport"] = text_or_null(what.protocol);
     json["source"] = address(what.source);
-    json["source_port"] = number(what.source_port);
+    json["source_port"] = port(what.source_port);
     json["destination"] = address(what.destination);
-    json["destination_port"] = number(what.destination_port);
+    json["destination_port"] = port(what.destination_port);
     json["tcp_flags"] = what.tcp_flags.empty() ? Json(nullptr) : Json(split_list(what.tcp_flags));
     json["icmp_type"] = number(what.icmp_type);
     json["icmp_code"] = number(what.icmp_code);

@@ -24,8 +24,8 @@ std::string status_json(const Snapshot &snapshot);
 std::string flows_text(const std::vector<Flow> &flows, bool colour);
 std::string flow_json(const Flow &flow);  // a line
 
-// A line for a collector: `flow` with what came since the line before; the event is "update" or
-// "end", the reason a word. Times in ms since 1970.
+// A line for a collector: `flow` with what came since the line before, its ports as numbers; the
+// event is "update" or "end", the reason a word. Times in ms since 1970.
 std::string flow_record_json(const Flow &flow, const char *event, const char *reason,
                              std::uint64_t time, std::uint64_t start, std::uint64_t last);
 

@@ -26,7 +26,7 @@ readonly STATUS='{"interface":"string","policy":"object","mode":"string","drift"
   "pending_confirm":"object null","ingress":"object null","egress":"object null","rows":"array",
   "drops":"array","would_drop":"array","shadow":"object null","flows":"object"}'
 readonly FLOW='{"interface":"string","row":"string","direction":"string","transport":"string",
-  "local":"string","local_port":"number null","remote":"string","remote_port":"number null",
+  "local":"string","local_port":"string null","remote":"string","remote_port":"string null",
   "packets_in":"number","bytes_in":"number","packets_out":"number","bytes_out":"number",
   "state":"string","age_seconds":"number","idle_seconds":"number"}'
 
@@ -83,8 +83,8 @@ case_flows() {
     pm flows --json >"$LAB/flows"
     expect_fields . "$FLOW" <"$LAB/flows"
     holds "any(.[]; .row == \"av-stun-in\" and .remote == \"$MESSENGER4\" and .local == \"$EDGE4\"
-           and .local_port == 3478 and .transport == \"udp\" and .direction == \"in\")" <"$LAB/flows"
-    holds "any(.[]; .row == \"access-sip-tls-in\" and .remote == \"$USER6\" and .local_port == 443)" \
+           and .local_port == \"3478\" and .transport == \"udp\" and .direction == \"in\")" <"$LAB/flows"
+    holds "any(.[]; .row == \"access-sip-tls-in\" and .remote == \"$USER6\" and .local_port == \"443\")" \
         <"$LAB/flows"
 }
 
@@ -121,7 +121,24 @@ $USER4 $EDGE4 icmp
 $USER4:3478 $EDGE4:40000 udp
 $USER4:123 $EDGE4:40000 udp
 $USER4:1024 $EDGE4:40000 udp
+$EDGE4:68 255.255.255.255:67 udp
+[$EDGE6]:546 [ff02::1:2]:547 udp
+$EDGE4 224.0.0.22 2
 QUESTIONS
+}
+
+case_explain_offline_answers_for_each_interface_of_the_address() {
+    local explain=(explain --json --from "$USER4:1024" --to "$EDGE4:443" --proto tcp --policy)
+    sed 's/^edge:/interfaces: { eth0: [access], eth1: [inner, host], eth2: [access] }\n&\n  inner: [203.0.113.10]/
+        s/host: access/host: [203.0.113.138]/' "$here/edge.yaml" >"$LAB/placed.yaml"
+    "$PORTMATRIX" "${explain[@]}" "$LAB/placed.yaml" >"$LAB/explain"
+    holds 'map([.interface, .verdict]) == [["eth0", "pass"], ["eth1", "drop"], ["eth2", "pass"]]' \
+        <"$LAB/explain"
+    "$PORTMATRIX" "${explain[@]}" "$LAB/placed.yaml" -i eth1 >"$LAB/explain"
+    holds 'map(.interface) == ["eth1"]' <"$LAB/explain"
+    expect_status 2 "$PORTMATRIX" "${explain[@]}" "$LAB/placed.yaml" -i eth7
+    "$PORTMATRIX" "${explain[@]}" "$here/edge.yaml" -i lan0 >"$LAB/explain"
+    holds 'map(.interface) == ["lan0"]' <"$LAB/explain"
 }
 
 case_explain_asks_for_the_source_port_that_decides() {

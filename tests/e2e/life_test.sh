@@ -167,6 +167,9 @@ case_a_policy_with_errors_leaves_the_one_in_force() {
     expect_status 3 pm apply "$(policy 's/verdict: pass/verdict: drop/')"
     expect_output "generation $before stays in force"
     expect_equal "$before" "$(generation)" generation
+    expect_status 1 pm apply "$LAB/none.yaml"
+    expect_output "cannot read policy '$LAB/none.yaml'"
+    expect_output "generation $before stays in force"
 }
 
 case_killed_at_any_moment_it_is_old_or_new() {

@@ -88,7 +88,7 @@ case_each_drop_is_a_line_that_says_what_it_was() {
     stop_monitor INT
     jq -es --arg from "$ATTACKER4" --arg to "$EDGE4" 'any(.event == "drop" and .interface == "eth0"
         and .direction == "in" and .reason == "no-row" and .transport == "tcp" and .source == $from
-        and .destination == $to and .destination_port == 22 and .tcp_flags == ["SYN"] and .row == null
+        and .destination == $to and .destination_port == "22" and .tcp_flags == ["SYN"] and .row == null
         and .would == false and .bytes == 60 and (.time | test("^20[0-9-]*T[0-9:.]*Z$")))' "$LAB/log/each" >/dev/null
     expect_equal 2 "$(shown each ".source == \"$ATTACKER6\" and .reason == \"no-service\"")" "IPv6 datagrams"
     expect_equal 3 "$(shown each ".destination == \"$MESSENGER4\" and .direction == \"out\"")" "datagrams out"
@@ -243,7 +243,7 @@ case_a_killed_one_leaves_its_ring_to_the_next() {
     sends_and_ends() { datagrams attacker "$EDGE4" 10 1; [ ! -e "/proc/$MONITOR" ]; }
     wait_for 30 sends_and_ends
     wait "$MONITOR"
-    expect_equal 2 "$(shown next '.destination_port == 10')" "events that are its own"
+    expect_equal 2 "$(shown next '.destination_port == "10"')" "events that are its own"
     expect_equal 0 "$(armed)" "armed rings"
 }
 

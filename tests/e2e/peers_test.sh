@@ -181,7 +181,7 @@ case_a_strangers_datagram_at_a_live_relay() {
     expect_equal $((before + 10)) "$(dropped not-first-packet)" "datagrams of a stranger"
     kill "$client" 2>/dev/null || true
 }
-relay_ports() { pm flows --row relay-udp-out --peer "$MESSENGER4" --json | jq .local_port | sort -u; }
+relay_ports() { pm flows --row relay-udp-out --peer "$MESSENGER4" --json | jq -r .local_port | sort -u; }
 is_of_the_range() { [ "$1" -ge 50000 ] && [ "$1" -le 59999 ]; }
 
 # RFC 6062: TCP from a port of the range, which the matrix has to name.

@@ -61,6 +61,21 @@ case_shipped_policies_stand_alone_where_they_can() {
     done
 }
 
+case_a_file_that_cannot_be_read_is_a_failure_but_an_include_is_an_error() {
+    local -a explain=(explain --from 192.0.2.66 --to 203.0.113.10 --proto icmp)
+    local path
+    for path in "$scratch/none.yaml" "$scratch"; do
+        expect_status 1 check "$path"
+        expect_output "error: cannot read policy '$path'"
+        expect_status 1 "$PORTMATRIX" show --policy "$path"
+        expect_status 1 "$PORTMATRIX" "${explain[@]}" --policy "$path"
+        expect_status 1 "$PORTMATRIX" diff "$path"
+    done
+    printf 'policy: test\ninclude: [none.yaml]\n' >"$scratch/including.yaml"
+    expect_status 3 check "$scratch/including.yaml"
+    expect_output "including.yaml:2:11: error: cannot find 'none.yaml'"
+}
+
 case_a_wrong_expectation_names_a_witness() {
     sed 's/tcp: 5061, verdict: drop/tcp: 443, verdict: drop/' "$here/edge.yaml" >"$scratch/wrong.yaml"
     expect_status 3 check "$scratch/wrong.yaml"

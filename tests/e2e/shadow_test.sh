@@ -74,6 +74,42 @@ case_a_shadow_attaches_nothing() {
     expect_output "a shadow attaches nothing"
 }
 
+case_what_a_shadow_has_no_use_for_is_refused() {
+    expect_status 2 pm apply --mode shadow --confirm-within 60s "$here/edge.yaml"
+    expect_output "--confirm-within does not go with --mode shadow"
+    expect_output "generation 2 stays in force"
+    expect_status 2 pm apply --mode shadow --xdp auto "$here/edge.yaml"
+    expect_output "--xdp does not go with --mode shadow"
+    expect_equal null "$(shadow "")" shadow
+}
+
+case_the_history_says_which_policy_it_was() {
+    expect_status 0 pm apply --mode shadow "$LAB/open.yaml"
+    pm history --json --limit 1 | jq -e '.generation == null and (.sha256 | test("^[0-9a-f]{64}$"))' >/dev/null
+    expect_equal "$(pm history --json --limit 1 | jq .sha256)" "$(shadow .policy.sha256)" sha256
+}
+
+case_a_closed_stderr_leaves_a_record() {
+    # shellcheck disable=SC2216 # nobody reads
+    { pm apply --mode shadow "$LAB/strict.yaml" 2>&1 >/dev/null || true; } | true
+    wait_for 5 recorded "strict is judged beside the policy in force"
+    { pm apply "$(variant closed)" 2>&1 >/dev/null || true; } | true
+    wait_for 5 recorded "(closed) is in force"
+    { pm apply "$LAB/none.yaml" 2>&1 >/dev/null || true; } | true
+    wait_for 5 recorded "cannot read policy"
+    { pm apply "$(variant wrong 's/verdict: pass/verdict: drop/')" 2>&1 >/dev/null || true; } | true
+    wait_for 5 recorded "wrong.yaml has"
+}
+recorded() { pm history --json --limit 1 | jq -r .message | grep -F -- "$1"; }
+
+case_a_broken_set_file_is_of_the_policy_in_force() {
+    echo 198.51.100.66 >"$LAB/fraud.txt"
+    expect_status 0 pm apply "$(variant sets 's/^peers:/&\n  fraud: { file: fraud.txt }/; s/^expect:/block: [fraud]\n&/')"
+    echo nonsense >"$LAB/fraud.txt"
+    expect_status 3 pm apply
+    recorded "the policy in force has 1 error"
+}
+
 lab_make
 trap 'lab_remove "$LAB"' EXIT
 lab_echo edge 22 8080 8081

@@ -11,6 +11,7 @@
 #include <random>
 #include <set>
 
+#include "loader/probe.h"
 #include "policy/print.h"
 #include "tests/support/host.h"
 #include "tests/support/policies.h"
@@ -121,6 +122,46 @@ TEST(Differential, OnePacketOfARandomPolicy) {
     RecordProperty("pairs", std::to_string(pairs));
     std::printf("%llu pairs agree, PM_SEED=%llu\n", static_cast<unsigned long long>(pairs),
                 static_cast<unsigned long long>(seed()));
+}
+
+// What explain, expect and the check before each apply are asked, as the packet that they send.
+TEST(Differential, FirstPacketsOfARandomPolicy) {
+    Random random(seed());
+    for (int i = 0; i < 200; i++) {
+        const Policy policy = random_policy(random);
+        const Image image = compile_for_test(policy);
+        Kernel::shared().load_candidate(image);
+        for (int j = 0; j < 500; j++) {
+            const FlowEnds ends = random_ends(random, policy);
+            pm_tuple tuple = {.local = ends.local.abi(),
+                              .remote = ends.remote.abi(),
+                              .local_port = ends.local_port,
+                              .remote_port = ends.remote_port,
+                              .protocol = ends.protocol,
+                              .interface = interface_number,
+                              .opener = static_cast<std::uint8_t>(ends.opener),
+                              .zero = 0};
+            if (random.chance(2)) tuple.protocol = 2;
+            if (random.chance(2)) {
+                tuple.local_port = ends.local.is_v4() ? 68 : 546;
+                tuple.remote_port = ends.local.is_v4() ? 67 : 547;
+            }
+            if (ends.local.is_v4() != ends.remote.is_v4() || !tuple.local_port ||
+                !tuple.remote_port)
+                continue;
+            const Question question = to_question(tuple);
+            const Bytes packet = first_packet(question);
+            const std::string fault =
+                compare_probe(Kernel::shared(), policy, question.direction, packet);
+            ASSERT_EQ(fault, "") << to_string(question);
+            const Verdict verdict = Kernel::shared().ask(question.direction, packet);
+            EXPECT_EQ(verdict_of(judge_first(ImageView(image.bytes).view(), {}, 0, question)),
+                      verdict)
+                << to_string(question) << ": " << to_string(verdict, policy) << "\n"
+                << print(policy) << "PM_SEED=" << seed();
+            if (HasFailure()) return;
+        }
+    }
 }
 
 // What happens to a host: a packet, time, another policy, or other bans.

@@ -216,9 +216,7 @@ Verdict Kernel::ask(Direction direction, const Bytes &frame) {
     auto answer =
         static_cast<std::uint32_t>(run(in ? parts_->program.ask_in() : parts_->program.ask_out(),
                                        frame, parts_->output, direction, {}));
-    if (answer >> 16 == 0xffff) return essential(static_cast<pm_essential>(answer & 0xffff));
-    if (answer >> 16) return drop(static_cast<pm_reason>(answer >> 16));
-    return row(static_cast<int>(answer));
+    return verdict_of(answer);
 }
 
 std::uint64_t Kernel::apply(const Image &image, pm_mode mode) {

@@ -4,6 +4,12 @@
 
 namespace pm::test {
 
+Verdict verdict_of(std::uint32_t number) {
+    if (number >> 16 == 0xffff) return essential(static_cast<pm_essential>(number & 0xffff));
+    if (number >> 16) return drop(static_cast<pm_reason>(number >> 16));
+    return row(static_cast<int>(number));
+}
+
 std::string to_string(const Verdict &verdict, const Policy &policy) {
     if (verdict.kind == Verdict::Kind::row) {
         auto index = static_cast<std::size_t>(verdict.number);

@@ -30,6 +30,9 @@ inline Verdict essential(pm_essential id) {
     return {Verdict::Kind::essential, id};
 }
 
+// Of a number as the probe programs and judge_first() return it.
+Verdict verdict_of(std::uint32_t number);
+
 // As tests write it: "row access-in", "essential-arp", "no-row".
 std::string to_string(const Verdict &verdict, const Policy &policy);
 

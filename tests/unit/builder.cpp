@@ -154,7 +154,7 @@ Answer Judged::ask(const std::string &packet, unsigned interface) const {
 
 std::string Judged::operator()(const Question &packet) const {
     const Answer answer = pm::ask(policy, view, packet);
-    return answer.pass ? policy.rows[answer.row].id : reason_label(answer.reason);
+    return answer.pass ? answer.row : reason_label(answer.reason);
 }
 
 std::string Judged::operator()(const std::string &packet, unsigned interface) const {

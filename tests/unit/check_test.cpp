@@ -54,6 +54,63 @@ TEST(Check, ARowThatIsShadowedByOne) {
                             "permits | tcp 198.51.100.7:40000 -> 203.0.113.10:5061"));
 }
 
+TEST(Check, ARowOfAddressesThatNoPacketMayHave) {
+    const std::string dropped =
+        "' can never be credited: the address checks drop all that it permits | ";
+    Builder b = clean();
+    b.role("net", {"10.1.0.0/16"}).role("loop", {"127.0.0.1"});
+    b.peers("classe", {"240.0.0.0/8"}).peers("localhost", {"127.0.0.0/8", "::1/128"});
+    b.peers("groups", {"224.0.0.0/8", "ff02::/16"}).peers("own", {"203.0.113.11", "10.1.2.0/24"});
+    b.row("reserved-in", {tcp}, "classe", "access", {{1000, 1000}});
+    b.row("loopback-in", {tcp}, "localhost", "access", {{1001, 1001}});
+    b.row("groups-in", {udp}, "groups", "access", {{1002, 1002}});
+    b.row("own-in", {tcp}, "own", "access", {{1003, 1003}});
+    b.row("to-loopback", {tcp}, "clients", "loop", {{1004, 1004}});
+    b.row("loopback-out", {tcp}, "access", "localhost", {{1005, 1005}});
+    b.row("groups-out", {udp}, "access", "groups", {{1006, 1006}});
+    b.row("own-out", {tcp}, "access", "own", {{1007, 1007}});
+    b.row("any-in", {tcp}, "clients", "access", {{1008, 1008}});
+    EXPECT_THAT(
+        findings(b.policy),
+        ElementsAre("row 'reserved-in" + dropped + "tcp 240.0.0.0:40000 -> 203.0.113.10:1000",
+                    "row 'loopback-in" + dropped + "tcp 127.0.0.0:40000 -> 203.0.113.10:1001",
+                    "row 'groups-in" + dropped + "udp 224.0.0.0:40000 -> 203.0.113.10:1002",
+                    "row 'own-in" + dropped + "tcp 10.1.2.0:40000 -> 203.0.113.10:1003",
+                    "row 'to-loopback" + dropped + "tcp 198.51.100.7:40000 -> 127.0.0.1:1004",
+                    "row 'loopback-out" + dropped + "tcp 203.0.113.10:40000 -> 127.0.0.0:1005"));
+}
+
+TEST(Check, WhatIsLeftOfARowIsWhatPacketsMayHave) {
+    Builder b = clean();
+    b.peers("half", {"0.0.0.0/0"}).peers("mixed", {"127.0.0.0/8", "192.0.2.0/24"});
+    b.row("all", {tcp}, "half", "access", {{1000, 1000}});
+    b.row("rest", {tcp}, "clients", "access", {{1000, 1000}});
+    b.row("some", {tcp}, "mixed", "access", {{1001, 1001}});
+    b.row("six-only", {tcp}, "six", "av", {{1002, 1002}});
+    EXPECT_THAT(
+        findings(b.policy),
+        ElementsAre(
+            "row 'six-only' can never be credited: no packet has an address of 'six' and one "
+            "of 'av'",
+            "row 'rest' gets only what row 'all' leaves: both permit some packets | tcp "
+            "198.51.100.7:40000 -> 203.0.113.10:1000"));
+    b.role("only", {"203.0.113.12"});  // IPv4: what 'half' leaves of 'clients' there are martians
+    b.row("all-of-it", {tcp}, "half", "only", {{1003, 1003}});
+    b.row("none", {tcp}, "clients", "only", {{1003, 1003}});
+    EXPECT_THAT(findings(b.policy),
+                testing::Contains("row 'none' can never be credited: row 'all-of-it' permits all "
+                                  "that it permits | tcp 198.51.100.7:40000 -> 203.0.113.12:1003"));
+}
+
+TEST(Check, TheWitnessOfNoFailsafeRowIsAPacketThatMayCome) {
+    Builder b;
+    b.role("a-loop", {"127.0.0.1"}).role("edge", {"203.0.113.10"}).any_peers("clients");
+    b.row("web", {tcp}, "clients", "edge", {{443, 443}});
+    EXPECT_THAT(findings(b.policy),
+                ElementsAre("no failsafe row: a ban, a block or an edit of the matrix can shut the "
+                            "administrators out | tcp 198.51.100.7:40000 -> 203.0.113.10:22"));
+}
+
 TEST(Check, ARowThatIsShadowedBySeveral) {
     Builder b = clean();
     b.row("low", {tcp}, "clients", "access", {{6000, 6099}});

@@ -151,6 +151,26 @@ TEST(Expect, InterfaceRolesStandForWhatMayArrive) {
               "'web'\n");
 }
 
+TEST(Expect, WhatIsEssentialPasses) {
+    Builder b = edge();
+    b.row("relay", {udp}, "access", "clients", {{67, 67}});
+    Expectation e = outbound("access", "192.0.2.7", udp, {{67, 68}});
+    e.source_port = {{60, 70}};
+    const std::string passes_without =
+        ", but udp 203.0.113.10:68 -> 192.0.2.7:67 passes by row 'essential-dhcp'\n";
+    EXPECT_EQ(run(edge(), {e}), "expected drop" + passes_without);
+    e.port = {{67, 67}};
+    EXPECT_EQ(run(b, {passes(e)}), "");
+    EXPECT_EQ(run(b, {passes(e, "relay")}), "expected pass by row 'relay'" + passes_without);
+    e.source_port = {{60, 67}, {69, 70}};
+    EXPECT_EQ(run(b, {passes(e, "relay")}), "");
+    EXPECT_EQ(run(edge(), {e}), "");
+    e.source_port = any_port;  // a client's port is not meant
+    EXPECT_EQ(run(b, {passes(e, "relay")}), "");
+    EXPECT_EQ(run(edge(), {e}), "");
+    EXPECT_EQ(run(edge(), {passes(outbound("access", "224.0.0.22", 2, {}))}), "");
+}
+
 TEST(Expect, PingHasNoPorts) {
     Builder b = edge();
     b.row("ping", {test::icmp}, "partners", "access");

@@ -84,6 +84,39 @@ TEST(GuessDirection, GoesByWhoseAddressTheSourceIs) {
     EXPECT_THAT(note, testing::StartsWith("both addresses are listed"));
 }
 
+// "NUMBER NAME", one a line; or the fault.
+std::string asked(const test::Builder &builder, const std::vector<std::string> &names,
+                  const char *local) {
+    const auto found = asked_interfaces(builder.policy, names, test::address(local));
+    if (!found) return found.error().message;
+    std::string text;
+    for (const AskedInterface &one : *found)
+        text += std::to_string(one.number) + " " + one.name + "\n";
+    return text;
+}
+
+TEST(AskedInterfaces, AreThoseOfEveryRoleThatHasTheAddress) {
+    test::Builder b;
+    b.role("access", {"203.0.113.10/32"}).role("internal", {"203.0.113.10/32"});
+    b.role("inner", {"10.1.0.1/32"}).interface_role("host");
+    b.place("eth0", {"access"}).place("eth1", {"internal", "inner"});
+    b.place("eth2", {"access", "host"});
+    EXPECT_EQ(asked(b, {}, "203.0.113.10"), "0 eth0\n1 eth1\n2 eth2\n");
+    EXPECT_EQ(asked(b, {}, "10.1.0.1"), "1 eth1\n");
+    EXPECT_EQ(asked(b, {}, "10.1.0.2"), "2 eth2\n");  // whatever arrives
+    EXPECT_EQ(asked(b, {}, "224.0.0.251"), "0 eth0\n1 eth1\n2 eth2\n");
+    EXPECT_EQ(asked(b, {"eth1"}, "203.0.113.10"), "1 eth1\n");
+    EXPECT_EQ(asked(b, {"eth2", "eth0"}, "10.1.0.1"), "2 eth2\n0 eth0\n");
+    EXPECT_EQ(asked(b, {"eth3"}, "203.0.113.10"), "the policy places no role on 'eth3'");
+}
+
+TEST(AskedInterfaces, AreAsGivenWhereThePolicyNamesNone) {
+    test::Builder b;
+    b.role("access", {"203.0.113.10/32"});
+    EXPECT_EQ(asked(b, {}, "203.0.113.10"), "0 \n");
+    EXPECT_EQ(asked(b, {"eth0", "eth1"}, "203.0.113.10"), "0 eth0\n0 eth1\n");
+}
+
 // A policy where the source port decides about 198.51.100.0/24 alone.
 class ExplainTest : public testing::Test {
 protected:
@@ -107,7 +140,7 @@ protected:
                            const Answer answer = ask(builder_.policy, *view_, question);
                            Explanation one;
                            one.pass = answer.pass;
-                           if (answer.pass) one.row = builder_.policy.rows[answer.row].id;
+                           if (answer.pass) one.row = answer.row;
                            if (!answer.pass) one.reason = reason_label(answer.reason);
                            return one;
                        });

@@ -126,6 +126,34 @@ TEST(Judge, ADatagramMayHaveThePortsOfAnAnswer) {
         EXPECT_STREQ(reason_label(judged.ask(packet).reason), reason_label(reason)) << packet;
 }
 
+TEST(Judge, EssentialsComeBeforeAddressesAndRows) {
+    Builder b;
+    b.role("access", {"203.0.113.10", "2001:db8:10::10"}).any_peers("clients");
+    b.row("out", {udp}, "access", "clients", any_port);
+    const Judged judged(b.policy);
+    const std::pair<const char *, const char *> cases[] = {
+        {"out udp 203.0.113.10:68 > 255.255.255.255:67", "essential-dhcp"},
+        {"out udp 0.0.0.0:68 > 255.255.255.255:67", "essential-dhcp"},
+        {"out udp 203.0.113.10:68 > 192.0.2.1:67", "essential-dhcp"},
+        {"out udp [fe80::1]:546 > [ff02::1:2]:547", "essential-dhcp"},
+        {"out udp 203.0.113.10:67 > 192.0.2.1:67", "out"},
+        {"out udp 203.0.113.10:68 > 192.0.2.1:68", "out"},
+        {"out udp 203.0.113.10:546 > 192.0.2.1:547", "out"},
+        {"out tcp 203.0.113.10:68 > 192.0.2.1:67", "no-service"},
+        {"out udp 0.0.0.0:67 > 255.255.255.255:67", "bad-source-address"},
+        {"out udp [2001:db8:10::10]:68 > [2001:db8::1]:67", "out"},
+        // Its client's question was never seen.
+        {"in udp 192.0.2.1:67 > 203.0.113.10:68", "not-first-packet"},
+        {"in udp 192.0.2.1:68 > 203.0.113.10:67", "not-first-packet"},
+        {"in 2 192.0.2.1 > 224.0.0.1", "essential-multicast"},
+        {"out 2 0.0.0.0 > 224.0.0.22", "essential-multicast"},
+        {"out 2 2001:db8:10::10 > ff02::16", "unsupported-protocol"},
+    };
+    for (const auto &[packet, verdict] : cases) EXPECT_EQ(judged(packet), verdict) << packet;
+    EXPECT_EQ(judged.ask("out udp 0.0.0.0:68 > 255.255.255.255:67").why,
+              "it is essential and needs no row");
+}
+
 TEST(Judge, LongListsAreCut) {
     Builder b;
     b.role("access", {"203.0.113.10"}).peers("partners", {"198.51.100.0/24"});

@@ -67,6 +67,10 @@ TEST(FirstPacket, IsAnEchoRequestForIcmp) {
     EXPECT_TRUE(sums_up(v6, 54, 2 * (0x2001 + 0x0db8) + 1 + 2 + PM_PROTO_ICMPV6 + 8));
 }
 
+TEST(FirstPacket, OfIgmpLeavesNoLink) {
+    EXPECT_EQ(hex(first_packet(question("192.0.2.1", 0, "224.0.0.22", 0, 2)), 22, 24), "0102");
+}
+
 TEST(FirstPacket, GoesToTheGroupsEthernetAddress) {
     const auto frame = [](const char *to) {
         const char *from =

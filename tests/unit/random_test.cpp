@@ -78,6 +78,11 @@ std::string naive_rows(const Policy &policy, const Question &q, const std::strin
 }
 
 std::string naive_judge(const Policy &policy, const Question &q, const std::string &interface) {
+    const bool v4 = q.from.is_v4();
+    if (q.transport == 2 && v4) return "essential-multicast";
+    if (q.transport == udp && q.direction == Direction::out &&
+        (v4 ? q.from_port == 68 && q.to_port == 67 : q.from_port == 546 && q.to_port == 547))
+        return "essential-dhcp";
     if (const std::string reason = naive_addresses(policy, q); !reason.empty()) return reason;
     const std::string own = naive_rows(policy, q, interface);
     if (own != "no-service" || q.transport != udp) return own;
@@ -123,6 +128,11 @@ public:
         q.interface = random.below(2);
         q.from_port = near_port();
         q.to_port = near_port();
+        if (random.below(20) == 0) {  // of a DHCP client, or one beside
+            q.from_port =
+                static_cast<std::uint16_t>((random.below(2) ? 68 : 546) - random.below(2));
+            q.to_port = static_cast<std::uint16_t>((random.below(2) ? 67 : 547) + random.below(2));
+        }
         const bool v6 = random.below(2);
         q.from = near_address(policy, v6);
         q.to = near_address(policy, v6);
@@ -158,7 +168,7 @@ private:
         return {{std::min(a, b), std::max(a, b)}};
     }
     std::uint8_t transport() {
-        static const std::uint8_t some[] = {tcp, tcp, udp, udp, test::icmp, test::icmpv6, 47};
+        static const std::uint8_t some[] = {tcp, tcp, udp, udp, test::icmp, test::icmpv6, 47, 2};
         return some[random.below(std::size(some))];
     }
     void add_row(Builder &b, unsigned number) {

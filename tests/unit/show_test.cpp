@@ -7,6 +7,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "loader/show/event.h"
 #include "loader/show/table.h"
 
 namespace pm::show {
@@ -138,6 +139,28 @@ TEST(FlowsJson, HasNoPortsWhereTheProtocolHasNone) {
     EXPECT_EQ(line["local"], "203.0.113.10");
     EXPECT_EQ(line["local_port"], nullptr);
     EXPECT_EQ(line["remote_port"], nullptr);
+}
+
+TEST(FlowsJson, PortsAreTextButNumbersInAFlowRecord) {
+    Flow flow;
+    flow.state = "established";
+    flow.key.protocol = PM_PROTO_TCP;
+    flow.key.local_port = 443;
+    flow.key.remote_port = 40000;
+    const json line = json::parse(flow_json(flow));
+    EXPECT_EQ(line["local_port"], "443");
+    EXPECT_EQ(line["remote_port"], "40000");
+    const json record = json::parse(flow_record_json(flow, "end", "idle", 0, 0, 0));
+    EXPECT_EQ(record["local_port"], 443);
+    EXPECT_EQ(record["remote_port"], 40000);
+}
+
+TEST(DropJson, PortsAreText) {
+    Drop drop;
+    drop.what.destination_port = 22;
+    const json line = json::parse(drop_json(drop));
+    EXPECT_EQ(line["destination_port"], "22");
+    EXPECT_EQ(line["source_port"], nullptr);
 }
 
 }  // namespace

@@ -80,9 +80,18 @@ TEST(Source, RefusesWhatIsTooLarge) {
 TEST(Source, PolicyThatCannotBeRead) {
     const auto result = read_policy("/no/such/policy.yaml", {});
     EXPECT_FALSE(result.policy);
+    EXPECT_TRUE(result.unreadable);
     EXPECT_EQ(
         render(result.diagnostics, false),
         "portmatrix: error: cannot read policy '/no/such/policy.yaml': no such file or directory (ENOENT)\n");
+}
+
+TEST(Source, OnlyThePolicyFileItselfIsUnreadable) {
+    const TemporaryFolder folder;
+    const auto path = folder.write("policy.yaml", "policy: test\ninclude: [none.yaml]\n");
+    const auto result = read_policy(path, {});
+    EXPECT_TRUE(result.diagnostics.has_errors());
+    EXPECT_FALSE(result.unreadable);
 }
 
 }  // namespace

@@ -1,0 +1,85 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# What is wrong on the command line is named, changes nothing and ends in 2; after a command that
+# changes something, the last line says what is in force.
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+# shellcheck source=tests/e2e/lab.sh
+. "$here/lab.sh"
+# shellcheck source=tests/e2e/cases.sh
+. "$here/cases.sh"
+
+expect_last() { # TEXT: it is in the last line of $OUTPUT
+    tail -n 1 <<<"$OUTPUT" | grep -qF -- "$1" || { echo "no '$1' at the end of:"; echo "$OUTPUT"; return 1; }
+}
+
+# OPTION COMMAND...: a usage error that names the option
+refused_empty() {
+    local option=$1
+    shift
+    expect_status 2 pm "$@"
+    expect_output "error: $option: "
+}
+
+case_an_empty_value_is_none() {
+    refused_empty --confirm-within apply --confirm-within "" "$here/edge.yaml"
+    expect_last "generation 1 stays in force on eth0"
+    refused_empty --for ban 192.0.2.66 --for ""
+    expect_last "generation 1 stays in force on eth0"
+    refused_empty --file ban 192.0.2.66 --file ""
+    refused_empty PREFIX unban ""
+    refused_empty POLICY apply ""
+    refused_empty --interface apply -i "" "$here/edge.yaml"
+    refused_empty --mode apply --mode ""
+    refused_empty --policy explain --policy "" --from 192.0.2.66 --to "$EDGE4" --proto icmp
+    refused_empty --policy show --policy ""
+    refused_empty --row flows --row ""
+    refused_empty --peer flows --peer ""
+    refused_empty --pcap monitor --pcap ""
+    refused_empty --listen export --listen ""
+    expect_equal 1 "$(pm status --json | jq .policy.generation)" generation
+    expect_equal "" "$(pm bans --json)" bans
+}
+
+case_a_limit_is_a_number_from_1_on() {
+    local limit
+    for limit in -1 0 010 many; do
+        expect_status 2 pm flows --limit "$limit"
+        expect_output "--limit: '$limit' is no number from 1 on"
+        expect_status 2 pm history --limit "$limit"
+        expect_status 2 pm monitor --limit "$limit"
+    done
+    expect_equal 1 "$(pm history --json --limit 1 | wc -l)" entries
+}
+
+case_a_wrong_command_is_named() {
+    expect_status 2 pm aply -i eth0
+    expect_output "'aply' is no command"
+    expect_output "did you mean 'apply'?"
+    expect_status 2 pm nonsense
+    expect_output "'nonsense' is no command"
+    expect_status 2 pm --bogus
+    expect_output "'--bogus' is no option"
+}
+
+case_what_is_in_force_is_said_wherever_the_command_stands() {
+    expect_status 2 pm --verbose apply --bogus
+    expect_last "generation 1 stays in force on eth0"
+    expect_status 2 pm flows --bogus
+    expect_last hint
+}
+
+case_what_is_in_force_is_said_when_memory_ends() {
+    seq -f '%.0f' 1 400000 | awk '{ print "10." int($1 / 65536) "." int($1 / 256) % 256 "." $1 % 256 }' \
+        >"$LAB/many.txt"
+    variant many "s/\[198.51.100.0.*/{ file: many.txt }/; /198.51.100.7/d" >/dev/null
+    expect_status 1 in_ns edge prlimit --as=$((48 << 20)) "$PORTMATRIX" apply "$LAB/many.yaml"
+    expect_output "std::bad_alloc"
+    expect_last "in force"  # or that not even this can be read
+}
+
+lab_base
+trap 'lab_remove "$LAB"' EXIT
+lab_host edge "$EDGE4" "$EDGE6"
+pm apply -i eth0 "$here/edge.yaml"
+run_cases "$@"
