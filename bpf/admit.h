@@ -42,6 +42,12 @@ __noinline int is_routed(struct xdp_md *ctx, const struct packet *packet)
 	       found == BPF_FIB_LKUP_RET_FRAG_NEEDED || found == BPF_FIB_LKUP_RET_UNSUPP_LWT;
 }
 
+static PM_INLINE int is_of_group(const struct packet *packet)
+{
+	return pm_is_multicast(&packet->ask.flow.local) ||
+	       pm_is_multicast(&packet->ask.flow.remote);
+}
+
 /* Can this packet open a flow, if a row permits it? */
 static PM_INLINE int can_open(const struct packet *packet)
 {
@@ -125,7 +131,7 @@ static PM_INLINE __u32 admit_opener(void *ctx, struct packet *packet, const stru
 		repeat_syn(flow, young, packet, closing, check);
 		return pass(row->slot);
 	}
-	if (pm_is_multicast(&packet->ask.flow.local) || pm_is_multicast(&packet->ask.flow.remote))
+	if (is_of_group(packet))
 		return pass(row->slot); /* whoever answers does so from another address */
 	if (!open_flow(hook == PM_IN ? (void *)&outside : (void *)&opening, packet, hook, answer, 0,
 		       check))
@@ -170,3 +176,7 @@ static PM_INLINE __u32 admit(void *ctx, struct packet *packet, struct gate *gate
 }
 
 #endif
+	/* Of what opens no flow the first fragment has passed: else there were no ports. */
+	if (packet->fragment == LATER_FRAGMENT && opener == packet->direction &&
+	    is_of_group(packet))
+		return pass(answer.row.slot);

@@ -247,6 +247,10 @@ Verdict Host::see_stray(Frame frame, const Headers &headers, const Opening &own,
 }
 
 // What a row admits: within its limit, with the payload that it asks for. A SYN of a live flow
+    // What goes to a group is no flow: its first part has passed.
+    const bool group = is_multicast(own.local) || is_multicast(own.remote);
+    if (headers.is_later_fragment() && group && judged.opener == facts.direction)
+        return judged.verdict;
 // opens none, unless that one is closing.
 Verdict Host::see_opener(Frame frame, const Headers &headers, const Opening &own,
                          Direction direction, const Judged &judged) {

@@ -53,10 +53,12 @@ bool flags_valid(unsigned flags) {
     return std::ranges::find(valid, flags & (fin | syn | rst | ack)) != std::end(valid);
 }
 
-// A fragment that lies in the datagram where none may.
-bool misplaced(const Headers &headers, unsigned protocol, std::size_t length) {
+// A fragment that lies in the datagram where none may, `length` being what counts to its largest
+// size, or is cut: all but the last have a multiple of 8 bytes.
+bool misplaced(const Headers &headers, unsigned protocol, std::size_t length, std::size_t part) {
     return headers.fragment &&
-           (headers.offset + length > 65535 || (protocol == 6 && headers.offset == 8));
+           (headers.offset + length > 65535 || (protocol == 6 && headers.offset == 8) ||
+            (headers.more && part % 8 != 0));
 }
 
 void parse_v4(Frame frame, Headers &headers) {
@@ -82,7 +84,7 @@ void parse_v4(Frame frame, Headers &headers) {
     headers.fragment = headers.offset || headers.more;
     headers.fragment_id = get16(frame, at + 4);
     headers.fragment_protocol = headers.protocol;
-    if (!misplaced(headers, headers.protocol, total)) headers.fault = PM_UNDECIDED;
+    if (!misplaced(headers, headers.protocol, total, total - header)) headers.fault = PM_UNDECIDED;
 }
 
 // The chain of extension headers from `next` on; ends at the transport or a later fragment.
@@ -107,7 +109,8 @@ void parse_extensions(Frame frame, Headers &headers, unsigned next) {
             headers.fragment = headers.offset || headers.more;
             headers.fragment_id = get32(frame, at + 4);
             headers.fragment_protocol = static_cast<std::uint8_t>(get8(frame, at));
-            if (misplaced(headers, get8(frame, at), headers.end - at - 8)) {
+            const std::size_t part = headers.end - at - 8;
+            if (misplaced(headers, get8(frame, at), part, part)) {
                 headers.fault = PM_DROP_MALFORMED_IP;
                 return;
             }
