@@ -209,6 +209,23 @@ void parse_network(Frame frame, Headers &headers, unsigned ethertype, bool outbo
 
 }  // namespace
 
+// Where the transport of a quoted IPv6 packet begins: behind at most four headers of options or of
+// a first fragment, 128 bytes in all. 0: nowhere.
+static std::size_t quoted_extensions(Frame datagram, Headers &quoted, std::size_t ip) {
+    unsigned next = get8(datagram, ip + 6);
+    std::size_t at = ip + 40;
+    for (int count = 0; next == 0 || next == 44 || next == 60; count++) {
+        if (count == 4 || at + 8 > datagram.size()) return 0;
+        if (next == 44 && get16(datagram, at + 2) >= 8) return 0;
+        const std::size_t length = next == 44 ? 8 : 8 * (1 + get8(datagram, at + 1));
+        next = get8(datagram, at);
+        at += length;
+        if (at > ip + 40 + 128) return 0;
+    }
+    quoted.protocol = static_cast<std::uint8_t>(next);
+    return at;
+}
+
 bool Headers::is_icmp_error() const {
     if (!is_icmp()) return false;
     return v4 ? icmp_type == 3 || icmp_type == 11 || icmp_type == 12
@@ -253,7 +270,9 @@ Headers parse_quoted(Frame frame, const Headers &error) {
     } else {
         quoted.source = {get64(datagram, at + 8), get64(datagram, at + 16)};
         quoted.destination = {get64(datagram, at + 24), get64(datagram, at + 32)};
-        quoted.protocol = static_cast<std::uint8_t>(get8(datagram, at + 6));
+        const std::size_t chain = quoted_extensions(datagram, quoted, at);
+        if (!chain) return quoted;
+        header = chain - at;
     }
     quoted.transport = at + header;
     if (quoted.transport + 8 > datagram.size()) return quoted;
