@@ -268,3 +268,48 @@ TEST_F(Checked, WhatThisHostSendsFirstIsAskedLikewise) {
 
 }  // namespace
 }  // namespace pm::test
+// The RST of a handshake does not take its check away.
+TEST_F(Checked, ASynAckThatIsSentAgainKeepsTheCheck) {
+    host.apply(checking(Payload::tls));
+    EXPECT_EQ(client(SYN), "row sip-in");
+    EXPECT_EQ(server(SYN | ACK), "row sip-in");
+    EXPECT_EQ(client(RST), "row sip-in");
+    EXPECT_EQ(server(SYN | ACK), "row sip-in");
+    EXPECT_EQ(client(ACK, text("GET /")), "payload-mismatch");
+}
+
+// Nor is the answer late because its SYN came just before the entry's end.
+TEST_F(Checked, TheNextConnectionHasTheTimeOfItsOwn) {
+    host.apply(checking(Payload::tls));
+    EXPECT_EQ(client(SYN), "row sip-in");
+    EXPECT_EQ(client(ACK, client_hello()), "row sip-in");
+    EXPECT_EQ(client(RST), "row sip-in");
+    host.wait(8);
+    EXPECT_EQ(client(SYN), "row sip-in");
+    host.wait(8);
+    EXPECT_EQ(server(SYN | ACK), "row sip-in");
+    EXPECT_EQ(client(ACK, text("GET /")), "payload-mismatch");
+}
+
+TEST_F(Checked, EveryMismatchIsCountedOnceOnItsRowDroppedOrNot) {
+    Kernel &kernel = host.kernel();
+    for (const bool drop : {true, false}) {
+        host.apply(checking(Payload::stun, drop));
+        const std::string row = drop ? "payload-mismatch" : "row stun-in";
+        const std::uint64_t before = kernel.totals().mismatched;
+        EXPECT_EQ(host.in(datagram_in(text("anything"))), row);
+        EXPECT_EQ(kernel.totals().mismatched, before + 1);
+        const int port = drop ? 40000 : 40001;
+        EXPECT_EQ(host.in(tcp(partner, port, access4, 5061, SYN)), "row sip-in");
+        EXPECT_EQ(host.in(tcp(partner, port, access4, 5061, ACK, text("anything"))),
+                  drop ? "payload-mismatch" : "row sip-in");
+        EXPECT_EQ(kernel.totals().mismatched, before + 2);
+    }
+    kernel.apply(compile_for_test(checking(Payload::stun)), PM_MODE_AUDIT);
+    const std::uint64_t before = kernel.totals().mismatched;
+    const Seen seen =
+        kernel.see(in, frame(udp(partner, 40001, av4, 3478, text("nor where nothing is dropped"))));
+    EXPECT_TRUE(seen.passed);
+    EXPECT_EQ(kernel.totals().mismatched, before + 1);
+}
+

@@ -318,7 +318,7 @@ std::vector<Moved> Kernel::moved_since(const Counters &now, Direction direction)
 Totals Kernel::totals() const {
     Totals totals;
     for (const pm_row_count &count : parts_->last.rows)
-        totals.passed += count.packets[0] + count.packets[1];
+        totals.passed += count.packets[0] + count.packets[1], totals.mismatched += count.mismatched;
     for (const pm_drop_count &count : parts_->last.drops) totals.dropped += count.packets;
     return totals;
 }

@@ -43,8 +43,9 @@ struct Seen {
 
 // Sums over everything since the last apply() or clear().
 struct Totals {
-    std::uint64_t passed = 0;   // rows and essentials
-    std::uint64_t dropped = 0;  // reasons
+    std::uint64_t passed = 0;      // rows and essentials
+    std::uint64_t dropped = 0;     // reasons
+    std::uint64_t mismatched = 0;  // packets that failed their row's check
 };
 
 class Kernel {
