@@ -37,14 +37,16 @@ static PM_INLINE __u32 stamp_now(void)
 	return bpf_jiffies64() >> PM_STAMP_SHIFT;
 }
 
+/* A minute and more: another CPU may have stamped a flow since we read the clock. */
+#define STAMP_AHEAD 4096
+
 static PM_INLINE int is_expired(const struct pm_flow *flow, __u32 protocol, __u32 now)
 {
-	/* One more than now: another CPU may have stamped it a tick ahead of us. */
-	__u32 idle = now + 1 - flow->last;
+	__u32 idle = now + STAMP_AHEAD - flow->last;
 
-	if (idle <= 1) /* no timeout is that short */
+	if (idle <= STAMP_AHEAD)
 		return 0;
-	return idle > 1 + (pm_idle_seconds(flow, protocol) * pm_hz >> PM_STAMP_SHIFT);
+	return idle > STAMP_AHEAD + (pm_idle_seconds(flow, protocol) * pm_hz >> PM_STAMP_SHIFT);
 }
 
 /* Is what the flow was passed under older than the packet's epoch? Serial: a late packet of the

@@ -330,10 +330,13 @@ TEST_F(Flow, AStampFromAProcessorThatIsAheadIsNotOld) {
     shake_hands();
     EXPECT_EQ(host.in(first), "row stun-in");
     EXPECT_EQ(host.out(discover), "essential-dhcp");
-    host.kernel().age(0, tick);
-    EXPECT_EQ(segment_in(), "row sip-in");
-    EXPECT_EQ(segment_out(), "row sip-in");
-    EXPECT_EQ(host.in(later), "row stun-in");
+    for (const std::uint32_t ticks :
+         {50U, 2U, 1U}) {  // one that was put aside may read an old clock
+        host.kernel().age(0, ticks * tick);
+        EXPECT_EQ(segment_in(), "row sip-in");
+        EXPECT_EQ(segment_out(), "row sip-in");
+        EXPECT_EQ(host.in(later), "row stun-in");
+    }
     EXPECT_EQ(host.in(udp("192.0.2.1", 67, access4, 68)), "essential-dhcp");
 }
 
