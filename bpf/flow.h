@@ -173,7 +173,8 @@ static PM_INLINE void promote(struct pm_flow *young, const struct pm_flow_key *k
 	struct pm_flow *old = bpf_map_lookup_elem(&assured, key);
 
 	if (old) {
-		if (!is_expired(old, key->protocol, young->last)) /* another CPU was faster */
+		if (old->opener == young->opener && !(old->marks & PM_FLOW_CUT) &&
+		    !is_expired(old, key->protocol, young->last)) /* another CPU was faster */
 			goto moved;
 		*old = flow;
 	} else if (!may_be_assured(flow.opener) ||
@@ -302,7 +303,8 @@ static PM_INLINE int open_flow(void *table, struct packet *packet, __u32 opener,
 	old = bpf_map_lookup_elem(table, &key);
 	if (!old)
 		return 0;
-	if (old->moved || is_expired(old, key.protocol, now)) {
+	/* Of the other opener: `assured` has one entry for both, and this one goes on. */
+	if (old->moved || old->opener != opener || is_expired(old, key.protocol, now)) {
 		*old = flow;
 	} else { /* another CPU was faster */
 		packet->opened = 0;

@@ -254,6 +254,21 @@ TEST(Promotion, AYoungEntryThatWasPromotedIsNoFlow) {
     }
 }
 
+// The table has one entry for the ends of both, and a cut one is no flow.
+TEST(Promotion, AnEntryOfTheOtherOpenerIsWrittenOver) {
+    Host host(mixed_policy());
+    EXPECT_EQ(host.out(udp(access4, 40000, stranger, 53)), "row dns-out");
+    host.kernel().add_cut_entries();
+    for (int i = 0; i < 3; i++) {
+        EXPECT_EQ(host.in(udp(stranger, 53, access4, 40000)), "row dns-out");
+        EXPECT_EQ(host.out(udp(access4, 40000, stranger, 53)), "row dns-out");
+    }
+    const auto flows = host.kernel().flows();
+    ASSERT_EQ(flows.size(), 1U);
+    EXPECT_EQ(flows[0].opener, PM_OUT);
+    EXPECT_EQ(flows[0].packets[PM_IN], 3U);
+}
+
 TEST_F(Flow, AnIcmpErrorDoesNotRefreshItsFlow) {
     shake_hands();
     host.wait(33);

@@ -391,4 +391,15 @@ void Kernel::mark_moved() {
         });
 }
 
+void Kernel::add_cut_entries() {
+    auto assured = value(Map<pm_flow_key, pm_flow>::of(parts_->program.maps(), "assured"));
+    for (const char *table : {"outside", "opening"})
+        parts_->each<pm_flow_key, pm_flow>(table, [&](auto &, const auto &key, auto &flow) {
+            flow.opener = !flow.opener;
+            flow.marks = PM_FLOW_CUT;
+            flow.epoch = 0;
+            (void)assured.put(key, flow);
+        });
+}
+
 }  // namespace pm::test

@@ -82,6 +82,8 @@ public:
     void age(std::uint32_t seconds, std::uint32_t ahead = 0);
     std::vector<pm_flow> flows() const;  // not moved
     void mark_moved();                   // every young flow, as if its assured entry had gone since
+    // An assured entry beside every young one, that the other side opened and a policy has cut.
+    void add_cut_entries();
 
 private:
     struct Parts;
