@@ -249,25 +249,42 @@ TEST_F(Checked, TheNextConnectionOfTheSamePortsIsAskedToo) {
     EXPECT_EQ(client(ACK, text("of the same connection")), "row sip-in");
     EXPECT_EQ(client(RST), "row sip-in");
     EXPECT_EQ(client(SYN), "row sip-in");
+    EXPECT_EQ(server(SYN | ACK), "row sip-in");
+    EXPECT_EQ(server(SYN | ACK), "row sip-in") << "sent again";
+    EXPECT_EQ(client(ACK, text("GET /")), "payload-mismatch");
+    EXPECT_EQ(client(ACK, client_hello()), "row sip-in");
+    EXPECT_EQ(server(SYN | ACK), "row sip-in");
+    EXPECT_EQ(client(ACK, text("whatever follows")), "row sip-in");
+}
+
+// Whoever knows its ends can send an RST or FIN that misses its place, and a SYN: the stack
+// answers by a challenge ACK, and the client's next data is in the middle of its stream.
+TEST_F(Checked, AForgedSynDoesNotHaveALiveConnectionAskedAgain) {
+    host.apply(checking(Payload::tls));
+    EXPECT_EQ(client(SYN), "row sip-in");
+    EXPECT_EQ(server(SYN | ACK), "row sip-in");
+    EXPECT_EQ(client(ACK, client_hello()), "row sip-in");
+    for (const int forged : {RST, RST | ACK, FIN | ACK}) {
+        EXPECT_EQ(client(forged), "row sip-in");
+        EXPECT_EQ(client(SYN), "row sip-in");
+        EXPECT_EQ(server(ACK), "row sip-in");
+        EXPECT_EQ(client(ACK, text("of the same connection")), "row sip-in");
+    }
+}
+
+// An ACK that the stack discards, for its checksum say, hides no RST.
+TEST_F(Checked, ASegmentAfterAnRstDoesNotHideIt) {
+    host.apply(checking(Payload::tls));
+    EXPECT_EQ(client(SYN), "row sip-in");
+    EXPECT_EQ(server(SYN | ACK), "row sip-in");
+    EXPECT_EQ(client(ACK, client_hello()), "row sip-in");
+    EXPECT_EQ(client(RST), "row sip-in");
+    EXPECT_EQ(client(ACK), "row sip-in");
+    EXPECT_EQ(client(SYN), "row sip-in");
+    EXPECT_EQ(server(SYN | ACK), "row sip-in");
     EXPECT_EQ(client(ACK, text("GET /")), "payload-mismatch");
 }
 
-TEST_F(Checked, CountingDropsNothing) {
-    host.apply(checking(Payload::stun, false));
-    passed("row stun-in", datagram_in(text("anything")));
-    EXPECT_EQ(flows(), 1U);
-}
-
-TEST_F(Checked, WhatThisHostSendsFirstIsAskedLikewise) {
-    host.apply(checking(Payload::tls));
-    EXPECT_EQ(host.out(tcp(access4, 40000, partner, 5061, SYN)), "row sip-out");
-    EXPECT_EQ(host.in(tcp(partner, 5061, access4, 40000, SYN | ACK)), "row sip-out");
-    EXPECT_EQ(host.out(tcp(access4, 40000, partner, 5061, ACK, text("GET /"))), "payload-mismatch");
-    EXPECT_EQ(host.out(tcp(access4, 40000, partner, 5061, ACK, client_hello())), "row sip-out");
-}
-
-}  // namespace
-}  // namespace pm::test
 // The RST of a handshake does not take its check away.
 TEST_F(Checked, ASynAckThatIsSentAgainKeepsTheCheck) {
     host.apply(checking(Payload::tls));
@@ -313,3 +330,23 @@ TEST_F(Checked, EveryMismatchIsCountedOnceOnItsRowDroppedOrNot) {
     EXPECT_EQ(kernel.totals().mismatched, before + 1);
 }
 
+TEST_F(Checked, CountingDropsNothing) {
+    host.apply(checking(Payload::stun, false));
+    passed("row stun-in", datagram_in(text("anything")));
+    EXPECT_EQ(flows(), 1U);
+}
+
+TEST_F(Checked, WhatThisHostSendsFirstIsAskedLikewise) {
+    host.apply(checking(Payload::tls));
+    EXPECT_EQ(host.out(tcp(access4, 40000, partner, 5061, SYN)), "row sip-out");
+    EXPECT_EQ(host.in(tcp(partner, 5061, access4, 40000, SYN | ACK)), "row sip-out");
+    EXPECT_EQ(host.out(tcp(access4, 40000, partner, 5061, ACK, text("GET /"))), "payload-mismatch");
+    EXPECT_EQ(host.out(tcp(access4, 40000, partner, 5061, ACK, client_hello())), "row sip-out");
+    EXPECT_EQ(host.in(tcp(partner, 5061, access4, 40000, RST)), "row sip-out");
+    EXPECT_EQ(host.out(tcp(access4, 40000, partner, 5061, SYN)), "row sip-out");
+    EXPECT_EQ(host.out(tcp(access4, 40000, partner, 5061, ACK, text("GET /"))), "payload-mismatch")
+        << "our own SYN is no forgery";
+}
+
+}  // namespace
+}  // namespace pm::test
