@@ -42,6 +42,12 @@ __noinline int is_routed(struct xdp_md *ctx, const struct packet *packet)
 	       found == BPF_FIB_LKUP_RET_FRAG_NEEDED || found == BPF_FIB_LKUP_RET_UNSUPP_LWT;
 }
 
+static PM_INLINE int is_of_group(const struct packet *packet)
+{
+	return pm_is_multicast(&packet->ask.flow.local) ||
+	       pm_is_multicast(&packet->ask.flow.remote);
+}
+
 /* Can this packet open a flow, if a row permits it? */
 static PM_INLINE int can_open(const struct packet *packet)
 {
@@ -73,15 +79,34 @@ __noinline int ask_both_ways(struct packet *packet, const struct gate *gate, str
 	return !own;
 }
 
-/* A SYN of a live flow changes nothing of it, but for the count. One that is closing may be
- * followed by another connection of the same ports, which is held to the row's check: `check`. */
+/* After an RST or FIN a SYN may begin another connection of the same ends, which is held to its
+ * row's check. Our own SYN does; a peer's may be forged, as the RST before it, and waits for our
+ * SYN-ACK. `assured` has one entry for both openers: the other one's goes over. */
+static PM_INLINE void begin_another(struct pm_flow *flow, const struct packet *packet, __u16 slot,
+				    __u8 check)
+{
+	if (flow->opener != packet->direction) {
+		flow->opener = packet->direction;
+		flow->row = slot;
+		flow->shadow = packet->shadow;
+		flow->check = 0;
+	}
+	flow->last = stamp_now();
+	flow->next = packet->direction == PM_IN ? check | PM_FLOW_CHECK_NEXT : 0;
+	if (packet->direction == PM_OUT) {
+		flow->check = check;
+		flow->marks &= ~PM_FLOW_ENDING;
+	}
+}
+
+/* A SYN of a live flow changes nothing of it, but for the count. */
 static PM_INLINE void repeat_syn(struct pm_flow *flow, int young, const struct packet *packet,
-				 int closing, __u8 check)
+				 __u16 slot, __u8 check)
 {
 	struct pm_flow_key key = flow_key(&packet->ask.flow);
 
-	if (closing && flow->opener == packet->direction)
-		flow->check = check;
+	if (flow->marks & PM_FLOW_ENDING)
+		begin_another(flow, packet, slot, check);
 	add_to_flow(flow, packet);
 	if (young && *(volatile __u8 *)&flow->moved)
 		drain(flow, &key);
@@ -103,13 +128,13 @@ static PM_INLINE __u32 admit_opener(void *ctx, struct packet *packet, const stru
 	const struct pm_row *row = &answer->row;
 	__u8 check = row->check, drops = row->flags & PM_ROW_CHECK_DROPS ? PM_FLOW_CHECK_DROPS : 0;
 	struct pm_flow *flow = NULL;
-	int young = 0, closing = 0;
+	__u8 next = 0;
+	int young = 0;
 
 	if (is_syn(packet))
 		flow = find_syn_flow(packet, gate, &young);
-	if (flow)
-		closing = flow->marks & (PM_FLOW_FIN_IN | PM_FLOW_FIN_OUT | PM_FLOW_RESET);
-	if (row->limit_interval && (!flow || closing) && !within_limit(packet, row))
+	if (row->limit_interval && (!flow || (flow->marks & PM_FLOW_ENDING)) &&
+	    !within_limit(packet, row))
 		return drop_of(PM_DROP_RATE_LIMITED, row->slot);
 	if (check && (!is_syn(packet) || packet->payload_length)) {
 		if (!fits(ctx, packet, check, hook)) {
@@ -122,18 +147,43 @@ static PM_INLINE __u32 admit_opener(void *ctx, struct packet *packet, const stru
 	if (check)
 		check |= drops;
 	if (flow) {
-		repeat_syn(flow, young, packet, closing, check);
+		repeat_syn(flow, young, packet, row->slot, check);
 		return pass(row->slot);
 	}
-	if (pm_is_multicast(&packet->ask.flow.local) || pm_is_multicast(&packet->ask.flow.remote))
+	if (is_of_group(packet))
 		return pass(row->slot); /* whoever answers does so from another address */
+	/* A SYN of a connection whose entry is gone: see begin_another. */
+	if (hook == PM_IN && check && is_syn(packet) &&
+	    find_socket_xdp(ctx, packet) == LIVE_SOCKET) {
+		next = check | PM_FLOW_CHECK_NEXT;
+		check = waiting_check(packet, PM_IN);
+	}
 	if (!open_flow(hook == PM_IN ? (void *)&outside : (void *)&opening, packet, hook, answer, 0,
-		       check))
+		       check, next))
 		return drop_of(PM_DROP_FLOW_TABLE_FULL, row->slot);
 	return pass(row->slot);
 }
 
-static PM_INLINE __u32 admit(void *ctx, struct packet *packet, struct gate *gate, __u32 hook)
+/* A flow that a socket vouches for, whose entry is gone or expired. 0: drop the packet, its
+ * payload is not what that entry waited for. */
+static PM_INLINE int record_live(void *ctx, struct packet *packet, __u32 opener,
+				 const struct answer *answer, __u32 hook)
+{
+	__u8 check = waiting_check(packet, opener);
+
+	if (check && !check_first_payload(ctx, &check, opener, packet, hook))
+		return 0;
+	open_flow(may_be_assured(opener) ? (void *)&assured
+		  : opener == PM_IN      ? (void *)&outside
+					 : (void *)&opening,
+		  packet, opener, answer, PM_FLOW_ESTABLISHED, check, 0);
+	return 1;
+}
+
+/* `established`: the socket that sends the packet is (TC only), be it bound to a VLAN or VRF
+ * device, where no look-up finds it. */
+static PM_INLINE __u32 admit(void *ctx, struct packet *packet, struct gate *gate, int established,
+			     __u32 hook)
 {
 	struct answer answer = {};
 	__u32 opener = hook;
@@ -156,16 +206,19 @@ static PM_INLINE __u32 admit(void *ctx, struct packet *packet, struct gate *gate
 			return drop_of(PM_DROP_FORWARDED, answer.row.slot);
 		return admit_opener(ctx, packet, gate, &answer, hook);
 	}
+	/* Of what opens no flow the first fragment has passed: else there were no ports. */
+	if (packet->fragment == LATER_FRAGMENT && opener == packet->direction &&
+	    is_of_group(packet))
+		return pass(answer.row.slot);
 	if (packet->ask.flow.protocol != PM_PROTO_TCP)
 		return drop_of(PM_DROP_NOT_FIRST_PACKET, answer.row.slot);
-	socket = hook == PM_IN ? find_socket_xdp(ctx, packet) : find_socket_skb(ctx, packet);
+	socket = established     ? LIVE_SOCKET
+		 : hook == PM_IN ? find_socket_xdp(ctx, packet)
+				 : find_socket_skb(ctx, packet);
 	if (socket == NO_SOCKET)
 		return drop_of(PM_DROP_NOT_FIRST_PACKET, answer.row.slot);
-	if (socket == LIVE_SOCKET)
-		open_flow(may_be_assured(opener) ? (void *)&assured
-			  : opener == PM_IN      ? (void *)&outside
-						 : (void *)&opening,
-			  packet, opener, &answer, PM_FLOW_ESTABLISHED, 0);
+	if (socket == LIVE_SOCKET && !record_live(ctx, packet, opener, &answer, hook))
+		return drop_of(PM_DROP_PAYLOAD_MISMATCH, answer.row.slot);
 	return pass(answer.row.slot);
 }
 

@@ -28,6 +28,15 @@ static PM_INLINE int count_row(const struct packet *packet, __u32 slot)
 	return 1;
 }
 
+/* Of a packet that is dropped for its payload, and so is no packet of the row. */
+static PM_INLINE void count_mismatch(__u32 slot)
+{
+	struct pm_row_count *row = bpf_map_lookup_elem(&rows, &slot);
+
+	if (row)
+		row->mismatched++;
+}
+
 static PM_INLINE void count_drop(const struct packet *packet, __u32 reason)
 {
 	__u32 index = pm_drop_index(pm_interface, packet->direction, reason);
@@ -96,6 +105,8 @@ static PM_INLINE int conclude(void *ctx, __u32 hook, struct packet *packet, __u3
 		compare_shadow(packet, verdict);
 	if (!is_drop(verdict))
 		return 1;
+	if (packet->mismatched)
+		count_mismatch(verdict & 0xffff);
 	count_drop(packet, pm_reason_of(verdict));
 	if (is_monitored())
 		send_event(ctx, hook, packet, verdict);

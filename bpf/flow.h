@@ -37,14 +37,16 @@ static PM_INLINE __u32 stamp_now(void)
 	return bpf_jiffies64() >> PM_STAMP_SHIFT;
 }
 
+/* A minute and more: another CPU may have stamped a flow since we read the clock. */
+#define STAMP_AHEAD 4096
+
 static PM_INLINE int is_expired(const struct pm_flow *flow, __u32 protocol, __u32 now)
 {
-	/* One more than now: another CPU may have stamped it a tick ahead of us. */
-	__u32 idle = now + 1 - flow->last;
+	__u32 idle = now + STAMP_AHEAD - flow->last;
 
-	if (idle <= 1) /* no timeout is that short */
+	if (idle <= STAMP_AHEAD)
 		return 0;
-	return idle > 1 + (pm_idle_seconds(flow, protocol) * pm_hz >> PM_STAMP_SHIFT);
+	return idle > STAMP_AHEAD + (pm_idle_seconds(flow, protocol) * pm_hz >> PM_STAMP_SHIFT);
 }
 
 /* Is what the flow was passed under older than the packet's epoch? Serial: a late packet of the
@@ -166,12 +168,14 @@ static PM_INLINE void promote(struct pm_flow *young, const struct pm_flow_key *k
 		.marks = young->marks | mark,
 		.tcp_flags = {young->tcp_flags[0], young->tcp_flags[1]},
 		.check = young->check,
+		.next = young->next,
 		.shadow = young->shadow,
 	};
 	struct pm_flow *old = bpf_map_lookup_elem(&assured, key);
 
 	if (old) {
-		if (!is_expired(old, key->protocol, young->last)) /* another CPU was faster */
+		if (old->opener == young->opener && !(old->marks & PM_FLOW_CUT) &&
+		    !is_expired(old, key->protocol, young->last)) /* another CPU was faster */
 			goto moved;
 		*old = flow;
 	} else if (!may_be_assured(flow.opener) ||
@@ -182,6 +186,24 @@ static PM_INLINE void promote(struct pm_flow *young, const struct pm_flow_key *k
 moved:
 	*(volatile __u8 *)&young->moved = 1;
 	drain(young, key);
+}
+
+/* The flags that few segments have. An RST or FIN may be forged, and a SYN after it: only this
+ * host's SYN-ACK, which no live connection sends, tells that another one begins. */
+static PM_INLINE __u8 mark_turn(struct pm_flow *flow, const struct packet *packet, __u8 marks)
+{
+	if (packet->tcp_flags & TCP_FIN)
+		marks |= packet->direction == PM_IN ? PM_FLOW_FIN_IN : PM_FLOW_FIN_OUT;
+	if (packet->tcp_flags & TCP_RST)
+		marks |= PM_FLOW_RESET;
+	if (packet->tcp_flags & (TCP_FIN | TCP_RST))
+		return marks | PM_FLOW_ENDING;
+	if (packet->direction == PM_OUT && flow->next) {
+		flow->check = flow->next & ~PM_FLOW_CHECK_NEXT;
+		flow->next = 0;
+		marks &= ~PM_FLOW_ENDING;
+	}
+	return marks;
 }
 
 /* State from a packet's flags. `established`: this host's socket is, whatever was seen. */
@@ -195,10 +217,8 @@ static PM_INLINE void update_marks(struct pm_flow *flow, const struct packet *pa
 					  */
 		if (established)
 			marks = (marks & ~(PM_FLOW_FIN_IN | PM_FLOW_FIN_OUT)) | PM_FLOW_ESTABLISHED;
-		if (packet->tcp_flags & TCP_FIN)
-			marks |= direction == PM_IN ? PM_FLOW_FIN_IN : PM_FLOW_FIN_OUT;
-		if (packet->tcp_flags & TCP_RST)
-			marks |= PM_FLOW_RESET;
+		if (packet->tcp_flags & (TCP_FIN | TCP_SYN | TCP_RST))
+			marks = mark_turn(flow, packet, marks);
 		if (packet->tcp_flags & ~flow->tcp_flags[direction & 1])
 			flow->tcp_flags[direction & 1] |= packet->tcp_flags;
 	} else if (direction != flow->opener) {
@@ -218,21 +238,36 @@ static PM_INLINE void add_to_flow(struct pm_flow *flow, const struct packet *pac
 
 /* The opener's first payload of a tcp flow whose row has a check. 0: drop the packet. A fragment
  * always has some: what lies in later ones must not go unseen. */
-static PM_INLINE int check_first_payload(void *ctx, struct pm_flow *flow, struct packet *packet,
-					 __u32 hook)
+static PM_INLINE int check_first_payload(void *ctx, __u8 *check, __u32 opener,
+					 struct packet *packet, __u32 hook)
 {
-	__u8 check = flow->check;
-
-	if (packet->direction != flow->opener ||
+	if (packet->direction != opener ||
 	    (packet->payload_length == 0 && packet->fragment == NOT_FRAGMENT))
 		return 1;
-	if (!fits(ctx, packet, check & ~PM_FLOW_CHECK_DROPS, hook)) {
+	if (!fits(ctx, packet, *check & ~PM_FLOW_CHECK_DROPS, hook)) {
 		packet->mismatched = 1;
-		if (check & PM_FLOW_CHECK_DROPS)
+		if (*check & PM_FLOW_CHECK_DROPS)
 			return 0;
 	}
-	flow->check = 0;
+	*check = 0;
 	return 1;
+}
+
+/* What a flow's entry still waits to check, be it expired: a client may say nothing for as long as
+ * it likes. A function of its own: verified once. */
+__noinline int waiting_check(const struct packet *packet, __u32 opener)
+{
+	struct pm_flow_key key;
+	struct pm_flow *flow;
+
+	if (!packet)
+		return 0;
+	key = flow_key(&packet->ask.flow);
+	flow = bpf_map_lookup_elem(&assured, &key);
+	if (!flow || flow->opener != opener)
+		flow = opener == PM_IN ? bpf_map_lookup_elem(&outside, &key)
+				       : bpf_map_lookup_elem(&opening, &key);
+	return flow && !flow->moved ? flow->check : 0;
 }
 
 /* A packet of a live flow: counted there, and on its row; or undecided if there is none. */
@@ -249,7 +284,7 @@ static PM_INLINE __u32 match_flow(void *ctx, struct packet *packet, const struct
 		return UNDECIDED;
 	verdict = pass(flow->row);
 	packet->shadow = flow->shadow;
-	if (flow->check && !check_first_payload(ctx, flow, packet, hook))
+	if (flow->check && !check_first_payload(ctx, &flow->check, flow->opener, packet, hook))
 		return drop_of(PM_DROP_PAYLOAD_MISMATCH, flow->row);
 	update_marks(flow, packet, established);
 	if (flow->last != now)
@@ -270,7 +305,7 @@ static PM_INLINE __u32 match_flow(void *ctx, struct packet *packet, const struct
 
 /* Record the flow that a packet opens, or that a socket vouches for. 0: there was no room. */
 static PM_INLINE int open_flow(void *table, struct packet *packet, __u32 opener,
-			       const struct answer *answer, __u8 marks, __u8 check)
+			       const struct answer *answer, __u8 marks, __u8 check, __u8 next)
 {
 	struct pm_flow_key key = flow_key(&packet->ask.flow);
 	__u32 now = stamp_now(), in = packet->direction == PM_IN;
@@ -285,6 +320,7 @@ static PM_INLINE int open_flow(void *table, struct packet *packet, __u32 opener,
 		.opener = opener,
 		.marks = marks,
 		.check = check,
+		.next = next,
 		.shadow = packet->shadow,
 	};
 	struct pm_flow *old;
@@ -300,7 +336,8 @@ static PM_INLINE int open_flow(void *table, struct packet *packet, __u32 opener,
 	old = bpf_map_lookup_elem(table, &key);
 	if (!old)
 		return 0;
-	if (old->moved || is_expired(old, key.protocol, now)) {
+	/* Of the other opener: `assured` has one entry for both, and this one goes on. */
+	if (old->moved || old->opener != opener || is_expired(old, key.protocol, now)) {
 		*old = flow;
 	} else { /* another CPU was faster */
 		packet->opened = 0;

@@ -212,11 +212,13 @@ static PM_INLINE struct frame skb_frame(struct __sk_buff *skb)
 
 #define LINEAR_MIN 54 /* Ethernet, IPv4 and TCP: the stack's own headers are always linear */
 
-/* Frames from packet sockets may have their headers in pages. */
+/* Frames from packet sockets may have their headers in pages, short ones too: of a ring only the
+ * Ethernet header is not. */
 static PM_INLINE void pull_headers(struct __sk_buff *skb)
 {
-	if ((void *)(long)skb->data + LINEAR_MIN > (void *)(long)skb->data_end &&
-	    skb->len >= LINEAR_MIN)
+	__u32 linear = (void *)(long)skb->data_end - (void *)(long)skb->data;
+
+	if (linear < LINEAR_MIN && linear < skb->len)
 		bpf_skb_pull_data(skb, skb->len < HEADERS_MAX ? skb->len : HEADERS_MAX);
 }
 

@@ -93,6 +93,8 @@ static PM_INLINE __u32 parse_ipv4(const struct frame *frame, struct packet *pack
 		packet->fragment = offset & 0x1fff ? LATER_FRAGMENT : FIRST_FRAGMENT;
 		packet->fragment_id = bpf_ntohs(ip->id);
 		packet->fragment_protocol = ip->protocol;
+		if ((offset & 0x2000) && (total - header) & 7)
+			return PM_DROP_MALFORMED_IP; /* the stack would cut what is judged here */
 		offset = (offset & 0x1fff) * 8;
 		if (offset + total - header > 65535 - header ||
 		    (offset == 8 && ip->protocol == PM_PROTO_TCP))
@@ -142,6 +144,7 @@ static PM_INLINE __u32 parse_chain(const struct frame *frame, struct packet *pac
 				packet->fragment_id = bpf_ntohl(*(const __be32 *)(header + 4));
 				packet->fragment_protocol = header[0];
 				if ((field & 0xfff8) + (end - offset - 8) > 65535 ||
+				    ((field & 1) && (end - offset) & 7) ||
 				    ((field & 0xfff8) == 8 && header[0] == PM_PROTO_TCP))
 					return PM_DROP_MALFORMED_IP;
 			}

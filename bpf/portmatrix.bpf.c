@@ -104,7 +104,7 @@ static PM_INLINE int filter(void *ctx, __u32 hook, int forwarded, int establishe
 	if (verdict == UNDECIDED && !is_syn(&packet))
 		verdict = match_flow(ctx, &packet, &gate, established, hook);
 	if (verdict == UNDECIDED)
-		verdict = admit(ctx, &packet, &gate, hook);
+		verdict = admit(ctx, &packet, &gate, established, hook);
 	if (packet.fragment == FIRST_FRAGMENT && !is_drop(verdict))
 		remember_fragment(&packet);
 	return conclude(ctx, hook, &packet, verdict);

@@ -18,6 +18,37 @@ static PM_INLINE int is_icmp_error(const struct packet *packet)
 	return type >= 1 && type <= 4;
 }
 
+/* Extension headers of a quoted packet at most, and their bytes: together with the error's own they
+ * end before HEADERS_MAX. */
+#define QUOTED_CHAIN_HEADERS 4
+#define QUOTED_CHAIN_BYTES 128
+
+/* Options, and the header of a first fragment: "too big" is mostly about those. Returns where the
+ * transport is, or 0. */
+static PM_INLINE __u32 skip_quoted_chain(const struct frame *frame, struct packet *error,
+					 __u32 next, __u32 offset)
+{
+	__u32 end = offset + QUOTED_CHAIN_BYTES;
+
+#pragma unroll
+	for (int i = 0; i <= QUOTED_CHAIN_HEADERS; i++) {
+		const __u8 *header;
+
+		if (next != 0 && next != 60 && next != 44) {
+			error->ask.flow.protocol = next;
+			return offset;
+		}
+		header = i < QUOTED_CHAIN_HEADERS ? at(frame, offset, 8) : NULL;
+		if (!header || (next == 44 && *(const __be16 *)(header + 2) & bpf_htons(0xfff8)))
+			return 0;
+		offset += next == 44 ? 8 : (header[1] + 1) * 8;
+		if (offset > end)
+			return 0;
+		next = header[0];
+	}
+	return 0;
+}
+
 /* The quoted packet's addresses and protocol become those that `error` asks about, in the view
  * of who sent it. Returns where its ports are, or 0: it quotes nothing that fits. */
 static PM_INLINE __u32 parse_quoted_ip(const struct frame *frame, struct packet *error)
@@ -41,8 +72,9 @@ static PM_INLINE __u32 parse_quoted_ip(const struct frame *frame, struct packet 
 			return 0;
 		source = address_v6(&ip->saddr);
 		destination = address_v6(&ip->daddr);
-		error->ask.flow.protocol = ip->nexthdr;
-		l4 = l3 + sizeof(*ip);
+		l4 = skip_quoted_chain(frame, error, ip->nexthdr, l3 + sizeof(*ip));
+		if (!l4)
+			return 0;
 	}
 	/* CVE-2019-5598: the quoted packet must be one of the host that is told about it. */
 	if (error->direction == PM_IN ? !is_same(&source, &error->ask.flow.local)

@@ -110,9 +110,12 @@ enum pm_flow_mark {
 	PM_FLOW_FIN_IN = 8,
 	PM_FLOW_FIN_OUT = 16,
 	PM_FLOW_RESET = 32, /* the last segment was an RST */
+	PM_FLOW_ENDING = 64, /* tcp: an RST or FIN was seen, from whomever; until the next
+				connection of its ports begins */
 };
 
 #define PM_FLOW_CHECK_DROPS 0x80
+#define PM_FLOW_CHECK_NEXT 0x40 /* in `next`: there is one */
 
 /* Written by the programs only; counters by atomic addition, the rest by plain stores. */
 struct pm_flow {
@@ -130,7 +133,9 @@ struct pm_flow {
 	__u8 shadow; /* reason by which the shadow policy drops it, as of its epoch; else 0 */
 	__u8 check; /* tcp, until the opener's first payload: enum pm_check of its row,
 		       or-ed with PM_FLOW_CHECK_DROPS */
-	__u8 zero[3];
+	__u8 next; /* tcp: what `check` becomes with this host's SYN-ACK, or-ed with
+		      PM_FLOW_CHECK_NEXT; 0: nothing. Zero in layouts before it */
+	__u8 zero[2];
 };
 PM_ASSERT(sizeof(struct pm_flow) == 56, "pm_flow");
 

@@ -20,7 +20,7 @@ relay() { # PEER [SECONDS]: how many datagrams came back through the relay
 
 sent() { # NAME KIND SOURCE DESTINATION PORT [SOURCE-PORT]: "sent", or why not
     in_ns "$1" /usr/bin/python3 - "${@:2}" <<'PYTHON'
-import errno, socket, struct, sys
+import errno, mmap, socket, struct, sys
 kind, source, destination, port, *rest = sys.argv[1:]
 sport = int(rest[0]) if rest else 40000
 body = struct.pack("!HHHH", sport, int(port), 14, 0) + b"matrix"
@@ -41,9 +41,17 @@ try:
         one = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
         if kind == "bypass":
             one.setsockopt(263, 20, 1)  # SOL_PACKET, PACKET_QDISC_BYPASS
+        if kind == "ring":
+            one.setsockopt(263, 10, 1)  # PACKET_VERSION, TPACKET_V2
+            one.setsockopt(263, 13, struct.pack("4I", 4096, 1, 4096, 1))  # PACKET_TX_RING
         one.bind(("eth0", 0))
-        own = one.getsockname()[4]
-        one.send(b"\xff" * 6 + own + b"\x08\x00" + packet)
+        frame = b"\xff" * 6 + one.getsockname()[4] + b"\x08\x00" + packet
+        if kind == "ring":
+            ring = mmap.mmap(one.fileno(), 4096)
+            ring[32:32 + len(frame)] = frame
+            ring[:8] = struct.pack("II", 1, len(frame))  # TP_STATUS_SEND_REQUEST
+            frame = b""
+        one.send(frame)
     print("sent")
 except OSError as error:
     print(errno.errorcode[error.errno])
@@ -118,6 +126,8 @@ case_packet_sockets_are_judged() {
     before=$(drops no-service)
     sent edge frame "$EDGE4" "$USER4" 9
     expect_equal $((before + 1)) "$(drops no-service)" "datagrams of a packet socket"
+    sent edge ring "$EDGE4" "$USER4" 9 # its headers are in pages, short as it is
+    expect_equal $((before + 2)) "$(drops no-service)" "datagrams of a packet socket and its ring"
     expect_equal 0 "$(heard)" "datagrams that the user got"
 }
 

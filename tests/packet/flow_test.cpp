@@ -254,6 +254,21 @@ TEST(Promotion, AYoungEntryThatWasPromotedIsNoFlow) {
     }
 }
 
+// The table has one entry for the ends of both, and a cut one is no flow.
+TEST(Promotion, AnEntryOfTheOtherOpenerIsWrittenOver) {
+    Host host(mixed_policy());
+    EXPECT_EQ(host.out(udp(access4, 40000, stranger, 53)), "row dns-out");
+    host.kernel().add_cut_entries();
+    for (int i = 0; i < 3; i++) {
+        EXPECT_EQ(host.in(udp(stranger, 53, access4, 40000)), "row dns-out");
+        EXPECT_EQ(host.out(udp(access4, 40000, stranger, 53)), "row dns-out");
+    }
+    const auto flows = host.kernel().flows();
+    ASSERT_EQ(flows.size(), 1U);
+    EXPECT_EQ(flows[0].opener, PM_OUT);
+    EXPECT_EQ(flows[0].packets[PM_IN], 3U);
+}
+
 TEST_F(Flow, AnIcmpErrorDoesNotRefreshItsFlow) {
     shake_hands();
     host.wait(33);
@@ -278,6 +293,46 @@ TEST_F(Flow, AnIcmpv6ErrorPassesLikewise) {
         << "an error about an error";
 }
 
+// A fragmented datagram is what "packet too big" is mostly about.
+TEST_F(Flow, AnIcmpv6ErrorMayQuoteExtensionHeaders) {
+    const char *local = "2001:db8:10::10", *remote = "2001:db8:20::7";
+    Packet sent = udp(local, 40000, remote, 53, Bytes(2000, 1));
+    sent.fragment = Fragment{.offset = 0, .more = true, .length = 1448};
+    auto error = [&](const Packet &quoted, std::size_t limit = 1000) {
+        return host.in(
+            icmp_error(address("2001:db8:99::1"), address(local), datagram(quoted), limit, 2));
+    };
+    EXPECT_EQ(error(sent), "icmp-unrelated");
+    EXPECT_EQ(host.out(sent), "row dns-out");
+    EXPECT_EQ(error(sent), "essential-icmp-error");
+    EXPECT_EQ(error(sent, 56), "essential-icmp-error") << "both headers and the ports";
+    EXPECT_EQ(error(sent, 55), "icmp-unrelated");
+    EXPECT_EQ(error(sent, 47), "icmp-unrelated");
+    for (const auto type : {std::uint8_t{0}, std::uint8_t{60}}) {
+        sent.extensions = {{.type = type}};
+        EXPECT_EQ(error(sent), "essential-icmp-error");
+    }
+    sent.extensions = {{.type = 0}, {.type = 60}, {.type = 60}};
+    EXPECT_EQ(error(sent), "essential-icmp-error");
+    sent.extensions.push_back({.type = 60});
+    EXPECT_EQ(error(sent), "icmp-unrelated") << "more than four";
+    sent.extensions = {{.type = 60, .body = Bytes(118)}};
+    EXPECT_EQ(error(sent), "essential-icmp-error");
+    sent.extensions = {{.type = 60, .body = Bytes(126)}};
+    EXPECT_EQ(error(sent), "icmp-unrelated") << "more than 128 bytes";
+    sent.extensions = {{.type = 43}};
+    EXPECT_EQ(error(sent), "icmp-unrelated") << "which this host never sends";
+    sent.extensions = {};
+    const Bytes ports{0x9c, 0x40, 0, 53, 0, 8, 0, 0};
+    Bytes repeated = ports;
+    repeated.insert(repeated.end(), ports.begin(), ports.end());
+    sent.transport = Raw{17, repeated};
+    sent.fragment = Fragment{.offset = 0, .more = true, .length = 8};
+    EXPECT_EQ(error(sent), "essential-icmp-error");
+    sent.fragment = Fragment{.offset = 8, .more = false};
+    EXPECT_EQ(error(sent), "icmp-unrelated") << "what looks like its ports";
+}
+
 // Processors do not read the clock at one instant: what one has stamped a moment ahead of another
 // is new, not older than everything.
 TEST_F(Flow, AStampFromAProcessorThatIsAheadIsNotOld) {
@@ -290,10 +345,13 @@ TEST_F(Flow, AStampFromAProcessorThatIsAheadIsNotOld) {
     shake_hands();
     EXPECT_EQ(host.in(first), "row stun-in");
     EXPECT_EQ(host.out(discover), "essential-dhcp");
-    host.kernel().age(0, tick);
-    EXPECT_EQ(segment_in(), "row sip-in");
-    EXPECT_EQ(segment_out(), "row sip-in");
-    EXPECT_EQ(host.in(later), "row stun-in");
+    for (const std::uint32_t ticks :
+         {50U, 2U, 1U}) {  // one that was put aside may read an old clock
+        host.kernel().age(0, ticks * tick);
+        EXPECT_EQ(segment_in(), "row sip-in");
+        EXPECT_EQ(segment_out(), "row sip-in");
+        EXPECT_EQ(host.in(later), "row stun-in");
+    }
     EXPECT_EQ(host.in(udp("192.0.2.1", 67, access4, 68)), "essential-dhcp");
 }
 

@@ -42,6 +42,29 @@ TEST_P(Fragments, ALaterOneFollowsItsFirst) {
     EXPECT_EQ(host.oracle().live_flows(), 1U);
 }
 
+// Whom a group's answer comes from nobody knows, so there is no flow that a later one could follow.
+TEST_P(Fragments, ALaterOneToAGroupFollowsItsFirst) {
+    auto to_group = [&](bool from_us, std::uint16_t offset, bool more) {
+        Packet packet = part(offset, more);
+        packet.from = from_us ? address(v6() ? "2001:db8:10::10" : "203.0.113.10") : remote();
+        packet.to = address(v6() ? "ff02::fb" : "224.0.0.251");
+        packet.destination_mac = multicast_mac;
+        std::get<Udp>(packet.transport).source = 5353;
+        std::get<Udp>(packet.transport).destination = 5353;
+        return packet;
+    };
+    EXPECT_EQ(host.in(to_group(false, 32, false)), "fragment-unknown");
+    EXPECT_EQ(host.in(to_group(false, 0, true)), "row mdns-in");
+    EXPECT_EQ(host.in(to_group(false, 32, false)), "row mdns-in");
+    EXPECT_EQ(host.out(to_group(true, 0, true)), "row mdns-out");
+    EXPECT_EQ(host.out(to_group(true, 32, false)), "row mdns-out");
+    EXPECT_EQ(host.kernel().flows().size(), 0U);
+    Policy without = mixed_policy();
+    std::erase_if(without.rows, [](const Row &row) { return row.id.starts_with("mdns"); });
+    host.apply(without);
+    EXPECT_EQ(host.in(to_group(false, 32, false)), "no-service");
+}
+
 TEST_P(Fragments, IdAddressesAndDirectionTellDatagramsApart) {
     EXPECT_EQ(host.in(part(0, true)), "row stun-in");
     EXPECT_EQ(host.in(part(32, false, 32, 0x1235)), "fragment-unknown");
@@ -69,15 +92,27 @@ TEST_P(Fragments, ARefusedFirstLeavesNothing) {
 
 TEST_P(Fragments, AFirstMustHoldTheWholeHeader) {
     EXPECT_EQ(host.in(part(0, true, 8)), "row stun-in");
-    EXPECT_EQ(host.in(part(0, true, 7)), "malformed-l4");
-    Packet padded = part(0, true, 7);
-    padded.trailer = Bytes(13, 0x0d);  // a small frame's padding is no part of it
+    EXPECT_EQ(host.in(part(0, true, 0)), "malformed-l4");
+    Packet padded = part(0, true, 0);
+    padded.trailer = Bytes(20, 0x0d);  // a small frame's padding is no part of it
     EXPECT_EQ(host.in(padded), "malformed-l4");
-    Packet syn{.from = remote(), .to = local(), .transport = Tcp{.options = Bytes(4, 1)}};
+    Packet syn{.from = remote(), .to = local(), .transport = Tcp{.options = Bytes(8, 1)}};
     syn.fragment = Fragment{.more = true, .length = 16};
     EXPECT_EQ(host.in(syn), "malformed-l4");
-    syn.fragment->length = 20;
+    syn.fragment->length = 24;
     EXPECT_EQ(host.in(syn), "malformed-l4") << "its options are cut off";
+}
+
+// The stack cuts such a one (IPv4) or refuses it (IPv6): it would see other bytes than are judged.
+TEST_P(Fragments, AllButTheLastHaveAMultipleOfEightBytes) {
+    for (const std::size_t length : {9U, 12U, 15U, 31U, 33U}) {
+        EXPECT_EQ(host.in(part(0, true, length)), "malformed-ip");
+        EXPECT_EQ(host.in(part(32, true, length % 32)), "malformed-ip");
+    }
+    EXPECT_EQ(host.in(part(0, true, 7)), "malformed-ip");
+    EXPECT_EQ(host.in(part(0, true, 32)), "row stun-in");
+    EXPECT_EQ(host.in(part(32, true, 16)), "row stun-in");
+    EXPECT_EQ(host.in(part(48, false, 13)), "row stun-in") << "the last is as long as it is";
 }
 
 TEST_P(Fragments, TcpFlagsAreNotRewritten) {

@@ -249,7 +249,85 @@ TEST_F(Checked, TheNextConnectionOfTheSamePortsIsAskedToo) {
     EXPECT_EQ(client(ACK, text("of the same connection")), "row sip-in");
     EXPECT_EQ(client(RST), "row sip-in");
     EXPECT_EQ(client(SYN), "row sip-in");
+    EXPECT_EQ(server(SYN | ACK), "row sip-in");
+    EXPECT_EQ(server(SYN | ACK), "row sip-in") << "sent again";
     EXPECT_EQ(client(ACK, text("GET /")), "payload-mismatch");
+    EXPECT_EQ(client(ACK, client_hello()), "row sip-in");
+    EXPECT_EQ(server(SYN | ACK), "row sip-in");
+    EXPECT_EQ(client(ACK, text("whatever follows")), "row sip-in");
+}
+
+// Whoever knows its ends can send an RST or FIN that misses its place, and a SYN: the stack
+// answers by a challenge ACK, and the client's next data is in the middle of its stream.
+TEST_F(Checked, AForgedSynDoesNotHaveALiveConnectionAskedAgain) {
+    host.apply(checking(Payload::tls));
+    EXPECT_EQ(client(SYN), "row sip-in");
+    EXPECT_EQ(server(SYN | ACK), "row sip-in");
+    EXPECT_EQ(client(ACK, client_hello()), "row sip-in");
+    for (const int forged : {RST, RST | ACK, FIN | ACK}) {
+        EXPECT_EQ(client(forged), "row sip-in");
+        EXPECT_EQ(client(SYN), "row sip-in");
+        EXPECT_EQ(server(ACK), "row sip-in");
+        EXPECT_EQ(client(ACK, text("of the same connection")), "row sip-in");
+    }
+}
+
+// An ACK that the stack discards, for its checksum say, hides no RST.
+TEST_F(Checked, ASegmentAfterAnRstDoesNotHideIt) {
+    host.apply(checking(Payload::tls));
+    EXPECT_EQ(client(SYN), "row sip-in");
+    EXPECT_EQ(server(SYN | ACK), "row sip-in");
+    EXPECT_EQ(client(ACK, client_hello()), "row sip-in");
+    EXPECT_EQ(client(RST), "row sip-in");
+    EXPECT_EQ(client(ACK), "row sip-in");
+    EXPECT_EQ(client(SYN), "row sip-in");
+    EXPECT_EQ(server(SYN | ACK), "row sip-in");
+    EXPECT_EQ(client(ACK, text("GET /")), "payload-mismatch");
+}
+
+// The RST of a handshake does not take its check away.
+TEST_F(Checked, ASynAckThatIsSentAgainKeepsTheCheck) {
+    host.apply(checking(Payload::tls));
+    EXPECT_EQ(client(SYN), "row sip-in");
+    EXPECT_EQ(server(SYN | ACK), "row sip-in");
+    EXPECT_EQ(client(RST), "row sip-in");
+    EXPECT_EQ(server(SYN | ACK), "row sip-in");
+    EXPECT_EQ(client(ACK, text("GET /")), "payload-mismatch");
+}
+
+// Nor is the answer late because its SYN came just before the entry's end.
+TEST_F(Checked, TheNextConnectionHasTheTimeOfItsOwn) {
+    host.apply(checking(Payload::tls));
+    EXPECT_EQ(client(SYN), "row sip-in");
+    EXPECT_EQ(client(ACK, client_hello()), "row sip-in");
+    EXPECT_EQ(client(RST), "row sip-in");
+    host.wait(8);
+    EXPECT_EQ(client(SYN), "row sip-in");
+    host.wait(8);
+    EXPECT_EQ(server(SYN | ACK), "row sip-in");
+    EXPECT_EQ(client(ACK, text("GET /")), "payload-mismatch");
+}
+
+TEST_F(Checked, EveryMismatchIsCountedOnceOnItsRowDroppedOrNot) {
+    Kernel &kernel = host.kernel();
+    for (const bool drop : {true, false}) {
+        host.apply(checking(Payload::stun, drop));
+        const std::string row = drop ? "payload-mismatch" : "row stun-in";
+        const std::uint64_t before = kernel.totals().mismatched;
+        EXPECT_EQ(host.in(datagram_in(text("anything"))), row);
+        EXPECT_EQ(kernel.totals().mismatched, before + 1);
+        const int port = drop ? 40000 : 40001;
+        EXPECT_EQ(host.in(tcp(partner, port, access4, 5061, SYN)), "row sip-in");
+        EXPECT_EQ(host.in(tcp(partner, port, access4, 5061, ACK, text("anything"))),
+                  drop ? "payload-mismatch" : "row sip-in");
+        EXPECT_EQ(kernel.totals().mismatched, before + 2);
+    }
+    kernel.apply(compile_for_test(checking(Payload::stun)), PM_MODE_AUDIT);
+    const std::uint64_t before = kernel.totals().mismatched;
+    const Seen seen =
+        kernel.see(in, frame(udp(partner, 40001, av4, 3478, text("nor where nothing is dropped"))));
+    EXPECT_TRUE(seen.passed);
+    EXPECT_EQ(kernel.totals().mismatched, before + 1);
 }
 
 TEST_F(Checked, CountingDropsNothing) {
@@ -264,6 +342,10 @@ TEST_F(Checked, WhatThisHostSendsFirstIsAskedLikewise) {
     EXPECT_EQ(host.in(tcp(partner, 5061, access4, 40000, SYN | ACK)), "row sip-out");
     EXPECT_EQ(host.out(tcp(access4, 40000, partner, 5061, ACK, text("GET /"))), "payload-mismatch");
     EXPECT_EQ(host.out(tcp(access4, 40000, partner, 5061, ACK, client_hello())), "row sip-out");
+    EXPECT_EQ(host.in(tcp(partner, 5061, access4, 40000, RST)), "row sip-out");
+    EXPECT_EQ(host.out(tcp(access4, 40000, partner, 5061, SYN)), "row sip-out");
+    EXPECT_EQ(host.out(tcp(access4, 40000, partner, 5061, ACK, text("GET /"))), "payload-mismatch")
+        << "our own SYN is no forgery";
 }
 
 }  // namespace

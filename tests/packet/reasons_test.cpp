@@ -83,7 +83,7 @@ const std::map<std::string, std::function<std::string()>> plainest = {
          Policy policy = mixed_policy();
          policy.fragments_drop = true;
          Packet first = stun();
-         first.fragment = Fragment{.more = true};
+         first.fragment = Fragment{.more = true, .length = 8};
          return Host(policy).in(first);
      }},
     {"own-address-spoofed", [] { return mixed_in(packet("203.0.113.10", "203.0.113.11")); }},

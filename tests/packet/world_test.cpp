@@ -17,6 +17,7 @@
 #include "loader/fd.h"
 #include "loader/switch.h"
 #include "tests/support/host.h"
+#include "tests/support/payloads.h"
 #include "tests/support/policies.h"
 
 namespace pm::test {
@@ -67,10 +68,10 @@ protected:
         ip("address replace 10.1.1.1/32 dev lo");
     }
 
-    void connect(const char *peer) {
+    void connect(const char *peer, int port = 40000) {
         listener_ = tcp_socket("203.0.113.10", 5061);
         if (::listen(listener_.get(), 4)) throw std::runtime_error("cannot listen");
-        client_ = tcp_socket(peer, 40000);
+        client_ = tcp_socket(peer, port);
         linger hard{.l_onoff = 1, .l_linger = 0};  // leave no TIME_WAIT to the next test
         setsockopt(client_.get(), SOL_SOCKET, SO_LINGER, &hard, sizeof(hard));
         on(client_, ::connect, endpoint("203.0.113.10", 5061));
@@ -107,6 +108,108 @@ TEST_F(Sockets, ButNotAgainstThePolicy) {
     std::erase_if(without.rows, [](const Row &row) { return row.id != "ping-in"; });
     host.apply(without);
     EXPECT_EQ(host.in(segment("10.1.1.1", 40000, "203.0.113.10", 5061, ACK), live), "no-service");
+}
+
+Policy with_tls_asked() {
+    Policy policy = mixed_policy();
+    for (Row &row : policy.rows)
+        if (row.id.starts_with("sip-")) row.check = {.payload = Check::Payload::tls, .drop = true};
+    return policy;
+}
+
+Packet data(const char *from, int from_port, const char *to, int to_port, Bytes payload) {
+    Packet packet = segment(from, from_port, to, to_port, PSH | ACK);
+    std::get<Tcp>(packet.transport).payload = std::move(payload);
+    return packet;
+}
+
+class SocketsChecked : public Sockets {
+protected:
+    void shake_hands() {
+        host.apply(with_tls_asked());
+        connect("198.51.100.7");
+        EXPECT_EQ(client(SYN), "row sip-in");
+        EXPECT_EQ(server(SYN | ACK), "row sip-in");
+        EXPECT_EQ(client(ACK), "row sip-in");
+    }
+    std::string client(int flags) {
+        return host.in(segment("198.51.100.7", 40000, "203.0.113.10", 5061, flags), live);
+    }
+    std::string client(Bytes payload) {
+        return host.in(data("198.51.100.7", 40000, "203.0.113.10", 5061, std::move(payload)), live);
+    }
+    std::string server(int flags) {
+        return host.out(segment("203.0.113.10", 5061, "198.51.100.7", 40000, flags), live);
+    }
+};
+
+TEST_F(SocketsChecked, AClientThatWaitsDoesNotOutwaitItsCheck) {
+    shake_hands();
+    host.wait(66);
+    EXPECT_EQ(client(text("GET /")), "payload-mismatch");
+    EXPECT_EQ(server(ACK), "row sip-in") << "which makes the entry anew";
+    EXPECT_EQ(client(text("GET /")), "payload-mismatch");
+    EXPECT_EQ(client(client_hello()), "row sip-in");
+    EXPECT_EQ(client(text("whatever follows")), "row sip-in");
+}
+
+// The RST misses its place, and shortens the entry's life.
+TEST_F(SocketsChecked, NorOneThatResets) {
+    shake_hands();
+    EXPECT_EQ(client(RST), "row sip-in");
+    host.wait(11);
+    EXPECT_EQ(client(text("GET /")), "payload-mismatch");
+    EXPECT_EQ(client(ACK), "row sip-in");
+    EXPECT_EQ(client(RST), "row sip-in");
+    host.wait(11);
+    EXPECT_EQ(client(text("GET /")), "payload-mismatch");
+    EXPECT_EQ(client(client_hello()), "row sip-in");
+}
+
+// A SYN on it gets a challenge ACK only, and the client's next data is in the middle of its stream.
+TEST_F(SocketsChecked, AForgedSynDoesNotHaveAForgottenConnectionAskedAgain) {
+    host.apply(with_tls_asked());
+    connect("198.51.100.7");
+    EXPECT_EQ(client(SYN), "row sip-in");
+    EXPECT_EQ(client(text("of the same connection")), "row sip-in");
+    EXPECT_EQ(server(SYN | ACK), "row sip-in") << "another one, once its socket is gone";
+    EXPECT_EQ(client(text("GET /")), "payload-mismatch");
+    host.wait(66);
+    EXPECT_EQ(client(SYN), "row sip-in");
+    EXPECT_EQ(client(text("GET /")), "payload-mismatch") << "what it waited for stays";
+}
+
+// Rows of both ways have these ends. The table of assured flows has one entry for both.
+TEST_F(Sockets, AFlowThatTheOtherSideOpensTakesTheEntryOver) {
+    host.apply(with_tls_asked());
+    connect("198.51.100.7", 5061);
+    const Packet syn = segment("198.51.100.7", 5061, "203.0.113.10", 5061, SYN);
+    auto opener = [&] { return host.kernel().flows().at(0).opener; };
+    EXPECT_EQ(host.out(segment("203.0.113.10", 5061, "198.51.100.7", 5061, ACK), live),
+              "row sip-out");
+    EXPECT_EQ(host.in(segment("198.51.100.7", 5061, "203.0.113.10", 5061, FIN | ACK)),
+              "row sip-out");
+    EXPECT_EQ(opener(), PM_OUT);
+    EXPECT_EQ(host.in(syn), "row sip-in");
+    EXPECT_EQ(host.out(segment("203.0.113.10", 5061, "198.51.100.7", 5061, SYN | ACK)),
+              "row sip-in");
+    EXPECT_EQ(opener(), PM_IN);
+    EXPECT_EQ(host.in(data("198.51.100.7", 5061, "203.0.113.10", 5061, text("GET /"))),
+              "payload-mismatch");
+    EXPECT_EQ(host.kernel().flows().size(), 1U);
+}
+
+// Of a row that is gone an entry may be left; what another row permits goes on in it.
+TEST_F(Sockets, AnEntryThatWasCutGoesToTheOtherOpener) {
+    connect("198.51.100.7", 5061);
+    const Packet out = segment("203.0.113.10", 5061, "198.51.100.7", 5061, ACK);
+    EXPECT_EQ(host.out(out, live), "row sip-out");
+    Policy without = mixed_policy();
+    std::erase_if(without.rows, [](const Row &row) { return row.id == "sip-out"; });
+    host.apply(without);
+    EXPECT_EQ(host.out(out, live), "row sip-in");
+    EXPECT_EQ(host.out(out), "row sip-in") << "by its entry";
+    EXPECT_EQ(host.kernel().flows().at(0).opener, PM_IN);
 }
 
 TEST_F(Sockets, AndForTheIcmpErrorsAboutThem) {

@@ -316,7 +316,7 @@ std::vector<Moved> Kernel::moved_since(const Counters &now, Direction direction)
 Totals Kernel::totals() const {
     Totals totals;
     for (const pm_row_count &count : parts_->last.rows)
-        totals.passed += count.packets[0] + count.packets[1];
+        totals.passed += count.packets[0] + count.packets[1], totals.mismatched += count.mismatched;
     for (const pm_drop_count &count : parts_->last.drops) totals.dropped += count.packets;
     return totals;
 }
@@ -386,6 +386,17 @@ void Kernel::mark_moved() {
         parts_->each<pm_flow_key, pm_flow>(table, [&](auto &map, const auto &key, auto &flow) {
             flow.moved = 1;
             (void)map.put(key, flow);
+        });
+}
+
+void Kernel::add_cut_entries() {
+    auto assured = value(Map<pm_flow_key, pm_flow>::of(parts_->program.maps(), "assured"));
+    for (const char *table : {"outside", "opening"})
+        parts_->each<pm_flow_key, pm_flow>(table, [&](auto &, const auto &key, auto &flow) {
+            flow.opener = !flow.opener;
+            flow.marks = PM_FLOW_CUT;
+            flow.epoch = 0;
+            (void)assured.put(key, flow);
         });
 }
 

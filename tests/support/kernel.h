@@ -43,8 +43,9 @@ struct Seen {
 
 // Sums over everything since the last apply() or clear().
 struct Totals {
-    std::uint64_t passed = 0;   // rows and essentials
-    std::uint64_t dropped = 0;  // reasons
+    std::uint64_t passed = 0;      // rows and essentials
+    std::uint64_t dropped = 0;     // reasons
+    std::uint64_t mismatched = 0;  // packets that failed their row's check
 };
 
 class Kernel {
@@ -81,6 +82,8 @@ public:
     void age(std::uint32_t seconds, std::uint32_t ahead = 0);
     std::vector<pm_flow> flows() const;  // not moved
     void mark_moved();                   // every young flow, as if its assured entry had gone since
+    // An assured entry beside every young one, that the other side opened and a policy has cut.
+    void add_cut_entries();
 
 private:
     struct Parts;

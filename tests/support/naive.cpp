@@ -188,6 +188,12 @@ Verdict Host::pass(Flow &flow, const Headers &headers, Direction direction) cons
     flow.answered |= direction != flow.opener;
     flow.reset = headers.is_tcp() && headers.tcp_flags & 4;
     flow.closing |= headers.is_tcp() && headers.tcp_flags & 1;
+    flow.ending |= headers.is_tcp() && headers.tcp_flags & 5;
+    if (headers.is_tcp() && headers.tcp_flags & 2 && direction == Direction::out && flow.next) {
+        flow.pending = *flow.next;
+        flow.next.reset();
+        flow.ending = false;
+    }
     return row(flow.row);
 }
 
@@ -239,27 +245,60 @@ Verdict Host::see_stray(Frame frame, const Headers &headers, const Opening &own,
                                   : !headers.is_echo_reply() && !headers.is_later_fragment();
     if (opens && judged.opener == facts.direction) {
         if (facts.forwarded) return drop(PM_DROP_FORWARDED);
-        return see_opener(frame, headers, own, facts.direction, judged);
+        return see_opener(frame, headers, own, facts, judged);
     }
+    // What goes to a group is no flow: its first part has passed.
+    const bool group = is_multicast(own.local) || is_multicast(own.remote);
+    if (headers.is_later_fragment() && group && judged.opener == facts.direction)
+        return judged.verdict;
     if (!headers.is_tcp() || facts.socket == Socket::none) return drop(PM_DROP_NOT_FIRST_PACKET);
-    if (facts.socket == Socket::live) open(own, headers, facts.direction, judged, {}, true);
+    if (facts.socket != Socket::live) return judged.verdict;
+    Check pending = waiting_check(own, judged.opener);
+    if (judged.opener == facts.direction && (headers.payload_length || headers.fragment) &&
+        !checked(pending, frame, headers))
+        return drop(PM_DROP_PAYLOAD_MISMATCH);
+    open(own, headers, facts.direction, judged, pending, true);
     return judged.verdict;
 }
 
+// What a flow still waits to check, however long ago it was live.
+Check Host::waiting_check(Opening ends, Direction opener) const {
+    ends.opener = opener;
+    auto flow = flows_.find(ends);
+    return flow == flows_.end() ? Check{} : flow->second.pending;
+}
+
 // What a row admits: within its limit, with the payload that it asks for. A SYN of a live flow
-// opens none, unless that one is closing.
+// opens none, unless an RST or FIN was seen: then another connection may begin. This host's SYN
+// begins it; a peer's, which may be forged, only if this host answers it. So it is where a socket
+// lives and its flow is forgotten.
 Verdict Host::see_opener(Frame frame, const Headers &headers, const Opening &own,
-                         Direction direction, const Judged &judged) {
+                         const Facts &facts, const Judged &judged) {
+    const Direction direction = facts.direction;
     Flow *flow = headers.is_first_syn() ? find(own, direction) : nullptr;
     if (flow && !stays(*flow, own, direction)) flow = nullptr;
-    const bool opens = !flow || flow->closing || flow->reset;
+    const bool opens = !flow || flow->ending;
     if (opens && !within_limit(judged.verdict.number, own)) return drop(PM_DROP_RATE_LIMITED);
     Check pending = policy_->rows[static_cast<std::size_t>(judged.verdict.number)].check;
     if (stateless_) pending = {};
     if ((!headers.is_first_syn() || headers.payload_length) && !checked(pending, frame, headers))
         return drop(PM_DROP_PAYLOAD_MISMATCH);
-    if (!flow) return open(own, headers, direction, judged, pending);
-    if (opens) flow->pending = pending;
+    const bool waits = direction == Direction::in && facts.socket == Socket::live &&
+                       pending.payload != Check::Payload::none;
+    if (!flow) {
+        const Verdict verdict =
+            open(own, headers, direction, judged, waits ? waiting_check(own, direction) : pending);
+        if (flow = find(own, direction); waits && flow) flow->next = pending;
+        return verdict;
+    }
+    if (!opens) return judged.verdict;
+    flow->last = now_;
+    if (direction == Direction::in) {
+        flow->next = pending;
+    } else {
+        flow->pending = pending;
+        flow->ending = false;
+    }
     return judged.verdict;
 }
 

@@ -93,7 +93,9 @@ private:
         std::uint64_t epoch = 0;
         std::uint64_t last = 0;
         bool answered = false, closing = false, reset = false, established = false;
-        Check pending{};  // of the opener's first payload
+        bool ending = false;          // an RST or FIN was seen, and no other connection since
+        Check pending{};              // of the opener's first payload
+        std::optional<Check> next{};  // pending once this host has sent its SYN-ACK
     };
     struct Judged {
         Verdict verdict;
@@ -113,8 +115,9 @@ private:
     Verdict see_flow(Frame frame, const Headers &headers, const Facts &facts);
     bool stays(Flow &flow, Opening ends, Direction direction) const;
     Verdict see_stray(Frame frame, const Headers &headers, const Opening &own, const Facts &facts);
-    Verdict see_opener(Frame frame, const Headers &headers, const Opening &own, Direction direction,
+    Verdict see_opener(Frame frame, const Headers &headers, const Opening &own, const Facts &facts,
                        const Judged &judged);
+    Check waiting_check(Opening ends, Direction opener) const;
     bool within_limit(int row, const Opening &own);
     Verdict ask(const Opening &opening, Direction direction) const;
     Judged judge_both_ways(const Headers &headers, const Opening &own, Direction direction) const;

@@ -53,10 +53,12 @@ bool flags_valid(unsigned flags) {
     return std::ranges::find(valid, flags & (fin | syn | rst | ack)) != std::end(valid);
 }
 
-// A fragment that lies in the datagram where none may.
-bool misplaced(const Headers &headers, unsigned protocol, std::size_t length) {
+// A fragment that lies in the datagram where none may, `length` being what counts to its largest
+// size, or is cut: all but the last have a multiple of 8 bytes.
+bool misplaced(const Headers &headers, unsigned protocol, std::size_t length, std::size_t part) {
     return headers.fragment &&
-           (headers.offset + length > 65535 || (protocol == 6 && headers.offset == 8));
+           (headers.offset + length > 65535 || (protocol == 6 && headers.offset == 8) ||
+            (headers.more && part % 8 != 0));
 }
 
 void parse_v4(Frame frame, Headers &headers) {
@@ -82,7 +84,7 @@ void parse_v4(Frame frame, Headers &headers) {
     headers.fragment = headers.offset || headers.more;
     headers.fragment_id = get16(frame, at + 4);
     headers.fragment_protocol = headers.protocol;
-    if (!misplaced(headers, headers.protocol, total)) headers.fault = PM_UNDECIDED;
+    if (!misplaced(headers, headers.protocol, total, total - header)) headers.fault = PM_UNDECIDED;
 }
 
 // The chain of extension headers from `next` on; ends at the transport or a later fragment.
@@ -107,7 +109,8 @@ void parse_extensions(Frame frame, Headers &headers, unsigned next) {
             headers.fragment = headers.offset || headers.more;
             headers.fragment_id = get32(frame, at + 4);
             headers.fragment_protocol = static_cast<std::uint8_t>(get8(frame, at));
-            if (misplaced(headers, get8(frame, at), headers.end - at - 8)) {
+            const std::size_t part = headers.end - at - 8;
+            if (misplaced(headers, get8(frame, at), part, part)) {
                 headers.fault = PM_DROP_MALFORMED_IP;
                 return;
             }
@@ -206,6 +209,23 @@ void parse_network(Frame frame, Headers &headers, unsigned ethertype, bool outbo
 
 }  // namespace
 
+// Where the transport of a quoted IPv6 packet begins: behind at most four headers of options or of
+// a first fragment, 128 bytes in all. 0: nowhere.
+static std::size_t quoted_extensions(Frame datagram, Headers &quoted, std::size_t ip) {
+    unsigned next = get8(datagram, ip + 6);
+    std::size_t at = ip + 40;
+    for (int count = 0; next == 0 || next == 44 || next == 60; count++) {
+        if (count == 4 || at + 8 > datagram.size()) return 0;
+        if (next == 44 && get16(datagram, at + 2) >= 8) return 0;
+        const std::size_t length = next == 44 ? 8 : 8 * (1 + get8(datagram, at + 1));
+        next = get8(datagram, at);
+        at += length;
+        if (at > ip + 40 + 128) return 0;
+    }
+    quoted.protocol = static_cast<std::uint8_t>(next);
+    return at;
+}
+
 bool Headers::is_icmp_error() const {
     if (!is_icmp()) return false;
     return v4 ? icmp_type == 3 || icmp_type == 11 || icmp_type == 12
@@ -250,7 +270,9 @@ Headers parse_quoted(Frame frame, const Headers &error) {
     } else {
         quoted.source = {get64(datagram, at + 8), get64(datagram, at + 16)};
         quoted.destination = {get64(datagram, at + 24), get64(datagram, at + 32)};
-        quoted.protocol = static_cast<std::uint8_t>(get8(datagram, at + 6));
+        const std::size_t chain = quoted_extensions(datagram, quoted, at);
+        if (!chain) return quoted;
+        header = chain - at;
     }
     quoted.transport = at + header;
     if (quoted.transport + 8 > datagram.size()) return quoted;

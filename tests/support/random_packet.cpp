@@ -113,9 +113,9 @@ void break_network(Random &random, Packet &packet) {
              {}});
     if (random.chance(2) && !packet.extensions.empty()) packet.extensions[0].length = byte();
     if (random.chance(8))
-        packet.fragment =
-            Fragment{static_cast<std::uint16_t>(random.pick({0, 0, 8, 16, 24, 65528})),
-                     random.chance(60), random.below(4), 8 + random.below(32)};
+        packet.fragment = Fragment{
+            static_cast<std::uint16_t>(random.pick({0, 0, 8, 16, 24, 65528})), random.chance(60),
+            random.below(4), random.chance(80) ? 8 * (1 + random.below(4)) : 8 + random.below(32)};
 }
 
 void damage(Random &random, Bytes &bytes) {
