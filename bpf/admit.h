@@ -176,7 +176,7 @@ static PM_INLINE int record_live(void *ctx, struct packet *packet, __u32 opener,
 	open_flow(may_be_assured(opener) ? (void *)&assured
 		  : opener == PM_IN      ? (void *)&outside
 					 : (void *)&opening,
-		  packet, opener, answer, PM_FLOW_ESTABLISHED, check, 0);
+		  packet, opener, answer, PM_FLOW_ESTABLISHED | end_marks(packet), check, 0);
 	return 1;
 }
 

@@ -188,16 +188,25 @@ moved:
 	drain(young, key);
 }
 
+/* What an RST or FIN says. */
+static PM_INLINE __u8 end_marks(const struct packet *packet)
+{
+	__u8 marks = 0;
+
+	if (packet->tcp_flags & TCP_FIN)
+		marks |= PM_FLOW_ENDING |
+			 (packet->direction == PM_IN ? PM_FLOW_FIN_IN : PM_FLOW_FIN_OUT);
+	if (packet->tcp_flags & TCP_RST)
+		marks |= PM_FLOW_ENDING | PM_FLOW_RESET;
+	return marks;
+}
+
 /* The flags that few segments have. An RST or FIN may be forged, and a SYN after it: only this
  * host's SYN-ACK, which no live connection sends, tells that another one begins. */
 static PM_INLINE __u8 mark_turn(struct pm_flow *flow, const struct packet *packet, __u8 marks)
 {
-	if (packet->tcp_flags & TCP_FIN)
-		marks |= packet->direction == PM_IN ? PM_FLOW_FIN_IN : PM_FLOW_FIN_OUT;
-	if (packet->tcp_flags & TCP_RST)
-		marks |= PM_FLOW_RESET;
 	if (packet->tcp_flags & (TCP_FIN | TCP_RST))
-		return marks | PM_FLOW_ENDING;
+		return marks | end_marks(packet);
 	if (packet->direction == PM_OUT && flow->next) {
 		flow->check = flow->next & ~PM_FLOW_CHECK_NEXT;
 		flow->next = 0;

@@ -161,6 +161,8 @@ FAULTS = [
     Fault("ack-hides-an-rst", "bpf/flow.h",
           "marks &= ~PM_FLOW_RESET; /* an", "marks &= ~(PM_FLOW_RESET | PM_FLOW_ENDING); /* an",
           "Checked.ASegmentAfterAnRst*:*Row050Ports*"),
+    Fault("rst-of-a-socket-forgotten", "bpf/admit.h", "PM_FLOW_ESTABLISHED | end_marks(packet)",
+          "PM_FLOW_ESTABLISHED", "SocketsChecked.AnRst*"),
     Fault("any-syn-ack-begins-another", "bpf/flow.h", "if (packet->direction == PM_OUT && flow->next) {",
           "if (packet->direction == PM_OUT) {", "Checked.ASynAckThatIsSentAgain*"),
     Fault("listener-vouches-for-any", "bpf/socket.h", "if (state == BPF_TCP_LISTEN)", "if (0)",

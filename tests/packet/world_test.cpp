@@ -179,6 +179,16 @@ TEST_F(SocketsChecked, AForgedSynDoesNotHaveAForgottenConnectionAskedAgain) {
     EXPECT_EQ(client(text("GET /")), "payload-mismatch") << "what it waited for stays";
 }
 
+// It is the first that is seen of the connection, and it is not forgotten.
+TEST_F(SocketsChecked, AnRstThatASocketVouchesForIsAnRst) {
+    host.apply(with_tls_asked());
+    connect("198.51.100.7");
+    EXPECT_EQ(client(RST), "row sip-in");
+    EXPECT_EQ(client(SYN), "row sip-in");
+    EXPECT_EQ(server(SYN | ACK), "row sip-in");
+    EXPECT_EQ(client(text("GET /")), "payload-mismatch");
+}
+
 // Rows of both ways have these ends. The table of assured flows has one entry for both.
 TEST_F(Sockets, AFlowThatTheOtherSideOpensTakesTheEntryOver) {
     host.apply(with_tls_asked());
