@@ -1,25 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "loader/apply.h"
 
-#include <time.h>
-
 #include <algorithm>
 
 #include <fmt/core.h>
 
+#include "loader/clock.h"
 #include "loader/confirm.h"
 #include "loader/rollout.h"
 #include "loader/selftest.h"
 
 namespace pm {
 namespace {
-
-std::uint64_t realtime_ns() {
-    timespec now = {};
-    clock_gettime(CLOCK_REALTIME, &now);
-    return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 +
-           static_cast<std::uint64_t>(now.tv_nsec);
-}
 
 bool holds(const std::vector<Target> &targets, const Pins::Interface &interface) {
     return std::any_of(targets.begin(), targets.end(),

@@ -27,6 +27,13 @@ std::uint64_t realtime_seconds() {
     return static_cast<std::uint64_t>(seconds_of(CLOCK_REALTIME));
 }
 
+std::uint64_t realtime_ns() {
+    timespec now = {};
+    clock_gettime(CLOCK_REALTIME, &now);
+    return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 +
+           static_cast<std::uint64_t>(now.tv_nsec);
+}
+
 ClockStamp clock_stamp() {
     ClockStamp stamp;
     if (!(std::ifstream("/proc/sys/kernel/random/boot_id") >> stamp.boot))

@@ -9,6 +9,7 @@
 namespace pm {
 
 std::uint64_t realtime_seconds();
+std::uint64_t realtime_ns();
 
 // How far apart the two clocks were, and in which boot.
 struct ClockStamp {

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // The command monitor: reads events by a timer, since a wake-up for each would slow the packets.
 #include <poll.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <cstdio>
 
 #include <fmt/core.h>
 
+#include "loader/clock.h"
 #include "loader/commands.h"
 #include "loader/commands_common.h"
 #include "loader/events.h"
@@ -24,13 +24,6 @@ namespace {
 constexpr int read_interval_ms = 25;
 constexpr unsigned reads_a_check = 40;      // policy, losses, and the ring's arming: each second
 constexpr std::size_t pcap_limit = 100000;  // events, unless --limit says otherwise
-
-std::uint64_t now_ns() {
-    timespec now = {};
-    clock_gettime(CLOCK_REALTIME, &now);
-    return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 +
-           static_cast<std::uint64_t>(now.tv_nsec);
-}
 
 Result<std::uint64_t> reason_mask(const std::vector<std::string> &labels) {
     std::uint64_t mask = labels.empty() ? ~std::uint64_t{0} : 0;
@@ -172,7 +165,7 @@ Done Monitoring::begin() {
 }
 
 void Monitoring::tell(show::Notice notice) {
-    notice.time = now_ns();
+    notice.time = realtime_ns();
     fmt::print("{}",
                arguments_.json ? show::notice_json(notice) : show::notice_text(notice, colour_));
 }
@@ -228,7 +221,7 @@ Done Monitoring::take(const pm_event &event) {
         event.packet, std::min<std::size_t>(event.captured, sizeof(event.packet)));
     const char *reason = reason_label(static_cast<pm_reason>(event.reason));
     show::Drop drop;
-    drop.time = now_ns() - (boottime_ns() - event.time);
+    drop.time = realtime_ns() - (boottime_ns() - event.time);
     drop.interface = names_.interface(event.interface);
     drop.direction = static_cast<pm_direction>(event.direction);
     drop.reason = reason ? reason : std::to_string(event.reason);

@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <pwd.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -16,6 +15,7 @@
 #include <fmt/core.h>
 #include <nlohmann/json.hpp>
 
+#include "loader/clock.h"
 #include "loader/fd.h"
 #include "loader/journal.h"
 #include "loader/message.h"
@@ -49,13 +49,6 @@ std::string command_line() {
     while (!text.empty() && text.back() == '\0') text.pop_back();
     std::replace(text.begin(), text.end(), '\0', ' ');
     return text;
-}
-
-std::uint64_t now_ns() {
-    timespec now = {};
-    clock_gettime(CLOCK_REALTIME, &now);
-    return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 +
-           static_cast<std::uint64_t>(now.tv_nsec);
 }
 
 fs::path file_of(const Places &places) {
@@ -153,7 +146,7 @@ std::string history_json(const HistoryEntry &entry) {
 
 void record(const Places &places, HistoryEntry entry) {
     if (geteuid() != 0) return;
-    if (entry.time == 0) entry.time = now_ns();
+    if (entry.time == 0) entry.time = realtime_ns();
     if (entry.user.empty()) entry.user = login_user();
     if (entry.command.empty()) entry.command = command_line();
     send_to_journal(entry);
