@@ -126,8 +126,9 @@ TEST(Differential, OnePacketOfARandomPolicy) {
 
 // What explain, expect and the check before each apply are asked, as the packet that they send.
 TEST(Differential, FirstPacketsOfARandomPolicy) {
+    const std::uint64_t policies = 1 + setting("PM_PAIRS", 1'000'000) / 5000;
     Random random(seed());
-    for (int i = 0; i < 200; i++) {
+    for (std::uint64_t i = 0; i < policies; i++) {
         const Policy policy = random_policy(random);
         const Image image = compile_for_test(policy);
         Kernel::shared().load_candidate(image);
