@@ -13,14 +13,14 @@
 namespace pm::show {
 
 struct Drop {
-    std::uint64_t time;  // ns since the epoch
+    std::uint64_t time = 0;  // ns since the epoch
     std::string interface;
-    pm_direction direction;
+    pm_direction direction = PM_IN;
     std::string reason;
-    std::string row;         // empty: none
-    bool audit;              // it would have been dropped
-    std::uint32_t length;    // IP bytes
-    std::uint32_t segments;  // packets
+    std::string row;             // empty: none
+    bool audit = false;          // it would have been dropped
+    std::uint32_t length = 0;    // IP bytes
+    std::uint32_t segments = 0;  // packets
     Dissection what;
 };
 std::string drop_text(const Drop &drop, bool colour);
