@@ -14,6 +14,7 @@
 
 #include "loader/program.h"
 #include "policy/bans.h"
+#include "tests/support/arrays.h"
 
 namespace pm::test {
 
@@ -23,10 +24,6 @@ constexpr std::uint32_t slot_size = 2U << 20;
 constexpr std::uint32_t bans_size = 64U << 10;
 const std::uint32_t first_drop = pm_drop_index(interface_number, 0, 0);
 constexpr std::uint32_t drop_count = 2 * PM_REASON_SLOTS;
-
-[[noreturn]] void fail(const std::string &what, int error = errno) {
-    throw std::system_error(error, std::generic_category(), what);
-}
 
 template <class T>
 T value(Result<T> result) {
@@ -62,34 +59,6 @@ Program load_programs(bool bond) {
     options.object = object ? object : "";
     show_libbpf_messages(true);
     return value(Program::load(options));
-}
-
-// Per-CPU values of `count` entries of an array map from `first` on, added up.
-template <class T>
-void read_sums(int fd, std::uint32_t first, std::uint32_t count, std::vector<T> &sums) {
-    static const auto cpus = static_cast<std::size_t>(libbpf_num_possible_cpus());
-    constexpr std::size_t fields = sizeof(T) / sizeof(std::uint64_t);
-    std::vector<std::uint32_t> keys(count);
-    std::vector<std::uint64_t> all(count * cpus * fields);
-    std::uint32_t before = first - 1, after = 0, got = count;
-    if (bpf_map_lookup_batch(fd, first ? &before : nullptr, &after, keys.data(), all.data(), &got,
-                             nullptr) &&
-        errno != ENOENT)
-        fail("cannot read the counters");
-    sums.assign(count, T{});
-    for (std::size_t i = 0; i < got; i++) {
-        std::uint64_t sum[fields] = {};
-        for (std::size_t j = 0; j < cpus * fields; j++)
-            sum[j % fields] += all[i * cpus * fields + j];
-        std::memcpy(&sums[i], sum, sizeof(T));
-    }
-}
-
-template <class T>
-void clear_array(int fd, std::uint32_t first, std::uint32_t count, std::size_t cpus) {
-    const std::vector<std::uint8_t> zero(sizeof(T) * cpus);
-    for (std::uint32_t i = first; i < first + count; i++)
-        if (bpf_map_update_elem(fd, &i, zero.data(), BPF_ANY)) fail("cannot clear a map");
 }
 
 }  // namespace
@@ -315,8 +284,10 @@ std::vector<Moved> Kernel::moved_since(const Counters &now, Direction direction)
 
 Totals Kernel::totals() const {
     Totals totals;
-    for (const pm_row_count &count : parts_->last.rows)
-        totals.passed += count.packets[0] + count.packets[1], totals.mismatched += count.mismatched;
+    for (const pm_row_count &count : parts_->last.rows) {
+        totals.passed += count.packets[0] + count.packets[1];
+        totals.mismatched += count.mismatched;
+    }
     for (const pm_drop_count &count : parts_->last.drops) totals.dropped += count.packets;
     return totals;
 }
