@@ -13,7 +13,7 @@ namespace pm {
 namespace {
 
 Outcome outcome_of(const InForce &now) {
-    return {now.catalog.generation, now.catalog.policy, now.catalog.sha256, now.mode, {}, {}};
+    return {now.catalog.generation, now.catalog.policy, now.catalog.sha256, now.mode, {}, {}, {}};
 }
 
 // What is in force on which of these interfaces. They are read before a change, so that nothing
@@ -51,6 +51,15 @@ Fault too_late(std::uint64_t generation) {
             "apply it again", Exit::refused};
 }
 
+// With what was said on the way, first of all.
+Outcome outcome_now(const std::vector<Pins::Interface> &interfaces, const Rollout &rollout,
+                    std::vector<std::string> notes = {}) {
+    Outcome outcome = outcome_now(interfaces, *rollout.control());
+    notes.insert(notes.end(), rollout.notes().begin(), rollout.notes().end());
+    outcome.notes.insert(outcome.notes.begin(), notes.begin(), notes.end());
+    return outcome;
+}
+
 // Which generation a deadline ended, if nothing was changed since: `watch` may have settled that.
 std::optional<std::uint64_t> expired_last(const Places &places) {
     std::size_t torn = 0;
@@ -84,10 +93,7 @@ Result<Outcome> go_back(Rollout &rollout, Store &store) {
         store.put_back(*confirmed);
         return tl::unexpected(done.error());
     }
-    Outcome outcome = outcome_now(*interfaces, *rollout.control());
-    notes.insert(notes.end(), rollout.notes().begin(), rollout.notes().end());
-    outcome.notes.insert(outcome.notes.begin(), notes.begin(), notes.end());
-    return outcome;
+    return outcome_now(*interfaces, rollout, std::move(notes));
 }
 
 Result<Outcome> restore_remainder(Rollout &rollout, const Store &store, const Fault &why) {
@@ -112,10 +118,8 @@ Result<Outcome> restore_remainder(Rollout &rollout, const Store &store, const Fa
         "apply a policy: portmatrix apply POLICY");
 }
 
-// On those of its interfaces that can be attached to: one that cannot leaves no other open. The
-// fault then says why not on it; `in_force` tells it from one that put nothing in force.
-Result<Outcome> restore_generation(Rollout &rollout, const Store &store, std::uint64_t number,
-                                   bool &in_force) {
+// On those of its interfaces that can be attached to: one that cannot leaves no other open.
+Result<Outcome> restore_generation(Rollout &rollout, const Store &store, std::uint64_t number) {
     auto generation = store.generation(number);
     if (!generation) return tl::unexpected(generation.error());
     std::vector<std::string> notes, unfit;
@@ -131,14 +135,9 @@ Result<Outcome> restore_generation(Rollout &rollout, const Store &store, std::ui
     auto interfaces = rollout.pins()->interfaces();
     if (!interfaces) return tl::unexpected(interfaces.error());
     if (auto done = rollout.commit(generation->mode, 0); !done) return tl::unexpected(done.error());
-    Outcome outcome = outcome_now(*interfaces, *rollout.control());
-    notes.insert(notes.end(), rollout.notes().begin(), rollout.notes().end());
-    outcome.notes.insert(outcome.notes.begin(), notes.begin(), notes.end());
-    if (unfit.empty()) return outcome;
-    in_force = true;
-    return fault(fmt::format("generation {} is in force on {}, and not on every interface: {}",
-                             number, fmt::join(outcome.interfaces, ", "), fmt::join(unfit, "; ")),
-                 "'portmatrix watch' attaches to the rest as soon as it can");
+    Outcome outcome = outcome_now(*interfaces, rollout, std::move(notes));
+    outcome.unfit = std::move(unfit);
+    return outcome;
 }
 
 }  // namespace
@@ -221,9 +220,7 @@ Result<Outcome> roll_back(const Places &places) {
     if (state.pending)
         if (auto done = rollout.writer()->publish(state.other, state.epoch); !done)
             return tl::unexpected(done.error());
-    Outcome outcome = outcome_now(*interfaces, *rollout.control());
-    outcome.notes.insert(outcome.notes.begin(), rollout.notes().begin(), rollout.notes().end());
-    return outcome;
+    return outcome_now(*interfaces, rollout);
 }
 
 Result<std::optional<Outcome>> restore(const Places &places) {
@@ -231,7 +228,6 @@ Result<std::optional<Outcome>> restore(const Places &places) {
     if (!store) return tl::unexpected(store.error());
     const auto confirmed = store->confirmed();
     Result<Outcome> outcome = tl::unexpected(confirmed ? Fault{} : confirmed.error());
-    bool in_force = false;
     {
         Rollout rollout(places);
         if (auto opened = rollout.open(); !opened) return tl::unexpected(opened.error());
@@ -243,15 +239,19 @@ Result<std::optional<Outcome>> restore(const Places &places) {
             return std::optional(std::move(now));
         }
         if (confirmed && !*confirmed) return std::nullopt;
-        if (confirmed)
-            outcome = restore_generation(rollout, *store, (*confirmed)->generation, in_force);
+        if (confirmed) outcome = restore_generation(rollout, *store, (*confirmed)->generation);
     }
-    if (!outcome && !in_force) {  // what that did is undone by now
+    if (!outcome) {  // what that did is undone by now
         Rollout rollout(places);
         if (auto opened = rollout.open(); !opened) return tl::unexpected(opened.error());
         outcome = restore_remainder(rollout, *store, outcome.error());
     }
     if (!outcome) return tl::unexpected(outcome.error());
+    if (!outcome->unfit.empty())
+        return fault(fmt::format("generation {} is in force on {}, and not on every interface: {}",
+                                 outcome->generation, fmt::join(outcome->interfaces, ", "),
+                                 fmt::join(outcome->unfit, "; ")),
+                     "'portmatrix watch' attaches to the rest as soon as it can");
     return std::optional(std::move(*outcome));
 }
 

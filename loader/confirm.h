@@ -15,7 +15,8 @@ struct Outcome {
     pm_mode mode = PM_MODE_ENFORCE;
     std::vector<std::string> interfaces;
     std::vector<std::string> notes;
-    bool changed = true;  // else it was so before
+    std::vector<std::string> unfit;  // of restore: why not on its other interfaces
+    bool changed = true;             // else it was so before
 };
 
 // Keeps the policy that waits to be confirmed. Past its deadline: refused.

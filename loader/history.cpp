@@ -67,13 +67,16 @@ std::optional<HistoryEntry> parse_entry(const std::string &line) {
         return json.contains(key) && json[key].is_string() ? json[key].get<std::string>()
                                                            : std::string();
     };
+    auto number = [&](const char *key) {
+        return json.contains(key) && json[key].is_number_unsigned() ? json[key].get<std::uint64_t>()
+                                                                    : 0;
+    };
     HistoryEntry entry;
-    entry.time = json.value("time_ns", std::uint64_t{0});
+    entry.time = number("time_ns");
     entry.user = text("user");
     entry.command = text("command");
     entry.action = text("action");
-    if (json.contains("generation") && json["generation"].is_number_unsigned())
-        entry.generation = json["generation"];
+    entry.generation = number("generation");
     entry.sha256 = text("sha256");
     entry.outcome = text("outcome");
     entry.message = text("message");
