@@ -71,8 +71,8 @@ Done stop_all(const Places &places, const Pins &pins) {
     pm_record off = now.record;
     off.mode = PM_MODE_OFF;
     off.deadline = off.fallback = 0;
-    return control->publish(off, now.epoch).and_then([&] {
-        return set_detached_names(places, {});
+    return set_detached_names(places, {}).and_then([&] {
+        return control->publish(off, now.epoch);
     });
 }
 
@@ -80,30 +80,38 @@ Done stop_all(const Places &places, const Pins &pins) {
 // leaves them alone.
 Done stop_on(const Places &places, const std::vector<Pins::Interface> &interfaces,
              const std::vector<std::string> &names) {
-    std::vector<std::string> detached = detached_names(places);
+    Rollout rollout(places);
+    if (auto opened = rollout.open(); !opened) return opened;
+    const std::vector<std::string> before = detached_names(places);
+    std::vector<std::string> detached = before;
     detached.insert(detached.end(), names.begin(), names.end());
     if (auto stored = set_detached_names(places, detached); !stored) return stored;
-    Rollout rollout(places);
-    return rollout.open().and_then([&]() -> Done {
-        if (rollout.before().mode == PM_MODE_OFF) return {};
-        return rollout.writer()->republish([&](pm_record &record) {
-            for (const Pins::Interface &one : interfaces)
-                record.interfaces &= static_cast<std::uint16_t>(~(1u << one.number));
-        });
+    if (rollout.before().mode == PM_MODE_OFF) return {};
+    auto stopped = rollout.writer()->republish([&](pm_record &record) {
+        for (const Pins::Interface &one : interfaces)
+            record.interfaces &= static_cast<std::uint16_t>(~(1u << one.number));
     });
+    if (!stopped) (void)set_detached_names(places, before);
+    return stopped;
 }
 
-// Removes links, filters, programs and counters; with the last interface everything else too.
-Result<std::vector<std::string>> detach_interfaces(const Places &places, const Detach &arguments) {
+struct Detached {
+    std::vector<std::string> names;  // unfiltered now
+    Done cleared;                    // whether nothing is left of them
+};
+
+// Removes links, filters, programs and counters; with the last interface everything else too. A
+// fault: nothing changed.
+Result<Detached> detach_interfaces(const Places &places, const Detach &arguments) {
     auto pins = Pins::open(places);
     if (!pins) return tl::unexpected(pins.error());
-    std::vector<std::string> names;
+    Detached done;
     if (!*pins) {
         if (!arguments.all)
             return fault(fmt::format("nothing is attached to '{}'", arguments.interfaces[0]), {},
                          Exit::usage);
         Pins::remove_all(places);  // what an interrupted detach left
-        return names;
+        return done;
     }
     auto all = (*pins)->interfaces();
     auto chosen = select_interfaces(**pins, arguments.interfaces);
@@ -111,17 +119,17 @@ Result<std::vector<std::string>> detach_interfaces(const Places &places, const D
     if (!chosen) return tl::unexpected(chosen.error());
 
     const bool last = chosen->size() == all->size();
-    for (const Pins::Interface &one : *chosen) names.push_back(one.name());
-    auto stopped = last ? stop_all(places, **pins) : stop_on(places, *chosen, names);
+    for (const Pins::Interface &one : *chosen) done.names.push_back(one.name());
+    auto stopped = last ? stop_all(places, **pins) : stop_on(places, *chosen, done.names);
     if (!stopped) return tl::unexpected(stopped.error());
     for (const Pins::Interface &one : *chosen) {
         detach(**pins, one);
         (*pins)->remove_interface(one.number);
-        if (auto stored = (*pins)->set_interface(one.number, {}); !stored)
-            return tl::unexpected(stored.error());
+        if (last) continue;  // the map goes too
+        if (auto stored = (*pins)->set_interface(one.number, {}); !stored) done.cleared = stored;
     }
     if (last) Pins::remove_all(places);
-    return names;
+    return done;
 }
 
 // A shadow is put in force nowhere and attaches nothing.
@@ -198,13 +206,17 @@ int run(const Detach &arguments) {
             "detach", Fault{"name the interfaces with -i, or say --all", {}, Exit::usage}, {});
     if (arguments.force && !arguments.all)
         return end_unchanged("detach", Fault{"--force goes with --all", {}, Exit::usage}, {});
-    auto names = detach_interfaces(places, arguments);
-    if (!names && arguments.force) names = unfilter_all(places);
-    if (!names) return end_unchanged("detach", names.error(), {});
-    for (const std::string &name : *names)
+    auto done = detach_interfaces(places, arguments);
+    if (!done && arguments.force)
+        done = unfilter_all(places).map([](auto names) { return Detached{std::move(names), {}}; });
+    if (!done) return end_unchanged("detach", done.error(), {});
+    for (const std::string &name : done->names)
         record_done("detach", fmt::format("{} is now unfiltered", name));
-    for (const std::string &name : *names) print_note(fmt::format("{} is now unfiltered", name));
-    if (names->empty()) print_note("nothing was attached");
+    for (const std::string &name : done->names)
+        print_note(fmt::format("{} is now unfiltered", name));
+    if (!done->cleared)
+        return end(Fault{done->cleared.error().message, "the same command clears away the rest"});
+    if (done->names.empty()) print_note("nothing was attached");
     return end(Exit::done);
 }
 

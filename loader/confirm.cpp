@@ -96,6 +96,10 @@ Result<Outcome> go_back(Rollout &rollout, Store &store) {
     return outcome_now(*interfaces, rollout, std::move(notes));
 }
 
+std::string not_restored(const Fault &why) {
+    return fmt::format("the confirmed policy cannot be put in force: {}", why.message);
+}
+
 Result<Outcome> restore_remainder(Rollout &rollout, const Store &store, const Fault &why) {
     auto rest = remainder(store, rollout);
     if (!rest) return tl::unexpected(rest.error());
@@ -108,14 +112,30 @@ Result<Outcome> restore_remainder(Rollout &rollout, const Store &store, const Fa
     if (!interfaces) return tl::unexpected(interfaces.error());
     if (auto done = rollout.commit(PM_MODE_ENFORCE, 0); !done) return tl::unexpected(done.error());
     return fault(
-        fmt::format("the confirmed policy cannot be put in force: {}; in force are the essentials "
-                    "and {} on {}",
-                    why.message,
+        fmt::format("{}; in force are the essentials and {} on {}", not_restored(why),
                     rest->generation
                         ? fmt::format("the failsafe rows of generation {}", rest->generation)
                         : std::string("no row"),
                     fmt::join(outcome_now(*interfaces, *rollout.control()).interfaces, ", ")),
-        "apply a policy: portmatrix apply POLICY");
+        "try again: portmatrix restore; or apply a policy: portmatrix apply POLICY");
+}
+
+bool is_standing(const Rollout &rollout) {
+    return rollout.pins() && rollout.before().mode != PM_MODE_OFF;
+}
+
+// What a restore left that could do no more: no generation has its number.
+bool is_remainder(const Rollout &rollout) {
+    return rollout.before().catalog.generation == 0;
+}
+
+Result<std::optional<Outcome>> what_stands(const Rollout &rollout, const std::string &note = {}) {
+    auto interfaces = rollout.pins()->interfaces();
+    if (!interfaces) return tl::unexpected(interfaces.error());
+    Outcome now = outcome_now(*interfaces, *rollout.control());
+    now.changed = false;
+    if (!note.empty()) now.notes.push_back(note);
+    return std::optional(std::move(now));
 }
 
 // On those of its interfaces that can be attached to: one that cannot leaves no other open.
@@ -231,19 +251,14 @@ Result<std::optional<Outcome>> restore(const Places &places) {
     {
         Rollout rollout(places);
         if (auto opened = rollout.open(); !opened) return tl::unexpected(opened.error());
-        if (rollout.pins() && rollout.before().mode != PM_MODE_OFF) {
-            auto interfaces = rollout.pins()->interfaces();
-            if (!interfaces) return tl::unexpected(interfaces.error());
-            Outcome now = outcome_now(*interfaces, *rollout.control());
-            now.changed = false;
-            return std::optional(std::move(now));
-        }
+        if (is_standing(rollout) && !is_remainder(rollout)) return what_stands(rollout);
         if (confirmed && !*confirmed) return std::nullopt;
         if (confirmed) outcome = restore_generation(rollout, *store, (*confirmed)->generation);
     }
     if (!outcome) {  // what that did is undone by now
         Rollout rollout(places);
         if (auto opened = rollout.open(); !opened) return tl::unexpected(opened.error());
+        if (is_standing(rollout)) return what_stands(rollout, not_restored(outcome.error()));
         outcome = restore_remainder(rollout, *store, outcome.error());
     }
     if (!outcome) return tl::unexpected(outcome.error());

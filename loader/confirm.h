@@ -26,10 +26,10 @@ Result<Outcome> confirm(const Places &places);
 // was confirmed before; from there, back again.
 Result<Outcome> roll_back(const Places &places);
 
-// Puts the last confirmed generation in force, if nothing is yet. Nothing was ever confirmed: no
-// value. If no generation can be read, the essentials and what failsafe rows can be found are put
-// in force, and the fault says so; likewise where one of the interfaces cannot be attached to, and
-// it is in force on the others.
+// Puts the last confirmed generation in force, if no generation is yet. Nothing was ever confirmed:
+// no value. If it cannot be, the essentials and what failsafe rows can be found are put in force,
+// and the fault says so; if they are already, they stay, and a note says why. Likewise a fault
+// where one of the interfaces cannot be attached to, and it is in force on the others.
 Result<std::optional<Outcome>> restore(const Places &places);
 
 // Attaches the generation in force to those of its interfaces that have none of our programs, such

@@ -327,6 +327,7 @@ case_a_failure_that_repeats_is_told_once() {
 case_an_unreadable_generation_leaves_the_failsafe_rows() {
     local number
     number=$(jq .generation "$LAB/state/confirmed.json")
+    cp -r "$LAB/state/generations/$number" "$LAB/kept"
     rm "$LAB/state/generations/$number/image" "$LAB/state/generations/$number/policy.yaml"
     mkdir -p "$LAB/etc"
     cp "$here/edge.yaml" "$PORTMATRIX_POLICY_FILE"
@@ -340,6 +341,13 @@ case_an_unreadable_generation_leaves_the_failsafe_rows() {
     tcp_talks user "$EDGE4" 22
     refused tls_talks user "$EDGE4" 443
     refused tcp_talks attacker "$EDGE4" 22
+    expect_status 0 pm restore
+    expect_output "the confirmed policy cannot be put in force"
+    expect_output "generation 0 (failsafe-only) is already in force"
+    cp -r "$LAB/kept/." "$LAB/state/generations/$number"
+    expect_status 0 pm restore
+    expect_output "generation $number"
+    tls_talks user "$EDGE4" 443
 }
 
 case_a_lost_memory_leaves_the_host_closed() {

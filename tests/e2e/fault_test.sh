@@ -16,7 +16,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 STEP=${PM_FAULTS:-25}
 CALLS="bpf openat mmap write rename mkdir unlink unlinkat fsync membarrier flock"
 
-in_force() { pm status --json | jq -r '.policy.name'; }
+in_force() { pm status --json | jq -rs 'map(.policy.name) | unique | join(" ")'; }
 
 # WHAT COMMAND...: as often as the command makes each call, with WHAT injected there; `prepare` comes
 # before each, `judge` looks at what came of it. Says how many faults there were.
@@ -157,6 +157,18 @@ case_restore_is_killed() {
     with_every_fault signal=KILL -- "$PORTMATRIX" restore
 }
 
+# What went wrong is said, and the next try mends it; or it did not matter.
+case_a_call_of_restore_is_refused() {
+    local STEP=$((STEP == 1 ? 1 : STEP * 6))
+    expect_status 0 pm apply "$LAB/old.yaml"
+    prepare() { pm detach --all; }
+    judge() {
+        [ "$STATUS" -eq 0 ] || expect_status 0 pm restore || return 1
+        expect_equal old "$(in_force)" "in force after $FAULT" && is_attached && is_closed
+    }
+    with_every_error ENOMEM "$PORTMATRIX" restore
+}
+
 # The attacker, as no ban holds: one echo may be lost on the way, all of them may not.
 is_free() {
     wait_for 5 pings attacker "$EDGE4" 1 && return
@@ -225,6 +237,46 @@ case_detach_is_killed() {
     }
     with_every_fault signal=KILL -- "$PORTMATRIX" detach --all
     prepare
+}
+
+# eth0 and what holds it: unfiltered, and said so; or all is as it was.
+judge_detached() {
+    if grep -q "eth0 is now unfiltered" "$LAB/log/out"; then
+        tcp_refused_port || return 1
+    else
+        [ "$STATUS" -ne 0 ] && is_attached && is_closed || return 1
+        expect_equal old "$(in_force)" "in force after $FAULT" || return 1
+    fi
+    [ "$STATUS" -ne 0 ] || refused is_attached
+}
+
+case_a_call_of_detach_is_refused() {
+    local STEP=$((STEP == 1 ? 1 : STEP * 3))
+    prepare() { expect_status 0 pm apply -i eth0 "$LAB/old.yaml"; }
+    judge() { # the next one clears away what is left
+        judge_detached || return 1
+        expect_status 0 pm detach --all || return 1
+        refused is_attached || return 1
+        refused test -e "$PORTMATRIX_PIN_DIR"
+    }
+    with_every_error EIO "$PORTMATRIX" detach --all
+    prepare
+}
+
+case_a_call_of_detaching_one_of_two_is_refused() {
+    local STEP=$((STEP == 1 ? 1 : STEP * 3))
+    in_ns edge ip link add spare type veth peer name spare1
+    prepare() { expect_status 0 pm apply -i eth0 -i spare "$LAB/old.yaml"; }
+    judge() { # the other one stays as it was
+        judge_detached || return 1
+        in_ns edge ip -d link show dev spare | grep prog/xdp >/dev/null || return 1
+        expect_equal old "$(in_force)" "in force after $FAULT" || return 1
+        is_attached || [ "$STATUS" -eq 0 ] || expect_status 0 pm detach -i eth0
+    }
+    with_every_error EIO "$PORTMATRIX" detach -i eth0
+    in_ns edge ip link delete spare
+    expect_status 0 pm detach --all
+    expect_status 0 pm apply -i eth0 "$LAB/old.yaml"
 }
 
 # The programs in the kernel are another build's.
