@@ -124,9 +124,12 @@ Result<Detached> detach_interfaces(const Places &places, const Detach &arguments
     if (!stopped) return tl::unexpected(stopped.error());
     for (const Pins::Interface &one : *chosen) {
         detach(**pins, one);
-        (*pins)->remove_interface(one.number);
-        if (last) continue;  // the map goes too
-        if (auto stored = (*pins)->set_interface(one.number, {}); !stored) done.cleared = stored;
+        if (last) continue;
+        // The entry first: nobody looks for what it does not name.
+        if (auto stored = (*pins)->set_interface(one.number, {}); stored)
+            (*pins)->remove_interface(one.number);
+        else
+            done.cleared = stored;
     }
     if (last) Pins::remove_all(places);
     return done;

@@ -197,8 +197,8 @@ void Rollout::detach_target(const Target &target) {
     pm_interface entry = {};
     entry.ifindex = target.device->index;
     detach(*pins_, {target.number, entry});
-    pins_->remove_interface(target.number);
     (void)pins_->set_interface(target.number, {});
+    pins_->remove_interface(target.number);
 }
 
 Done Rollout::attach_target(const Target &target, const Program *program) {

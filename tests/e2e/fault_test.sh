@@ -4,8 +4,8 @@
 # in force is the old one or the new one, whole, on both hooks; the host is never open; and the
 # next command works.
 #
-# PM_FAULTS=N tries every Nth system call only (default 25; 1: all of them). PM_ERRORS names the
-# errors that calls end with (default: one for each command).
+# PM_FAULTS=N tries every Nth system call only, and of each kind one (default 25; 1: all of them).
+# PM_ERRORS names the errors that calls end with (default: one for each command).
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=tests/e2e/lab.sh
@@ -27,7 +27,8 @@ with_every_fault() {
         prepare
         pm_traced -c -e "trace=$call" "$@"
         count=$(awk -v call="$call" '$NF == call { print $4 }' "$LAB/log/strace")
-        for ((number = 1 + total % STEP; number <= ${count:-0}; number += STEP)); do
+        [ "${count:=0}" -gt 0 ] || continue
+        for ((number = 1 + total % (count < STEP ? count : STEP); number <= count; number += STEP)); do
             FAULT="$what at $call $number"
             prepare
             pm_traced -e "trace=$call" -e "inject=$call:$what:when=$number" "$@"
@@ -241,17 +242,17 @@ case_detach_is_killed() {
 
 # eth0 and what holds it: unfiltered, and said so; or all is as it was.
 judge_detached() {
-    if grep -q "eth0 is now unfiltered" "$LAB/log/out"; then
+    if [ "$STATUS" -eq 0 ] || grep -q "eth0 is now unfiltered" "$LAB/log/out"; then
         tcp_refused_port || return 1
     else
-        [ "$STATUS" -ne 0 ] && is_attached && is_closed || return 1
+        is_attached && is_closed || return 1
         expect_equal old "$(in_force)" "in force after $FAULT" || return 1
     fi
     [ "$STATUS" -ne 0 ] || refused is_attached
 }
 
 case_a_call_of_detach_is_refused() {
-    local STEP=$((STEP == 1 ? 1 : STEP * 3))
+    local STEP=$((STEP == 1 ? 1 : STEP * 9))
     prepare() { expect_status 0 pm apply -i eth0 "$LAB/old.yaml"; }
     judge() { # the next one clears away what is left
         judge_detached || return 1
@@ -263,20 +264,84 @@ case_a_call_of_detach_is_refused() {
     prepare
 }
 
-case_a_call_of_detaching_one_of_two_is_refused() {
-    local STEP=$((STEP == 1 ? 1 : STEP * 3))
+# A second interface, whose filter stays whatever becomes of the first one's, and the other way round.
+two_interfaces() {
     in_ns edge ip link add spare type veth peer name spare1
-    prepare() { expect_status 0 pm apply -i eth0 -i spare "$LAB/old.yaml"; }
-    judge() { # the other one stays as it was
-        judge_detached || return 1
-        in_ns edge ip -d link show dev spare | grep prog/xdp >/dev/null || return 1
+    expect_status 0 pm apply -i eth0 -i spare "$LAB/old.yaml"
+}
+one_interface() {
+    in_ns edge ip link delete spare
+    expect_status 0 pm detach --all
+    expect_status 0 pm apply -i eth0 "$LAB/old.yaml"
+}
+spare_is_attached() { in_ns edge ip -d link show dev spare | grep prog/xdp >/dev/null; }
+
+case_a_call_of_detaching_one_of_two_is_refused() {
+    local STEP=$((STEP == 1 ? 1 : STEP * 9))
+    two_interfaces
+    prepare() { expect_status 0 pm apply -i eth0 "$LAB/old.yaml"; }
+    judge() {
+        judge_detached && spare_is_attached || return 1
         expect_equal old "$(in_force)" "in force after $FAULT" || return 1
         is_attached || [ "$STATUS" -eq 0 ] || expect_status 0 pm detach -i eth0
     }
     with_every_error EIO "$PORTMATRIX" detach -i eth0
-    in_ns edge ip link delete spare
-    expect_status 0 pm detach --all
-    expect_status 0 pm apply -i eth0 "$LAB/old.yaml"
+    one_interface
+}
+
+case_detaching_one_of_two_is_killed() {
+    local STEP=$((STEP == 1 ? 1 : STEP * 9))
+    two_interfaces
+    prepare() { expect_status 0 pm apply -i eth0 "$LAB/old.yaml"; }
+    judge() { # the next one ends it, if it was not ended
+        spare_is_attached || return 1
+        expect_equal old "$(in_force)" "in force after $FAULT" || return 1
+        pm detach -i eth0 >"$LAB/log/next" 2>&1 || grep -q "nothing is attached to 'eth0'" "$LAB/log/next"
+        refused is_attached && tcp_refused_port
+    }
+    with_every_fault signal=KILL -- "$PORTMATRIX" detach -i eth0
+    one_interface
+}
+
+prepare_addition() {
+    pm detach -i spare >"$LAB/log/next" 2>&1 || true
+    expect_status 0 pm apply "$LAB/old.yaml"
+}
+judge_addition() {
+    is_closed || return 1
+    expect_status 0 pm apply -i spare "$LAB/old.yaml" || return 1
+    spare_is_attached && expect_equal "$TWO" "$(pins)" "pins after $FAULT"
+}
+
+case_adding_an_interface_is_killed() {
+    local STEP=$((STEP == 1 ? 1 : STEP * 9)) TWO
+    two_interfaces
+    TWO=$(pins)
+    prepare() { prepare_addition; }
+    judge() {
+        case $(in_force) in old | new) ;; *) return 1 ;; esac
+        judge_addition
+    }
+    with_every_fault signal=KILL -- "$PORTMATRIX" apply -i spare "$LAB/new.yaml"
+    one_interface
+}
+
+case_a_call_of_adding_an_interface_is_refused() {
+    local STEP=$((STEP == 1 ? 1 : STEP * 9)) TWO
+    two_interfaces
+    TWO=$(pins)
+    prepare() { prepare_addition; }
+    judge() {
+        if [ "$STATUS" -ne 0 ]; then
+            expect_equal old "$(in_force)" "in force after $FAULT" || return 1
+            refused spare_is_attached || return 1
+        else
+            expect_equal new "$(in_force)" "in force after $FAULT" && spare_is_attached || return 1
+        fi
+        judge_addition
+    }
+    with_every_error ENOMEM "$PORTMATRIX" apply -i spare "$LAB/new.yaml"
+    one_interface
 }
 
 # The programs in the kernel are another build's.
