@@ -152,6 +152,7 @@ case_restore_is_killed() {
     expect_status 0 pm apply "$LAB/old.yaml"
     prepare() { pm detach --all; }
     judge() { # by the next try, at the latest, it stands
+        expect_status 0 pm status || return 1
         expect_status 0 pm restore
         expect_equal old "$(in_force)" "in force" && is_closed
     }
