@@ -5,7 +5,8 @@
 # next command works.
 #
 # PM_FAULTS=N tries every Nth system call only, and of each kind one (default 25; 1: all of them).
-# PM_ERRORS names the errors that calls end with (default: one for each command).
+# PM_ERRORS names the errors that calls end with (default: one for each command), PM_CALLS the kinds of
+# calls (default: those that change or acquire something).
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=tests/e2e/lab.sh
@@ -14,7 +15,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 . "$here/cases.sh"
 
 STEP=${PM_FAULTS:-25}
-CALLS="bpf openat mmap write rename mkdir unlink unlinkat fsync membarrier flock"
+CALLS=${PM_CALLS:-bpf openat mmap write rename mkdir unlink unlinkat fsync membarrier flock}
 
 in_force() { pm status --json | jq -rs 'map(.policy.name) | unique | join(" ")'; }
 
@@ -52,7 +53,7 @@ pm_traced() { # STRACE-OPTION... -- COMMAND...: its exit status in $STATUS
 }
 
 # What is ours: ip and tc put folders into any bpffs that they find.
-pins() { find "$LAB/bpf" -path '*/portmatrix*' | sort; }
+pins() { find "$LAB/bpf" -path "$LAB/bpf/portmatrix*" | sort; }
 
 is_closed() {
     refused tcp_refused_port
