@@ -219,8 +219,11 @@ Done replace(const Pins &pins, const Pins::Interface &interface, int ingress, in
     return {};
 }
 
-void detach(const Pins &pins, const Pins::Interface &interface) {
+Done detach(const Pins &pins, const Pins::Interface &interface) {
     detach_folder_from(pins.folder(interface.number), interface.entry.ifindex);
+    return pins.set_interface(interface.number, {}).map([&] {
+        pins.remove_interface(interface.number);
+    });
 }
 
 std::uint32_t detach_folder(const fs::path &folder) {

@@ -37,11 +37,13 @@ Attached attached_now(const Pins &pins, const Pins::Interface &interface);
 // stays so.
 Done replace(const Pins &pins, const Pins::Interface &interface, int ingress, int egress);
 
-// Removes the links or the filter. The clsact qdisc stays: it may be others' too.
-void detach(const Pins &pins, const Pins::Interface &interface);
+// Removes the links or the filter, then the interface's entry, then its pins: whoever reads looks
+// for what an entry names. A fault: entry and pins stay. The clsact qdisc stays: it may be others'
+// too.
+Done detach(const Pins &pins, const Pins::Interface &interface);
 
-// The same of an interface's folder of pins, with nothing but its links to say which interface it
-// is. Returns its index; 0: it is gone.
+// Removes the links or the filter of an interface's folder of pins, with nothing but its links to
+// say which interface it is. Returns its index; 0: it is gone.
 std::uint32_t detach_folder(const std::filesystem::path &folder);
 
 }  // namespace pm

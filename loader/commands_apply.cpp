@@ -85,11 +85,12 @@ Done stop_on(const Places &places, const std::vector<Pins::Interface> &interface
     const std::vector<std::string> before = detached_names(places);
     std::vector<std::string> detached = before;
     detached.insert(detached.end(), names.begin(), names.end());
-    if (auto stored = set_detached_names(places, detached); !stored) return stored;
-    if (rollout.before().mode == PM_MODE_OFF) return {};
-    auto stopped = rollout.writer()->republish([&](pm_record &record) {
-        for (const Pins::Interface &one : interfaces)
-            record.interfaces &= static_cast<std::uint16_t>(~(1u << one.number));
+    auto stopped = set_detached_names(places, detached).and_then([&]() -> Done {
+        if (rollout.before().mode == PM_MODE_OFF) return {};
+        return rollout.writer()->republish([&](pm_record &record) {
+            for (const Pins::Interface &one : interfaces)
+                record.interfaces &= static_cast<std::uint16_t>(~(1u << one.number));
+        });
     });
     if (!stopped) (void)set_detached_names(places, before);
     return stopped;
@@ -122,16 +123,9 @@ Result<Detached> detach_interfaces(const Places &places, const Detach &arguments
     for (const Pins::Interface &one : *chosen) done.names.push_back(one.name());
     auto stopped = last ? stop_all(places, **pins) : stop_on(places, *chosen, done.names);
     if (!stopped) return tl::unexpected(stopped.error());
-    for (const Pins::Interface &one : *chosen) {
-        detach(**pins, one);
-        if (last) continue;
-        // The entry first: nobody looks for what it does not name.
-        if (auto stored = (*pins)->set_interface(one.number, {}); stored)
-            (*pins)->remove_interface(one.number);
-        else
-            done.cleared = stored;
-    }
-    if (last) Pins::remove_all(places);
+    for (const Pins::Interface &one : *chosen)
+        if (auto cleared = detach(**pins, one); !cleared && !last) done.cleared = cleared;
+    if (last) Pins::remove_all(places);  // with all entries
     return done;
 }
 

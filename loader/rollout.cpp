@@ -196,9 +196,7 @@ Done Rollout::load() {
 void Rollout::detach_target(const Target &target) {
     pm_interface entry = {};
     entry.ifindex = target.device->index;
-    detach(*pins_, {target.number, entry});
-    (void)pins_->set_interface(target.number, {});
-    pins_->remove_interface(target.number);
+    (void)detach(*pins_, {target.number, entry});
 }
 
 Done Rollout::attach_target(const Target &target, const Program *program) {
