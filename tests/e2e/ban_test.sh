@@ -166,6 +166,14 @@ ssh_says() {
     read -r -t 5 line <&7
     expect_equal "$1" "$line" "over ssh"
 }
+# On the server's side too: a client that was cut off cannot say goodbye.
+ssh_ends() {
+    kill "$ssh"
+    wait "$ssh" || true
+    pgrep -P "$(cat "$LAB/sshd.pid")" | xargs -r kill 2>/dev/null || true
+    wait_for 5 no_session
+}
+no_session() { ! in_ns edge ss -Htn state established "sport = :2222" | grep . >/dev/null; }
 
 case_an_ssh_session_is_not_cut() {
     start_ssh
@@ -205,8 +213,7 @@ END
     expect_status 0 pm unban "$USER4"
     ssh_says lifted
     expect_status 0 pm apply "$LAB/cut.yaml" --force --mode enforce
-    kill "$ssh"
-    wait "$ssh" || true
+    ssh_ends
 }
 
 # Its address is on an interface that is not filtered, and its answers leave there.
@@ -221,7 +228,7 @@ case_an_ssh_session_beside_the_filter_bars_nothing() {
     ssh_line 10.77.0.1
     expect_status 0 pm apply "$(variant cut 's/admins: .*/admins: none/')"
     ssh_says untouched
-    kill "$ssh"
+    ssh_ends
     in_ns edge ip link delete spare
 }
 
@@ -240,21 +247,13 @@ case_a_session_on_a_new_interface_is_not_cut() {
     expect_status 4 pm apply -i second
     expect_output "cut 1 SSH session of this host, from 10.78.0.2"
     ssh_says untouched
-    kill "$ssh"
+    ssh_ends
     in_ns edge ip link delete first
     in_ns edge ip link delete second
 }
 
-# Also those whose client was cut off, and could not say goodbye.
-end_sessions() {
-    pgrep -P "$(cat "$LAB/sshd.pid")" | xargs -r kill 2>/dev/null || true
-    wait_for 5 no_session
-}
-no_session() { ! in_ns edge ss -Htn state established "sport = :2222" | grep . >/dev/null; }
-
 # Its address is on a bridge, of which the filtered interface is a port.
 case_a_session_over_a_bridge_is_not_cut() {
-    end_sessions
     in_ns edge ip link add br1 type bridge
     in_ns edge ip address flush dev eth0
     in_ns edge ip link set eth0 master br1
@@ -268,7 +267,7 @@ case_a_session_over_a_bridge_is_not_cut() {
     expect_status 4 pm apply "$LAB/cut.yaml"
     expect_output "cut 1 SSH session of this host, from $USER4"
     ssh_says still
-    kill "$ssh"
+    ssh_ends
     in_ns edge ip link delete br1
     in_ns edge ip address add "$EDGE4/32" dev eth0
     in_ns edge ip address add "$EDGE6/128" dev eth0 nodad
@@ -280,7 +279,6 @@ case_a_session_over_a_bridge_is_not_cut() {
 # It never crosses an interface.
 case_a_session_of_the_host_with_itself_bars_nothing() {
     pm detach --all
-    end_sessions
     coproc SELF { exec nsenter --net="/run/netns/$LAB_NET-edge" ssh -i "$LAB/key" -p 2222 -q \
         -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null root@"$EDGE4" cat; }
     ssh=$SELF_PID
@@ -288,12 +286,11 @@ case_a_session_of_the_host_with_itself_bars_nothing() {
     ssh_says hello
     expect_status 0 pm apply -i eth0 "$LAB/cut.yaml"
     ssh_says still
-    kill "$ssh"
+    ssh_ends
 }
 
 # What takes its place when the deadline passes drops what is banned.
 case_a_ban_while_an_audit_ends_by_itself_cuts_no_session() {
-    end_sessions
     expect_status 0 pm apply "$LAB/matrix-ssh.yaml"
     ssh_line
     expect_status 0 pm apply --mode audit --confirm-within 100s
@@ -301,7 +298,7 @@ case_a_ban_while_an_audit_ends_by_itself_cuts_no_session() {
     expect_output "cut 1 SSH session of this host, from $USER4 (banned)"
     expect_status 0 pm rollback
     ssh_says still
-    kill "$ssh"
+    ssh_ends
 }
 
 case_history_tells_all_of_it() {
