@@ -125,7 +125,8 @@ wait_for() {
 lab_start() {
     local name=$1 label=$2
     shift 2
-    in_ns "$name" "$@" </dev/null >"$LAB/log/$label" 2>&1 &
+    : >"$LAB/log/$label" # now, or what is awaited is found in what its last run said
+    in_ns "$name" "$@" </dev/null >>"$LAB/log/$label" 2>&1 &
     disown
 }
 

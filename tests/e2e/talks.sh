@@ -7,7 +7,7 @@ talk_kinds=() talk_ends=() talk_processes=()
 # KIND NAME ADDRESS COUNT PROTO:PORT SOURCE [INTERVAL]: begins COUNT conversations of that host.
 begin_talk() {
     local kind=$1 end
-    rm -f "$LAB/$kind.end"
+    rm -f "$LAB/$kind.end" "$LAB/log/talk-$kind"
     mkfifo "$LAB/$kind.end"
     in_ns "$2" /usr/bin/python3 "$ROOT/tests/e2e/talkers.py" talk "${@:3}" \
         <"$LAB/$kind.end" >"$LAB/log/talk-$kind" 2>&1 &
