@@ -86,7 +86,8 @@ static PM_INLINE void compare_shadow(struct packet *packet, __u32 verdict)
 		return;
 	}
 	if ((reason != PM_DROP_NO_SERVICE && reason != PM_DROP_NO_ROW &&
-	     reason != PM_DROP_NO_ROLE && reason != PM_DROP_BLOCKED) ||
+	     reason != PM_DROP_NO_ROLE && reason != PM_DROP_BLOCKED &&
+	     reason != PM_DROP_UNSUPPORTED_PROTOCOL && reason != PM_DROP_NOT_FIRST_PACKET) ||
 	    !can_open(packet))
 		return;
 	packet->ask.flow.opener = packet->direction;

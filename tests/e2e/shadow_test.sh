@@ -62,6 +62,23 @@ case_bans_and_restarts_leave_it() {
     expect_status 0 pm unban 198.51.100.99
 }
 
+# Whatever it is that the policy in force has against them.
+case_so_are_protocols_and_what_looks_like_an_answer() {
+    variant wider 's/^expect:/matrix:\n  - { id: media-in, transport: udp, source: any, destination: access, port: 40000 }\n  - { id: gre-in, transport: 47, source: any, destination: access }\nexpect:/' >/dev/null
+    expect_status 0 pm apply --mode shadow "$LAB/wider.yaml"
+    in_ns attacker /usr/bin/python3 - "$EDGE4" <<'PYTHON'
+import socket, sys
+udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+udp.bind(("", 53)) # whom this host may ask
+udp.sendto(b"matrix", (sys.argv[1], 40000))
+gre = socket.socket(socket.AF_INET, socket.SOCK_RAW, 47)
+gre.sendto(bytes(8), (sys.argv[1], 0))
+PYTHON
+    wait_for 5 both_would_pass
+    [ "$(pm status --json | jq '[.drops[] | select(.reason == "not-first-packet" or .reason == "unsupported-protocol")] | length')" -ge 2 ]
+}
+both_would_pass() { [ "$(shadow '.would_pass | map(select(.packets == 1).row) | sort | join(" ")')" = '"gre-in media-in"' ]; }
+
 case_it_ends_with_the_next_apply() {
     expect_status 0 pm apply "$here/edge.yaml"
     expect_equal null "$(shadow "")" shadow
