@@ -39,8 +39,8 @@ static PM_INLINE __u32 essential_length(__u8 type)
 	return type == 134 ? 16 : 24; /* router advertisement; neighbours and the rest of MLD */
 }
 
-/* Neighbour and router discovery (RFC 4861: hop limit 255, code 0; RFC 6980: unfragmented), MLD
- * (RFC 2710, 3810: hop limit 1, from a link-local address or none). */
+/* Neighbour and router discovery (RFC 4861: hop limit 255, code 0; RFC 6980: no fragment header),
+ * MLD (RFC 2710, 3810: hop limit 1, from a link-local address or none). */
 static PM_INLINE __u32 essential_icmpv6(const struct frame *frame, const struct packet *packet)
 {
 	const struct pm_addr *source =
@@ -51,7 +51,7 @@ static PM_INLINE __u32 essential_icmpv6(const struct frame *frame, const struct 
 
 	if (type >= 133 && type <= 136) {
 		fine = fine && icmp && icmp[1] == 0 && packet->hop_limit == 255 &&
-		       packet->fragment == NOT_FRAGMENT;
+		       packet->fragment_protocol == 0;
 		return fine ? pass(PM_ESSENTIAL_NEIGHBOUR) : drop(PM_DROP_MALFORMED_ESSENTIAL);
 	}
 	if ((type >= 130 && type <= 132) || type == 143) {

@@ -139,10 +139,10 @@ static PM_INLINE __u32 parse_chain(const struct frame *frame, struct packet *pac
 			if (fragment_seen)
 				return PM_DROP_EXTENSION_HEADERS;
 			fragment_seen = 1;
+			packet->fragment_protocol = header[0];
 			if (field & 0xfff9) { /* else atomic (RFC 6946): no fragment */
 				packet->fragment = field & 0xfff8 ? LATER_FRAGMENT : FIRST_FRAGMENT;
 				packet->fragment_id = bpf_ntohl(*(const __be32 *)(header + 4));
-				packet->fragment_protocol = header[0];
 				if ((field & 0xfff8) + (end - offset - 8) > 65535 ||
 				    ((field & 1) && (end - offset) & 7) ||
 				    ((field & 0xfff8) == 8 && header[0] == PM_PROTO_TCP))

@@ -225,6 +225,7 @@ TEST_F(Catalogue, Row025Discovery) {
         far.hop_limit = 254;
         dropped("malformed-essential", far);
         dropped("malformed-essential", parted);
+        dropped("malformed-essential", part(message(type, 16), 0, false));  // RFC 6980
     }
     passed("essential-neighbour", message(135, 16, "::"));  // duplicate address detection
     EXPECT_EQ(flows(), 0U);

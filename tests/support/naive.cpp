@@ -20,7 +20,8 @@ std::optional<Verdict> see_icmpv6(const Headers &headers) {
     bool from_link = is_link_local(headers.source) || headers.source == Address{};
     Verdict broken = drop(PM_DROP_MALFORMED_ESSENTIAL);
     if (type >= 133 && type <= 136)
-        return whole && headers.hop_limit == 255 && headers.icmp_code == 0
+        return whole && !headers.fragment_header && headers.hop_limit == 255 &&
+                       headers.icmp_code == 0
                    ? essential(PM_ESSENTIAL_NEIGHBOUR)
                    : broken;
     if ((type >= 130 && type <= 132) || type == 143)

@@ -91,7 +91,6 @@ void parse_v4(Frame frame, Headers &headers) {
 void parse_extensions(Frame frame, Headers &headers, unsigned next) {
     std::size_t at = headers.transport;
     std::size_t first = at;
-    bool has_fragment_header = false;
     headers.fault = PM_DROP_EXTENSION_HEADERS;
     for (int count = 0;; count++) {
         bool is_extension = next == 0 || next == 43 || next == 44 || next == 60;
@@ -101,8 +100,8 @@ void parse_extensions(Frame frame, Headers &headers, unsigned next) {
         std::size_t length = next == 44 ? 8 : (get8(frame, at + 1) + 1) * 8;
         if (at + length > headers.end || at + length - first > 256) return;
         if (next == 44) {
-            if (has_fragment_header) return;
-            has_fragment_header = true;
+            if (headers.fragment_header) return;
+            headers.fragment_header = true;
             unsigned field = get16(frame, at + 2);
             headers.offset = field & 0xfff8;
             headers.more = field & 1;

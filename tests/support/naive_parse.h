@@ -31,8 +31,9 @@ struct Headers {
     std::size_t transport = 0;  // offset
     std::size_t end = 0;        // of the datagram
 
-    bool fragment = false;     // a part of a datagram, and not all of it
-    std::uint32_t offset = 0;  // bytes
+    bool fragment_header = false;  // IPv6: there is one, be it of a datagram that is whole
+    bool fragment = false;         // a part of a datagram, and not all of it
+    std::uint32_t offset = 0;      // bytes
     bool more = false;
     std::uint32_t fragment_id = 0;
     std::uint8_t fragment_protocol = 0;  // as the fragment header names it
