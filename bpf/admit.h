@@ -79,9 +79,23 @@ __noinline int ask_both_ways(struct packet *packet, const struct gate *gate, str
 	return !own;
 }
 
-/* After an RST or FIN a SYN may begin another connection of the same ends, which is held to its
- * row's check. Our own SYN does; a peer's may be forged, as the RST before it, and waits for our
- * SYN-ACK. `assured` has one entry for both openers: the other one's goes over. */
+/* May a SYN begin another connection of the same ends? After an RST or FIN; where the socket went
+ * without any (looked for only where something hangs on it); and if this host sends it, after a
+ * connection that the peer opened. */
+static PM_INLINE int may_begin(void *ctx, const struct pm_flow *flow, const struct packet *packet,
+			       const struct pm_row *row, __u32 hook)
+{
+	if (flow->marks & PM_FLOW_ENDING)
+		return 1;
+	if (hook == PM_OUT)
+		return flow->opener == PM_IN;
+	return (flow->marks & PM_FLOW_ESTABLISHED) && (row->limit_interval || row->check) &&
+	       find_socket_xdp(ctx, packet) == NO_SOCKET;
+}
+
+/* It is held to its row's check. Our own SYN begins it; a peer's may be forged, as the RST before
+ * it, and waits for our SYN-ACK. `assured` has one entry for both openers: the other one's goes
+ * over. */
 static PM_INLINE void begin_another(struct pm_flow *flow, const struct packet *packet, __u16 slot,
 				    __u8 check)
 {
@@ -99,17 +113,27 @@ static PM_INLINE void begin_another(struct pm_flow *flow, const struct packet *p
 	}
 }
 
-/* A SYN of a live flow changes nothing of it, but for the count. */
-static PM_INLINE void repeat_syn(struct pm_flow *flow, int young, const struct packet *packet,
-				 __u16 slot, __u8 check)
+static PM_INLINE void count_syn(struct pm_flow *flow, int young, const struct packet *packet)
 {
 	struct pm_flow_key key = flow_key(&packet->ask.flow);
 
-	if (flow->marks & PM_FLOW_ENDING)
-		begin_another(flow, packet, slot, check);
 	add_to_flow(flow, packet);
 	if (young && *(volatile __u8 *)&flow->moved)
 		drain(flow, &key);
+}
+
+/* This host's SYN says that its stack has no such connection: what a peer began is over. */
+static PM_INLINE void end_outside(const struct packet *packet)
+{
+	struct pm_flow_key key = flow_key(&packet->ask.flow);
+	struct pm_flow *flow = bpf_map_lookup_elem(&outside, &key);
+
+	if (!flow)
+		return;
+	flow->check = 0;
+	flow->marks |= PM_FLOW_OVER;
+	if (flow->last == stamp_now())
+		flow->last--; /* idle for no time at all is not expired */
 }
 
 static PM_INLINE struct pm_flow *find_syn_flow(struct packet *packet, const struct gate *gate,
@@ -120,34 +144,45 @@ static PM_INLINE struct pm_flow *find_syn_flow(struct packet *packet, const stru
 	return find_flow(&key, gate, packet, stamp_now(), young);
 }
 
+/* What the first payload of a row's flow is held to, as an entry has it. */
+static PM_INLINE __u8 row_check(const struct pm_row *row)
+{
+	if (!row->check)
+		return 0;
+	return row->check | (row->flags & PM_ROW_CHECK_DROPS ? PM_FLOW_CHECK_DROPS : 0);
+}
+
 /* A permitted packet that opens a flow: within the limit, with the payload that the row demands.
  * The first payload of a tcp flow is checked when it comes. */
 static PM_INLINE __u32 admit_opener(void *ctx, struct packet *packet, const struct gate *gate,
 				    const struct answer *answer, __u32 hook)
 {
 	const struct pm_row *row = &answer->row;
-	__u8 check = row->check, drops = row->flags & PM_ROW_CHECK_DROPS ? PM_FLOW_CHECK_DROPS : 0;
+	__u8 check = row_check(row);
 	struct pm_flow *flow = NULL;
+	int young = 0, begins = 1;
 	__u8 next = 0;
-	int young = 0;
 
 	if (is_syn(packet))
 		flow = find_syn_flow(packet, gate, &young);
-	if (row->limit_interval && (!flow || (flow->marks & PM_FLOW_ENDING)) &&
-	    !within_limit(packet, row))
+	if (flow) /* else a SYN of a live flow changes nothing of it, but for the count */
+		begins = may_begin(ctx, flow, packet, row, hook);
+	if (row->limit_interval && begins && !within_limit(packet, row))
 		return drop_of(PM_DROP_RATE_LIMITED, row->slot);
 	if (check && (!is_syn(packet) || packet->payload_length)) {
-		if (!fits(ctx, packet, check, hook)) {
+		if (!fits(ctx, packet, row->check, hook)) {
 			packet->mismatched = 1;
-			if (drops)
+			if (check & PM_FLOW_CHECK_DROPS)
 				return drop_of(PM_DROP_PAYLOAD_MISMATCH, row->slot);
 		}
 		check = 0;
 	}
-	if (check)
-		check |= drops;
+	if (hook == PM_OUT && is_syn(packet))
+		end_outside(packet);
 	if (flow) {
-		repeat_syn(flow, young, packet, row->slot, check);
+		if (begins)
+			begin_another(flow, packet, row->slot, check);
+		count_syn(flow, young, packet);
 		return pass(row->slot);
 	}
 	if (is_of_group(packet))
@@ -164,30 +199,33 @@ static PM_INLINE __u32 admit_opener(void *ctx, struct packet *packet, const stru
 	return pass(row->slot);
 }
 
-/* A flow that a socket vouches for, whose entry is gone or expired. 0: drop the packet, its
- * payload is not what that entry waited for. */
-static PM_INLINE int record_live(void *ctx, struct packet *packet, __u32 opener,
-				 const struct answer *answer, __u32 hook)
+/* A flow that a socket vouches for, whose entry is gone or expired. What completes a handshake
+ * (`half_open`) brings the first payload, or makes no entry. 0: drop the packet, its payload is not
+ * what the row demands. */
+static PM_INLINE int record_flow(void *ctx, struct packet *packet, __u32 opener,
+				 const struct answer *answer, int half_open, __u32 hook)
 {
-	__u8 check = waiting_check(packet, opener);
+	__u8 waits = half_open ? row_check(&answer->row) : waiting_check(packet, opener);
+	__u8 check = waits;
 
 	if (check && !check_first_payload(ctx, &check, opener, packet, hook))
 		return 0;
-	open_flow(may_be_assured(opener) ? (void *)&assured
-		  : opener == PM_IN      ? (void *)&outside
-					 : (void *)&opening,
-		  packet, opener, answer, PM_FLOW_ESTABLISHED | end_marks(packet), check, 0);
+	if (half_open && check == waits)
+		return 1;
+	open_flow(!half_open && may_be_assured(opener) ? (void *)&assured
+		  : opener == PM_IN                    ? (void *)&outside
+						       : (void *)&opening,
+		  packet, opener, answer, half_open ? 0 : PM_FLOW_ESTABLISHED | end_marks(packet),
+		  check, 0);
 	return 1;
 }
 
-/* `established`: the socket that sends the packet is (TC only), be it bound to a VLAN or VRF
- * device, where no look-up finds it. */
-static PM_INLINE __u32 admit(void *ctx, struct packet *packet, struct gate *gate, int established,
-			     __u32 hook)
+static PM_INLINE __u32 admit(void *ctx, struct packet *packet, struct gate *gate,
+			     enum sender_state sender, __u32 hook)
 {
 	struct answer answer = {};
 	__u32 opener = hook;
-	int socket;
+	int socket, half_open;
 
 	if (gate->unsure)
 		ask_pairs(packet, gate);
@@ -212,12 +250,14 @@ static PM_INLINE __u32 admit(void *ctx, struct packet *packet, struct gate *gate
 		return pass(answer.row.slot);
 	if (packet->ask.flow.protocol != PM_PROTO_TCP)
 		return drop_of(PM_DROP_NOT_FIRST_PACKET, answer.row.slot);
-	socket = established     ? LIVE_SOCKET
-		 : hook == PM_IN ? find_socket_xdp(ctx, packet)
-				 : find_socket_skb(ctx, packet);
-	if (socket == NO_SOCKET)
+	socket = sender == ESTABLISHED_SENDER ? LIVE_SOCKET
+		 : hook == PM_IN              ? find_socket_xdp(ctx, packet)
+					      : find_socket_skb(ctx, packet);
+	if (socket == NO_SOCKET && sender != ABORTING_SENDER)
 		return drop_of(PM_DROP_NOT_FIRST_PACKET, answer.row.slot);
-	if (socket == LIVE_SOCKET && !record_live(ctx, packet, opener, &answer, hook))
+	half_open = hook == PM_IN && opener == PM_IN && socket == HALF_OPEN_SOCKET;
+	if ((half_open || socket == LIVE_SOCKET) &&
+	    !record_flow(ctx, packet, opener, &answer, half_open, hook))
 		return drop_of(PM_DROP_PAYLOAD_MISMATCH, answer.row.slot);
 	return pass(answer.row.slot);
 }

@@ -88,9 +88,10 @@ static PM_INLINE __u32 look(void *ctx, struct packet *packet, struct gate *gate,
 	return drop(reason != PM_UNDECIDED ? reason : PM_DROP_NO_SERVICE);
 }
 
-/* True: the packet passes. `established`: the socket that sends it is (TC only). */
-static PM_INLINE int filter(void *ctx, __u32 hook, int forwarded, int established)
+/* True: the packet passes. */
+static PM_INLINE int filter(void *ctx, __u32 hook, int forwarded)
 {
+	enum sender_state sender = NO_SENDER;
 	struct packet packet = {};
 	struct gate gate = {};
 	__u32 verdict, mode;
@@ -101,10 +102,12 @@ static PM_INLINE int filter(void *ctx, __u32 hook, int forwarded, int establishe
 	packet.audit = mode == PM_MODE_AUDIT;
 	packet.ask.flow.interface = pm_interface;
 	verdict = look(ctx, &packet, &gate, hook, forwarded, 0);
+	if (hook == PM_OUT && verdict == UNDECIDED)
+		sender = sender_of(ctx, &packet);
 	if (verdict == UNDECIDED && !is_syn(&packet))
-		verdict = match_flow(ctx, &packet, &gate, established, hook);
+		verdict = match_flow(ctx, &packet, &gate, sender == ESTABLISHED_SENDER, hook);
 	if (verdict == UNDECIDED)
-		verdict = admit(ctx, &packet, &gate, established, hook);
+		verdict = admit(ctx, &packet, &gate, sender, hook);
 	if (packet.fragment == FIRST_FRAGMENT && !is_drop(verdict))
 		remember_fragment(&packet);
 	return conclude(ctx, hook, &packet, verdict);
@@ -113,17 +116,14 @@ static PM_INLINE int filter(void *ctx, __u32 hook, int forwarded, int establishe
 SEC("xdp.frags")
 int pm_ingress(struct xdp_md *ctx)
 {
-	return filter(ctx, PM_IN, 0, 0) ? XDP_PASS : XDP_DROP;
+	return filter(ctx, PM_IN, 0) ? XDP_PASS : XDP_DROP;
 }
 
 SEC("tc")
 int pm_egress(struct __sk_buff *skb)
 {
-	int established = skb->sk && skb->sk->state == BPF_TCP_ESTABLISHED;
-
 	pull_headers(skb);
-	return filter(skb, PM_OUT, skb->ingress_ifindex != 0, established) ? TC_ACT_UNSPEC
-									   : TC_ACT_SHOT;
+	return filter(skb, PM_OUT, skb->ingress_ifindex != 0) ? TC_ACT_UNSPEC : TC_ACT_SHOT;
 }
 
 /* The verdict on the frame by the policy in question.image: a row's number, a reason << 16, or

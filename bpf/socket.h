@@ -9,7 +9,38 @@
 
 #include "packet.h"
 
-enum socket_state { NO_SOCKET, HALF_OPEN_SOCKET, LIVE_SOCKET };
+enum socket_state {
+	NO_SOCKET,
+	CLOSING_SOCKET, /* or one that this host opens */
+	HALF_OPEN_SOCKET, /* opened by a peer, which has not completed the handshake */
+	LIVE_SOCKET,
+};
+
+/* What the socket that sends a packet says of the packet's flow (TC only). */
+enum sender_state {
+	NO_SENDER, /* none, or it is of another flow, as a raw one is */
+	ESTABLISHED_SENDER,
+	ABORTING_SENDER, /* this is its RST */
+};
+
+/* It may be bound to a VLAN or VRF device, where no look-up finds it; and one that aborts has left
+ * the table, and its port unless that was asked for, before its RST goes by. */
+static PM_INLINE enum sender_state sender_of(struct __sk_buff *skb, const struct packet *packet)
+{
+	const struct pm_tuple *flow = &packet->ask.flow;
+	struct bpf_sock *socket = skb->sk;
+	__u32 port;
+
+	if (!socket || socket->dst_port != bpf_htons(flow->remote_port))
+		return NO_SENDER;
+	port = socket->src_port;
+	if (socket->state == BPF_TCP_ESTABLISHED)
+		return port == flow->local_port ? ESTABLISHED_SENDER : NO_SENDER;
+	if (socket->state == BPF_TCP_CLOSE && (packet->tcp_flags & TCP_RST) &&
+	    (port == flow->local_port || port == 0))
+		return ABORTING_SENDER;
+	return NO_SENDER;
+}
 
 static PM_INLINE void to_v6(const struct pm_addr *address, __be32 word[4])
 {
@@ -66,9 +97,10 @@ static PM_INLINE enum socket_state find_socket(void *ctx, const struct packet *p
 	if (state == BPF_TCP_LISTEN)
 		found = hook == PM_IN && carries_cookie(ctx, packet, socket) ? HALF_OPEN_SOCKET
 									     : NO_SOCKET;
-	else if (state == BPF_TCP_NEW_SYN_RECV || state == BPF_TCP_SYN_RECV ||
-		 state == BPF_TCP_SYN_SENT || state == BPF_TCP_TIME_WAIT)
+	else if (state == BPF_TCP_NEW_SYN_RECV || state == BPF_TCP_SYN_RECV)
 		found = HALF_OPEN_SOCKET;
+	else if (state == BPF_TCP_SYN_SENT || state == BPF_TCP_TIME_WAIT)
+		found = CLOSING_SOCKET;
 	bpf_sk_release(socket);
 	return found;
 }

@@ -112,6 +112,7 @@ enum pm_flow_mark {
 	PM_FLOW_RESET = 32, /* the last segment was an RST */
 	PM_FLOW_ENDING = 64, /* tcp: an RST or FIN was seen, from whomever; until the next
 				connection of its ports begins */
+	PM_FLOW_OVER = 128, /* tcp: this host has begun another one of its ports; not live */
 };
 
 #define PM_FLOW_CHECK_DROPS 0x80

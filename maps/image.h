@@ -192,6 +192,8 @@ PM_ASSERT(sizeof(struct pm_tuple) == 40, "pm_tuple");
 static PM_INLINE __u32 pm_idle_seconds(const struct pm_flow *flow, __u32 protocol)
 {
 	if (protocol == PM_PROTO_TCP) {
+		if (flow->marks & PM_FLOW_OVER)
+			return 0;
 		if (flow->marks & PM_FLOW_RESET)
 			return PM_TIMEOUT_TCP_RESET;
 		if (flow->marks & (PM_FLOW_FIN_IN | PM_FLOW_FIN_OUT))

@@ -47,6 +47,10 @@ try:
         one = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         one.bind((source, sport))
         one.sendto(b"matrix", (destination, int(port)))
+    elif kind == "connected": # a raw socket, and so "established"
+        one = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_TCP)
+        one.connect((destination, 0))
+        one.send(struct.pack("!HHIIHHHH", sport, int(port), 1, 1, 0x5018, 512, 0, 0) + b"matrix")
     elif kind == "raw":
         one = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
         one.sendto(packet, (destination, 0))
@@ -83,6 +87,8 @@ edge:
   host: turn
 peers:
   admins: none
+matrix:
+  - { id: web-in, transport: tcp, source: any, destination: turn, port: 8080 }
 expect: # a datagram with the ports of an answer that nobody waits for
   - { from: $USER4, to: relay, udp: 49152-65535, verdict: drop }
 END
@@ -130,6 +136,35 @@ case_spoofed_sources_do_not_leave() {
     sent edge raw 198.51.100.7 "$USER4" 9 49200
     expect_equal $((before + 2)) "$(drops no-role)" "spoofed datagrams"
     expect_equal 0 "$(heard)" "datagrams that the user got"
+}
+
+# Its socket has left the stack's tables by then, and the programs have never seen the connection.
+case_a_peer_is_told_that_its_connection_is_aborted() {
+    pm detach --all
+    mkfifo "$LAB/abort"
+    lab_start edge aborts /usr/bin/python3 -c '
+import socket, struct, sys
+one = socket.create_server(("", 8080)).accept()[0]
+open(sys.argv[1]).read()
+one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+one.close()' "$LAB/abort"
+    lab_await edge tcp 8080
+    lab_start user aborted /usr/bin/python3 -uc '
+import socket, sys
+one = socket.create_connection((sys.argv[1], 8080))
+print("connected")
+one.recv(1)' "$EDGE4"
+    wait_for 10 grep -q connected "$LAB/log/aborted"
+    pm apply -i eth0 "$LAB/turn.yaml"
+    : >"$LAB/abort"
+    wait_for 10 grep -q ConnectionResetError "$LAB/log/aborted"
+}
+
+case_a_raw_socket_has_no_connection() {
+    local before
+    before=$(drops not-first-packet)
+    expect_equal sent "$(sent edge connected "$EDGE4" "$USER4" 40000 8080)" segment
+    expect_equal $((before + 1)) "$(drops not-first-packet)" "segments of a raw socket"
 }
 
 case_packet_sockets_are_judged() {

@@ -308,6 +308,21 @@ TEST_F(Checked, TheNextConnectionHasTheTimeOfItsOwn) {
     EXPECT_EQ(client(ACK, text("GET /")), "payload-mismatch");
 }
 
+// Rows of both ways have these ends. This host's SYN says that it knows of no connection.
+TEST_F(Checked, WhatThisHostOpensIsNotHeldToWhatAPeerBegan) {
+    host.apply(checking(Payload::tls));
+    auto peer = [&](int flags, Bytes payload = {}) {
+        return host.in(tcp(partner, 5061, access4, 5061, flags, std::move(payload)));
+    };
+    EXPECT_EQ(peer(SYN), "row sip-in");
+    EXPECT_EQ(host.out(tcp(access4, 5061, partner, 5061, SYN)), "row sip-out");
+    EXPECT_EQ(peer(SYN | ACK), "row sip-out");
+    EXPECT_EQ(peer(ACK, text("220 the server may say anything")), "row sip-out");
+    host.wait(66);
+    EXPECT_EQ(peer(SYN), "row sip-in") << "a new one in its place";
+    EXPECT_EQ(peer(ACK, text("GET /")), "payload-mismatch");
+}
+
 TEST_F(Checked, EveryMismatchIsCountedOnceOnItsRowDroppedOrNot) {
     Kernel &kernel = host.kernel();
     for (const bool drop : {true, false}) {

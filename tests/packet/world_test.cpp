@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -68,13 +69,18 @@ protected:
         ip("address replace 10.1.1.1/32 dev lo");
     }
 
-    void connect(const char *peer, int port = 40000) {
+    // With `waits` for data the handshake stays half-open: the listener defers what completes it.
+    void begin_connection(const char *peer, int port, int waits) {
         listener_ = tcp_socket("203.0.113.10", 5061);
+        setsockopt(listener_.get(), IPPROTO_TCP, TCP_DEFER_ACCEPT, &waits, sizeof(waits));
         if (::listen(listener_.get(), 4)) throw std::runtime_error("cannot listen");
         client_ = tcp_socket(peer, port);
         linger hard{.l_onoff = 1, .l_linger = 0};  // leave no TIME_WAIT to the next test
         setsockopt(client_.get(), SOL_SOCKET, SO_LINGER, &hard, sizeof(hard));
         on(client_, ::connect, endpoint("203.0.113.10", 5061));
+    }
+    void connect(const char *peer, int port = 40000) {
+        begin_connection(peer, port, 0);
         server_ = Fd(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
     }
 
@@ -177,6 +183,42 @@ TEST_F(SocketsChecked, AForgedSynDoesNotHaveAForgottenConnectionAskedAgain) {
     host.wait(66);
     EXPECT_EQ(client(SYN), "row sip-in");
     EXPECT_EQ(client(text("GET /")), "payload-mismatch") << "what it waited for stays";
+}
+
+// Its entry expires before it completes the handshake.
+TEST_F(SocketsChecked, WhatCompletesAHandshakeLateIsAskedToo) {
+    const World half_open{.socket = naive::Socket::half_open};
+    auto sends = [&](int flags, Bytes payload = {}) {
+        Packet packet = segment("198.51.100.7", 40000, "203.0.113.10", 5061, flags);
+        std::get<Tcp>(packet.transport).payload = std::move(payload);
+        return host.in(packet, half_open);
+    };
+    host.apply(with_tls_asked());
+    begin_connection("198.51.100.7", 40000, 300);
+    EXPECT_EQ(sends(SYN), "row sip-in");
+    host.wait(66);
+    EXPECT_EQ(sends(ACK), "row sip-in");
+    EXPECT_EQ(sends(PSH | ACK, text("GET /")), "payload-mismatch");
+    EXPECT_EQ(sends(PSH | ACK, client_hello()), "row sip-in");
+    EXPECT_EQ(sends(PSH | ACK, text("whatever follows")), "row sip-in");
+}
+
+// Neither a FIN nor an RST went by: this host gave up on a peer that acknowledged nothing.
+TEST_F(SocketsChecked, WhatFollowsAConnectionThatDiedSilentlyIsAsked) {
+    host.apply(with_tls_asked());
+    connect("198.51.100.7");
+    EXPECT_EQ(client(ACK), "row sip-in");
+    EXPECT_EQ(client(client_hello()), "row sip-in");
+    EXPECT_EQ(client(SYN), "row sip-in") << "forged";
+    EXPECT_EQ(client(text("of the same connection")), "row sip-in");
+    client_ = Fd();
+    server_ = Fd();
+    const Packet syn = segment("198.51.100.7", 40000, "203.0.113.10", 5061, SYN);
+    EXPECT_EQ(host.in(syn), "row sip-in");
+    EXPECT_EQ(host.out(segment("203.0.113.10", 5061, "198.51.100.7", 40000, SYN | ACK)),
+              "row sip-in");
+    EXPECT_EQ(host.in(data("198.51.100.7", 40000, "203.0.113.10", 5061, text("GET /"))),
+              "payload-mismatch");
 }
 
 // It is the first that is seen of the connection, and it is not forgotten.

@@ -253,13 +253,18 @@ Verdict Host::see_stray(Frame frame, const Headers &headers, const Opening &own,
     if (headers.is_later_fragment() && group && judged.opener == facts.direction)
         return judged.verdict;
     if (!headers.is_tcp() || facts.socket == Socket::none) return drop(PM_DROP_NOT_FIRST_PACKET);
-    if (facts.socket != Socket::live) return judged.verdict;
-    Check pending = waiting_check(own, judged.opener);
-    if (judged.opener == facts.direction && (headers.payload_length || headers.fragment) &&
-        !checked(pending, frame, headers))
-        return drop(PM_DROP_PAYLOAD_MISMATCH);
-    open(own, headers, facts.direction, judged, pending, true);
+    const bool half_open = facts.socket == Socket::half_open;
+    const bool brings =
+        judged.opener == facts.direction && (headers.payload_length || headers.fragment);
+    Check pending = half_open ? check_of(judged.verdict) : waiting_check(own, judged.opener);
+    if (half_open && (!brings || pending.payload == Check::Payload::none)) return judged.verdict;
+    if (brings && !checked(pending, frame, headers)) return drop(PM_DROP_PAYLOAD_MISMATCH);
+    open(own, headers, facts.direction, judged, pending, !half_open);
     return judged.verdict;
+}
+
+Check Host::check_of(const Verdict &verdict) const {
+    return policy_->rows[static_cast<std::size_t>(verdict.number)].check;
 }
 
 // What a flow still waits to check, however long ago it was live.
@@ -270,20 +275,29 @@ Check Host::waiting_check(Opening ends, Direction opener) const {
 }
 
 // What a row admits: within its limit, with the payload that it asks for. A SYN of a live flow
-// opens none, unless an RST or FIN was seen: then another connection may begin. This host's SYN
-// begins it; a peer's, which may be forged, only if this host answers it. So it is where a socket
-// lives and its flow is forgotten.
+// opens none, unless an RST or FIN was seen, or its socket is gone without one: then another
+// connection may begin. This host's SYN begins it, and ends what a peer began; a peer's, which may
+// be forged, begins it only if this host answers it. So it is where a socket lives and its flow is
+// forgotten.
 Verdict Host::see_opener(Frame frame, const Headers &headers, const Opening &own,
                          const Facts &facts, const Judged &judged) {
     const Direction direction = facts.direction;
     Flow *flow = headers.is_first_syn() ? find(own, direction) : nullptr;
     if (flow && !stays(*flow, own, direction)) flow = nullptr;
-    const bool opens = !flow || flow->ending;
+    const Row &row = policy_->rows[static_cast<std::size_t>(judged.verdict.number)];
+    const bool guarded = row.limit.flows != 0 || row.check.payload != Check::Payload::none;
+    const bool opens = !flow || flow->ending ||
+                       (direction == Direction::in && flow->established && guarded &&
+                        facts.socket == Socket::none);
     if (opens && !within_limit(judged.verdict.number, own)) return drop(PM_DROP_RATE_LIMITED);
-    Check pending = policy_->rows[static_cast<std::size_t>(judged.verdict.number)].check;
-    if (stateless_) pending = {};
+    Check pending = stateless_ ? Check{} : row.check;
     if ((!headers.is_first_syn() || headers.payload_length) && !checked(pending, frame, headers))
         return drop(PM_DROP_PAYLOAD_MISMATCH);
+    if (direction == Direction::out && headers.is_first_syn()) {
+        Opening theirs = own;
+        theirs.opener = Direction::in;
+        flows_.erase(theirs);
+    }
     const bool waits = direction == Direction::in && facts.socket == Socket::live &&
                        pending.payload != Check::Payload::none;
     if (!flow) {

@@ -28,7 +28,7 @@ struct Interface {
 };
 
 // What the kernel knows of a packet beside its bytes.
-enum class Socket { none, half_open, live };
+enum class Socket { none, half_open, live };  // half_open: its peer began the handshake
 
 struct Facts {
     Direction direction = Direction::in;
@@ -117,6 +117,7 @@ private:
     Verdict see_stray(Frame frame, const Headers &headers, const Opening &own, const Facts &facts);
     Verdict see_opener(Frame frame, const Headers &headers, const Opening &own, const Facts &facts,
                        const Judged &judged);
+    Check check_of(const Verdict &verdict) const;  // of the row that passes it
     Check waiting_check(Opening ends, Direction opener) const;
     bool within_limit(int row, const Opening &own);
     Verdict ask(const Opening &opening, Direction direction) const;
