@@ -55,9 +55,9 @@ std::string in_force_text(const std::vector<std::string> &asked) {
         if (!in_force) return "what is in force cannot be read";
         now = std::move(*in_force);
         for (const Pins::Interface &one : *interfaces)
-            if (now.state.record.interfaces >> one.number & 1) names.push_back(one.name());
+            if (holds_on(now.state.record, one.number)) names.push_back(one.name());
     }
-    if (now.mode != PM_MODE_OFF && !names.empty())
+    if (!names.empty())
         return fmt::format(
             "{} {} in force on {}{}{}",
             now.catalog.generation ? fmt::format("generation {}", now.catalog.generation)

@@ -33,8 +33,7 @@ void look_at_attached(const Places &places, Pins &pins, Attachments &attached, F
     auto interfaces = pins.interfaces();
     if (!interfaces) return;
     for (const Pins::Interface &one : *interfaces) {
-        const bool filtered =
-            !snapshot || snapshot->in_force.state.record.interfaces >> one.number & 1;
+        const bool filtered = !snapshot || holds_on(snapshot->in_force.state.record, one.number);
         findings.about(one.name());
         examine_attachment(pins, one, filtered, findings);
         attached.emplace(one.name(), one);

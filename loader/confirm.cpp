@@ -24,9 +24,9 @@ Outcome outcome_now(const std::vector<Pins::Interface> &interfaces, const Switch
         outcome = outcome_of(*now);
     else
         outcome.notes.push_back("warning: what is in force cannot be read: " + now.error().message);
-    const unsigned filtered = control.state().record.interfaces;
+    const pm_record record = control.state().record;
     for (const Pins::Interface &one : interfaces) {
-        if (filtered >> one.number & 1)
+        if (holds_on(record, one.number))
             outcome.interfaces.push_back(one.name());
         else
             outcome.notes.push_back(fmt::format("{} is now unfiltered", one.name()));
@@ -45,10 +45,8 @@ bool is_new(const Target &one) {
     return one.is_new;
 }
 
-Fault too_late(std::uint64_t generation) {
-    return {fmt::format("too late: generation {} was not confirmed in time and is rolled back",
-                        generation),
-            "apply it again", Exit::refused};
+Fault too_late(const std::string &expiry) {
+    return {"too late: " + expiry, "apply it again", Exit::refused};
 }
 
 // With what was said on the way, first of all.
@@ -60,15 +58,16 @@ Outcome outcome_now(const std::vector<Pins::Interface> &interfaces, const Rollou
     return outcome;
 }
 
-// Which generation a deadline ended, if nothing was changed since: `watch` may have settled that.
-std::optional<std::uint64_t> expired_last(const Places &places) {
+// What was told of a deadline that has passed, if nothing was changed since: `watch` may have
+// settled that.
+std::optional<std::string> expired_last(const Places &places) {
     std::size_t torn = 0;
     auto entries = read_history(places, torn);
     if (!entries) return std::nullopt;
     for (auto one = entries->rbegin(); one != entries->rend(); ++one) {
         if (one->outcome != "done" || one->action == "attach") continue;
         if (one->action == "ban" || one->action == "unban") continue;
-        return one->action == "expire" ? std::optional(one->generation) : std::nullopt;
+        return one->action == "expire" ? std::optional(one->message) : std::nullopt;
     }
     return std::nullopt;
 }
@@ -205,7 +204,7 @@ Result<Outcome> confirm(const Places &places) {
     auto store = Store::open(places);
     if (!store) return tl::unexpected(store.error());
     if (auto opened = open(rollout); !opened) return tl::unexpected(opened.error());
-    if (rollout.rolled_back()) return tl::unexpected(too_late(rollout.rolled_back()->generation));
+    if (rollout.rolled_back()) return tl::unexpected(too_late(*rollout.rolled_back()));
     const InForce &now = rollout.before();
     if (!now.state.pending) {
         if (const auto expired = expired_last(places)) return tl::unexpected(too_late(*expired));

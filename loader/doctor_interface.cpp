@@ -152,8 +152,9 @@ void examine_attachment(const Pins &pins, const Pins::Interface &interface, bool
         return;
     }
     if (!filtered)
-        findings.warning("attachment", "attached, but the policy in force does not filter it",
-                         "name it under 'interfaces' of the policy, or detach it");
+        findings.warning(
+            "attachment", "attached, but the policy in force does not filter it",
+            fmt::format("portmatrix apply -i {0}, or portmatrix detach -i {0}", interface.name()));
     if (!pins.has_interface(interface.number)) {
         findings.wrong("attachment", "its programs or counters are no longer pinned",
                        fmt::format("portmatrix detach -i {0}, then portmatrix apply -i {0}",

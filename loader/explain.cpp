@@ -107,6 +107,15 @@ std::vector<AskedInterface> interfaces_with(
     return found;
 }
 
+// Where no policy is in force, the programs are not asked: they would answer by one all the same.
+Explanation unfiltered(Direction direction) {
+    Explanation result;
+    result.direction = direction;
+    result.pass = true;
+    result.why = "no policy is in force on this interface: everything passes";
+    return result;
+}
+
 std::string outcome(const Explanation &one) {
     return one.pass ? fmt::format("row '{}'", one.row) : fmt::format("drop, {}", one.reason);
 }
@@ -216,6 +225,8 @@ Result<Explanation> ask_kernel(const Pins &pins, const Switch &control, const Qu
         auto in_force = read_in_force(control);
         if (!in_force) return tl::unexpected(in_force.error());
         if (in_force->state.epoch == 0) return fault("no policy is in force");
+        if (!holds_on(in_force->state.record, question.interface))
+            return unfiltered(question.direction);
         const pm_ask asked = {in_force->state.record.image, in_force->state.record.bans,
                               question.interface, 0};
         auto verdict = run_probe(pins.maps(), program->get(), asked, first_packet(question));

@@ -18,7 +18,7 @@ struct Explanation {
     std::string interface;  // empty: the policy names none
     Direction direction = Direction::in;
     bool pass = false;
-    std::string row;     // id, of an essential too; empty: no row
+    std::string row;     // id, of an essential too; empty: none, or the interface is unfiltered
     std::string reason;  // of a drop
     std::string why;
 };
@@ -61,7 +61,7 @@ using Ask = std::function<Result<Explanation>(const Question &)>;
 Result<Explanation> explain(pm_view image, const Tuple &tuple, Direction direction,
                             unsigned interface, const Ask &ask);
 
-// Asks the probe programs about the policy in force.
+// Asks the probe programs about the policy in force on the question's interface.
 Result<Explanation> ask_kernel(const Pins &pins, const Switch &control, const Question &question);
 
 }  // namespace pm

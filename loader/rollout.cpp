@@ -17,6 +17,17 @@ namespace {
 constexpr std::uint32_t image_slot_min = 2u << 20;
 constexpr std::size_t image_max = std::size_t{256} << 20;
 
+// "; eth1 is now unfiltered", where the one record holds and the next does not.
+std::string left_open(const Pins &pins, const pm_record &before, const pm_record &after) {
+    std::string text;
+    const auto interfaces = pins.interfaces();
+    if (!interfaces) return text;
+    for (const Pins::Interface &one : *interfaces)
+        if (holds_on(before, one.number) && !holds_on(after, one.number))
+            text += fmt::format("; {} is now unfiltered", one.name());
+    return text;
+}
+
 }  // namespace
 
 Done Rollout::open_control() {
@@ -44,17 +55,19 @@ Done Rollout::settle() {
     const Switch::State state = control_->state();
     if (state.expired) {
         auto catalog = read_catalog(control_->image(state.other.image));
-        rolled_back_ = catalog ? std::move(*catalog) : Catalog{};
-        const std::string message = fmt::format(
-            "generation {} was not confirmed in time and is rolled back", rolled_back_->generation);
+        const Catalog ended = catalog ? std::move(*catalog) : Catalog{};
+        const std::string message =
+            fmt::format("generation {} was not confirmed in time and is rolled back{}",
+                        ended.generation, left_open(*pins_, state.other, state.record));
         if (auto settled = control_->settle_expired(); !settled)
             return tl::unexpected(settled.error());
+        rolled_back_ = message;
         notes_.push_back(message);
         HistoryEntry entry;
         entry.user = "-";
         entry.action = "expire";
-        entry.generation = rolled_back_->generation;
-        entry.sha256 = rolled_back_->sha256;
+        entry.generation = ended.generation;
+        entry.sha256 = ended.sha256;
         entry.outcome = "done";
         entry.message = message;
         record(places_, entry);

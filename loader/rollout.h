@@ -53,7 +53,8 @@ public:
     const Switch *control() const { return control_ ? &*control_ : nullptr; }
     Switch *writer() { return control_ ? &*control_ : nullptr; }
     const Pins *pins() const { return pins_ ? &*pins_ : nullptr; }
-    const std::optional<Catalog> &rolled_back() const { return rolled_back_; }
+    // What is told of that, if it was so.
+    const std::optional<std::string> &rolled_back() const { return rolled_back_; }
 
     // Numbers for the interfaces and counters for the rows of a policy put in force on `targets`.
     CompileOptions placement(const std::vector<Target> &targets) const;
@@ -105,7 +106,7 @@ private:
     std::optional<Pins> pins_;
     std::optional<Switch> control_;
     InForce before_;
-    std::optional<Catalog> rolled_back_;
+    std::optional<std::string> rolled_back_;
     Candidate candidate_;
     std::uint32_t slot_ = 0;
     std::uint8_t bans_ = 0;              // as in pm_record

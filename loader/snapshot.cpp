@@ -187,7 +187,7 @@ Done add_interface(const Pins &pins, const Pins::Interface &interface, const Att
     auto status = read_interface(pins, interface, attached, snapshot.in_force.catalog, live);
     if (!status) return tl::unexpected(status.error());
     if (snapshot.shadow) read_shadow(pins, snapshot, interface.number, status->shadow);
-    status->filtered = snapshot.in_force.state.record.interfaces >> interface.number & 1;
+    status->filtered = holds_on(snapshot.in_force.state.record, interface.number);
     snapshot.interfaces.push_back(std::move(*status));
     return {};
 }

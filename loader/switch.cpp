@@ -44,6 +44,10 @@ bool names_bans(const pm_record &record, std::uint32_t slot) {
 
 }  // namespace
 
+bool holds_on(const pm_record &record, unsigned number) {
+    return record.mode != PM_MODE_OFF && record.interfaces >> number & 1;
+}
+
 Done grace_period() {
     if (syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0) == 0) return {};
     return grace_period_by_map();

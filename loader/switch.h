@@ -104,6 +104,10 @@ private:
     bool waited_ = false;  // a grace period has passed since the last publish
 };
 
+// Is the interface of this number filtered by what the record puts in force? Else everything passes
+// there, attached or not.
+bool holds_on(const pm_record &record, unsigned number);
+
 // Waits until every packet in flight has been judged (synchronize_rcu, from user space).
 Done grace_period();
 

@@ -9,6 +9,7 @@
 
 #include "loader/attach.h"
 #include "loader/store.h"
+#include "loader/switch.h"
 
 namespace pm {
 namespace {
@@ -84,14 +85,19 @@ Done add_target(std::vector<Target> &targets, const std::string &name) {
 
 }  // namespace
 
-Result<std::vector<Target>> choose_targets(const Pins *pins, const Policy &policy,
+Result<std::vector<Target>> choose_targets(const Pins *pins, const pm_record *now,
+                                           const Policy &policy,
                                            const std::vector<std::string> &names) {
     auto targets = attached_targets(pins);
     if (!targets) return targets;
-    for (const std::string &name : wanted_names(policy, names))
+    const std::vector<std::string> wanted = wanted_names(policy, names);
+    for (const std::string &name : wanted)
         if (auto added = add_target(*targets, name); !added) return tl::unexpected(added.error());
+    std::erase_if(*targets, [&](const Target &one) {
+        return now && !holds_on(*now, one.number) && !contains(wanted, one.name);
+    });
     if (targets->empty())
-        return fault("no interface is named and none is attached", "name one with -i", Exit::usage);
+        return fault("no interface is named and none is filtered", "name one with -i", Exit::usage);
     for (const Target &one : *targets)
         if (auto placed = check_placed(policy, one.name); !placed)
             return tl::unexpected(placed.error());

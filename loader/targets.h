@@ -19,10 +19,13 @@ struct Target {
     bool is_new;
 };
 
-// What is attached, and `names` as given by the user; empty: the policy's. `pins` is null where
-// nothing is attached yet. Faults: an interface that is not there, is the loopback, has a foreign
-// XDP program, or is not placed by the policy.
-Result<std::vector<Target>> choose_targets(const Pins *pins, const Policy &policy,
+// Where a policy is in force, and `names` as given by the user; empty: the policy's. What is
+// attached beside, since a rollback left it open, is not taken. `pins` is null where nothing is
+// attached yet; with `now` null, as nothing is in force, all that is attached is taken. Faults: an
+// interface that is not there, is the loopback, has a foreign XDP program, or is not placed by the
+// policy.
+Result<std::vector<Target>> choose_targets(const Pins *pins, const pm_record *now,
+                                           const Policy &policy,
                                            const std::vector<std::string> &names);
 
 // Those of `names` that are attached or can be; what does not exist is left out. With `unfit` also

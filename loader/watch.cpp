@@ -95,11 +95,14 @@ void Watcher::look_at_interfaces(std::vector<std::string> &done) {
         entry.checked = boottime_ns();
         if (auto stored = (*pins)->set_interface(one.number, entry); !stored)
             complain(one.name(), stored.error(), done);
+        if (!holds_on(state.record, one.number)) continue;
         names.push_back(one.name() + (now.ingress == PM_DETACHED || now.egress == PM_DETACHED
                                           ? " (not attached)"
                                           : ""));
     }
-    if (complaints_.empty()) status_ = fmt::format("in force on {}", fmt::join(names, ", "));
+    if (!complaints_.empty()) return;
+    status_ = names.empty() ? "no policy is in force; nothing is filtered"
+                            : fmt::format("in force on {}", fmt::join(names, ", "));
 }
 
 void Watcher::look_for_late_ones(std::vector<std::string> &done) {

@@ -73,9 +73,10 @@ void add_drop(Families &families, const std::string &interface, const DropStatus
     families.add(WOULD_DROP, std::uint64_t{one.count.would_packets}, labels);
 }
 
+// What is attached where no policy holds filters nothing.
 void add_hook(Families &families, const std::string &interface, const char *hook,
-              pm_attachment attachment) {
-    families.add(ATTACHED, attachment == PM_DETACHED ? 0.0 : 1.0,
+              pm_attachment attachment, bool filtered) {
+    families.add(ATTACHED, attachment == PM_DETACHED || !filtered ? 0.0 : 1.0,
                  {{"interface", interface}, {"hook", hook}});
     if (attachment == PM_DETACHED) return;
     const char *mode = show::attachment_mode(attachment);
@@ -90,16 +91,17 @@ void add_interface(Families &families, const InterfaceStatus &one) {
     for (const RowStatus &row : one.rows) add_row(families, one.name, row);
     for (const DropStatus &drop : one.drops) add_drop(families, one.name, drop);
     families.add(FLOWS, one.live, {{"interface", one.name}});
-    add_hook(families, one.name, "ingress", one.attached.ingress);
-    add_hook(families, one.name, "egress", one.attached.egress);
+    add_hook(families, one.name, "ingress", one.attached.ingress, one.filtered);
+    add_hook(families, one.name, "egress", one.attached.egress, one.filtered);
 }
 
 void add_host(Families &families, const Snapshot &snapshot) {
     const InForce &now = snapshot.in_force;
+    const bool holds = now.state.record.interfaces != 0;
     families.add(POLICY, 1.0,
                  {{"policy", now.catalog.policy},
                   {"sha256", now.catalog.sha256},
-                  {"mode", mode_name(now.mode)}});
+                  {"mode", mode_name(holds ? now.mode : PM_MODE_OFF)}});
     families.add(GENERATION, now.catalog.generation);
     if (now.catalog.applied_at)
         families.add(APPLIED, static_cast<double>(now.catalog.applied_at) / 1e9);
@@ -133,8 +135,8 @@ std::string metrics_text(const Reading &reading) {
         if (detached.empty()) detached.emplace_back();
     }
     for (const std::string &name : detached) {
-        add_hook(families, name, "ingress", PM_DETACHED);
-        add_hook(families, name, "egress", PM_DETACHED);
+        add_hook(families, name, "ingress", PM_DETACHED, false);
+        add_hook(families, name, "egress", PM_DETACHED, false);
     }
     add_walk(families, reading.walk);
     families.add(WATCH_UP, reading.watch_up ? 1.0 : 0.0);

@@ -87,7 +87,9 @@ std::string explanation_text(const Explanation &explanation, bool colour) {
                        explanation.interface.empty() ? "" : explanation.interface + ": ",
                        colour ? paint : "", verdict, colour ? "\033[0m" : "",
                        direction_name(static_cast<unsigned>(explanation.direction)),
-                       explanation.pass ? "row " + explanation.row : explanation.reason,
+                       !explanation.pass         ? explanation.reason
+                       : explanation.row.empty() ? "not filtered"
+                                                 : "row " + explanation.row,
                        explanation.why);
 }
 

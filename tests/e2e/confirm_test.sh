@@ -295,6 +295,53 @@ case_an_interface_that_cannot_be_filtered_opens_no_other() {
     expect_status 0 pm restore
 }
 
+# A link to the user, to be added to what is filtered.
+plug_spare() {
+    local name number=1
+    ip link add spare netns "$LAB_NET-edge" type veth peer name spare netns "$LAB_NET-user"
+    for name in edge user; do
+        in_ns "$name" ip address add "10.79.0.$((number++))/30" dev spare
+        in_ns "$name" ip link set spare up
+    done
+}
+mode_of() { pm status -i "$1" --json | jq -r .mode; }
+is_open() { [ "$(mode_of "$1")" = off ]; }
+explained() { # INTERFACE
+    pm explain -i "$1" --from 10.79.0.2:40000 --to 10.79.0.1:8080 --proto tcp --json | jq -c '[.verdict, .row, .reason]'
+}
+
+case_an_interface_whose_addition_is_rolled_back_is_open_and_said_to_be() {
+    plug_spare
+    expect_status 0 pm apply -i spare --confirm-within $((2 * SLOW))s
+    expect_equal '["drop",null,"no-service"]' "$(explained spare)" "explained before"
+    refused tcp_talks user 10.79.0.1 8080
+    wait_for 10 is_open spare
+    tcp_talks user 10.79.0.1 8080
+    expect_equal '["pass",null,null]' "$(explained spare)" explained
+    expect_equal '["drop",null,"no-service"]' "$(explained eth0)" "explained where it is in force"
+    pm explain -i spare --from 10.79.0.2:40000 --to 10.79.0.1:8080 --proto tcp >"$LAB/said"
+    grep -qF "spare: pass (in): not filtered" "$LAB/said"
+    expect_status 4 pm confirm
+    expect_output "is rolled back; spare is now unfiltered"
+    pm history --json | tail -n 2 | jq -es '.[0] | .action == "expire" and (.message | endswith("; spare is now unfiltered"))'
+    # Nothing filters it again but who names it.
+    expect_status 0 pm apply
+    expect_output "spare stays unfiltered; filter it too: portmatrix apply -i spare"
+    expect_output "is in force on eth0"
+    tcp_talks user 10.79.0.1 8080
+    expect_status 0 pm apply -i spare --confirm-within 100s
+    refused tcp_talks user 10.79.0.1 8080
+    expect_status 0 pm rollback
+    expect_output "spare is now unfiltered"
+    expect_status 0 pm apply
+    expect_equal off "$(mode_of spare)" mode
+    expect_status 0 pm apply -i spare
+    expect_output "is in force on eth0, spare"
+    refused tcp_talks user 10.79.0.1 8080
+    expect_status 0 pm detach -i spare
+    in_ns edge ip link delete spare
+}
+
 # NAME: which of the calls of bpf() of a restore attaches XDP to it.
 attach_call() {
     local index

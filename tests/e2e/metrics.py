@@ -48,7 +48,7 @@ def expected(path):
                     yield f"portmatrix_{name}_total", labels, drop[field]
         for hook in "ingress", "egress":
             labels = frozenset({interface, ("hook", hook)})
-            yield "portmatrix_attached", labels, 1 if status[hook] else 0
+            yield "portmatrix_attached", labels, 1 if status[hook] and status["mode"] != "off" else 0
         policy = status["policy"]
         yield "portmatrix_policy_generation", frozenset(), policy["generation"]
         yield "portmatrix_policy_info", frozenset({

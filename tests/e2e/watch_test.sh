@@ -173,6 +173,25 @@ looked_at() {
 checked() { bpftool -j map lookup pinned "$PORTMATRIX_PIN_DIR/interfaces" key 0 0 0 0 | jq -c .value[24:]; }
 is_newer() { [ "$(checked)" != "$1" ]; }
 
+# What a deadline left open is attached all the same: neither watch nor the exporter calls it filtered.
+case_an_interface_that_is_open_is_not_said_to_be_in_force() {
+    expect_status 0 pm detach -i late0
+    expect_status 0 pm apply -i late0 --confirm-within 1s
+    wait_for 10 said "is rolled back; late0 is now unfiltered"
+    expect_equal '["enforce","off"]' "$(pm status --json | jq -cs 'map(.mode)')" modes
+    stop_watch TERM
+    start_watch
+    grep -qx "portmatrix: watching: in force on eth0" "$LAB/log/watch"
+    lab_start edge export "$PORTMATRIX" export --listen 127.0.0.1:9927
+    lab_await edge tcp 9927
+    in_ns edge curl -s http://127.0.0.1:9927/metrics >"$LAB/metrics"
+    grep -q 'portmatrix_attached{interface="eth0",hook="ingress"} 1' "$LAB/metrics"
+    grep -q 'portmatrix_attached{interface="late0",hook="ingress"} 0' "$LAB/metrics"
+    grep -q 'portmatrix_attached{interface="late0",hook="egress"} 0' "$LAB/metrics"
+    expect_status 0 pm apply -i late0
+    expect_equal '["enforce","enforce"]' "$(pm status --json | jq -cs 'map(.mode)')" modes
+}
+
 # What an upgrade put in its place goes on in its stead, in the same process.
 case_a_newer_program_takes_its_place() {
     local pid
