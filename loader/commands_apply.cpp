@@ -38,6 +38,11 @@ Result<Source> read_in_force_anew(const Places &places) {
     if (!in_force) return tl::unexpected(in_force.error());
     if (in_force->state.epoch == 0)
         return fault("no policy is in force, and none is named", "name one", Exit::usage);
+    if (in_force->catalog.generation == 0)  // confirmed, it would take the place of the policy
+        return fault("in force is only what a restore left that failed, and no policy is named",
+                     "try the confirmed policy again: portmatrix restore; or name one: portmatrix "
+                     "apply POLICY",
+                     Exit::refused);
     return read_source_text(in_force->catalog.document, "the policy in force", true);
 }
 

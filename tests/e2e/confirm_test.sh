@@ -391,6 +391,11 @@ case_an_unreadable_generation_leaves_the_failsafe_rows() {
     expect_status 0 pm restore
     expect_output "the confirmed policy cannot be put in force"
     expect_output "generation 0 (failsafe-only) is already in force"
+    # They do not become the policy.
+    expect_status 4 pm apply
+    expect_output "only what a restore left that failed"
+    expect_output "portmatrix restore"
+    expect_equal "$number" "$(jq .generation "$LAB/state/confirmed.json")" "confirmed"
     cp -r "$LAB/kept/." "$LAB/state/generations/$number"
     expect_status 0 pm restore
     expect_output "generation $number"
