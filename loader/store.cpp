@@ -330,9 +330,10 @@ void Store::prune(const std::vector<std::uint64_t> &keep) {
         if (std::find(keep.begin(), keep.end(), all[i]) == keep.end())
             fs::remove_all(of(all[i]), error);
     std::vector<fs::path> unused;
+    const std::uint64_t last = last_number();
     for (const auto &entry : fs::directory_iterator(folder_ / "generations", error)) {
         const std::uint64_t number = number_of(entry.path().stem());
-        if (entry.path().extension() == unconfirmed_suffix &&
+        if (entry.path().extension() == unconfirmed_suffix && number != last &&
             std::find(keep.begin(), keep.end(), number) == keep.end())
             unused.push_back(entry.path());
     }

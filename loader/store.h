@@ -81,7 +81,7 @@ public:
     void put_back(const std::optional<Confirmed> &before);
 
     // Removes what is older than the newest few and not in `keep`, what was never confirmed, and
-    // sets that nothing names.
+    // sets that nothing names. The last number stays taken: history has it.
     void prune(const std::vector<std::uint64_t> &keep);
 
 private:

@@ -127,6 +127,20 @@ case_a_broken_set_file_is_of_the_policy_in_force() {
     recorded "the policy in force has 1 error"
 }
 
+# One that nobody confirmed has been told of: it is gone, and its number with it.
+case_no_number_is_given_twice() {
+    local number
+    expect_status 0 pm apply "$(variant expiring)" --confirm-within 1s
+    number=$(pm status --json | jq .policy.generation)
+    wait_for 10 refused is_generation "$number"
+    expect_status 0 pm apply --mode shadow "$(variant strict)"
+    expect_status 0 pm apply "$here/edge.yaml"
+    expect_equal $((number + 1)) "$(pm status --json | jq .policy.generation)" generation
+    pm history --json | jq -es '[.[] | select(.generation)] | group_by(.generation) |
+        all(.[]; (map(.sha256) | unique | length) == 1)' >/dev/null
+}
+is_generation() { [ "$(pm status --json | jq .policy.generation)" = "$1" ]; }
+
 lab_make
 trap 'lab_remove "$LAB"' EXIT
 lab_echo edge 22 8080 8081
