@@ -111,11 +111,14 @@ Result<Outcome> restore_remainder(Rollout &rollout, const Store &store, const Fa
     if (!interfaces) return tl::unexpected(interfaces.error());
     if (auto done = rollout.commit(PM_MODE_ENFORCE, 0); !done) return tl::unexpected(done.error());
     return fault(
-        fmt::format("{}; in force are the essentials and {} on {}", not_restored(why),
+        fmt::format("{}; in force are the essentials and {} on {}{}", not_restored(why),
                     rest->generation
                         ? fmt::format("the failsafe rows of generation {}", rest->generation)
                         : std::string("no row"),
-                    fmt::join(outcome_now(*interfaces, *rollout.control()).interfaces, ", ")),
+                    fmt::join(outcome_now(*interfaces, *rollout.control()).interfaces, ", "),
+                    rollout.lost_bans().empty()
+                        ? ""
+                        : ", without any ban, as they cannot be read: " + rollout.lost_bans()),
         "try again: portmatrix restore; or apply a policy: portmatrix apply POLICY");
 }
 
@@ -156,7 +159,25 @@ Result<Outcome> restore_generation(Rollout &rollout, const Store &store, std::ui
     if (auto done = rollout.commit(generation->mode, 0); !done) return tl::unexpected(done.error());
     Outcome outcome = outcome_now(*interfaces, rollout, std::move(notes));
     outcome.unfit = std::move(unfit);
+    outcome.lost_bans = rollout.lost_bans();
     return outcome;
+}
+
+// A fault where something of the generation is lacking.
+Done is_whole(const Outcome &outcome) {
+    std::vector<std::string> lacks, remedies;
+    if (!outcome.unfit.empty()) {
+        lacks.push_back(fmt::format("not on every interface: {}", fmt::join(outcome.unfit, "; ")));
+        remedies.emplace_back("'portmatrix watch' attaches to the rest as soon as it can");
+    }
+    if (!outcome.lost_bans.empty()) {
+        lacks.push_back("without any ban, as they cannot be read: " + outcome.lost_bans);
+        remedies.emplace_back("mend or remove the file, then 'portmatrix apply' reads the bans");
+    }
+    if (lacks.empty()) return {};
+    return fault(fmt::format("generation {} is in force on {}, and {}", outcome.generation,
+                             fmt::join(outcome.interfaces, ", "), fmt::join(lacks, "; and ")),
+                 fmt::format("{}", fmt::join(remedies, "; ")));
 }
 
 }  // namespace
@@ -261,11 +282,7 @@ Result<std::optional<Outcome>> restore(const Places &places) {
         outcome = restore_remainder(rollout, *store, outcome.error());
     }
     if (!outcome) return tl::unexpected(outcome.error());
-    if (!outcome->unfit.empty())
-        return fault(fmt::format("generation {} is in force on {}, and not on every interface: {}",
-                                 outcome->generation, fmt::join(outcome->interfaces, ", "),
-                                 fmt::join(outcome->unfit, "; ")),
-                     "'portmatrix watch' attaches to the rest as soon as it can");
+    if (auto whole = is_whole(*outcome); !whole) return tl::unexpected(whole.error());
     return std::optional(std::move(*outcome));
 }
 

@@ -16,6 +16,7 @@ struct Outcome {
     std::vector<std::string> interfaces;
     std::vector<std::string> notes;
     std::vector<std::string> unfit;  // of restore: why not on its other interfaces
+    std::string lost_bans = {};      // of restore: why no ban is in force; empty: they are
     bool changed = true;             // else it was so before
 };
 
@@ -29,7 +30,8 @@ Result<Outcome> roll_back(const Places &places);
 // Puts the last confirmed generation in force, if no generation is yet. Nothing was ever confirmed:
 // no value. If it cannot be, the essentials and what failsafe rows can be found are put in force,
 // and the fault says so; if they are already, they stay, and a note says why. Likewise a fault
-// where one of the interfaces cannot be attached to, and it is in force on the others.
+// where one of the interfaces cannot be attached to, and it is in force on the others; or where the
+// bans cannot be read, and it is in force without them.
 Result<std::optional<Outcome>> restore(const Places &places);
 
 // Attaches the generation in force to those of its interfaces that have none of our programs, such

@@ -140,8 +140,11 @@ Done Rollout::place_bans(const std::vector<std::uint8_t> &bans) {
 Done Rollout::place_kept_bans() {
     auto image = read_bans(places_).and_then(ban_image);
     if (image) return place_bans(*image);
-    notes_.push_back(fmt::format("warning: the bans cannot be read, and those in force stay: {}",
-                                 image.error().message));
+    if (bans_ == 0) lost_bans_ = image.error().message;
+    notes_.push_back(
+        fmt::format("warning: the bans cannot be read, and {}: {}; mend or remove the file, then "
+                    "apply again",
+                    bans_ ? "those in force stay" : "none is in force", image.error().message));
     return {};
 }
 

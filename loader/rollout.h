@@ -87,6 +87,9 @@ public:
     // Judges by it beside the policy in force.
     Done commit_shadow();
 
+    // Why no ban is in force though some are kept; empty: it is not so.
+    const std::string &lost_bans() const { return lost_bans_; }
+
     const std::vector<std::string> &notes() const { return notes_; }
 
 private:
@@ -112,6 +115,7 @@ private:
     std::uint8_t bans_ = 0;              // as in pm_record
     std::optional<Program> probes_;      // with the shared maps, where they are new
     std::map<unsigned, Program> hooks_;  // of interfaces that have none yet, by number
+    std::string lost_bans_;
     std::vector<std::string> notes_, unfit_;
     Undo undo_;  // last: undone while the rest is still there
 };

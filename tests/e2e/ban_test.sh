@@ -131,6 +131,23 @@ case_a_torn_list_bars_no_policy_and_keeps_those_in_force() {
     refused tcp_talks attacker "$EDGE4" 443
     expect_status 1 pm ban 198.51.100.99
     expect_output "line 4"
+    # A boot has none in force that could stay: it fails once, and the policy holds all the same.
+    expect_status 0 pm detach --all
+    expect_status 1 pm restore
+    expect_output "is in force on eth0, and without any ban, as they cannot be read: $LAB/state/bans: line 4"
+    expect_output "mend or remove the file"
+    expect_output "stays in force on eth0"
+    refused tcp_talks attacker "$EDGE4" 22
+    tcp_talks attacker "$EDGE4" 443
+    expect_status 0 pm restore
+    sed -i '$d' "$LAB/state/bans"
+    expect_status 0 pm apply
+    refused tcp_talks attacker "$EDGE4" 443
+    # Nor has a first apply.
+    echo "192.0.2.1 torn" >>"$LAB/state/bans"
+    expect_status 0 pm detach --all
+    expect_status 0 pm apply -i eth0 "$LAB/torn.yaml"
+    expect_output "the bans cannot be read, and none is in force"
     rm "$LAB/state/bans"
     expect_status 0 pm apply
 }
