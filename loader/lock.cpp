@@ -31,11 +31,15 @@ std::string holder(int fd) {
 }  // namespace
 
 Result<Lock> Lock::take(const Places &places, const char *name, const char *doing,
-                        const char *remedy) {
+                        const char *remedy, int tries) {
+    constexpr timespec pause = {0, 10'000'000};
     auto fd = open_lock(places, name);
     if (!fd) return tl::unexpected(fd.error());
-    if (flock(fd->get(), LOCK_EX | LOCK_NB) != 0)
-        return fault(fmt::format("another portmatrix{} {}", holder(fd->get()), doing), remedy);
+    while (flock(fd->get(), LOCK_EX | LOCK_NB) != 0) {
+        if (--tries == 0)
+            return fault(fmt::format("another portmatrix{} {}", holder(fd->get()), doing), remedy);
+        nanosleep(&pause, nullptr);
+    }
     // Only to be named in that message; who holds the lock, the kernel knows.
     const std::string pid = std::to_string(getpid());
     if (ftruncate(fd->get(), 0) != 0 || pwrite(fd->get(), pid.data(), pid.size(), 0) < 0)
@@ -43,18 +47,17 @@ Result<Lock> Lock::take(const Places &places, const char *name, const char *doin
     return Lock(std::move(*fd));
 }
 
+Result<Lock> Lock::take_writers(const Places &places, int tries) {
+    return take(places, "lock", "is changing the policy", "wait until it is done, then try again",
+                tries);
+}
+
 Result<Lock> Lock::writer_now(const Places &places) {
-    return take(places, "lock", "is changing the policy", "wait until it is done, then try again");
+    return take_writers(places, 1);
 }
 
 Result<Lock> Lock::writer(const Places &places) {
-    constexpr timespec pause = {0, 10'000'000};
-    auto lock = writer_now(places);
-    for (int tries = 0; !lock && tries < 100; tries++) {
-        nanosleep(&pause, nullptr);
-        lock = writer_now(places);
-    }
-    return lock;
+    return take_writers(places, 1000);
 }
 
 Result<Lock> Lock::watch(const Places &places) {

@@ -10,7 +10,7 @@ namespace pm {
 
 class Lock {
 public:
-    // Waits for a second, since others are brief; then fails, and names who holds it.
+    // Waits while others change something, ten seconds at most; then fails, and names who holds it.
     static Result<Lock> writer(const Places &places);
     // Does not wait.
     static Result<Lock> writer_now(const Places &places);
@@ -23,8 +23,10 @@ public:
     static Result<Lock> question(const Places &places);
 
 private:
+    // Tries as often, 10 ms apart.
     static Result<Lock> take(const Places &places, const char *name, const char *doing,
-                             const char *remedy);
+                             const char *remedy, int tries = 1);
+    static Result<Lock> take_writers(const Places &places, int tries);
     explicit Lock(Fd fd) : fd_(std::move(fd)) {}
     Fd fd_;
 };

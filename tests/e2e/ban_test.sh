@@ -123,6 +123,20 @@ case_a_hundred_thousand_bans() {
     tcp_talks attacker "$EDGE4" 443
 }
 
+# They wait for each other: fail2ban tries no second time.
+case_many_bans_at_once_are_all_kept() {
+    local number
+    local -a bans=()
+    for number in $(seq 60); do
+        pm ban "198.51.100.$((100 + number))" >"$LAB/log/ban-$number" 2>&1 &
+        bans+=("$!")
+    done
+    for number in "${bans[@]}"; do wait "$number"; done
+    expect_equal 60 "$(pm bans --json | wc -l)" bans
+    rm "$LAB/state/bans"
+    expect_status 0 pm apply
+}
+
 case_a_torn_list_bars_no_policy_and_keeps_those_in_force() {
     expect_status 0 pm ban "$ATTACKER4"
     echo "192.0.2.1 torn" >>"$LAB/state/bans"

@@ -105,7 +105,7 @@ case_a_second_writer_is_turned_away() {
         exec 9<>"$LAB/run/lock"
         flock 9
         expect_status 1 pm apply "$here/edge.yaml"
-        expect_output "another portmatrix"
+        expect_output "another portmatrix (pid $(cat "$LAB/run/lock")) is changing the policy"
     )
     expect_status 0 pm apply "$here/edge.yaml"
     expect_equal 2 "$(generation)" generation
