@@ -68,10 +68,19 @@ Result<Applied> apply_source(const Places &places, const Source &source, const A
     return apply(places, *source.policy, request);
 }
 
+struct Detached {
+    std::vector<std::string> names;  // unfiltered now
+    std::vector<std::string> notes;  // what was settled before
+    Done cleared;                    // whether nothing is left of them
+};
+
 // Every hook of every interface stops at once.
-Done stop_all(const Places &places, const Pins &pins) {
+Done stop_all(const Places &places, const Pins &pins, Detached &done) {
     auto control = Switch::open(pins.maps(), Switch::Access::write);
     if (!control) return tl::unexpected(control.error());
+    auto expiry = settle_expiry(places, pins, *control);
+    if (!expiry) return tl::unexpected(expiry.error());
+    if (*expiry) done.notes.push_back(**expiry);
     const Switch::State now = control->state();
     pm_record off = now.record;
     off.mode = PM_MODE_OFF;
@@ -83,13 +92,13 @@ Done stop_all(const Places &places, const Pins &pins) {
 
 // On these interfaces: no policy holds there any more, whoever gets their numbers next. `watch`
 // leaves them alone.
-Done stop_on(const Places &places, const std::vector<Pins::Interface> &interfaces,
-             const std::vector<std::string> &names) {
+Done stop_on(const Places &places, const std::vector<Pins::Interface> &interfaces, Detached &done) {
     Rollout rollout(places);
     if (auto opened = rollout.open(); !opened) return opened;
+    done.notes = rollout.notes();
     const std::vector<std::string> before = detached_names(places);
     std::vector<std::string> detached = before;
-    detached.insert(detached.end(), names.begin(), names.end());
+    detached.insert(detached.end(), done.names.begin(), done.names.end());
     auto stopped = set_detached_names(places, detached).and_then([&]() -> Done {
         if (rollout.before().mode == PM_MODE_OFF) return {};
         return rollout.writer()->republish([&](pm_record &record) {
@@ -100,11 +109,6 @@ Done stop_on(const Places &places, const std::vector<Pins::Interface> &interface
     if (!stopped) (void)set_detached_names(places, before);
     return stopped;
 }
-
-struct Detached {
-    std::vector<std::string> names;  // unfiltered now
-    Done cleared;                    // whether nothing is left of them
-};
 
 // Removes links, filters, programs and counters; with the last interface everything else too. A
 // fault: nothing changed.
@@ -126,7 +130,7 @@ Result<Detached> detach_interfaces(const Places &places, const Detach &arguments
 
     const bool last = chosen->size() == all->size();
     for (const Pins::Interface &one : *chosen) done.names.push_back(one.name());
-    auto stopped = last ? stop_all(places, **pins) : stop_on(places, *chosen, done.names);
+    auto stopped = last ? stop_all(places, **pins, done) : stop_on(places, *chosen, done);
     if (!stopped) return tl::unexpected(stopped.error());
     for (const Pins::Interface &one : *chosen)
         if (auto cleared = detach(**pins, one); !cleared && !last) done.cleared = cleared;
@@ -210,10 +214,13 @@ int run(const Detach &arguments) {
         return end_unchanged("detach", Fault{"--force goes with --all", {}, Exit::usage}, {});
     auto done = detach_interfaces(places, arguments);
     if (!done && arguments.force)
-        done = unfilter_all(places).map([](auto names) { return Detached{std::move(names), {}}; });
+        done = unfilter_all(places).map([](auto names) {
+            return Detached{std::move(names), {}, {}};
+        });
     if (!done) return end_unchanged("detach", done.error(), {});
     for (const std::string &name : done->names)
         record_done("detach", fmt::format("{} is now unfiltered", name));
+    for (const std::string &note : done->notes) print_note(note);
     for (const std::string &name : done->names)
         print_note(fmt::format("{} is now unfiltered", name));
     if (!done->cleared)

@@ -134,7 +134,7 @@ bool is_remainder(const Rollout &rollout) {
 Result<std::optional<Outcome>> what_stands(const Rollout &rollout, const std::string &note = {}) {
     auto interfaces = rollout.pins()->interfaces();
     if (!interfaces) return tl::unexpected(interfaces.error());
-    Outcome now = outcome_now(*interfaces, *rollout.control());
+    Outcome now = outcome_now(*interfaces, rollout);
     now.changed = false;
     if (!note.empty()) now.notes.push_back(note);
     return std::optional(std::move(now));

@@ -30,6 +30,25 @@ std::string left_open(const Pins &pins, const pm_record &before, const pm_record
 
 }  // namespace
 
+Result<std::optional<std::string>> settle_expiry(const Places &places, const Pins &pins,
+                                                 Switch &control) {
+    const Switch::State state = control.state();
+    if (!state.expired) return std::nullopt;
+    auto catalog = read_catalog(control.image(state.other.image));
+    const Catalog ended = catalog ? std::move(*catalog) : Catalog{};
+    HistoryEntry entry;
+    entry.user = "-";
+    entry.action = "expire";
+    entry.generation = ended.generation;
+    entry.sha256 = ended.sha256;
+    entry.outcome = "done";
+    entry.message = fmt::format("generation {} was not confirmed in time and is rolled back{}",
+                                ended.generation, left_open(pins, state.other, state.record));
+    if (auto settled = control.settle_expired(); !settled) return tl::unexpected(settled.error());
+    record(places, entry);
+    return entry.message;
+}
+
 Done Rollout::open_control() {
     control_.reset();
     return Switch::open(pins_->maps(), Switch::Access::write).map([&](Switch &&control) {
@@ -52,26 +71,10 @@ Done Rollout::open() {
 }
 
 Done Rollout::settle() {
-    const Switch::State state = control_->state();
-    if (state.expired) {
-        auto catalog = read_catalog(control_->image(state.other.image));
-        const Catalog ended = catalog ? std::move(*catalog) : Catalog{};
-        const std::string message =
-            fmt::format("generation {} was not confirmed in time and is rolled back{}",
-                        ended.generation, left_open(*pins_, state.other, state.record));
-        if (auto settled = control_->settle_expired(); !settled)
-            return tl::unexpected(settled.error());
-        rolled_back_ = message;
-        notes_.push_back(message);
-        HistoryEntry entry;
-        entry.user = "-";
-        entry.action = "expire";
-        entry.generation = ended.generation;
-        entry.sha256 = ended.sha256;
-        entry.outcome = "done";
-        entry.message = message;
-        record(places_, entry);
-    }
+    auto expiry = settle_expiry(places_, *pins_, *control_);
+    if (!expiry) return tl::unexpected(expiry.error());
+    rolled_back_ = std::move(*expiry);
+    if (rolled_back_) notes_.push_back(*rolled_back_);
     return read_in_force(*control_).map([&](InForce &&now) {
         before_ = std::move(now);
         bans_ = before_.state.record.bans;

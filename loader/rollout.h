@@ -42,6 +42,11 @@ struct Candidate {
     bool partly = false;  // on those interfaces that can be attached to, rather than on all or none
 };
 
+// Makes what the programs fell back to at a deadline what was published last, and records it. What
+// is told of that; nothing: no deadline has passed.
+Result<std::optional<std::string>> settle_expiry(const Places &places, const Pins &pins,
+                                                 Switch &control);
+
 class Rollout {
 public:
     explicit Rollout(const Places &places) : places_(places) {}
@@ -53,7 +58,7 @@ public:
     const Switch *control() const { return control_ ? &*control_ : nullptr; }
     Switch *writer() { return control_ ? &*control_ : nullptr; }
     const Pins *pins() const { return pins_ ? &*pins_ : nullptr; }
-    // What is told of that, if it was so.
+    // What is told of that.
     const std::optional<std::string> &rolled_back() const { return rolled_back_; }
 
     // Numbers for the interfaces and counters for the rows of a policy put in force on `targets`.
