@@ -94,10 +94,15 @@ HistoryEntry last_entry(const fs::path &path) {
     return last;
 }
 
+// What runs of itself.
+bool is_of_the_service(const HistoryEntry &entry) {
+    return entry.command.ends_with(" restore") || entry.command.ends_with(" watch");
+}
+
 // A service that fails to start is started again each second: its failures, all alike, would wash
 // out what was done. The journal has each of them.
 bool repeats_last(const Places &places, const HistoryEntry &entry) {
-    if (entry.outcome == "done") return false;
+    if (entry.outcome == "done" || !is_of_the_service(entry)) return false;
     const HistoryEntry last = last_entry(file_of(places));
     return std::tie(last.user, last.command, last.action, last.outcome, last.message) ==
            std::tie(entry.user, entry.command, entry.action, entry.outcome, entry.message);

@@ -351,6 +351,29 @@ attach_call() {
     grep -n "BPF_LINK_CREATE.*target_fd=$index, attach_type=BPF_XDP" "$LAB/log/calls" | head -n 1 | cut -d: -f1
 }
 
+# Whatever comes first after a deadline tells of it.
+case_detaching_tells_of_an_expiry() {
+    local number
+    expect_status 0 pm apply -i eth0 "$LAB/files.yaml"
+    expect_status 0 pm apply "$(variant two)" --confirm-within 1s
+    number=$(pm status --json | jq .policy.generation)
+    wait_for 10 is_in_force "$((number - 1)) files enforce"
+    expect_status 0 pm detach --all
+    expect_output "generation $number was not confirmed in time and is rolled back"
+    expect_output "eth0 is now unfiltered"
+    expect_equal "[\"expire\",$number]" \
+        "$(pm history --json | tail -n 2 | jq -cs '.[0] | [.action, .generation]')" "told"
+    expect_status 0 pm restore
+}
+
+case_each_refusal_of_a_command_is_told() {
+    local lines
+    lines=$(wc -l <"$LAB/state/history.jsonl")
+    expect_status 1 pm confirm
+    expect_status 1 pm confirm
+    expect_equal $((lines + 2)) "$(wc -l <"$LAB/state/history.jsonl")" "lines of history"
+}
+
 # A service that is started again each second does not wash out what was done.
 case_a_failure_that_repeats_is_told_once() {
     local lines mac
