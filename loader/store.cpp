@@ -27,7 +27,9 @@ constexpr std::size_t sets_synced_singly = 64;
 constexpr std::size_t sha256_digits = 64;
 
 Done write_new(const fs::path &path, std::string_view content, bool sync, mode_t mode = 0600) {
-    ::unlink(path.c_str());  // what a killed run left, or a link that others have put there
+    // What a killed run left, or a link that others have put there.
+    if (::unlink(path.c_str()) != 0 && errno != ENOENT)
+        return cannot(fmt::format("write {}", path.string()), errno);
     Fd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
     if (!fd || fchmod(fd.get(), mode) != 0)
         return cannot(fmt::format("write {}", path.string()), errno);

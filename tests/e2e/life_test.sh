@@ -190,6 +190,18 @@ case_killed_at_any_moment_it_is_old_or_new() {
     expect_status 0 pm apply "$here/edge.yaml"
 }
 
+# What a killed one left there is not taken for the reason.
+case_a_state_folder_that_is_read_only_is_told() {
+    mkdir -p "$LAB/state/generations/new"
+    touch "$LAB/state/generations/new/image"
+    # shellcheck disable=SC2016 # expanded by the inner shell
+    expect_status 1 in_ns edge unshare -m sh -c \
+        'mount --bind "$0" "$0" && mount -o remount,bind,ro "$0" && exec "$@"' \
+        "$LAB/state" "$PORTMATRIX" apply "$here/edge.yaml"
+    expect_output "error: cannot write $LAB/state/generations/new/image: read-only file system (EROFS)"
+    expect_status 0 pm apply "$here/edge.yaml"
+}
+
 case_enforcement_needs_no_process() {
     # The shell that applied is gone, and nothing of portmatrix runs.
     (expect_status 0 pm apply "$here/edge.yaml")
