@@ -149,7 +149,9 @@ Result<std::vector<Pins::Interface>> select_interfaces(const Pins &pins,
         if (found == all->end())
             return fault(fmt::format("nothing is attached to '{}'", name),
                          "see 'portmatrix status' for what is attached", Exit::usage);
-        result.push_back(*found);
+        if (std::none_of(result.begin(), result.end(),
+                         [&](const auto &one) { return one.number == found->number; }))
+            result.push_back(*found);
     }
     return result;
 }

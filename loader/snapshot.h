@@ -118,7 +118,7 @@ private:
     std::uint32_t now_ = 0;
 };
 
-// The interfaces with these names, or all.
+// The interfaces with these names, each once, in the order of the names; or all.
 Result<std::vector<Pins::Interface>> select_interfaces(const Pins &pins,
                                                        const std::vector<std::string> &names);
 

@@ -254,6 +254,21 @@ END
     expect_status 0 pm apply "$here/edge.yaml"
 }
 
+# It is not counted twice, and so not taken for all of them.
+case_an_interface_that_is_named_twice_is_one() {
+    in_ns edge ip link add twin type veth peer name twin1
+    expect_status 0 pm apply -i twin -i twin "$here/edge.yaml"
+    expect_equal '["twin"]' "$(pm status --json -i twin -i twin | jq -cs 'map(.interface)')" status
+    expect_equal 1 "$(pm explain --json -i twin -i twin --from "$USER4:40000" --to "$EDGE4:22" --proto tcp |
+        wc -l)" answers
+    expect_status 0 pm detach -i twin -i twin
+    expect_equal '["eth0"]' "$(pm status --json | jq -cs 'map(.interface)')" "what is left"
+    refused tcp_talks attacker "$EDGE4" 22
+    expect_equal '["twin is now unfiltered"]' \
+        "$(pm history --json | jq -cs '[.[] | select(.action == "detach") | .message][-1:]')" history
+    in_ns edge ip link delete twin
+}
+
 case_detach_opens_and_says_so() {
     expect_status 0 pm detach -i eth0
     expect_output unfiltered
