@@ -142,6 +142,16 @@ XdpMode xdp_mode(const std::string &name) {
     return name == "native" ? XdpMode::native : XdpMode::automatic;
 }
 
+Done check_ethernet(const Interface &interface) {
+    if (interface.ethernet) return {};
+    return fault(fmt::format("{} cannot be filtered: its packets have no Ethernet header",
+                             interface.name),
+                 fmt::format("filter the Ethernet device that its packets come by; if it is "
+                             "attached: portmatrix detach -i {}",
+                             interface.name),
+                 Exit::usage);
+}
+
 Done check_free(const Interface &interface) {
     auto other = attached_xdp(interface);
     if (!other) return tl::unexpected(other.error());
@@ -166,6 +176,7 @@ Attached attached_now(const Pins &pins, const Pins::Interface &interface) {
 
 Result<Attached> attach(const Pins &pins, unsigned number, const Interface &interface,
                         XdpMode mode) {
+    if (auto fits = check_ethernet(interface); !fits) return tl::unexpected(fits.error());
     pm_interface entry = {};
     auto all = pins.interfaces();
     if (!all) return tl::unexpected(all.error());

@@ -17,6 +17,10 @@ enum class XdpMode { automatic, native, generic };
 const char *xdp_name(XdpMode mode);         // as --xdp has it
 XdpMode xdp_mode(const std::string &name);  // of one of these names; else automatic
 
+// Refuses an interface whose packets have no Ethernet header, such as a tunnel's: they would be
+// judged as what they are not. attach() asks it itself.
+Done check_ethernet(const Interface &interface);
+
 // Refuses an interface that another XDP program is on.
 Done check_free(const Interface &interface);
 

@@ -151,6 +151,15 @@ void examine_attachment(const Pins &pins, const Pins::Interface &interface, bool
             fmt::format("portmatrix detach -i {}, or bring it back", interface.name()));
         return;
     }
+    if (!device->ethernet) {
+        findings.wrong("attachment",
+                       "attached, and its packets have no Ethernet header: they are not judged as "
+                       "what they are",
+                       fmt::format("portmatrix detach -i {}, and filter the Ethernet device that "
+                                   "its packets come by",
+                                   interface.name()));
+        return;
+    }
     if (!filtered)
         findings.warning(
             "attachment", "attached, but the policy in force does not filter it",
@@ -168,6 +177,12 @@ void examine_attachment(const Pins &pins, const Pins::Interface &interface, bool
 }
 
 void examine_device(const Interface &device, pm_attachment ingress, Findings &findings) {
+    if (!device.ethernet) {
+        findings.note("link-type",
+                      "its packets have no Ethernet header: it cannot be filtered, apply refuses it",
+                      "filter the Ethernet device that its packets come by");
+        return;
+    }
     if (ingress == PM_DETACHED) {
         findings.note("driver",
                       fmt::format("driver {}", device.driver.empty() ? "unknown" : device.driver));

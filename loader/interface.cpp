@@ -5,6 +5,7 @@
 #include <linux/if_link.h>
 #include <linux/sockios.h>
 #include <net/if.h>
+#include <net/if_arp.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
@@ -64,6 +65,9 @@ Result<Interface> find_interface(const std::string &name) {
         return cannot(fmt::format("ask about the interface '{}'", name), errno);
     found.loopback = request.ifr_flags & IFF_LOOPBACK;
     found.bond = request.ifr_flags & (IFF_MASTER | IFF_SLAVE);
+    if (ioctl(fd.get(), SIOCGIFHWADDR, &request) != 0)
+        return cannot(fmt::format("ask about the interface '{}'", name), errno);
+    found.ethernet = request.ifr_hwaddr.sa_family == ARPHRD_ETHER;
     found.driver = driver_of(fd.get(), name);
     return found;
 }

@@ -17,6 +17,7 @@ struct Interface {
     std::uint32_t index = 0;
     std::string driver;  // empty where it has none
     bool loopback = false;
+    bool ethernet = false;  // its packets have an Ethernet header
     bool bond = false;  // a bond, or a part of one: it speaks LACP
 };
 

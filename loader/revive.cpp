@@ -44,7 +44,7 @@ std::vector<std::string> interfaces_of(const Store &store) {
         if (auto generation = store.generation(*number)) return generation->interfaces;
     std::vector<std::string> names;
     for (const Interface &one : all_interfaces())
-        if (!one.loopback) names.push_back(one.name);
+        if (!one.loopback && one.ethernet) names.push_back(one.name);
     return names;
 }
 

@@ -247,18 +247,19 @@ Done Rollout::attach() {
         if (auto opened = open_control(); !opened) return opened;
     }
     std::vector<Target> attached;
+    bool any = false;
     for (const Target &target : candidate_.targets) {
         auto hooks = hooks_.find(target.number);
         auto done = attach_target(target, hooks == hooks_.end() ? nullptr : &hooks->second);
-        if (!done && !(candidate_.partly && target.is_new)) return done;
-        if (done) {
+        if (!done && !candidate_.partly) return done;
+        if (!done) unfit_.push_back(done.error().message);
+        any = any || done;
+        if (done || !target.is_new)  // what was attached before keeps its number
             attached.push_back(target);
-        } else {
+        else
             detach_target(target);
-            unfit_.push_back(done.error().message);
-        }
     }
-    if (attached.empty())
+    if (!any)
         return fault(fmt::format("no interface can be filtered: {}", fmt::join(unfit_, "; ")));
     candidate_.targets = std::move(attached);
     return {};

@@ -73,6 +73,7 @@ Done add_target(std::vector<Target> &targets, const std::string &name) {
     if (device->loopback)
         return fault(fmt::format("'{}' is the loopback, which is never filtered", name), {},
                      Exit::usage);
+    if (auto fits = check_ethernet(*device); !fits) return fits;
     if (holds(targets, name)) return {};
     const auto number = free_number(targets);
     if (!number)

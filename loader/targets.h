@@ -22,8 +22,8 @@ struct Target {
 // Where a policy is in force, and `names` as given by the user; empty: the policy's. What is
 // attached beside, since a rollback left it open, is not taken. `pins` is null where nothing is
 // attached yet; with `now` null, as nothing is in force, all that is attached is taken. Faults: an
-// interface that is not there, is the loopback, has a foreign XDP program, or is not placed by the
-// policy.
+// interface that is not there, is the loopback, has no Ethernet header, has a foreign XDP program,
+// or is not placed by the policy.
 Result<std::vector<Target>> choose_targets(const Pins *pins, const pm_record *now,
                                            const Policy &policy,
                                            const std::vector<std::string> &names);
