@@ -2,6 +2,7 @@
 #include "loader/attach.h"
 
 #include <linux/if_link.h>
+#include <net/if.h>
 
 #include <filesystem>
 
@@ -33,13 +34,18 @@ struct Filter {
     }
 };
 
-// The interface that a pinned link holds on to; 0: there is no link, or its device is gone.
-std::uint32_t linked_ifindex(const fs::path &path) {
+// What is known of a pinned link; all 0: there is none.
+bpf_link_info link_info(const fs::path &path) {
     const Fd fd(bpf_obj_get(path.c_str()));
     bpf_link_info info = {};
     std::uint32_t size = sizeof(info);
-    if (!fd || bpf_obj_get_info_by_fd(fd.get(), &info, &size) != 0) return 0;
-    return info.xdp.ifindex;  // of a TCX link, the first word too
+    if (!fd || bpf_obj_get_info_by_fd(fd.get(), &info, &size) != 0) return {};
+    return info;
+}
+
+// The interface that a pinned link holds on to; 0: there is no link, or its device is gone.
+std::uint32_t linked_ifindex(const fs::path &path) {
+    return link_info(path).xdp.ifindex;  // of a TCX link, the first word too
 }
 
 // The kernel detaches some time after a link's pin is gone; asked, it does so at once.
@@ -163,6 +169,18 @@ Done check_free(const Interface &interface) {
         Exit::refused);
 }
 
+Result<Interface> device_of(const Pins &pins, const Pins::Interface &interface) {
+    const bpf_link_info link = link_info(pins.path(interface.number, "ingress"));
+    char name[IF_NAMESIZE];
+    if (link.xdp.ifindex != 0 && if_indextoname(link.xdp.ifindex, name)) {
+        // Of one that was moved into another network namespace, the index may be another's here.
+        auto device = find_interface(name);
+        auto program = device.and_then(attached_xdp);
+        if (program && *program && (*program)->id == link.prog_id) return device;
+    }
+    return find_interface(interface.name());
+}
+
 Attached attached_now(const Pins &pins, const Pins::Interface &interface) {
     Attached now;
     if (linked_ifindex(pins.path(interface.number, "ingress")) != 0)
@@ -184,7 +202,7 @@ Result<Attached> attach(const Pins &pins, unsigned number, const Interface &inte
         if (one.number == number) entry = one.entry;
     entry.ifindex = interface.index;
     entry.generic = mode == XdpMode::generic;  // how it is to be attached again
-    interface.name.copy(entry.name, sizeof(entry.name) - 1);
+    if (entry.name[0] == 0) interface.name.copy(entry.name, sizeof(entry.name) - 1);
     // Known before there is a link, so that one which an interrupted run leaves is found.
     if (auto stored = pins.set_interface(number, entry); !stored)
         return tl::unexpected(stored.error());

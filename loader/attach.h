@@ -25,7 +25,7 @@ Done check_ethernet(const Interface &interface);
 Done check_free(const Interface &interface);
 
 // Attach the pinned programs of number `number` and pin the links. What is attached already
-// stays. `note` says what the user should know, such as a fallback to generic XDP.
+// stays, also the name that it is known by. `note` says what the user should know, such as a fallback to generic XDP.
 struct Attached {
     pm_attachment ingress = PM_DETACHED;
     pm_attachment egress = PM_DETACHED;
@@ -33,6 +33,10 @@ struct Attached {
 };
 Result<Attached> attach(const Pins &pins, unsigned number, const Interface &interface,
                         XdpMode mode);
+
+// The device that an interface of ours is now: the one that its link is on, whatever its name; else
+// the one of its name. A fault: there is none.
+Result<Interface> device_of(const Pins &pins, const Pins::Interface &interface);
 
 // What is attached at this moment: the links are asked, not our notes.
 Attached attached_now(const Pins &pins, const Pins::Interface &interface);

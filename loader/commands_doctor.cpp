@@ -15,11 +15,12 @@
 namespace pm::command {
 namespace {
 
-bool contains(const std::vector<std::string> &list, const std::string &name) {
-    return std::find(list.begin(), list.end(), name) != list.end();
+bool contains(const std::vector<Interface> &list, const std::string &name) {
+    return std::any_of(list.begin(), list.end(),
+                       [&](const Interface &one) { return one.name == name; });
 }
 
-// What is attached, by name.
+// What is attached, by the name that its device has now.
 using Attachments = std::map<std::string, Pins::Interface>;
 
 void look_at_attached(const Places &places, Pins &pins, Attachments &attached, Findings &findings) {
@@ -34,9 +35,11 @@ void look_at_attached(const Places &places, Pins &pins, Attachments &attached, F
     if (!interfaces) return;
     for (const Pins::Interface &one : *interfaces) {
         const bool filtered = !snapshot || holds_on(snapshot->in_force.state.record, one.number);
-        findings.about(one.name());
+        const auto device = device_of(pins, one);
+        const std::string name = device ? device->name : one.name();
+        findings.about(name);
         examine_attachment(pins, one, filtered, findings);
-        attached.emplace(one.name(), one);
+        attached.emplace(name, one);
     }
     findings.about("");
 }
@@ -51,7 +54,7 @@ Result<std::vector<Interface>> choose_devices(const std::vector<std::string> &as
             device.error().exit = Exit::usage;
             return tl::unexpected(device.error());
         }
-        devices.push_back(std::move(*device));
+        if (!contains(devices, device->name)) devices.push_back(std::move(*device));
     }
     if (asked.empty())
         for (Interface &one : all_interfaces())
@@ -91,7 +94,7 @@ int run(const Doctor &arguments) {
     std::vector<Finding> all = findings.all();
     std::erase_if(all, [&](const Finding &one) {
         return !arguments.interfaces.empty() && !one.interface.empty() &&
-               !contains(arguments.interfaces, one.interface);
+               !contains(*devices, one.interface);
     });
     fmt::print("{}", arguments.json ? show::findings_json(all)
                                     : show::findings_text(all, colour_on(STDOUT_FILENO)));

@@ -241,6 +241,8 @@ Result<Outcome> confirm(const Places &places) {
         store->put_back(before);
         return tl::unexpected(done.error());
     }
+    if (auto generation = store->generation(now.catalog.generation))
+        take_names(*rollout.pins(), generation->interfaces);
     return outcome_now(*interfaces, *rollout.control());
 }
 

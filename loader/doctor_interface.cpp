@@ -143,7 +143,7 @@ void examine_queues(const Interface &device, Findings &findings) {
 
 void examine_attachment(const Pins &pins, const Pins::Interface &interface, bool filtered,
                         Findings &findings) {
-    auto device = find_interface(interface.name());
+    auto device = device_of(pins, interface);
     if (!device) {
         findings.wrong(
             "attachment",
@@ -160,6 +160,10 @@ void examine_attachment(const Pins &pins, const Pins::Interface &interface, bool
                                    interface.name()));
         return;
     }
+    if (device->name != interface.name())
+        findings.warning("name", fmt::format("it was attached as {}, and is filtered as before",
+                                             interface.name()),
+                         "portmatrix apply, which takes its new name over");
     if (!filtered)
         findings.warning(
             "attachment", "attached, but the policy in force does not filter it",

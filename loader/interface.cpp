@@ -53,11 +53,12 @@ std::string trim(const std::string &text) {
 
 Result<Interface> find_interface(const std::string &name) {
     Interface found;
-    found.name = name;
     found.index = name.size() < IFNAMSIZ ? if_nametoindex(name.c_str()) : 0;
-    if (found.index == 0)
+    char own[IF_NAMESIZE];
+    if (found.index == 0 || !if_indextoname(found.index, own))
         return fault(fmt::format("there is no interface '{}'", name),
                      "see 'ip link' for what there is");
+    found.name = own;
     // Of any family: these requests are about devices, and a sandbox may allow no other.
     const Fd fd(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
     ifreq request = request_for(name);
@@ -68,7 +69,7 @@ Result<Interface> find_interface(const std::string &name) {
     if (ioctl(fd.get(), SIOCGIFHWADDR, &request) != 0)
         return cannot(fmt::format("ask about the interface '{}'", name), errno);
     found.ethernet = request.ifr_hwaddr.sa_family == ARPHRD_ETHER;
-    found.driver = driver_of(fd.get(), name);
+    found.driver = driver_of(fd.get(), found.name);
     return found;
 }
 

@@ -13,7 +13,7 @@
 namespace pm {
 
 struct Interface {
-    std::string name;
+    std::string name;  // its own, not an alternative one
     std::uint32_t index = 0;
     std::string driver;  // empty where it has none
     bool loopback = false;
@@ -21,6 +21,7 @@ struct Interface {
     bool bond = false;  // a bond, or a part of one: it speaks LACP
 };
 
+// By its name, or an alternative name (`ip link property`).
 Result<Interface> find_interface(const std::string &name);
 
 std::vector<Interface> all_interfaces();

@@ -128,37 +128,31 @@ Result<std::set<std::uint16_t>> ssh_ports() {
     return ports;
 }
 
-// Adds what these interfaces stand on, to the lowest.
-void add_lower(std::set<std::string> &names) {
+// Adds what these interfaces, by index, stand on, to the lowest.
+void add_lower(std::set<std::uint32_t> &interfaces) {
     const std::vector<Link> links = all_links();
-    const auto name_of = [&](std::uint32_t index) {
-        for (const Link &one : links)
-            if (one.index == index) return one.name;
-        return std::string();
-    };
-    for (std::size_t before = 0; before != names.size();) {
-        before = names.size();
+    for (std::size_t before = 0; before != interfaces.size();) {
+        before = interfaces.size();
         for (const Link &one : links) {
-            if (one.lower != 0 && names.count(one.name)) names.insert(name_of(one.lower));
-            if (one.master != 0 && names.count(name_of(one.master))) names.insert(one.name);
+            if (one.lower != 0 && interfaces.count(one.index)) interfaces.insert(one.lower);
+            if (one.master != 0 && interfaces.count(one.master)) interfaces.insert(one.index);
         }
     }
 }
 
 // Numbers of the interfaces of ours that have the session's local address, or by which its answers
 // leave: an address may be that of a dummy. Also those below them, such as the port of a bridge or
-// the parent of a VLAN. Where nothing can be told: all of them.
+// the parent of a VLAN. Where nothing can be told: all of them. Compared by index: names change.
 std::vector<unsigned> numbers_of(const Socket &session, const std::vector<OwnAddress> &own,
                                  const std::vector<Pins::Interface> &interfaces) {
-    std::set<std::string> names;
+    std::set<std::uint32_t> found{route_interface(session.local, session.remote)};
     for (const OwnAddress &one : own)
-        if (one.address == session.local) names.insert(one.interface);
-    char name[IF_NAMESIZE];
-    if (if_indextoname(route_interface(session.local, session.remote), name)) names.insert(name);
-    add_lower(names);
+        if (one.address == session.local) found.insert(if_nametoindex(one.interface.c_str()));
+    found.erase(0);  // that there is none
+    add_lower(found);
     std::vector<unsigned> numbers;
     for (const Pins::Interface &one : interfaces)
-        if (names.empty() || names.count(one.name())) numbers.push_back(one.number);
+        if (found.empty() || found.count(one.entry.ifindex)) numbers.push_back(one.number);
     return numbers;
 }
 

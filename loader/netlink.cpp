@@ -65,9 +65,6 @@ int take_interface(const nlattr *attribute, void *context) {
 int take_link(const nlattr *attribute, void *context) {
     auto &link = *static_cast<Link *>(context);
     switch (mnl_attr_get_type(attribute)) {
-        case IFLA_IFNAME:
-            link.name = mnl_attr_get_str(attribute);
-            break;
         case IFLA_LINK:
             link.lower = mnl_attr_get_u32(attribute);
             break;

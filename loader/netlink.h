@@ -30,7 +30,6 @@ std::uint32_t route_interface(const Address &from, const Address &to);
 struct Link {
     std::uint32_t index = 0, lower = 0, master = 0;
     bool abroad = false;  // what it stands on is in another network namespace
-    std::string name;
 };
 std::vector<Link> all_links();
 

@@ -112,7 +112,7 @@ Done Replacement::replace_hooks(const Pins::Interface &interface) {
     if (!pins_.has_interface(number)) return {};
     auto rows = open_pin(pins_.path(number, "rows"));
     if (!rows) return tl::unexpected(rows.error());
-    const auto device = find_interface(interface.name());
+    const auto device = device_of(pins_, interface);
     ProgramOptions options;
     options.interface = number;
     options.lacp = device && device->bond;

@@ -319,6 +319,9 @@ Done Rollout::commit(pm_mode mode, std::uint64_t deadline, Way way) {
                           : control_->publish(record, expected))
         .map([&] {
             undo_.keep();
+            std::vector<std::string> names;
+            for (const Target &target : candidate_.targets) names.push_back(target.name);
+            if (deadline == 0) take_names(*pins_, names);
             forget_detached();
         });
 }

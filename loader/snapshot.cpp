@@ -146,6 +146,11 @@ Result<std::vector<Pins::Interface>> select_interfaces(const Pins &pins,
     for (const std::string &name : names) {
         auto found = std::find_if(all->begin(), all->end(),
                                   [&](const auto &one) { return one.name() == name; });
+        if (const auto device = find_interface(name); device && found == all->end())
+            found = std::find_if(all->begin(), all->end(), [&](const auto &one) {
+                const auto its = device_of(pins, one);
+                return its && its->index == device->index;
+            });
         if (found == all->end())
             return fault(fmt::format("nothing is attached to '{}'", name),
                          "see 'portmatrix status' for what is attached", Exit::usage);
@@ -212,7 +217,10 @@ Result<Snapshot> read_snapshot(const Pins &pins, const std::vector<std::string> 
     for (const Pins::Interface &one : *selected) {
         auto added = add_interface(pins, one, attached_now(pins, one), live, *snapshot);
         if (!added) return tl::unexpected(added.error());
-        snapshot->interfaces.back().checked = boottime_ns();
+        InterfaceStatus &status = snapshot->interfaces.back();
+        status.checked = boottime_ns();
+        if (const auto device = device_of(pins, one); device && device->name != status.name)
+            status.renamed = device->name;
     }
     return snapshot;
 }

@@ -53,6 +53,7 @@ struct InterfaceStatus {
     std::string name;
     Attached attached;          // at this moment
     bool drifted = false;       // what was attached is not
+    std::string renamed;        // the device's name of now, if it is another; read_snapshot() only
     std::uint64_t checked = 0;  // CLOCK_BOOTTIME ns when `watch` last looked; 0: never
     std::vector<RowStatus> rows;
     std::vector<DropStatus> drops;  // by direction and reason, also those of which there are none
@@ -118,7 +119,8 @@ private:
     std::uint32_t now_ = 0;
 };
 
-// The interfaces with these names, each once, in the order of the names; or all.
+// The interfaces with these names, or whose devices have them now, each once and in this order; or
+// all.
 Result<std::vector<Pins::Interface>> select_interfaces(const Pins &pins,
                                                        const std::vector<std::string> &names);
 

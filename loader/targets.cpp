@@ -2,6 +2,7 @@
 #include "loader/targets.h"
 
 #include <algorithm>
+#include <cstring>
 #include <fstream>
 
 #include <fmt/core.h>
@@ -35,6 +36,11 @@ Done check_placed(const Policy &policy, const std::string &name) {
     if (placed.empty() || std::any_of(placed.begin(), placed.end(),
                                       [&](const auto &one) { return one.name == name; }))
         return {};
+    for (const InterfaceDef &one : placed)
+        if (const auto device = find_interface(one.name); device && device->name == name)
+            return fault(fmt::format("the policy places a role on {}, which is another name of {}",
+                                     one.name, name),
+                         fmt::format("write {} under 'interfaces'", name), Exit::usage);
     return fault(
         fmt::format("the policy places no role on {}", name),
         fmt::format("name it under 'interfaces', or detach it: portmatrix detach -i {}", name),
@@ -55,32 +61,32 @@ Result<std::vector<Target>> attached_targets(const Pins *pins) {
     auto attached = pins->interfaces();
     if (!attached) return tl::unexpected(attached.error());
     for (const Pins::Interface &one : *attached) {
-        auto device = find_interface(one.name());
+        auto device = device_of(*pins, one);
         targets.push_back(
             {one.number, one.name(), device ? std::optional(*device) : std::nullopt, false});
     }
     return targets;
 }
 
-bool holds(const std::vector<Target> &targets, const std::string &name) {
-    return std::any_of(targets.begin(), targets.end(),
-                       [&](const Target &one) { return one.name == name; });
+bool is_on(const Target &target, const Interface &device) {
+    return target.device && target.device->index == device.index;
 }
 
-Done add_target(std::vector<Target> &targets, const std::string &name) {
-    auto device = find_interface(name);
-    if (!device) return tl::unexpected(device.error());
-    if (device->loopback)
-        return fault(fmt::format("'{}' is the loopback, which is never filtered", name), {},
+Done add_target(std::vector<Target> &targets, const Interface &device) {
+    if (std::any_of(targets.begin(), targets.end(), [&](const Target &one) {
+            return one.name == device.name || is_on(one, device);
+        }))
+        return {};
+    if (device.loopback)
+        return fault(fmt::format("'{}' is the loopback, which is never filtered", device.name), {},
                      Exit::usage);
-    if (auto fits = check_ethernet(*device); !fits) return fits;
-    if (holds(targets, name)) return {};
+    if (auto fits = check_ethernet(device); !fits) return fits;
     const auto number = free_number(targets);
     if (!number)
         return fault(fmt::format("more than {} interfaces", PM_INTERFACES),
                      "detach one that is not needed");
-    if (auto free = check_free(*device); !free) return free;
-    targets.push_back({*number, name, *device, true});
+    if (auto free = check_free(device); !free) return free;
+    targets.push_back({*number, device.name, device, true});
     return {};
 }
 
@@ -91,9 +97,16 @@ Result<std::vector<Target>> choose_targets(const Pins *pins, const pm_record *no
                                            const std::vector<std::string> &names) {
     auto targets = attached_targets(pins);
     if (!targets) return targets;
-    const std::vector<std::string> wanted = wanted_names(policy, names);
-    for (const std::string &name : wanted)
-        if (auto added = add_target(*targets, name); !added) return tl::unexpected(added.error());
+    for (Target &one : *targets)
+        if (one.device) one.name = one.device->name;
+    std::vector<std::string> wanted;
+    for (const std::string &name : wanted_names(policy, names)) {
+        auto device = find_interface(name);
+        if (!device) return tl::unexpected(device.error());
+        if (auto added = add_target(*targets, *device); !added)
+            return tl::unexpected(added.error());
+        wanted.push_back(device->name);
+    }
     std::erase_if(*targets, [&](const Target &one) {
         return now && !holds_on(*now, one.number) && !contains(wanted, one.name);
     });
@@ -111,13 +124,29 @@ Result<std::vector<Target>> targets_named(const Pins *pins, const std::vector<st
     if (!attached) return attached;
     std::vector<Target> all = *attached;
     for (const std::string &name : names) {
-        if (!find_interface(name)) continue;  // it may come later
-        auto added = add_target(all, name);
+        auto device = find_interface(name);
+        if (!device) continue;  // it may come later
+        for (Target &one : all)
+            if (is_on(one, *device) && !contains(names, one.name)) one.name = name;
+        auto added = add_target(all, *device);
         if (!added && !unfit) return tl::unexpected(added.error());
         if (!added) unfit->push_back(added.error().message);
     }
     std::erase_if(all, [&](const Target &one) { return !contains(names, one.name); });
     return all;
+}
+
+void take_names(const Pins &pins, const std::vector<std::string> &names) {
+    auto interfaces = pins.interfaces();
+    if (!interfaces) return;
+    for (const Pins::Interface &one : *interfaces) {
+        const auto device = device_of(pins, one);
+        if (!device || device->name == one.name() || !contains(names, device->name)) continue;
+        pm_interface entry = one.entry;
+        std::memset(entry.name, 0, sizeof(entry.name));
+        device->name.copy(entry.name, sizeof(entry.name) - 1);
+        (void)pins.set_interface(one.number, entry);
+    }
 }
 
 std::vector<std::string> detached_names(const Places &places) {

@@ -74,7 +74,7 @@ void Watcher::look_at_interfaces(std::vector<std::string> &done) {
     for (const Pins::Interface &one : *interfaces) {
         Attached now = attached_now(**pins, one);
         const bool whole = now.ingress != PM_DETACHED && now.egress != PM_DETACHED;
-        auto device = find_interface(one.name());
+        auto device = device_of(**pins, one);
         if (!whole && device) {
             const XdpMode mode = one.entry.generic ? XdpMode::generic : XdpMode::automatic;
             auto attached = attach(**pins, one.number, *device, mode);

@@ -115,6 +115,7 @@ std::string status_json(const Snapshot &snapshot) {
                               {"applied_at", time_or_null(now.catalog.applied_at)}};
         json["mode"] = mode_name(one.filtered ? now.mode : PM_MODE_OFF);
         json["drift"] = one.drifted               ? Json("attachment")
+                        : !one.renamed.empty()    ? Json("name")
                         : snapshot.policy_drifted ? Json("policy")
                                                   : Json(nullptr);
         json["pending_confirm"] = nullptr;

@@ -25,6 +25,8 @@ std::string hook_text(const InterfaceStatus &interface) {
                                   : fmt::format(", egress {}", attachment_kind(egress));
     if (ingress == PM_XDP_GENERIC) text += " (generic XDP counts merged packets)";
     if (interface.drifted) text += "; what was attached is gone: apply again";
+    if (!interface.renamed.empty())
+        text += fmt::format("; its name is {} now: apply again", interface.renamed);
     return text;
 }
 

@@ -84,6 +84,116 @@ case_a_boot_filters_the_rest() {
     expect_status 0 pm detach --all
 }
 
+# However it is named, it is one interface, known by its own name.
+case_an_alternative_name_is_that_of_the_interface() {
+    in_ns edge ip link property add dev eth0 altname foo0
+    expect_status 0 pm apply -i foo0 "$here/edge.yaml"
+    expect_output "is in force on eth0"
+    expect_equal '["eth0"]' "$(interfaces)" interfaces
+    is_closed
+    expect_status 0 pm apply -i foo0 -i eth0
+    expect_equal '["eth0"]' "$(interfaces)" interfaces
+    expect_equal '["eth0"]' "$(pm status -i foo0 -i eth0 --json | jq -cs 'map(.interface)')" "of these names"
+    expect_status 0 pm doctor --json -i foo0
+    jq -es 'any(.check == "ingress" and .interface == "eth0")' <<<"$OUTPUT" >/dev/null
+    pm detach --all
+    expect_status 0 pm restore
+    expect_equal '["eth0"]' "$(interfaces)" interfaces
+    expect_status 0 pm detach -i foo0
+    expect_output "eth0 is now unfiltered"
+    # A policy has the interface's own name: alternative ones may come late.
+    local placed
+    placed=$(variant placed)
+    printf 'interfaces:\n  foo0: [access, av, host]\n' >>"$placed"
+    expect_status 2 pm apply "$placed"
+    expect_output "places a role on foo0, which is another name of eth0"
+    expect_output "write eth0 under 'interfaces'"
+    sed -i 's/foo0:/eth0:/' "$placed"
+    expect_status 0 pm apply "$placed"
+    expect_status 0 pm apply -i foo0 "$placed"
+    expect_status 0 pm detach --all
+    in_ns edge ip link property del dev eth0 altname foo0
+}
+
+rename() { # FROM TO
+    in_ns edge ip link set "$1" down
+    in_ns edge ip link set "$1" name "$2"
+    in_ns edge ip link set "$2" up
+    in_ns edge ip route replace default dev "$2"
+    in_ns edge ip -6 route replace default dev "$2"
+}
+
+# It stays filtered and is known by the name before, which is said; an apply takes the name over.
+case_a_renamed_device_is_the_interface_that_it_was() {
+    expect_status 0 pm apply -i eth0 "$(variant one)"
+    rename eth0 ren0
+    is_closed
+    tcp_talks user "$EDGE4" 22
+    expect_equal '["eth0"]' "$(interfaces)" interfaces
+    expect_equal name "$(drift eth0)" drift
+    expect_equal name "$(drift ren0)" "drift by the name of now"
+    pm status | grep -F "its name is ren0 now" >/dev/null
+    expect_status 0 pm doctor --json -i ren0
+    jq -es 'any(.check == "name" and .interface == "ren0" and .grade == "warning" and
+        (.message | contains("as eth0"))) and any(.check == "ingress" and .grade == "ok")' <<<"$OUTPUT" >/dev/null
+    # Another device may have the old name now, and is another interface.
+    make_veth eth0
+    expect_status 0 pm apply -i ren0 "$(variant two)" --confirm-within 100s
+    expect_output "is in force on ren0"
+    expect_status 0 pm rollback
+    expect_equal name "$(drift ren0)" "drift of what was rolled back"
+    lab_start edge watch "$PORTMATRIX" watch
+    wait_for 10 said "watching:"
+    kill "$(cat "$LAB/run/watch")"
+    is_closed
+    expect_equal '["eth0"]' "$(interfaces)" "interfaces of the one before"
+    expect_status 0 pm apply "$LAB/two.yaml" --confirm-within 100s
+    expect_status 0 pm confirm
+    expect_equal '["ren0"]' "$(interfaces)" interfaces
+    expect_equal null "$(drift ren0)" drift
+    expect_status 0 pm apply -i eth0
+    expect_equal '["eth0","ren0"]' "$(pm status --json | jq -cs 'map(.interface) | sort')" interfaces
+    expect_status 0 pm detach -i eth0
+    in_ns edge ip link delete eth0
+    is_closed
+    # Known or not by its new name, it is what the command means.
+    rename ren0 eth0
+    expect_status 0 pm apply
+    expect_output "is in force on eth0"
+    rename eth0 ren0
+    expect_status 0 pm detach -i ren0
+    tcp_talks attacker "$EDGE4" 22
+    rename ren0 eth0
+}
+
+# Its zone is that of the name that the policy in force has for it.
+case_a_policy_with_zones_follows_a_rename_by_an_apply() {
+    expect_status 0 pm apply -i eth0 "$LAB/placed.yaml"
+    rename eth0 ren0
+    tcp_talks user "$EDGE4" 22
+    expect_status 1 pm apply
+    expect_output "there is no interface 'eth0'"
+    expect_output "stays in force"
+    make_veth late
+    sed 's/eth0:/ren0:/; s/placed/moved/' "$LAB/placed.yaml" >"$LAB/moved.yaml"
+    echo '  late: [access, av, host]' >>"$LAB/moved.yaml"
+    expect_status 0 pm apply "$LAB/moved.yaml"
+    tcp_talks user "$EDGE4" 22
+    is_closed
+    rename ren0 eth0
+    in_ns edge ip link delete late
+    # A late interface is filtered beside it, by zones as they were.
+    expect_status 0 pm detach -i late
+    rm "$LAB/run/detached"
+    lab_start edge watch "$PORTMATRIX" watch
+    wait_for 10 said "watching:"
+    make_veth late
+    wait_for 10 said "late has appeared, and is attached"
+    kill "$(cat "$LAB/run/watch")"
+    tcp_talks user "$EDGE4" 22
+    is_closed
+}
+
 lab_make
 trap 'lab_remove "$LAB"' EXIT
 lab_echo edge 22
