@@ -99,13 +99,16 @@ std::vector<fs::path> entries_of(const fs::path &folder) {
     return entries;
 }
 
-// Inodes of the sockets that processes named sshd hold.
-std::set<std::uint32_t> sshd_inodes() {
-    std::set<std::uint32_t> inodes;
+using Inodes = std::set<std::uint32_t>;
+
+// The sockets of each process named sshd, or sshd-session as of OpenSSH 9.8.
+std::vector<Inodes> sshd_processes() {
+    std::vector<Inodes> processes;
     for (const fs::path &process : entries_of("/proc")) {
         std::ifstream file(process / "comm");
         std::string name;
         if (!std::getline(file, name) || !name.starts_with("sshd")) continue;
+        Inodes &inodes = processes.emplace_back();
         for (const fs::path &open : entries_of(process / "fd")) {
             std::error_code error;
             const std::string target = fs::read_symlink(open, error);
@@ -114,18 +117,37 @@ std::set<std::uint32_t> sshd_inodes() {
                 inodes.insert(static_cast<std::uint32_t>(std::stoul(target.substr(prefix.size()))));
         }
     }
-    return inodes;
+    return processes;
 }
 
-// Where sshd listens; 22 in any case, for a socket that systemd holds.
-Result<std::set<std::uint16_t>> ssh_ports() {
+// Connections to a port where sshd listens; to 22 in any case, for a socket that systemd holds. And
+// those of an sshd that has none such: its listener is inetd, has ended or has another port by now.
+// Of any other, what it has beside its session is what that forwards: no session, nor a listener.
+Result<std::vector<Socket>> ssh_sessions() {
     auto listening = all_tcp_sockets(TCP_LISTEN);
-    if (!listening) return tl::unexpected(listening.error());
-    const std::set<std::uint32_t> inodes = sshd_inodes();
+    if (!listening) return listening;
+    auto sessions = all_tcp_sockets(TCP_ESTABLISHED);
+    if (!sessions) return sessions;
+    const std::vector<Inodes> processes = sshd_processes();
     std::set<std::uint16_t> ports{usual_port};
-    for (const Socket &one : *listening)
-        if (inodes.count(one.inode)) ports.insert(one.local_port);
-    return ports;
+    const auto is_session = [&](const Socket &one) { return ports.count(one.local_port) != 0; };
+
+    for (const Inodes &process : processes) {
+        const auto is_its = [&](const Socket &one) { return process.count(one.inode) != 0; };
+        if (std::any_of(sessions->begin(), sessions->end(), is_its)) continue;
+        for (const Socket &one : *listening)
+            if (is_its(one)) ports.insert(one.local_port);
+    }
+    Inodes others;
+    for (const Inodes &process : processes)
+        if (std::none_of(sessions->begin(), sessions->end(), [&](const Socket &one) {
+                return is_session(one) && process.count(one.inode);
+            }))
+            others.insert(process.begin(), process.end());
+    std::erase_if(*sessions, [&](const Socket &one) {
+        return !is_session(one) && !others.count(one.inode);
+    });
+    return sessions;
 }
 
 // Adds what these interfaces, by index, stand on, to the lowest.
@@ -174,16 +196,14 @@ pm_reason Judgement::verdict(const pm_tuple &session) const {
 
 Done guard_sessions(const std::vector<Pins::Interface> &interfaces, const Judgement &before,
                     const Judgement &after, const std::string &way_out) {
-    auto ports = ssh_ports();
-    if (!ports) return tl::unexpected(ports.error());
-    auto sessions = all_tcp_sockets(TCP_ESTABLISHED);
+    auto sessions = ssh_sessions();
     if (!sessions) return tl::unexpected(sessions.error());
 
     const std::vector<OwnAddress> own = own_addresses();
     std::size_t cut = 0;
     std::string named;
     for (const Socket &one : *sessions) {
-        if (!ports->count(one.local_port) || is_of_this_host(one.remote, own)) continue;
+        if (is_of_this_host(one.remote, own)) continue;
         for (const unsigned number : numbers_of(one, own, interfaces)) {
             pm_tuple session = {};
             session.local = one.local.abi();

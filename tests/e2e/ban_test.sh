@@ -8,6 +8,8 @@ here=$(cd "$(dirname "$0")" && pwd)
 . "$here/lab.sh"
 # shellcheck source=tests/e2e/cases.sh
 . "$here/cases.sh"
+# shellcheck source=tests/e2e/ssh.sh
+. "$here/ssh.sh"
 
 in_force() { pm status --json | jq -r .policy.name; }
 is_in_force() { [ "$(in_force)" = "$1" ]; }
@@ -165,46 +167,6 @@ case_a_torn_list_bars_no_policy_and_keeps_those_in_force() {
     rm "$LAB/state/bans"
     expect_status 0 pm apply
 }
-
-start_ssh() {
-    mkdir -p /run/sshd
-    ssh-keygen -q -t ed25519 -N '' -f "$LAB/host_key"
-    ssh-keygen -q -t ed25519 -N '' -f "$LAB/key"
-    cat >"$LAB/sshd_config" <<END
-Port 2222
-HostKey $LAB/host_key
-AuthorizedKeysFile $LAB/key.pub
-PidFile $LAB/sshd.pid
-UsePAM no
-StrictModes no
-PermitRootLogin prohibit-password
-END
-    chmod 755 "$LAB"
-    lab_start edge sshd /usr/sbin/sshd -D -e -f "$LAB/sshd_config"
-    lab_await edge tcp 2222
-}
-
-ssh_line() { # [ADDRESS]: opens a session that says back what it hears
-    coproc SSH { exec nsenter --net="/run/netns/$LAB_NET-user" ssh -i "$LAB/key" -p 2222 -q \
-        -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null root@"${1:-$EDGE4}" cat; }
-    ssh=$SSH_PID
-    exec 7<&"${SSH[0]}" 8>&"${SSH[1]}"
-    ssh_says hello || { cat "$LAB/log/sshd"; return 1; }
-}
-ssh_says() {
-    local line
-    echo "$1" >&8
-    read -r -t 5 line <&7
-    expect_equal "$1" "$line" "over ssh"
-}
-# On the server's side too: a client that was cut off cannot say goodbye.
-ssh_ends() {
-    kill "$ssh"
-    wait "$ssh" || true
-    pgrep -P "$(cat "$LAB/sshd.pid")" | xargs -r kill 2>/dev/null || true
-    wait_for 5 no_session
-}
-no_session() { ! in_ns edge ss -Htn state established "sport = :2222" | grep . >/dev/null; }
 
 case_an_ssh_session_is_not_cut() {
     start_ssh

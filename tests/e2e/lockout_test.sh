@@ -1,0 +1,100 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# The guard that keeps an administrator's own session finds it however the interface is called, and
+# whatever became of the listener.
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+# shellcheck source=tests/e2e/lab.sh
+. "$here/lab.sh"
+# shellcheck source=tests/e2e/cases.sh
+. "$here/cases.sh"
+# shellcheck source=tests/e2e/ssh.sh
+. "$here/ssh.sh"
+
+# ARGUMENT...: an apply of these would cut the one session there is, and does not.
+would_cut() {
+    ssh_says before
+    expect_status 4 pm apply "$@"
+    expect_output "cut 1 SSH session of this host, from $USER4 (no-"
+    ssh_says after
+}
+
+case_an_interface_by_an_alternative_name() {
+    in_ns edge ip link property add dev eth0 altname foo0
+    ssh_line
+    would_cut -i foo0 "$LAB/cut.yaml"
+    [ ! -e "$PORTMATRIX_PIN_DIR" ]
+    expect_status 0 pm apply -i foo0 "$LAB/ssh.yaml"
+    would_cut "$LAB/cut.yaml"
+    ssh_ends
+    in_ns edge ip link property del dev eth0 altname foo0
+}
+
+case_an_interface_that_was_renamed() {
+    local from to
+    expect_status 0 pm apply -i eth0 "$LAB/ssh.yaml"
+    ssh_line
+    while read -r from to; do
+        in_ns edge ip link set "$from" down
+        in_ns edge ip link set "$from" name "$to"
+        in_ns edge ip link set "$to" up
+        in_ns edge ip route replace default dev "$to"
+        would_cut "$LAB/cut.yaml"
+    done <<<$'eth0 ren0\nren0 eth0'
+    ssh_ends
+    expect_status 0 pm detach --all
+}
+
+# It goes on after its listener has ended, and while that listens elsewhere.
+case_a_session_without_its_listener() {
+    ssh_line
+    kill "$(cat "$LAB/sshd.pid")"
+    wait_for 5 is_not_listening
+    would_cut -i eth0 "$LAB/cut.yaml"
+    lab_start edge sshd /usr/sbin/sshd -D -e -f "$LAB/sshd_config" -p 2223
+    lab_await edge tcp 2223
+    would_cut -i eth0 "$LAB/cut.yaml"
+    ssh_ends
+    kill "$(cat "$LAB/sshd.pid")"
+    wait_for 5 test ! -e "$LAB/sshd.pid"
+}
+is_not_listening() { ! is_listening edge tcp 2222; }
+
+# One process listens, and another is given each session: inetd, or a socket unit that accepts.
+case_a_session_that_another_accepted() {
+    lab_start edge inetd socat TCP-LISTEN:2222,fork,reuseaddr \
+        "EXEC:/usr/sbin/sshd -i -f $LAB/sshd_config,nofork"
+    lab_await edge tcp 2222
+    ssh_line
+    would_cut -i eth0 "$LAB/cut.yaml"
+    ssh_ends
+    in_ns edge ss -Htlnp "sport = :2222" | grep -o 'pid=[0-9]*' | cut -d= -f2 | xargs kill
+    wait_for 5 is_not_listening
+}
+
+# What a session forwards is none: here to a port that the policy does not open.
+case_what_a_session_forwards_bars_nothing() {
+    lab_start edge sshd /usr/sbin/sshd -D -e -f "$LAB/sshd_config"
+    lab_await edge tcp 2222
+    lab_echo messenger 7000
+    lab_await messenger tcp 7000
+    ssh_line "$EDGE4" -L "9999:$MESSENGER4:7000"
+    coproc FORWARDED { exec nsenter --net="/run/netns/$LAB_NET-user" socat - TCP:127.0.0.1:9999; }
+    # shellcheck disable=SC2153 # set by coproc
+    local out=${FORWARDED[0]} in=${FORWARDED[1]} process=$FORWARDED_PID line
+    echo through >&"$in"
+    read -r -t $((5 * SLOW)) line <&"$out"
+    expect_equal through "$line" "what was forwarded"
+    expect_status 0 pm apply -i eth0 "$LAB/ssh.yaml"
+    ssh_says still
+    kill "$process"
+    ssh_ends
+}
+
+lab_make
+trap 'lab_remove "$LAB"' EXIT
+start_ssh
+sed 's/port: 22 *}/port: [22, 2222] }/; s/port: 22$/port: [22, 2222]/' "$ROOT/policy/host-base.yaml" >"$LAB/host-base.yaml"
+variant ssh >/dev/null
+variant cut 's/admins: .*/admins: none/' >/dev/null
+run_cases "$@"
