@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <fstream>
 #include <iostream>
+#include <set>
 
 #include <fmt/core.h>
 
@@ -29,7 +30,8 @@ Done add_prefix(const std::string &word, std::vector<Prefix> &prefixes) {
     return {};
 }
 
-Done add_lines(std::istream &lines, std::vector<Prefix> &prefixes) {
+// `name`: of what the lines are from.
+Done add_lines(std::istream &lines, const std::string &name, std::vector<Prefix> &prefixes) {
     std::string line;
     for (int number = 1; std::getline(lines, line); number++) {
         line = line.substr(0, line.find('#'));
@@ -37,12 +39,13 @@ Done add_lines(std::istream &lines, std::vector<Prefix> &prefixes) {
         line.erase(line.find_last_not_of(" \t\r") + 1);
         if (line.empty()) continue;
         if (auto added = add_prefix(line, prefixes); !added)
-            return fault(fmt::format("line {}: {}", number, added.error().message), {},
+            return fault(fmt::format("{}: line {}: {}", name, number, added.error().message), {},
                          Exit::usage);
     }
     return {};
 }
 
+// Each once.
 Result<std::vector<Prefix>> read_prefixes(const std::vector<std::string> &words,
                                           const std::string &file) {
     std::vector<Prefix> prefixes;
@@ -50,13 +53,15 @@ Result<std::vector<Prefix>> read_prefixes(const std::vector<std::string> &words,
         if (auto added = add_prefix(word, prefixes); !added) return tl::unexpected(added.error());
     Done added;
     if (file == "-") {
-        added = add_lines(std::cin, prefixes);
+        added = add_lines(std::cin, "standard input", prefixes);
     } else if (!file.empty()) {
         std::ifstream lines(file);
         if (!lines) return cannot(fmt::format("read '{}'", file), errno, {});
-        added = add_lines(lines, prefixes);
+        added = add_lines(lines, file, prefixes);
     }
     if (!added) return tl::unexpected(added.error());
+    std::set<Range> seen;
+    std::erase_if(prefixes, [&](const Prefix &one) { return !seen.insert(one.range()).second; });
     if (prefixes.empty()) return fault("nobody to ban is named", {}, Exit::usage);
     return prefixes;
 }

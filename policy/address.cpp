@@ -153,6 +153,9 @@ std::string to_string(const Address &address) {
         bytes[i] = static_cast<unsigned char>(address.high >> (56 - 8 * i));
         bytes[8 + i] = static_cast<unsigned char>(address.low >> (56 - 8 * i));
     }
+    // RFC 5952; inet_ntop() would take it for an IPv4 address in an obsolete form.
+    if (address.high == 0 && address.low >> 32 == 0 && address.low >> 16 != 0)
+        return fmt::format("::{:x}:{:x}", address.low >> 16, address.low & 0xffff);
     if (address.is_v4())
         inet_ntop(AF_INET, bytes + 12, text, sizeof text);
     else

@@ -110,6 +110,22 @@ case_what_must_not_be_banned_is_refused() {
     expect_equal "" "$(pm bans --json)" bans
 }
 
+case_a_prefix_that_is_named_twice_is_one() {
+    expect_status 0 pm ban 198.51.100.9 198.51.100.9/32
+    expect_output "198.51.100.9 banned until it is lifted; 1 ban in all"
+    expect_status 0 pm unban 198.51.100.9 198.51.100.9
+    expect_output "198.51.100.9 lifted; 0 bans in all"
+}
+
+case_a_bad_line_is_named_with_its_file() {
+    printf '198.51.100.9\nnobody\n' >"$LAB/who"
+    expect_status 2 pm ban --file "$LAB/who"
+    expect_output "$LAB/who: line 2: 'nobody' is not an IPv4 or IPv6 address"
+    expect_status 2 pm ban --file - <"$LAB/who"
+    expect_output "standard input: line 2: 'nobody'"
+    expect_equal "" "$(pm bans --json)" bans
+}
+
 case_a_hundred_thousand_bans() {
     /usr/bin/python3 -c 'for i in range(100000): print(f"11.{i >> 16}.{i >> 8 & 255}.{i & 255}")' |
         expect_status 0 pm ban --file - --for 1h

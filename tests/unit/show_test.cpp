@@ -97,6 +97,15 @@ TEST(StatusJson, HasEveryFieldAndNullForWhatIsAbsent) {
     EXPECT_EQ(essential["port"], nullptr);
 }
 
+TEST(Status, TellsOfADeviceThatWasRenamed) {
+    Snapshot renamed = snapshot();
+    renamed.interfaces[0].renamed = "wan0";
+    EXPECT_EQ(json::parse(status_json(renamed))["drift"], "attachment");
+    renamed.interfaces[0].drifted = false;
+    EXPECT_EQ(json::parse(status_json(renamed))["drift"], "name");
+    EXPECT_THAT(status_text(renamed, false), testing::HasSubstr("its name is wan0 now"));
+}
+
 // What boot falls back to was never applied.
 TEST(Status, HasNoTimeWhereNoneIsKnown) {
     Snapshot fallback = snapshot();
