@@ -62,11 +62,6 @@ std::set<Address> host_addresses() {
     return addresses;
 }
 
-bool is_listed(pm_view image, const Address &address) {
-    const pm_addr abi = address.abi();
-    return pm_is_own(image, &abi) != 0;
-}
-
 Result<Tuple> read_tuple(const Explain &arguments) {
     auto tuple = parse_tuple(arguments.from, arguments.to, arguments.protocol);
     if (tuple && arguments.direction)

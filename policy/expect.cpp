@@ -72,12 +72,14 @@ std::vector<PortCase> port_cases(pm_view view, const Expectation &expectation) {
     return out;
 }
 
-// The two sides of an expectation; each has a role, or else an address.
+// The two sides of an expectation; each has a role, or else an address. A role is this host's
+// side; of two addresses `from` is, where it is listed.
 struct Ends {
-    explicit Ends(const Expectation &expectation)
-        : out(!expectation.from_role.empty()),
+    Ends(pm_view image, const Expectation &expectation)
+        : out(!expectation.from_role.empty() ||
+              (expectation.to_role.empty() && is_listed(image, *expectation.from_address))),
           role(out ? expectation.from_role : expectation.to_role),
-          own(expectation.to_address.value_or(Address{})),
+          own((out ? expectation.from_address : expectation.to_address).value_or(Address{})),
           peer((out ? expectation.to_address : expectation.from_address).value_or(Address{})) {}
 
     bool out;                 // this host opens
@@ -101,6 +103,7 @@ private:
     std::vector<Address> locals(const Expectation &expectation, const std::string &interface) const;
     bool is_met(const Expectation &expectation, const Question &question);
     void report(const Expectation &expectation, const Question &question);
+    void warn_if_either_may_be_own(const Expectation &expectation, const Ends &ends);
 
     const Policy &policy_;
     const ImageView &image_;
@@ -145,7 +148,7 @@ std::vector<Tester::Place> Tester::places(const Expectation &expectation) const 
         const std::string &name = interface_name(policy_, image_.view(), number);
         if (name.empty()) continue;
         if (expectation.interface ? *expectation.interface == name
-                                  : is_there(policy_, Ends(expectation), name))
+                                  : is_there(policy_, Ends(image_.view(), expectation), name))
             out.push_back({number, name});
     }
     return out;
@@ -154,7 +157,7 @@ std::vector<Tester::Place> Tester::places(const Expectation &expectation) const 
 // One address of every kind that the expectation's own side has, in the family of the other.
 std::vector<Address> Tester::locals(const Expectation &expectation,
                                     const std::string &interface) const {
-    const Ends ends(expectation);
+    const Ends ends(image_.view(), expectation);
     if (ends.role.empty()) return {ends.own};
 
     const Address &peer = ends.peer;
@@ -202,9 +205,27 @@ bool Tester::is_met(const Expectation &expectation, const Question &question) {
            (by_row && policy_.rows.at(pm_row_of(verdict)).id == *expectation.row);
 }
 
+// Of a role that is `interface` no address is known. A drop that was meant of what goes out
+// would hold of what comes in, and nobody would see.
+void Tester::warn_if_either_may_be_own(const Expectation &expectation, const Ends &ends) {
+    if (expectation.pass || ends.out || !ends.role.empty() || is_listed(image_.view(), ends.own) ||
+        !AddressSet::any().contains(ends.own))
+        return;
+    const auto open = std::ranges::find_if(
+        policy_.roles, [](const auto &role) { return role.second.is_interface; });
+    if (open == policy_.roles.end()) return;
+    diagnostics_.warning(
+        expectation.where,
+        fmt::format("neither {} nor {} is listed under edge; this is tested as coming in",
+                    to_string(ends.peer), to_string(ends.own)),
+        "",
+        fmt::format("write a role, as '{}', in place of the address of this host", open->first));
+}
+
 bool Tester::test(const Expectation &expectation) {
     const std::vector<PortCase> ports = port_cases(image_.view(), expectation);
-    const Ends ends(expectation);
+    const Ends ends(image_.view(), expectation);
+    warn_if_either_may_be_own(expectation, ends);
     bool asked = false;
     for (const Place &place : places(expectation))
         for (const Address &local : locals(expectation, place.name))

@@ -34,6 +34,11 @@ std::optional<pm_essential> find_essential(const Question &question) {
 
 }  // namespace
 
+bool is_listed(pm_view image, const Address &address) {
+    const pm_addr abi = address.abi();
+    return pm_is_own(image, &abi) != 0;
+}
+
 pm_tuple to_tuple(const Question &question) {
     const bool in = question.direction == Direction::in;
     pm_tuple tuple{};

@@ -29,6 +29,9 @@ struct Answer {
 
 constexpr std::uint32_t essential_verdict = 0xffff;  // pm_reason_of() an essential
 
+// Is the address listed for a role? Of a role that is `interface` none is.
+bool is_listed(pm_view image, const Address &address);
+
 pm_tuple to_tuple(const Question &question);
 Question to_question(const pm_tuple &tuple);
 std::string to_string(const Question &question);  // "tcp 198.51.100.7:40000 -> 203.0.113.10:5061"

@@ -83,6 +83,24 @@ case_a_wrong_expectation_names_a_witness() {
     expect_output "192.0.2.66"
 }
 
+case_an_expectation_from_an_own_address_goes_out_as_explain_says() {
+    local file=$scratch/own.yaml verdict
+    for verdict in drop pass; do
+        cat >"$file" <<EOF
+policy: own
+edge: { access: [203.0.113.10] }
+matrix:
+  - { id: dns-out, transport: udp, source: access, destination: any, port: 53 }
+expect:
+  - { from: 203.0.113.10, to: 8.8.8.8, udp: 53, verdict: $verdict }
+EOF
+        expect_status "$([ $verdict = pass ] && echo 0 || echo 3)" check "$file"
+        [ $verdict = pass ] || expect_output "203.0.113.10:40000 -> 8.8.8.8:53 passes by row 'dns-out'"
+    done
+    expect_status 0 "$PORTMATRIX" explain --policy "$file" --from 203.0.113.10 --to 8.8.8.8:53 --proto udp
+    expect_output dns-out
+}
+
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 export PORTMATRIX_POLICY_PATH=$ROOT/policy

@@ -31,6 +31,15 @@ Expectation outbound(const char *role, const char *to, std::uint8_t transport, P
     return e;
 }
 
+Expectation between(const char *from, const char *to, std::uint8_t transport, Ports port) {
+    Expectation e;
+    e.from_address = address(from);
+    e.to_address = address(to);
+    e.transport = transport;
+    e.port = std::move(port);
+    return e;
+}
+
 Expectation passes(Expectation e, const char *row = nullptr) {
     e.pass = true;
     if (row) e.row = row;
@@ -149,6 +158,64 @@ TEST(Expect, InterfaceRolesStandForWhatMayArrive) {
     EXPECT_EQ(run(b, {inbound("198.51.100.7", "host", tcp, {{443, 443}})}),
               "expected drop, but tcp 198.51.100.7:40000 -> 203.0.113.10:443 passes by row "
               "'web'\n");
+}
+
+// Of two addresses the one that is listed is this host's, as explain has it.
+TEST(Expect, ListedSourceGoesOut) {
+    Builder b = edge();
+    b.role("net", {"10.0.0.0/8"});
+    b.row("dns", {udp}, "access", "clients", {{53, 53}});
+    b.row("ntp", {udp}, "net", "clients", {{123, 123}});
+    const Expectation dns = between("203.0.113.10", "8.8.8.8", udp, {{53, 53}});
+    EXPECT_EQ(run(b, {dns}),
+              "expected drop, but udp 203.0.113.10:40000 -> 8.8.8.8:53 passes by row 'dns'\n");
+    EXPECT_EQ(run(b, {passes(dns, "dns"),
+                      passes(between("10.200.0.1", "8.8.8.8", udp, {{123, 123}}), "ntp"),
+                      passes(between("2001:db8:10::10", "2001:db8::1", udp, {{53, 53}}), "dns"),
+                      passes(between("203.0.113.10", "224.0.0.22", 2, {})),
+                      passes(between("198.51.100.7", "203.0.113.10", tcp, {{5061, 5061}}), "sip"),
+                      between("8.8.8.8", "203.0.113.10", udp, {{53, 53}}),
+                      between("203.0.113.11", "8.8.8.8", udp, {{53, 53}})}),
+              "");
+    // A packet between two of this host's that meets the programs goes out; a role says more.
+    EXPECT_EQ(run(b, {passes(between("203.0.113.10", "10.0.0.1", udp, {{53, 53}}), "dns"),
+                      inbound("203.0.113.10", "net", udp, {{53, 53}})}),
+              "");
+}
+
+TEST(Expect, ListedSourceGoesOutWhereItsRoleIs) {
+    Builder b = edge();
+    b.interface_role("inner").place("eth0", {"access"}).place("eth1", {"inner"});
+    b.row("dns", {udp}, "access", "clients", {{53, 53}});
+    Expectation dns = between("203.0.113.10", "8.8.8.8", udp, {{53, 53}});
+    EXPECT_EQ(run(b, {passes(dns, "dns")}), "");
+    dns.interface = "eth1";
+    EXPECT_EQ(run(b, {dns}), "");
+    b.row("inner-dns", {udp}, "inner", "clients", {{53, 53}});
+    EXPECT_EQ(run(b, {dns}),
+              "expected drop, but udp 203.0.113.10:40000 -> 8.8.8.8:53 on eth1 passes by row "
+              "'inner-dns'\n");
+}
+
+TEST(Expect, TwoAddressesOfWhichNoneIsListedComeIn) {
+    Builder b;
+    b.interface_role("host").any_peers("clients");
+    b.row("dns", {udp}, "host", "clients", {{53, 53}});
+    const Expectation dns = between("10.0.0.5", "8.8.8.8", udp, {{53, 53}});
+    b.policy.expect = {dns};
+    const Judged judged(b.policy);
+    Diagnostics diagnostics;
+    EXPECT_EQ(check_expectations(judged.policy, judged.view, diagnostics), 1U);
+    ASSERT_EQ(diagnostics.all().size(), 1U);
+    EXPECT_EQ(diagnostics.all()[0].message,
+              "neither 10.0.0.5 nor 8.8.8.8 is listed under edge; this is tested as coming in");
+    EXPECT_EQ(diagnostics.all()[0].hint,
+              "write a role, as 'host', in place of the address of this host");
+    EXPECT_EQ(run(b, {passes(between("8.8.8.8", "10.0.0.5", tcp, {{22, 22}}))}),
+              "expected pass, but tcp 8.8.8.8:40000 -> 10.0.0.5:22 is dropped (no-service)\n");
+    // Without such a role whose they are is known: of nobody here.
+    EXPECT_EQ(run(edge(), {between("10.0.0.5", "8.8.8.8", udp, {{53, 53}})}), "");
+    EXPECT_EQ(run(b, {between("10.0.0.5", "224.0.0.251", udp, {{5353, 5353}})}), "");
 }
 
 TEST(Expect, WhatIsEssentialPasses) {
