@@ -16,6 +16,13 @@ pm_tuple tuple_of(const pm_flow_key &key, const pm_flow &flow) {
     return tuple;
 }
 
+// The id of the row that a verdict is of; empty: none.
+template <class Row>
+std::string row_of(std::uint32_t verdict, const std::vector<Row> &rows) {
+    const std::uint32_t number = pm_row_of(verdict);
+    return pm_reason_of(verdict) == PM_UNDECIDED && number < rows.size() ? rows[number].id : "";
+}
+
 }  // namespace
 
 Result<std::vector<FlowChange>> diff_flows(const Pins &pins, const Policy &policy) {
@@ -23,6 +30,8 @@ Result<std::vector<FlowChange>> diff_flows(const Pins &pins, const Policy &polic
     if (!interfaces) return tl::unexpected(interfaces.error());
     auto control = Switch::open(pins.maps(), Switch::Access::read);
     if (!control) return tl::unexpected(control.error());
+    auto in_force = read_in_force(*control);
+    if (!in_force) return tl::unexpected(in_force.error());
     auto reader = FlowReader::open(pins, {});
     if (!reader) return tl::unexpected(reader.error());
 
@@ -32,21 +41,24 @@ Result<std::vector<FlowChange>> diff_flows(const Pins &pins, const Policy &polic
     auto image = compile(policy, options);
     if (!image) return fault(image.error(), {}, Exit::invalid);
     const ImageView candidate(image->bytes);
-    const std::uint8_t banned = control->state().record.bans;
-    const pm_view bans = banned ? control->bans(banned - 1u) : pm_view{};
+    const pm_record &record = in_force->state.record;
+    const pm_view present = control->image(record.image);
+    const pm_view bans = record.bans ? control->bans(record.bans - 1u) : pm_view{};
 
     const std::uint64_t now = boottime_ns();
     std::vector<FlowChange> changes;
     auto walked = reader->each([&](const pm_flow_key &key, const pm_flow &value) {
         const pm_tuple tuple = tuple_of(key, value);
+        const std::string row =
+            row_of(pm_judge(present, bans, now, &tuple, tuple.opener), in_force->catalog.rows);
+        if (row.empty()) return;  // what is in force cuts it already
         const std::uint32_t verdict = pm_judge(candidate.view(), bans, now, &tuple, tuple.opener);
         FlowChange change;
         change.reason = static_cast<pm_reason>(pm_reason_of(verdict));
-        if (change.reason == PM_UNDECIDED) {
-            change.row = policy.rows.at(pm_row_of(verdict)).id;
-            if (change.row == reader->row(value.row)) return;
-        }
+        change.row = row_of(verdict, policy.rows);
+        if (change.row == row) return;
         change.flow = reader->describe(key, value);
+        change.flow.row = row;
         changes.push_back(std::move(change));
     });
     if (!walked) return tl::unexpected(walked.error());

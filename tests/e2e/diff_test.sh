@@ -14,6 +14,10 @@ policy() { # NAME [SED-EXPRESSION]
     echo "$LAB/$1.yaml"
 }
 
+has_flow() { # PEER
+    pm flows --peer "$1" | grep -qF "$1"
+}
+
 case_nothing_in_force_is_nothing_to_compare() {
     expect_status 1 pm diff "$here/edge.yaml"
     expect_output "no policy is in force"
@@ -72,6 +76,33 @@ case_live_flows_that_would_be_cut_are_those_that_are() {
     wait "$process" || true
 }
 
+# A flow without a packet since is as it was in the table: what matters is what its next one meets.
+case_what_is_in_force_already_is_no_change() {
+    lab_start attacker idle socat -u "TCP:$EDGE4:443" -
+    wait_for 5 has_flow "$ATTACKER4"
+    policy closed 's/^expect:/remove: [access-sip-tls-in]\nexpect:/' >/dev/null
+    policy renamed 's/^expect:/remove: [access-sip-tls-in]\nmatrix:\n  - { id: tls, transport: tcp, source: clients, destination: access, port: 443 }\nexpect:/' >/dev/null
+    expect_status 5 pm diff "$LAB/closed.yaml"
+    expect_output "$EDGE4:443 (access-sip-tls-in): no-service"
+    expect_status 0 pm apply "$LAB/closed.yaml"
+    expect_status 0 pm diff "$LAB/closed.yaml"
+    expect_equal "" "$OUTPUT" output
+
+    expect_status 0 pm apply "$LAB/renamed.yaml"
+    expect_status 0 pm diff "$LAB/renamed.yaml"
+    expect_equal "" "$OUTPUT" output
+    expect_status 5 pm diff "$LAB/closed.yaml"
+    expect_output "$EDGE4:443 (tls): no-service"
+
+    expect_status 0 pm ban "$ATTACKER4"
+    expect_status 0 pm diff "$LAB/renamed.yaml"
+    expect_equal "" "$OUTPUT" output
+    expect_status 0 pm unban "$ATTACKER4"
+    expect_status 5 pm diff "$here/edge.yaml"
+    expect_output "tls -> access-sip-tls-in"
+    expect_status 0 pm apply "$here/edge.yaml"
+}
+
 # What is compared is what the programs go by, not what the set file says by now.
 case_a_set_file_that_changed() {
     pm detach --all
@@ -121,6 +152,6 @@ case_a_broken_policy_is_reported_like_by_check() {
 
 lab_make
 trap 'lab_remove "$LAB"' EXIT
-lab_echo edge 22
-lab_await edge tcp 22
+lab_echo edge 22 443
+lab_await edge tcp 22 443
 run_cases "$@"
