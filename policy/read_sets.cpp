@@ -38,6 +38,13 @@ std::optional<SetItem> read_file_item(const Reading &reading, const Node &node) 
     item.kind = SetItem::Kind::file;
     item.text = *path;
     item.file_path = absolute_path(*reading.file, *path);
+    if (!is_writable(item.file_path)) {
+        reading.error(value,
+                      fmt::format("the path {} has control characters, or is not UTF-8",
+                                  quote(item.file_path)),
+                      "move the policy and its files to a folder with a plain name");
+        return std::nullopt;
+    }
     item.where = reading.at(value);
     return item;
 }

@@ -26,6 +26,19 @@ bool is_control(char32_t value) {
     return (value < 0x20 && value != '\n') || (value >= 0x7f && value < 0xa0);
 }
 
+bool is_refused(char32_t value) {
+    return is_control(value) || value == '\n' || value == 0xfeff;
+}
+
+bool is_writable(std::string_view text) {
+    while (!text.empty()) {
+        const auto point = first_code_point(text);
+        if (point.length == 0 || is_refused(point.value)) return false;
+        text.remove_prefix(point.length);
+    }
+    return true;
+}
+
 std::size_t count_code_points(std::string_view text) {
     std::size_t count = 0;
     for (const char byte : text) count += (static_cast<unsigned char>(byte) >> 6) != 2;

@@ -18,6 +18,10 @@ CodePoint first_code_point(std::string_view text);
 // C0 but line feed, DEL, C1: what a terminal may obey.
 bool is_control(char32_t value);
 
+// What a policy file cannot hold as it is, and so no text of one: `show` writes none of it.
+bool is_refused(char32_t value);
+bool is_writable(std::string_view text);  // UTF-8 of one line without any of that
+
 std::size_t count_code_points(std::string_view text);
 
 // `text` between single quotes for a message: control characters and broken bytes become '?',

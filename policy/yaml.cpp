@@ -134,7 +134,7 @@ private:
         while (value.ends_with('\n')) value.pop_back();
         for (std::string_view rest = value; !rest.empty();) {
             const auto point = first_code_point(rest);
-            if (is_control(point.value) || point.value == '\n')
+            if (is_refused(point.value))
                 throw Refusal(mark,
                               fmt::format("control character U+{:04X} in a text",
                                           static_cast<unsigned>(point.value)),

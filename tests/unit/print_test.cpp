@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "policy/print.h"
 
+#include <fmt/format.h>
+#include <gmock/gmock.h>
 #include <netinet/in.h>
 
 #include "policy/compile.h"
@@ -74,6 +76,42 @@ TEST(Print, TextsComeBackAsTheyWere) {
             "matrix:\n  - { id: a, transport: tcp, source: any, destination: access, port: 443 }\n");
         policy.rows[0].notes = text;
         EXPECT_EQ(read_text(print(policy)).rows[0].notes, text) << print(policy);
+    }
+}
+
+// As an escape any character can be written; what is accepted must be readable as it is printed.
+void expect_comes_back(std::uint32_t character) {
+    const auto text = fmt::format(
+        "policy: site\nreference: \"x\\U{:08x}y\"\nedge: {{ access: 203.0.113.10 }}\n"
+        "matrix:\n  - {{ id: a, transport: tcp, source: any, destination: access, port: 443 }}\n",
+        character);
+    const auto result = read_policy_text(text, "policy.yaml", {});
+    if (result.diagnostics.has_errors()) return;
+    const auto again = read_policy_text(print(*result.policy), "printed.yaml", {});
+    ASSERT_TRUE(again.policy) << render(again.diagnostics, false);
+    EXPECT_EQ(again.policy->reference, result.policy->reference) << std::hex << character;
+    EXPECT_EQ(digest(*again.policy), digest(*result.policy)) << std::hex << character;
+}
+
+TEST(Print, EveryCharacterThatIsAcceptedComesBack) {
+    for (std::uint32_t character = 0; character < 0x2100; character++) expect_comes_back(character);
+    for (std::uint32_t character = 0xfdc0; character < 0x10010; character++)
+        expect_comes_back(character);
+    for (std::uint32_t plane = 1; plane <= 0x10; plane++)
+        for (const std::uint32_t last : {0xfffdU, 0xfffeU, 0xffffU})
+            expect_comes_back(plane << 16 | last);
+}
+
+TEST(Print, FilesAreInFoldersThatCanBeWritten) {
+    const TemporaryFolder folder;
+    for (const auto *name : {"a\nb", "a\tb", "a\x80", "\xef\xbb\xbf", "\xc2\x85"}) {
+        const auto path = std::filesystem::path(name) / "site.yaml";
+        folder.write(path.string(), site);
+        folder.write((std::filesystem::path(name) / "fraud.txt").string(), "198.51.100.66\n");
+        const auto result = folder.read(path.string());
+        ASSERT_TRUE(result.diagnostics.has_errors()) << name;
+        EXPECT_THAT(result.diagnostics.all()[0].message,
+                    testing::EndsWith("' has control characters, or is not UTF-8"));
     }
 }
 

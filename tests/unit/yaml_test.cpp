@@ -73,6 +73,8 @@ TEST(Yaml, RefusesControlCharacters) {
               "policy.yaml:1:4: error: control character U+0000 in a text");
     EXPECT_EQ(fault("a: \"\\x7f\"\n"),
               "policy.yaml:1:4: error: control character U+007F in a text");
+    EXPECT_EQ(fault("a: \"b\\uFEFFc\"\n"),
+              "policy.yaml:1:4: error: control character U+FEFF in a text");
     EXPECT_EQ(fault("a: b\tc # \t\n"),
               "policy.yaml:1:4: error: control character U+0009 in a text");
     EXPECT_EQ(fault("a: b # \t\n"), "");
