@@ -22,8 +22,8 @@ constexpr std::size_t findings_shown = 10;  // of a kind; the rest is summed up 
 constexpr PortRange ephemeral{32768, 60999};
 
 // A row is over-wide if it lets more than so many ports through to or from most of the
-// Internet, and does not say which ports they are sent from either. Published media ranges
-// have at most 16,385 ports.
+// Internet, and does not say from which ports this host sends either: a stranger's are of the
+// stranger's choice. Published media ranges have at most 16,385 ports.
 constexpr unsigned wide_ports = 20000;
 
 unsigned count(const Ports &ports) {
@@ -163,7 +163,7 @@ void Lint::over_wide() {
     for (std::size_t i = 0; i < policy_.rows.size(); i++) {
         const Row &row = policy_.rows[i];
         if (!is_switched_off(policy_, row) && count(row.port) > wide_ports &&
-            count(row.source_port) > wide_ports &&
+            (row.direction == Direction::in || count(row.source_port) > wide_ports) &&
             is_most_of_the_internet(peer_addresses(policy_, peer_name(row))))
             wide.push_back(static_cast<std::uint16_t>(i));
     }

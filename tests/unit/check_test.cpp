@@ -174,9 +174,13 @@ TEST(Check, OverWideRows) {
     b.row("wide", {udp}, "clients", "av", {{20000, 40000}});
     b.row("media", {udp}, "clients", "access", {{20001, 40000}});
     b.row("known", {udp}, "partners", "access", {{1, 20000}, {40001, 65535}});
+    b.row("from-dns", {tcp}, "clients", "av", {{1, 30000}}).source_port = {{53, 53}};
+    b.row("relay", {tcp}, "av", "clients", {{1, 30000}}).source_port = {{20000, 29999}};
     EXPECT_THAT(findings(b.policy),
                 ElementsAre("row 'wide' is over-wide: it opens 20001 ports to 'clients', most of "
-                            "the Internet | udp 198.51.100.7:40000 -> 203.0.113.11:20000"));
+                            "the Internet | udp 198.51.100.7:40000 -> 203.0.113.11:20000",
+                            "row 'from-dns' is over-wide: it opens 30000 ports to 'clients', most "
+                            "of the Internet | tcp 198.51.100.7:53 -> 203.0.113.11:1"));
 }
 
 TEST(Check, SourcePortRowsAmongEphemeralPorts) {
