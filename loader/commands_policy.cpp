@@ -141,7 +141,7 @@ int explain_loaded(const Explain &arguments, const Tuple &tuple) {
 int show_generation(std::uint64_t number) {
     auto store = Store::open(Places::from_environment());
     if (!store) return end(store.error());
-    const auto numbers = store->numbers();
+    const auto numbers = store->kept_numbers();
     if (std::find(numbers.begin(), numbers.end(), number) == numbers.end())
         return end(Fault{fmt::format("generation {} is not kept; these are: {}", number,
                                      fmt::join(numbers, ", ")),

@@ -185,12 +185,17 @@ std::vector<std::uint64_t> Store::numbers() const {
     return result;
 }
 
-std::uint64_t Store::last_number() const {
-    std::uint64_t last = 0;
+std::vector<std::uint64_t> Store::kept_numbers() const {
+    std::set<std::uint64_t> found;
     std::error_code error;
     for (const auto &entry : fs::directory_iterator(folder_ / "generations", error))
-        last = std::max(last, number_of(entry.path().stem()));
-    return last;
+        if (const std::uint64_t number = number_of(entry.path().stem())) found.insert(number);
+    return {found.begin(), found.end()};
+}
+
+std::uint64_t Store::last_number() const {
+    const std::vector<std::uint64_t> numbers = kept_numbers();
+    return numbers.empty() ? 0 : numbers.back();
 }
 
 Done Store::prepare() const {
@@ -274,7 +279,9 @@ Result<Image> Store::image(const Generation &generation) const {
 }
 
 Result<std::string> Store::policy_text(std::uint64_t number) const {
-    return read_file(policy_path(number));
+    std::error_code error;
+    const fs::path confirmed = policy_path(number);
+    return read_file(fs::exists(confirmed, error) ? confirmed : unconfirmed_policy_path(number));
 }
 
 Result<std::optional<Confirmed>> Store::confirmed() const {

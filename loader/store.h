@@ -54,6 +54,8 @@ public:
 
     // Numbers of the confirmed generations that are there, ascending.
     std::vector<std::uint64_t> numbers() const;
+    // The same, confirmed or not.
+    std::vector<std::uint64_t> kept_numbers() const;
     // The highest number that is taken, by a confirmed generation or not; 0: none.
     std::uint64_t last_number() const;
 
@@ -66,12 +68,13 @@ public:
     Result<Generation> kept(std::uint64_t number) const;
     // Fails if the file is not the one that was written.
     Result<Image> image(const Generation &generation) const;
-    Result<std::string> policy_text(std::uint64_t number) const;
     std::filesystem::path policy_path(std::uint64_t number) const;
     // The same of one that waits to be confirmed.
     std::filesystem::path unconfirmed_policy_path(std::uint64_t number) const {
         return unconfirmed(number) / "policy.yaml";
     }
+    // Of a generation that is kept, confirmed or not.
+    Result<std::string> policy_text(std::uint64_t number) const;
 
     // What boot puts in force; none: nothing was ever confirmed.
     Result<std::optional<Confirmed>> confirmed() const;

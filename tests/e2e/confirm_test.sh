@@ -184,10 +184,15 @@ case_generations_can_be_shown() {
     expect_output "policy: one"
     expect_status 2 pm show --generation 99
     expect_output "is not kept"
+    expect_status 2 pm show --generation 18446744073709551616
+    expect_output "'18446744073709551616' is too large a number"
 }
 
 case_a_reboot_restores_what_was_confirmed() {
     expect_status 0 pm apply "$(variant open 's/admins: .*/admins: any/')" --confirm-within 100s
+    # One that waits is kept too.
+    expect_status 0 pm show --generation "$(pm status --json | jq .policy.generation)"
+    expect_output "admins: any"
     reboot
     tcp_talks attacker "$EDGE4" 22
     expect_status 0 pm restore
