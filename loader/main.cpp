@@ -2,6 +2,7 @@
 // The command line: what there is to say, and which command it becomes.
 #include <cstdio>
 #include <functional>
+#include <limits>
 #include <map>
 #include <set>
 
@@ -31,11 +32,13 @@ const std::set<std::string> changing = {"apply", "confirm", "rollback", "restore
 const CLI::Validator not_empty([](std::string &text) { return text.empty() ? "is empty" : ""; }, "",
                                "");
 
-// CLI11 takes -1 for the largest number there is, and 010 for 8.
+// CLI11 takes -1 and what is too large for the largest number there is, and 010 for 8.
 const CLI::Validator counted(
     [](std::string &text) {
         const bool digits = text.find_first_not_of("0123456789") == std::string::npos;
-        return digits && text[0] != '0' ? "" : "'" + text + "' is no number from 1 on";
+        if (!digits || text[0] == '0') return "'" + text + "' is no number from 1 on";
+        constexpr std::size_t most = std::numeric_limits<std::uint64_t>::digits10;
+        return text.size() <= most ? "" : "'" + text + "' is too large a number";
     },
     "", "");
 
@@ -322,7 +325,7 @@ int CommandLine::run(int count, char **words) {
 int main(int count, char **words) {
     try {
         const int status = CommandLine().run(count, words);
-        if (std::fflush(stdout) != 0) {
+        if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
             pm::print_fault({"cannot write the output", {}, pm::Exit::failed});
             return static_cast<int>(pm::Exit::failed);
         }

@@ -49,7 +49,24 @@ case_a_limit_is_a_number_from_1_on() {
         expect_status 2 pm history --limit "$limit"
         expect_status 2 pm monitor --limit "$limit"
     done
+    expect_status 2 pm flows --limit 18446744073709551616
+    expect_output "--limit: '18446744073709551616' is too large a number"
     expect_equal 1 "$(pm history --json --limit 1 | wc -l)" entries
+}
+
+full() { pm "$@" >/dev/full; }
+closed() { pm "$@" >&-; }
+
+case_output_that_cannot_be_written_is_a_failure() {
+    local command where
+    for command in "check $here/edge.yaml" "check --json $here/edge.yaml" --version --help show \
+        history status; do
+        for where in full closed; do
+            # shellcheck disable=SC2086 # words
+            expect_status 1 $where $command
+        done
+    done
+    expect_output "cannot write the output"
 }
 
 case_a_wrong_command_is_named() {
