@@ -110,8 +110,10 @@ TEST(Print, FilesAreInFoldersThatCanBeWritten) {
         folder.write((std::filesystem::path(name) / "fraud.txt").string(), "198.51.100.66\n");
         const auto result = folder.read(path.string());
         ASSERT_TRUE(result.diagnostics.has_errors()) << name;
-        EXPECT_THAT(result.diagnostics.all()[0].message,
-                    testing::EndsWith("' has control characters, or is not UTF-8"));
+        const auto &error = result.diagnostics.all()[0];
+        EXPECT_THAT(error.message,
+                    testing::MatchesRegex("the path '.*' has control characters, or is not UTF-8"));
+        EXPECT_EQ(error.hint, "move the policy and its files to a folder with a plain name");
     }
 }
 
