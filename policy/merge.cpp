@@ -165,7 +165,9 @@ private:
             std::erase_if(all, [](const auto &row) { return !row.value; });
             if (all.empty()) continue;
             const auto left = outermost(files_, all);
-            if (left.size() > 1)
+            if (left.size() == 1)
+                check_failsafe(*left[0].value, all);
+            else
                 diagnostics_.error(
                     left[1].value->row.where,
                     fmt::format("row id {} is already used in {}", quote(id),
@@ -186,6 +188,19 @@ private:
         std::ranges::stable_partition(
             rows, [](const auto &row) { return row.row.section == Section::failsafe; });
         return rows;
+    }
+
+    // What an edit of the matrix must not cut.
+    void check_failsafe(const WrittenRow &row, const std::vector<Candidate<WrittenRow>> &all) {
+        if (row.row.section == Section::failsafe) return;
+        const auto replaced = std::ranges::find_if(
+            all, [](const auto &other) { return other.value->row.section == Section::failsafe; });
+        if (replaced == all.end()) return;
+        diagnostics_.error(row.row.where,
+                           fmt::format("row {} is a failsafe row in {}; a row of the matrix cannot "
+                                       "replace it",
+                                       quote(row.row.id), place(replaced->value->row.where)),
+                           "write it under failsafe, or name it under remove too");
     }
 
     std::string top_name() const { return printable(files_.documents[0].file->name); }
