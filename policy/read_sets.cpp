@@ -24,7 +24,10 @@ std::string absolute_path(const SourceFile &file, const std::string &written) {
 
 std::optional<SetItem> read_file_item(const Reading &reading, const Node &node) {
     if (node.entries.size() != 1 || node.entries[0].key.text != "file") {
-        reading.error(node, "an item that is a map is { file: PATH }");
+        const bool is_address =
+            !node.entries.empty() && node.entries[0].key.text.find(':') != std::string::npos;
+        reading.error(node, "an item that is a map is { file: PATH }",
+                      is_address ? "quote an IPv6 address that ends with a colon" : "");
         return std::nullopt;
     }
     const Node &value = node.entries[0].value;
@@ -135,6 +138,13 @@ std::optional<Form> word_form(const Node &node) {
     return std::nullopt;
 }
 
+void refuse_any_role(const Reading &reading, const Name &name, const Node &node) {
+    reading.error(
+        node,
+        fmt::format("role {} cannot be any: a role is this host's own addresses", quote(name.text)),
+        "write 'interface' for whatever arrives, or list the addresses");
+}
+
 }  // namespace
 
 std::optional<AddressSetDef> read_set(const Reading &reading, const Name &name, const Node &node,
@@ -149,10 +159,7 @@ std::optional<AddressSetDef> read_set(const Reading &reading, const Name &name, 
     if (const auto form = word_form(node)) {
         set.form = *form;
         if (is_role && set.form == Form::any) {
-            reading.error(node,
-                          fmt::format("role {} cannot be any: a role is this host's own addresses",
-                                      quote(name.text)),
-                          "write 'interface' for whatever arrives, or list the addresses");
+            refuse_any_role(reading, name, node);
             return std::nullopt;
         }
         if (!is_role && set.form == Form::interface) {
@@ -166,6 +173,10 @@ std::optional<AddressSetDef> read_set(const Reading &reading, const Name &name, 
                          node.entries[0].key.text == "file";
     if (node.kind == Node::Kind::map && !is_file) {
         if (!read_except(reading, node, set)) return std::nullopt;
+        if (is_role && set.of_any) {
+            refuse_any_role(reading, name, node);
+            return std::nullopt;
+        }
         return set;
     }
     auto items = read_items(reading, node, what);
