@@ -13,9 +13,7 @@
 #include "loader/show/show.h"
 #include "loader/show/table.h"
 #include "loader/source.h"
-#include "loader/store.h"
 #include "policy/diff.h"
-#include "policy/print.h"
 
 namespace pm::command {
 namespace {
@@ -24,27 +22,6 @@ struct Difference {
     std::vector<Change> policy;
     std::vector<FlowChange> flows;
 };
-
-// The policy in force as it was stored, whose set files nobody edits. What was not stored, as
-// boot's remainder, is read from the kernel, and counts only while its set files are the same.
-Result<Policy> read_policy_in_force(const Catalog &catalog) {
-    auto store = Store::open(Places::from_environment());
-    if (!store) return tl::unexpected(store.error());
-    const std::uint64_t number = catalog.generation;
-    std::error_code error;
-    for (const auto &path : {store->policy_path(number), store->unconfirmed_policy_path(number)}) {
-        if (number == 0 || !std::filesystem::exists(path, error)) continue;
-        auto stored = read_source(path, false);
-        if (stored && stored->policy && !stored->diagnostics.has_errors())
-            return std::move(*stored->policy);
-    }
-    auto source = read_source_text(catalog.document, "the policy in force", false);
-    if (!source) return tl::unexpected(source.error());
-    if (!source->policy || digest(*source->policy) != catalog.sha256)
-        return fault("the policy in force is not stored, and its set files are others now",
-                     "see it with 'portmatrix show'");
-    return std::move(*source->policy);
-}
 
 Result<Difference> compare(const Pins &pins, const Policy &policy) {
     auto control = Switch::open(pins.maps(), Switch::Access::read);

@@ -37,6 +37,11 @@ case_with_nothing_confirmed_the_policy_file_is_applied() {
     expect_status 0 pm restore
     expect_output "is in force on eth0"
     expect_equal null "$(pm status --json | jq .drift)" drift
+    # The same in other words is what diff calls the same.
+    sed -i 's/\[198.51.100.0\/24, "2001:db8:20::\/48"\]/["2001:db8:20::\/48", 198.51.100.0\/24]/; s/host: access/host: [203.0.113.10, 203.0.113.138, "2001:db8:10::10"]/; s/\[access\]/[access, host]/' "$PORTMATRIX_POLICY_FILE"
+    expect_status 0 pm diff "$PORTMATRIX_POLICY_FILE"
+    refused cmp -s <(pm show --policy "$PORTMATRIX_POLICY_FILE") <(pm show)
+    expect_equal null "$(pm status --json | jq .drift)" drift
     sed -i 's/198.51.100.0/198.51.101.0/; s/, row: access-sip-mtls-in//; s/verdict: pass/verdict: drop/' "$PORTMATRIX_POLICY_FILE"
     expect_equal '"policy"' "$(pm status --json | jq .drift)" drift
     grep -q "policy file differs" <<<"$(pm status)"
