@@ -36,6 +36,7 @@ Result<Lock> Lock::take(const Places &places, const char *name, const char *doin
     auto fd = open_lock(places, name);
     if (!fd) return tl::unexpected(fd.error());
     while (flock(fd->get(), LOCK_EX | LOCK_NB) != 0) {
+        if (errno != EWOULDBLOCK) return cannot("take the lock", errno);
         if (--tries == 0)
             return fault(fmt::format("another portmatrix{} {}", holder(fd->get()), doing), remedy);
         nanosleep(&pause, nullptr);
