@@ -33,7 +33,6 @@ public:
 private:
     void take_over_wishes();
     Done check_xdp(const std::vector<Target> &targets) const;
-    Done say_left_open();
 
     const Policy &policy_;
     const ApplyRequest &request_;
@@ -42,7 +41,6 @@ private:
     Candidate candidate_;
     Generation generation_;
     std::optional<Confirmed> before_;  // what boot would have put in force
-    std::vector<std::string> notes_;
 };
 
 Done Work::open(const Places &places) {
@@ -88,26 +86,11 @@ Done Work::check_xdp(const std::vector<Target> &targets) const {
     return {};
 }
 
-// What a rollback left attached and open stays so, unless it is asked for.
-Done Work::say_left_open() {
-    if (!rollout_.pins() || request_.shadow) return {};
-    auto attached = rollout_.pins()->interfaces();
-    if (!attached) return tl::unexpected(attached.error());
-    for (const Pins::Interface &one : *attached)
-        if (!holds(candidate_.targets, one))
-            notes_.push_back(fmt::format(
-                "{0} stays unfiltered; filter it too: portmatrix apply -i {0}", one.name()));
-    return {};
-}
-
 Done Work::plan() {
     if (request_.shadow && (!rollout_.pins() || rollout_.before().mode == PM_MODE_OFF))
         return fault("no policy is in force that another could be judged beside",
                      "apply one first: a shadow drops nothing by itself", Exit::usage);
-    const InForce &now = rollout_.before();
-    auto targets =
-        choose_targets(rollout_.pins(), now.mode == PM_MODE_OFF ? nullptr : &now.state.record,
-                       policy_, request_.interfaces);
+    auto targets = choose_targets(rollout_.pins(), policy_, request_.interfaces);
     if (!targets) return tl::unexpected(targets.error());
     if (request_.shadow)
         for (const Target &one : *targets)
@@ -129,7 +112,7 @@ Done Work::plan() {
     generation_.flow_capacity = policy_.flow_capacity;
     candidate_.image.header().generation = generation_.number;
     candidate_.image.header().applied_at = generation_.applied_at;
-    return say_left_open();
+    return {};
 }
 
 Done Work::build() {
@@ -170,9 +153,8 @@ Result<Applied> Work::switch_over() {
     std::vector<std::uint64_t> keep{generation_.number, rollout_.before().catalog.generation};
     if (before_) keep.insert(keep.end(), {before_->generation, before_->previous});
     store_->prune(keep);
-    notes_.insert(notes_.begin(), rollout_.notes().begin(), rollout_.notes().end());
     return Applied{generation_.number, generation_.sha256, generation_.mode, generation_.interfaces,
-                   notes_};
+                   rollout_.notes()};
 }
 
 }  // namespace

@@ -150,12 +150,12 @@ XdpMode xdp_mode(const std::string &name) {
 
 Done check_ethernet(const Interface &interface) {
     if (interface.ethernet) return {};
-    return fault(fmt::format("{} cannot be filtered: its packets have no Ethernet header",
-                             interface.name),
-                 fmt::format("filter the Ethernet device that its packets come by; if it is "
-                             "attached: portmatrix detach -i {}",
-                             interface.name),
-                 Exit::usage);
+    return fault(
+        fmt::format("{} cannot be filtered: its packets have no Ethernet header", interface.name),
+        fmt::format("filter the Ethernet device that its packets come by; if it is "
+                    "attached: portmatrix detach -i {}",
+                    interface.name),
+        Exit::usage);
 }
 
 Done check_free(const Interface &interface) {

@@ -25,7 +25,8 @@ Done check_ethernet(const Interface &interface);
 Done check_free(const Interface &interface);
 
 // Attach the pinned programs of number `number` and pin the links. What is attached already
-// stays, also the name that it is known by. `note` says what the user should know, such as a fallback to generic XDP.
+// stays, also the name that it is known by. `note` says what the user should know, such as a
+// fallback to generic XDP.
 struct Attached {
     pm_attachment ingress = PM_DETACHED;
     pm_attachment egress = PM_DETACHED;

@@ -161,9 +161,10 @@ void examine_attachment(const Pins &pins, const Pins::Interface &interface, bool
         return;
     }
     if (device->name != interface.name())
-        findings.warning("name", fmt::format("it was attached as {}, and is filtered as before",
-                                             interface.name()),
-                         "portmatrix apply, which takes its new name over");
+        findings.warning(
+            "name",
+            fmt::format("it was attached as {}, and is filtered as before", interface.name()),
+            "portmatrix apply, which takes its new name over");
     if (!filtered)
         findings.warning(
             "attachment", "attached, but the policy in force does not filter it",
@@ -182,9 +183,10 @@ void examine_attachment(const Pins &pins, const Pins::Interface &interface, bool
 
 void examine_device(const Interface &device, pm_attachment ingress, Findings &findings) {
     if (!device.ethernet) {
-        findings.note("link-type",
-                      "its packets have no Ethernet header: it cannot be filtered, apply refuses it",
-                      "filter the Ethernet device that its packets come by");
+        findings.note(
+            "link-type",
+            "its packets have no Ethernet header: it cannot be filtered, apply refuses it",
+            "filter the Ethernet device that its packets come by");
         return;
     }
     if (ingress == PM_DETACHED) {

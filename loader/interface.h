@@ -18,7 +18,7 @@ struct Interface {
     std::string driver;  // empty where it has none
     bool loopback = false;
     bool ethernet = false;  // its packets have an Ethernet header
-    bool bond = false;  // a bond, or a part of one: it speaks LACP
+    bool bond = false;      // a bond, or a part of one: it speaks LACP
 };
 
 // By its name, or an alternative name (`ip link property`).

@@ -144,9 +144,8 @@ Result<std::vector<Socket>> ssh_sessions() {
                 return is_session(one) && process.count(one.inode);
             }))
             others.insert(process.begin(), process.end());
-    std::erase_if(*sessions, [&](const Socket &one) {
-        return !is_session(one) && !others.count(one.inode);
-    });
+    std::erase_if(*sessions,
+                  [&](const Socket &one) { return !is_session(one) && !others.count(one.inode); });
     return sessions;
 }
 

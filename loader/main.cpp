@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The command line: what there is to say, and which command it becomes.
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <cstdio>
 #include <functional>
 #include <limits>
@@ -320,9 +323,19 @@ int CommandLine::run(int count, char **words) {
     }
 }
 
+// What the caller has closed must not become a file or map of ours, into which we would print.
+// Printing there still fails.
+void hold_standard_descriptors() {
+    int held = 0;
+    do held = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    while (held >= 0 && held <= STDERR_FILENO);
+    if (held > STDERR_FILENO) close(held);
+}
+
 }  // namespace
 
 int main(int count, char **words) {
+    hold_standard_descriptors();
     try {
         const int status = CommandLine().run(count, words);
         if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {

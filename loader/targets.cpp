@@ -10,7 +10,6 @@
 
 #include "loader/attach.h"
 #include "loader/store.h"
-#include "loader/switch.h"
 
 namespace pm {
 namespace {
@@ -92,26 +91,19 @@ Done add_target(std::vector<Target> &targets, const Interface &device) {
 
 }  // namespace
 
-Result<std::vector<Target>> choose_targets(const Pins *pins, const pm_record *now,
-                                           const Policy &policy,
+Result<std::vector<Target>> choose_targets(const Pins *pins, const Policy &policy,
                                            const std::vector<std::string> &names) {
     auto targets = attached_targets(pins);
     if (!targets) return targets;
     for (Target &one : *targets)
         if (one.device) one.name = one.device->name;
-    std::vector<std::string> wanted;
     for (const std::string &name : wanted_names(policy, names)) {
-        auto device = find_interface(name);
-        if (!device) return tl::unexpected(device.error());
-        if (auto added = add_target(*targets, *device); !added)
-            return tl::unexpected(added.error());
-        wanted.push_back(device->name);
+        auto added = find_interface(name).and_then(
+            [&](const Interface &device) { return add_target(*targets, device); });
+        if (!added) return tl::unexpected(added.error());
     }
-    std::erase_if(*targets, [&](const Target &one) {
-        return now && !holds_on(*now, one.number) && !contains(wanted, one.name);
-    });
     if (targets->empty())
-        return fault("no interface is named and none is filtered", "name one with -i", Exit::usage);
+        return fault("no interface is named and none is attached", "name one with -i", Exit::usage);
     for (const Target &one : *targets)
         if (auto placed = check_placed(policy, one.name); !placed)
             return tl::unexpected(placed.error());
@@ -126,9 +118,9 @@ Result<std::vector<Target>> targets_named(const Pins *pins, const std::vector<st
     for (const std::string &name : names) {
         auto device = find_interface(name);
         if (!device) continue;  // it may come later
+        auto added = add_target(all, *device);
         for (Target &one : all)
             if (is_on(one, *device) && !contains(names, one.name)) one.name = name;
-        auto added = add_target(all, *device);
         if (!added && !unfit) return tl::unexpected(added.error());
         if (!added) unfit->push_back(added.error().message);
     }

@@ -13,23 +13,22 @@
 namespace pm {
 
 struct Target {
-    unsigned number;  // that it has, or is to get
+    unsigned number;                  // that it has, or is to get
     std::string name;                 // that it is to be known by
     std::optional<Interface> device;  // nothing: it was attached, and does not exist now
     bool is_new;
 };
 
-// Where a policy is in force, by the names that it has now, and `names` as given by the user; empty:
-// the policy's. What is attached beside, since a rollback left it open, is not taken. `pins` is null
-// where nothing is attached yet; with `now` null, as nothing is in force, all that is attached is
-// taken. Faults: an interface that is not there, is the loopback, has no Ethernet header, has a
-// foreign XDP program, or is not placed by the policy.
-Result<std::vector<Target>> choose_targets(const Pins *pins, const pm_record *now,
-                                           const Policy &policy,
+// What is attached, by the names that it has now, and `names` as given by the user; empty: the
+// policy's. `pins` is null where nothing is attached yet. Faults: an interface that is not there,
+// is the loopback, has no Ethernet header, has a foreign XDP program, or is not placed by the
+// policy.
+Result<std::vector<Target>> choose_targets(const Pins *pins, const Policy &policy,
                                            const std::vector<std::string> &names);
 
 // Those of `names`, as a generation has them, that are attached or can be; what does not exist is
-// left out. With `unfit` also what cannot be attached to, a sentence each; without it that is a fault.
+// left out. With `unfit` also what cannot be attached to, a sentence each; without it that is a
+// fault.
 Result<std::vector<Target>> targets_named(const Pins *pins, const std::vector<std::string> &names,
                                           std::vector<std::string> *unfit = nullptr);
 

@@ -13,9 +13,10 @@ using test::address;
 using test::set_of;
 
 TEST(Address, TextGoesBothWays) {
-    for (const char *text : {"0.0.0.0", "192.0.2.1", "255.255.255.255", "::", "::1", "2001:db8::1",
-                             "2001:db8:0:1::", "fe80::1:0:0:1", "ff02::fb", "64:ff9b::c000:201", "::1:2", "::c000:201",
-                             "::ffff", "::1:0", "::1:0:0", "::ffff:0:102:304"})
+    for (const char *text :
+         {"0.0.0.0", "192.0.2.1", "255.255.255.255", "::", "::1", "2001:db8::1",
+          "2001:db8:0:1::", "fe80::1:0:0:1", "ff02::fb", "64:ff9b::c000:201", "::1:2", "::c000:201",
+          "::ffff", "::1:0", "::1:0:0", "::ffff:0:102:304"})
         EXPECT_EQ(to_string(address(text)), text);
     EXPECT_EQ(to_string(address("2001:DB8:0:0:0:0:0:1")), "2001:db8::1");
     EXPECT_EQ(address("192.0.2.1").low, 0x0000ffffc0000201U);
