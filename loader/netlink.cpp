@@ -201,7 +201,7 @@ std::vector<Link> all_links() {
             static_cast<const ifinfomsg *>(mnl_nlmsg_get_payload(message))->ifi_index);
         mnl_attr_parse(message, sizeof(ifinfomsg), take_link, &link);
         if (link.abroad) link.lower = 0;
-        links.push_back(std::move(link));
+        links.push_back(link);
     });
     return links;
 }
