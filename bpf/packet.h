@@ -77,7 +77,7 @@ struct packet {
 	__u8 icmp_type; /* of ICMP in IPv4 and of ICMPv6 in IPv6 */
 	__u8 hop_limit;
 	__u8 fragment; /* enum fragment_part */
-	__u8 fragment_protocol; /* what IPv6's fragment header names, of an atomic one too */
+	__u8 fragment_protocol; /* of a fragment; IPv6: of an atomic one, that is none, too */
 	__u8 echo_reply;
 	__u8 multicast_frame;
 	__u8 opened; /* for the counters: it opened a flow, */

@@ -227,12 +227,7 @@ END
 
 # Its address is on an interface that is not filtered, and its answers leave there.
 case_an_ssh_session_beside_the_filter_bars_nothing() {
-    local name number=1
-    ip link add spare netns "$LAB_NET-edge" type veth peer name spare netns "$LAB_NET-user"
-    for name in edge user; do
-        in_ns "$name" ip address add "10.77.0.$((number++))/30" dev spare
-        in_ns "$name" ip link set spare up
-    done
+    lab_wire spare 10.77.0
     expect_status 0 pm apply "$(variant ssh)"
     ssh_line 10.77.0.1
     expect_status 0 pm apply "$(variant cut 's/admins: .*/admins: none/')"
@@ -243,13 +238,8 @@ case_an_ssh_session_beside_the_filter_bars_nothing() {
 
 # The number of an interface that is filtered no more says nothing of the next one that has it.
 case_a_session_on_a_new_interface_is_not_cut() {
-    local name number=1
     in_ns edge ip link add first type veth peer name first1
-    ip link add second netns "$LAB_NET-edge" type veth peer name second netns "$LAB_NET-user"
-    for name in edge user; do
-        in_ns "$name" ip address add "10.78.0.$((number++))/30" dev second
-        in_ns "$name" ip link set second up
-    done
+    lab_wire second 10.78.0
     expect_status 0 pm apply -i first "$(variant ssh)"
     expect_status 0 pm detach -i first
     ssh_line 10.78.0.1

@@ -305,48 +305,6 @@ case_an_interface_that_cannot_be_filtered_opens_no_other() {
     expect_status 0 pm restore
 }
 
-# A link to the user, to be added to what is filtered.
-plug_spare() {
-    local name number=1
-    ip link add spare netns "$LAB_NET-edge" type veth peer name spare netns "$LAB_NET-user"
-    for name in edge user; do
-        in_ns "$name" ip address add "10.79.0.$((number++))/30" dev spare
-        in_ns "$name" ip link set spare up
-    done
-}
-mode_of() { pm status -i "$1" --json | jq -r .mode; }
-is_open() { [ "$(mode_of "$1")" = off ]; }
-explained() { # INTERFACE
-    pm explain -i "$1" --from 10.79.0.2:40000 --to 10.79.0.1:8080 --proto tcp --json | jq -c '[.verdict, .row, .reason]'
-}
-
-case_an_interface_whose_addition_is_rolled_back_is_open_and_said_to_be() {
-    plug_spare
-    expect_status 0 pm apply -i spare --confirm-within $((2 * SLOW))s
-    expect_equal '["drop",null,"no-service"]' "$(explained spare)" "explained before"
-    refused tcp_talks user 10.79.0.1 8080
-    wait_for 10 is_open spare
-    tcp_talks user 10.79.0.1 8080
-    expect_equal '["pass",null,null]' "$(explained spare)" explained
-    expect_equal '["drop",null,"no-service"]' "$(explained eth0)" "explained where it is in force"
-    pm explain -i spare --from 10.79.0.2:40000 --to 10.79.0.1:8080 --proto tcp >"$LAB/said"
-    grep -qF "spare: pass (in): not filtered" "$LAB/said"
-    expect_status 4 pm confirm
-    expect_output "is rolled back; spare is now unfiltered"
-    pm history --json | tail -n 2 | jq -es '.[0] | .action == "expire" and (.message | endswith("; spare is now unfiltered"))'
-    # It is attached, and so the next apply filters it.
-    expect_status 0 pm apply
-    expect_output "is in force on eth0, spare"
-    refused tcp_talks user 10.79.0.1 8080
-    expect_status 0 pm detach -i spare
-    expect_status 0 pm apply -i spare --confirm-within 100s
-    expect_status 0 pm rollback
-    expect_output "spare is now unfiltered"
-    expect_equal off "$(mode_of spare)" mode
-    expect_status 0 pm detach -i spare
-    in_ns edge ip link delete spare
-}
-
 # NAME: which of the calls of bpf() of a restore attaches XDP to it.
 attach_call() {
     local index
@@ -354,21 +312,6 @@ attach_call() {
     in_ns edge strace -qq -o "$LAB/log/calls" -e trace=bpf "$PORTMATRIX" restore >/dev/null 2>&1
     pm detach --all >/dev/null 2>&1
     grep -n "BPF_LINK_CREATE.*target_fd=$index, attach_type=BPF_XDP" "$LAB/log/calls" | head -n 1 | cut -d: -f1
-}
-
-# Whatever comes first after a deadline tells of it.
-case_detaching_tells_of_an_expiry() {
-    local number
-    expect_status 0 pm apply -i eth0 "$LAB/files.yaml"
-    expect_status 0 pm apply "$(variant two)" --confirm-within 1s
-    number=$(pm status --json | jq .policy.generation)
-    wait_for 10 is_in_force "$((number - 1)) files enforce"
-    expect_status 0 pm detach --all
-    expect_output "generation $number was not confirmed in time and is rolled back"
-    expect_output "eth0 is now unfiltered"
-    expect_equal "[\"expire\",$number]" \
-        "$(pm history --json | tail -n 2 | jq -cs '.[0] | [.action, .generation]')" "told"
-    expect_status 0 pm restore
 }
 
 case_each_refusal_of_a_command_is_told() {

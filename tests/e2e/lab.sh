@@ -74,6 +74,15 @@ lab_plug() { # NAME LINK: down, as at boot
     in_ns net ip link set "$1" master br0 up
 }
 
+lab_wire() { # LINK NETWORK: one more from the Edge to the user, whose ends are .1 and .2 of it
+    local name number=1
+    ip link add "$1" netns "$LAB_NET-edge" type veth peer name "$1" netns "$LAB_NET-user"
+    for name in edge user; do
+        in_ns "$name" ip address add "$2.$((number++))/30" dev "$1"
+        in_ns "$name" ip link set "$1" up
+    done
+}
+
 lab_up() { # NAME IPV4 IPV6 [LINK]
     local link=${4:-eth0}
     in_ns "$1" ip link set "$link" up

@@ -69,6 +69,15 @@ case_output_that_cannot_be_written_is_a_failure() {
     expect_output "cannot write the output"
 }
 
+# What the caller has closed is no file of ours, into which we would print.
+case_standard_descriptors_stay_free() {
+    in_ns edge strace -o "$LAB/opened" -e trace=openat "$PORTMATRIX" check "$here/edge.yaml" <&- >&- 2>&- || true
+    sed -n '\|"/dev/null"|,$p' "$LAB/opened" >"$LAB/since"
+    expect_equal "0 1 2" "$(sed -n 's/.*"\/dev\/null".* = \([0-2]\)$/\1/p' "$LAB/since" | paste -sd ' ')" held
+    grep -q 'edge.yaml.* = [3-9]' "$LAB/since"
+    refused grep ' = [0-2]$' <(grep -v '"/dev/null"' "$LAB/since")
+}
+
 case_a_wrong_command_is_named() {
     expect_status 2 pm aply -i eth0
     expect_output "'aply' is no command"
