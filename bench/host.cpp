@@ -15,6 +15,7 @@
 #include <fmt/core.h>
 
 #include "loader/source.h"
+#include "policy/catalog.h"
 
 namespace pm::bench {
 namespace {

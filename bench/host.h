@@ -11,6 +11,7 @@
 
 #include "loader/program.h"
 #include "loader/switch.h"
+#include "policy/catalog.h"
 #include "policy/compile.h"
 
 namespace pm::bench {

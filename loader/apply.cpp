@@ -9,6 +9,9 @@
 #include "loader/confirm.h"
 #include "loader/rollout.h"
 #include "loader/selftest.h"
+#include "policy/catalog.h"
+#include "policy/compile.h"
+#include "policy/question.h"
 
 namespace pm {
 namespace {

@@ -14,6 +14,7 @@
 #include "loader/snapshot.h"
 #include "loader/source.h"
 #include "loader/store.h"
+#include "policy/catalog.h"
 #include "policy/diff.h"
 #include "policy/print.h"
 #include "policy/read.h"

@@ -9,6 +9,7 @@
 #include "loader/fault.h"
 #include "loader/fd.h"
 #include "loader/pins.h"
+#include "policy/catalog.h"
 #include "policy/compile.h"
 
 namespace pm::command {

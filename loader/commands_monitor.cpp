@@ -16,7 +16,8 @@
 #include "loader/show/event.h"
 #include "loader/show/table.h"
 #include "loader/snapshot.h"
-#include "policy/judge.h"
+#include "policy/catalog.h"
+#include "policy/labels.h"
 
 namespace pm::command {
 namespace {

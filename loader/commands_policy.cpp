@@ -19,7 +19,11 @@
 #include "loader/source.h"
 #include "loader/store.h"
 #include "policy/check.h"
+#include "policy/compile.h"
+#include "policy/judge.h"
+#include "policy/labels.h"
 #include "policy/print.h"
+#include "policy/question.h"
 
 namespace pm::command {
 namespace {

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "loader/pins.h"
+#include "policy/catalog.h"
 #include "policy/compile.h"
 
 namespace pm {

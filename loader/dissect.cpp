@@ -4,7 +4,7 @@
 #include <fmt/core.h>
 
 #include "maps/image.h"
-#include "policy/judge.h"
+#include "policy/transports.h"
 
 namespace pm {
 namespace {

@@ -11,6 +11,7 @@
 #include "loader/lock.h"
 #include "loader/program.h"
 #include "loader/replace.h"
+#include "policy/catalog.h"
 #include "policy/scalars.h"
 #include "policy/text.h"
 

@@ -10,6 +10,10 @@
 #include "loader/probe.h"
 #include "loader/snapshot.h"
 #include "maps/lookup.h"
+#include "policy/catalog.h"
+#include "policy/labels.h"
+#include "policy/question.h"
+#include "policy/transports.h"
 
 namespace pm {
 namespace {
@@ -60,14 +64,8 @@ Result<Endpoint> parse_endpoint(const std::string &text) {
 }
 
 std::optional<std::uint8_t> parse_protocol(const std::string &text) {
-    for (const std::uint8_t protocol : std::initializer_list<std::uint8_t>{
-             PM_PROTO_TCP, PM_PROTO_UDP, PM_PROTO_ICMP, PM_PROTO_ICMPV6})
-        if (text == transport_name(protocol)) return protocol;
-    return parse_number<std::uint8_t>(text);
-}
-
-bool has_ports(std::uint8_t transport) {
-    return transport == PM_PROTO_TCP || transport == PM_PROTO_UDP;
+    const auto named = transport_number(text);
+    return named ? named : parse_number<std::uint8_t>(text);
 }
 
 // The runs of source ports that rows with this destination port may tell apart.

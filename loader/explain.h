@@ -11,6 +11,7 @@
 #include "loader/pins.h"
 #include "loader/switch.h"
 #include "policy/judge.h"
+#include "policy/question.h"
 
 namespace pm {
 

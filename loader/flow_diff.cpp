@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "loader/flow_diff.h"
+#include "policy/compile.h"
 
 namespace pm {
 namespace {

@@ -24,6 +24,7 @@
 #include "loader/own_addresses.h"
 #include "loader/switch.h"
 #include "policy/judge.h"
+#include "policy/labels.h"
 
 namespace pm {
 namespace fs = std::filesystem;

@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 
 #include "maps/lookup.h"
+#include "policy/question.h"
 
 namespace pm {
 namespace {

@@ -8,7 +8,7 @@
 #include "loader/fault.h"
 #include "loader/map.h"
 #include "maps/abi.h"
-#include "policy/judge.h"
+#include "policy/question.h"
 
 namespace pm {
 

@@ -10,6 +10,9 @@
 #include "loader/counters.h"
 #include "loader/history.h"
 #include "loader/lock.h"
+#include "policy/catalog.h"
+#include "policy/judge.h"
+#include "policy/question.h"
 
 namespace pm {
 namespace {

@@ -18,6 +18,7 @@
 #include "loader/store.h"
 #include "loader/targets.h"
 #include "policy/compile.h"
+#include "policy/question.h"
 
 namespace pm {
 

@@ -3,7 +3,10 @@
 
 #include <algorithm>
 
+#include "policy/compile.h"
+#include "policy/expect.h"
 #include "policy/locals.h"
+#include "policy/question.h"
 #include "policy/witness.h"
 
 namespace pm {

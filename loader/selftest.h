@@ -5,7 +5,8 @@
 #include <vector>
 
 #include "loader/targets.h"
-#include "policy/judge.h"
+#include "policy/compile.h"
+#include "policy/question.h"
 
 namespace pm {
 

@@ -8,7 +8,8 @@
 #include <fmt/core.h>
 
 #include "loader/flow_table.h"
-#include "policy/judge.h"
+#include "policy/catalog.h"
+#include "policy/labels.h"
 
 namespace pm {
 namespace {
@@ -287,29 +288,6 @@ std::string FlowReader::interface(unsigned number) const {
 
 std::uint64_t FlowReader::age(const pm_flow &flow) const {
     return seconds_since(flow.start, now_);
-}
-
-const char *reason_meaning(pm_reason reason) {
-    switch (static_cast<unsigned>(reason)) {
-#define PM_REASON(number, name, label, meaning) \
-    case number:                                \
-        return meaning;
-#include "maps/reasons.def"
-#undef PM_REASON
-    }
-    return "unknown to this version";
-}
-
-const char *mode_name(pm_mode mode) {
-    switch (mode) {
-        case PM_MODE_OFF:
-            return "off";
-        case PM_MODE_AUDIT:
-            return "audit";
-        case PM_MODE_ENFORCE:
-            return "enforce";
-    }
-    return "off";
 }
 
 }  // namespace pm

@@ -12,6 +12,7 @@
 #include "loader/attach.h"
 #include "loader/pins.h"
 #include "loader/switch.h"
+#include "policy/catalog.h"
 #include "policy/compile.h"
 
 namespace pm {
@@ -123,8 +124,5 @@ private:
 // all.
 Result<std::vector<Pins::Interface>> select_interfaces(const Pins &pins,
                                                        const std::vector<std::string> &names);
-
-const char *reason_meaning(pm_reason reason);  // a clause for people
-const char *mode_name(pm_mode mode);
 
 }  // namespace pm

@@ -2,7 +2,7 @@
 #include "loader/source.h"
 
 #include "loader/places.h"
-#include "policy/judge.h"
+#include "policy/expect.h"
 #include "policy/read.h"
 
 namespace pm {

@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "policy/intervals.h"
+#include "policy/write_intervals.h"
 #include "policy/writer.h"
 
 namespace pm {
@@ -161,7 +162,7 @@ tl::expected<std::vector<std::uint8_t>, std::string> compile_bans(const std::vec
     header.magic = PM_BANS_MAGIC;
     header.abi = PM_ABI_VERSION;
     header.expiries = writer.append(expiries);
-    header.peers = write_places(intervals, writer);
+    header.peers = write_intervals(intervals, writer);
     header.size = static_cast<std::uint32_t>(writer.size());
     return writer.finish(header);
 }

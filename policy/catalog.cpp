@@ -8,8 +8,8 @@
 #include <algorithm>
 #include <iterator>
 
-#include "policy/judge.h"
 #include "policy/print.h"
+#include "policy/transports.h"
 
 namespace pm {
 
@@ -24,21 +24,12 @@ static_assert(static_cast<int>(Check::Payload::none) == PM_CHECK_NONE &&
               static_cast<int>(Check::Payload::rtp) == PM_CHECK_RTP &&
               static_cast<int>(Check::Payload::sip) == PM_CHECK_SIP);
 
-std::string transports_text(const Row &row) {
-    std::string text;
-    for (std::uint8_t transport : row.transports) {
-        if (!text.empty()) text += ',';
-        text += transport_name(transport);
-    }
-    return text;
-}
-
 // In the order of enum pm_row_text.
 std::vector<std::string> row_texts(const Row &row) {
     return {row.id,
             row.role,
             row.protocol,
-            transports_text(row),
+            transports_text(row, ","),
             to_string(row.port),
             row.port.empty() ? "" : to_string(row.source_port),
             row.source,

@@ -6,10 +6,9 @@
 
 #include <algorithm>
 
+#include "policy/compile.h"
 #include "policy/credit.h"
-#include "policy/judge.h"
 #include "policy/reach.h"
-#include "policy/scalars.h"
 #include "policy/witness.h"
 
 namespace pm {

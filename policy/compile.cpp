@@ -11,6 +11,7 @@
 #include "policy/relocate.h"
 #include "policy/services.h"
 #include "policy/slots.h"
+#include "policy/write_intervals.h"
 #include "policy/writer.h"
 
 namespace pm {
@@ -120,8 +121,8 @@ tl::expected<Image, std::string> compile(const Policy &policy, const CompileOpti
     header.local_count = static_cast<std::uint32_t>(matrix->locals.classes());
     header.services = writer.append(matrix->services);
     write_cells(matrix->cells, writer, header);
-    header.locals = write_places(matrix->locals, writer);
-    header.peers = write_places(matrix->peers, writer);
+    header.locals = write_intervals(matrix->locals, writer);
+    header.peers = write_intervals(matrix->peers, writer);
     write_catalog(policy, *slots, writer, header);
 
     if (writer.size() > size_limit)

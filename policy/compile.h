@@ -47,26 +47,4 @@ private:
     std::vector<std::uint8_t> data_;
 };
 
-// What an image says of its rows: decoded from the catalog, checked against its bounds.
-struct CatalogRow {
-    std::string id, role, protocol, transport, port, source_port, source, destination;
-    std::uint16_t slot = 0;
-    bool failsafe = false;
-    Direction direction = Direction::in;
-    Check check;
-};
-
-struct Catalog {
-    std::string policy;
-    std::string sha256;  // lowercase hex
-    std::uint64_t generation = 0;
-    std::uint64_t applied_at = 0;  // ns since the epoch
-    std::string document;
-    std::vector<std::string> interfaces;  // that the policy names; none: its rows hold everywhere
-    std::vector<CatalogRow> rows;
-};
-
-// Fails on a hostile or torn image with the reason.
-tl::expected<Catalog, std::string> read_catalog(pm_view view);
-
 }  // namespace pm

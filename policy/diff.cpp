@@ -7,10 +7,9 @@
 
 #include <fmt/format.h>
 
-#include "policy/judge.h"
 #include "policy/print.h"
-#include "policy/scalars.h"
 #include "policy/text.h"
+#include "policy/transports.h"
 
 namespace pm {
 namespace {
@@ -18,12 +17,6 @@ namespace {
 using What = Change::What;
 
 constexpr std::size_t examples = 3;
-
-std::string transports_of(const Row &row) {
-    std::vector<std::string> names;
-    for (const std::uint8_t number : row.transports) names.push_back(transport_name(number));
-    return joined(names);
-}
 
 std::string check_of(const Row &row) {
     if (row.check.payload == Check::Payload::none) return "none";
@@ -43,7 +36,7 @@ std::vector<std::pair<const char *, std::string>> fields_of(const Row &row) {
     return {{"section", row.section == Section::failsafe ? "failsafe" : "matrix"},
             {"role", row.role},
             {"protocol", row.protocol},
-            {"transport", transports_of(row)},
+            {"transport", transports_text(row, ", ")},
             {"source", row.source},
             {"source-port", to_string(row.source_port)},
             {"destination", row.destination},
@@ -56,7 +49,7 @@ std::vector<std::pair<const char *, std::string>> fields_of(const Row &row) {
 std::string summary(const Row &row) {
     std::string text =
         fmt::format("{} {} {} -> {}", row.section == Section::failsafe ? "failsafe" : "matrix",
-                    transports_of(row), row.source, row.destination);
+                    transports_text(row, ", "), row.source, row.destination);
     if (!row.port.empty()) text += " port " + to_string(row.port);
     if (!row.port.empty() && row.source_port != any_port)
         text += " source-port " + to_string(row.source_port);

@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // A policy's own tests. Each describes many packets; those between two bounds of a set or a
 // port range are judged alike, so one of each kind is asked.
+#include "policy/expect.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <iterator>
 
 #include "policy/judge.h"
+#include "policy/labels.h"
 #include "policy/locals.h"
-#include "policy/scalars.h"
+#include "policy/transports.h"
 
 namespace pm {
 

@@ -2,13 +2,19 @@
 // The files that a policy consists of.
 #pragma once
 
+#include <filesystem>
 #include <memory>
 #include <vector>
 
 #include "policy/document.h"
-#include "policy/read.h"
 
 namespace pm {
+
+struct ReadOptions {
+    // Folders searched for includes after the including file's own (PORTMATRIX_POLICY_PATH,
+    // then /usr/share/portmatrix/policies).
+    std::vector<std::filesystem::path> include_path;
+};
 
 // A policy file and all that it includes, directly or not, each once, in the order in which
 // they are first reached: the policy itself is number 0.

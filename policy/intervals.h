@@ -12,7 +12,6 @@
 
 #include "maps/lookup.h"
 #include "policy/address.h"
-#include "policy/writer.h"
 
 namespace pm {
 
@@ -47,7 +46,5 @@ struct Intervals {
 // ("peer", "edge").
 tl::expected<Intervals, std::string> cut(const std::vector<const AddressSet *> &sets,
                                          const std::string &what);
-
-pm_places write_places(const Intervals &intervals, Writer &writer);
 
 }  // namespace pm

@@ -4,7 +4,6 @@
 
 #include <fmt/format.h>
 
-#include "policy/scalars.h"
 #include "policy/text.h"
 
 namespace pm {

@@ -27,6 +27,18 @@ AddressSet listed_elsewhere(const Policy &policy, const std::string &interface) 
 
 }  // namespace
 
+Ports merge_ports(std::vector<PortRange> ranges) {
+    std::sort(ranges.begin(), ranges.end());
+    Ports merged;
+    for (const auto &range : ranges) {
+        if (!merged.empty() && range.first <= merged.back().last + 1)
+            merged.back().last = std::max(merged.back().last, range.last);
+        else
+            merged.push_back(range);
+    }
+    return merged;
+}
+
 std::string to_string(const Ports &ports) {
     if (ports == any_port) return "any";
     std::string text;

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -25,6 +26,9 @@ struct PortRange {
 };
 using Ports = std::vector<PortRange>;  // sorted, disjoint, not adjacent
 inline const Ports any_port{PortRange{1, 65535}};
+
+// Sorts the ranges and joins those that overlap or touch.
+Ports merge_ports(std::vector<PortRange> ranges);
 
 std::string to_string(const Ports &ports);  // "443,50000-59999", "any"
 

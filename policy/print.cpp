@@ -6,10 +6,9 @@
 
 #include <fmt/format.h>
 
-#include "policy/judge.h"
-#include "policy/scalars.h"
 #include "policy/sha256.h"
 #include "policy/text.h"
+#include "policy/transports.h"
 
 namespace pm {
 namespace {

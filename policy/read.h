@@ -5,18 +5,12 @@
 #include <filesystem>
 #include <optional>
 #include <string>
-#include <vector>
 
 #include "policy/diagnostic.h"
+#include "policy/include.h"
 #include "policy/model.h"
 
 namespace pm {
-
-struct ReadOptions {
-    // Folders searched for includes after the including file's own (PORTMATRIX_POLICY_PATH,
-    // then /usr/share/portmatrix/policies).
-    std::vector<std::filesystem::path> include_path;
-};
 
 // Reads a policy with everything that it includes. Collects every error; without one, the
 // policy is whole (rows' names resolve, sets are resolved). `required` sets still missing are

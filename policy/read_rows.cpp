@@ -8,6 +8,7 @@
 #include "policy/read_parts.h"
 #include "policy/scalars.h"
 #include "policy/text.h"
+#include "policy/transports.h"
 
 namespace pm {
 namespace {

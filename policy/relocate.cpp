@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstring>
 
+#include "policy/catalog.h"
 #include "policy/slots.h"
 
 namespace pm {

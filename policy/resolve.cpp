@@ -12,6 +12,7 @@
 #include "policy/scalars.h"
 #include "policy/sets.h"
 #include "policy/text.h"
+#include "policy/transports.h"
 
 namespace pm {
 namespace {

@@ -10,6 +10,7 @@
 #include <netinet/in.h>
 
 #include "policy/text.h"
+#include "policy/transports.h"
 
 namespace pm {
 
@@ -53,18 +54,6 @@ tl::expected<PortRange, std::string> parse_port_range(std::string_view text) {
     return PortRange{static_cast<std::uint16_t>(*first), static_cast<std::uint16_t>(*last)};
 }
 
-Ports merge_ports(std::vector<PortRange> ranges) {
-    std::sort(ranges.begin(), ranges.end());
-    Ports merged;
-    for (const auto &range : ranges) {
-        if (!merged.empty() && range.first <= merged.back().last + 1)
-            merged.back().last = std::max(merged.back().last, range.last);
-        else
-            merged.push_back(range);
-    }
-    return merged;
-}
-
 bool is_name(std::string_view text) {
     return !text.empty() && text.size() <= 63 && text[0] >= 'a' && text[0] <= 'z' &&
            text.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-") == text.npos;
@@ -88,15 +77,6 @@ tl::expected<std::string, std::string> parse_name(std::string_view text, std::st
 
 namespace {
 
-struct Transport {
-    std::string_view name;
-    std::uint8_t number;
-};
-constexpr std::array<Transport, 4> transports{{{"tcp", IPPROTO_TCP},
-                                               {"udp", IPPROTO_UDP},
-                                               {"icmp", IPPROTO_ICMP},
-                                               {"icmpv6", IPPROTO_ICMPV6}}};
-
 bool is_ipv6_header(std::uint32_t number) {
     return number == IPPROTO_HOPOPTS || number == IPPROTO_ROUTING || number == IPPROTO_FRAGMENT ||
            number == IPPROTO_NONE || number == IPPROTO_DSTOPTS;
@@ -105,46 +85,20 @@ bool is_ipv6_header(std::uint32_t number) {
 }  // namespace
 
 tl::expected<std::uint8_t, std::string> parse_transport(std::string_view text) {
-    for (const auto &transport : transports)
-        if (text == transport.name) return transport.number;
+    if (const auto number = transport_number(text)) return *number;
     if (text.empty() || text[0] < '0' || text[0] > '9')
         return tl::unexpected(fmt::format(
             "{} is no transport: tcp, udp, icmp, icmpv6 or a protocol number", quote(text)));
 
     const auto number = parse_number(text, "protocol", 0, 255);
     if (!number) return tl::unexpected(number.error());
-    for (const auto &transport : transports)
-        if (*number == transport.number)
-            return tl::unexpected(
-                fmt::format("protocol {} is {}; write the name", *number, transport.name));
+    if (const auto name = transport_name(static_cast<std::uint8_t>(*number));
+        transport_number(name))
+        return tl::unexpected(fmt::format("protocol {} is {}; write the name", *number, name));
     if (is_ipv6_header(*number))
         return tl::unexpected(fmt::format(
             "protocol {} is an IPv6 extension header, which no row can permit", *number));
     return static_cast<std::uint8_t>(*number);
-}
-
-bool has_ports(std::uint8_t transport) {
-    return transport == IPPROTO_TCP || transport == IPPROTO_UDP;
-}
-
-namespace {
-
-constexpr std::array<PayloadKind, 6> payload_kinds{{{"none", Check::Payload::none, true, true},
-                                                    {"tls", Check::Payload::tls, true, false},
-                                                    {"stun", Check::Payload::stun, true, true},
-                                                    {"msturn", Check::Payload::msturn, true, true},
-                                                    {"rtp", Check::Payload::rtp, false, true},
-                                                    {"sip", Check::Payload::sip, true, true}}};
-
-}  // namespace
-
-const PayloadKind *find_payload(std::string_view name) {
-    const auto kind = std::ranges::find(payload_kinds, name, &PayloadKind::name);
-    return kind == payload_kinds.end() ? nullptr : &*kind;
-}
-
-std::string_view payload_name(Check::Payload payload) {
-    return std::ranges::find(payload_kinds, payload, &PayloadKind::payload)->name;
 }
 
 tl::expected<Limit, std::string> parse_rate(std::string_view text) {

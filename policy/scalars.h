@@ -21,25 +21,12 @@ tl::expected<std::uint32_t, std::string> parse_number(std::string_view text, std
 // "443" or "50000-59999"; 1-65535.
 tl::expected<PortRange, std::string> parse_port_range(std::string_view text);
 
-// Sorted, disjoint, not adjacent.
-Ports merge_ports(std::vector<PortRange> ranges);
-
 // Names and ids: [a-z][a-z0-9-]{0,62}, none of the words that mean a form of set.
 tl::expected<std::string, std::string> parse_name(std::string_view text, std::string_view what);
 bool is_name(std::string_view text);
 
 // tcp, udp, icmp, icmpv6, or the number of another protocol that can follow an IP header.
 tl::expected<std::uint8_t, std::string> parse_transport(std::string_view text);
-bool has_ports(std::uint8_t transport);
-
-// What a check can ask for, and where it is spoken.
-struct PayloadKind {
-    std::string_view name;
-    Check::Payload payload;
-    bool tcp, udp;
-};
-const PayloadKind *find_payload(std::string_view name);  // null: there is none
-std::string_view payload_name(Check::Payload payload);
 
 // "50/s", "50/min": flows and per_seconds of a Limit.
 tl::expected<Limit, std::string> parse_rate(std::string_view text);

@@ -6,7 +6,7 @@
 
 #include <algorithm>
 
-#include "policy/scalars.h"
+#include "policy/transports.h"
 
 namespace pm {
 

@@ -4,7 +4,8 @@
 
 #include <string>
 
-#include "policy/judge.h"
+#include "policy/model.h"
+#include "policy/question.h"
 
 namespace pm {
 

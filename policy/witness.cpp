@@ -5,7 +5,8 @@
 #include <algorithm>
 
 #include "policy/locals.h"
-#include "policy/scalars.h"
+#include "policy/question.h"
+#include "policy/transports.h"
 
 namespace pm {
 

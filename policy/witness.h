@@ -4,7 +4,7 @@
 
 #include <optional>
 
-#include "policy/judge.h"
+#include "policy/question.h"
 
 namespace pm {
 

@@ -6,6 +6,7 @@
 #include <prometheus/text_serializer.h>
 
 #include "loader/show/show.h"
+#include "policy/labels.h"
 
 namespace pm::exporter {
 namespace {

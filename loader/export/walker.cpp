@@ -7,7 +7,8 @@
 #include "loader/flow_table.h"
 #include "loader/message.h"
 #include "loader/program.h"
-#include "policy/judge.h"
+#include "policy/catalog.h"
+#include "policy/labels.h"
 
 namespace pm::exporter {
 namespace {

@@ -4,7 +4,8 @@
 
 #include "loader/show/show.h"
 #include "loader/show/table.h"
-#include "policy/judge.h"
+#include "policy/labels.h"
+#include "policy/transports.h"
 
 namespace pm::show {
 namespace {

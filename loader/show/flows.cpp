@@ -5,7 +5,7 @@
 #include "loader/show/show.h"
 #include "loader/show/table.h"
 #include "maps/image.h"
-#include "policy/judge.h"
+#include "policy/transports.h"
 
 namespace pm::show {
 namespace {

@@ -8,7 +8,9 @@
 #include "loader/show/doctor.h"
 #include "loader/show/event.h"
 #include "loader/show/show.h"
-#include "policy/judge.h"
+#include "policy/catalog.h"
+#include "policy/labels.h"
+#include "policy/transports.h"
 
 namespace pm::show {
 namespace {

@@ -7,6 +7,8 @@
 
 #include "loader/show/show.h"
 #include "loader/show/table.h"
+#include "policy/catalog.h"
+#include "policy/labels.h"
 
 namespace pm::show {
 namespace {

@@ -7,8 +7,9 @@
 #include <fmt/core.h>
 
 #include "loader/show/show.h"
-#include "policy/judge.h"
+#include "policy/labels.h"
 #include "policy/text.h"
+#include "policy/transports.h"
 
 namespace pm::show {
 namespace {

@@ -12,6 +12,7 @@
 #include "loader/busy.h"
 #include "loader/show/table.h"
 #include "loader/snapshot.h"
+#include "policy/catalog.h"
 
 namespace pm::show {
 

@@ -7,8 +7,8 @@
 #include <cstring>
 #include <vector>
 
+#include "policy/catalog.h"
 #include "policy/compile.h"
-#include "policy/judge.h"
 #include "policy/read.h"
 
 namespace {

@@ -12,7 +12,10 @@
 #include <set>
 
 #include "loader/probe.h"
+#include "policy/compile.h"
+#include "policy/judge.h"
 #include "policy/print.h"
+#include "policy/question.h"
 #include "tests/support/host.h"
 #include "tests/support/policies.h"
 #include "tests/support/random.h"

@@ -2,6 +2,7 @@
 // The oracle's judge: rows in order over the model; see naive.h.
 #include <algorithm>
 
+#include "policy/transports.h"
 #include "tests/support/naive.h"
 
 namespace pm::naive {

@@ -9,6 +9,7 @@
 #include "policy/compile.h"
 #include "policy/judge.h"
 #include "policy/model.h"
+#include "policy/question.h"
 
 namespace pm::test {
 

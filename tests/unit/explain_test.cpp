@@ -6,6 +6,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "policy/compile.h"
+#include "policy/judge.h"
+#include "policy/labels.h"
+#include "policy/question.h"
 #include "tests/unit/builder.h"
 
 namespace pm {

@@ -6,7 +6,11 @@
 #include <iostream>
 #include <set>
 
+#include "policy/catalog.h"
 #include "policy/compile.h"
+#include "policy/judge.h"
+#include "policy/labels.h"
+#include "policy/question.h"
 #include "tests/unit/builder.h"
 
 namespace pm {

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include "policy/labels.h"
+#include "policy/question.h"
 #include "tests/unit/builder.h"
 
 namespace pm {

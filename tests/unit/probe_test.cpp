@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "maps/lookup.h"
+#include "policy/question.h"
 
 namespace pm {
 namespace {

@@ -6,7 +6,9 @@
 #include <iterator>
 #include <utility>
 
+#include "policy/catalog.h"
 #include "policy/compile.h"
+#include "policy/question.h"
 #include "tests/unit/builder.h"
 
 namespace pm {

@@ -9,6 +9,7 @@
 
 #include "loader/show/event.h"
 #include "loader/show/table.h"
+#include "policy/catalog.h"
 
 namespace pm::show {
 namespace {

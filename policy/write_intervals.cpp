@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Intervals as the image holds them: bounds, a direct index over them, classes.
+#include "policy/write_intervals.h"
+
 #include <algorithm>
 #include <bit>
-
-#include "policy/intervals.h"
 
 namespace pm {
 
@@ -97,7 +96,7 @@ pm_space write_v6(const std::vector<Interval> &intervals, Writer &writer) {
 
 }  // namespace
 
-pm_places write_places(const Intervals &intervals, Writer &writer) {
+pm_places write_intervals(const Intervals &intervals, Writer &writer) {
     pm_places places{};
     places.v4 = write_v4(intervals.v4, writer);
     places.v6 = write_v6(intervals.v6, writer);
