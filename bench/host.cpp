@@ -14,6 +14,7 @@
 #include <bpf/libbpf.h>
 #include <fmt/core.h>
 
+#include "loader/jiffies.h"
 #include "loader/source.h"
 #include "policy/catalog.h"
 

@@ -14,8 +14,12 @@
 
 #include <bpf/bpf.h>
 
+#include "loader/deployment.h"
+#include "loader/flow_reader.h"
+#include "loader/jiffies.h"
 #include "loader/program.h"
 #include "loader/snapshot.h"
+#include "loader/switch.h"
 
 namespace {
 

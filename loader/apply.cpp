@@ -7,8 +7,10 @@
 
 #include "loader/clock.h"
 #include "loader/confirm.h"
+#include "loader/reconcile.h"
 #include "loader/rollout.h"
 #include "loader/selftest.h"
+#include "loader/targets.h"
 #include "policy/catalog.h"
 #include "policy/compile.h"
 #include "policy/question.h"

@@ -10,6 +10,7 @@
 #include <bpf/libbpf.h>
 #include <fmt/core.h>
 
+#include "loader/programs.h"
 #include "loader/switch.h"
 
 namespace pm {

@@ -13,9 +13,6 @@
 
 namespace pm {
 
-// As the file says, expired ones left out.
-Result<std::vector<Ban>> read_bans(const Places &places);
-
 struct BanRequest {
     std::vector<Prefix> prefixes;
     std::optional<std::uint64_t> seconds;  // none: until it is lifted
@@ -34,8 +31,5 @@ Result<BanOutcome> ban(const Places &places, const BanRequest &request);
 
 // What is not banned is a fault, and nothing is lifted.
 Result<BanOutcome> unban(const Places &places, const std::vector<Prefix> &prefixes);
-
-// The image of the bans that hold now; empty: there are none.
-Result<std::vector<std::uint8_t>> ban_image(const std::vector<Ban> &bans);
 
 }  // namespace pm

@@ -7,6 +7,7 @@
 #include <fstream>
 #include <sstream>
 
+#include <fmt/chrono.h>
 #include <fmt/core.h>
 
 namespace pm {
@@ -15,10 +16,17 @@ namespace {
 constexpr std::int64_t rounding = 1;  // seconds
 constexpr char unknown_boot = '-';    // in the place of a UUID
 
-std::int64_t seconds_of(clockid_t clock) {
+constexpr std::uint64_t ns_a_second = 1'000'000'000;
+
+std::uint64_t ns_of(clockid_t clock) {
     timespec now = {};
     clock_gettime(clock, &now);
-    return now.tv_sec;
+    return static_cast<std::uint64_t>(now.tv_sec) * ns_a_second +
+           static_cast<std::uint64_t>(now.tv_nsec);
+}
+
+std::int64_t seconds_of(clockid_t clock) {
+    return static_cast<std::int64_t>(ns_of(clock) / ns_a_second);
 }
 
 }  // namespace
@@ -28,10 +36,20 @@ std::uint64_t realtime_seconds() {
 }
 
 std::uint64_t realtime_ns() {
-    timespec now = {};
-    clock_gettime(CLOCK_REALTIME, &now);
-    return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 +
-           static_cast<std::uint64_t>(now.tv_nsec);
+    return ns_of(CLOCK_REALTIME);
+}
+
+std::uint64_t boottime_ns() {
+    return ns_of(CLOCK_BOOTTIME);
+}
+
+double monotonic_seconds() {
+    return static_cast<double>(ns_of(CLOCK_MONOTONIC)) / 1e9;
+}
+
+std::string time_text(std::uint64_t ns) {
+    const auto seconds = static_cast<std::time_t>(ns / 1'000'000'000);
+    return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:03}Z", fmt::gmtime(seconds), ns / 1'000'000 % 1000);
 }
 
 ClockStamp clock_stamp() {

@@ -8,8 +8,12 @@
 
 namespace pm {
 
-std::uint64_t realtime_seconds();
-std::uint64_t realtime_ns();
+std::uint64_t realtime_seconds();  // since the epoch
+std::uint64_t realtime_ns();       // likewise
+std::uint64_t boottime_ns();       // since boot, with the time that the host was suspended
+double monotonic_seconds();        // since any fixed time, for what lasts while we run
+
+std::string time_text(std::uint64_t ns);  // RFC 3339, UTC, of ns since the epoch
 
 // How far apart the two clocks were, and in which boot.
 struct ClockStamp {

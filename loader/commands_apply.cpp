@@ -12,6 +12,8 @@
 #include "loader/apply.h"
 #include "loader/commands.h"
 #include "loader/commands_common.h"
+#include "loader/deployment.h"
+#include "loader/detached.h"
 #include "loader/duration.h"
 #include "loader/lock.h"
 #include "loader/message.h"
@@ -19,6 +21,8 @@
 #include "loader/show/show.h"
 #include "loader/show/table.h"
 #include "loader/source.h"
+#include "loader/switch.h"
+#include "loader/targets.h"
 #include "loader/unfilter.h"
 #include "policy/print.h"
 

@@ -8,6 +8,7 @@
 #include <fmt/core.h>
 
 #include "loader/ban.h"
+#include "loader/ban_list.h"
 #include "loader/clock.h"
 #include "loader/commands.h"
 #include "loader/commands_common.h"
@@ -131,8 +132,8 @@ int run(const Bans &arguments) {
     }
     show::Table table({{"PREFIX"}, {"SINCE"}, {"UNTIL"}});
     for (const pm::Ban &one : *bans)
-        table.add({to_string(one.prefix), show::time_text(one.created * 1'000'000'000),
-                   one.expires ? show::time_text(*one.expires * 1'000'000'000) : "it is lifted"});
+        table.add({to_string(one.prefix), time_text(one.created * 1'000'000'000),
+                   one.expires ? time_text(*one.expires * 1'000'000'000) : "it is lifted"});
     fmt::print("{}", table.text(0, colour_on(1)));
     return end(Exit::done);
 }
@@ -159,7 +160,7 @@ int run(const History &arguments) {
                        {"MESSAGE"},
                        {"COMMAND"}});
     for (const HistoryEntry &one : *entries)
-        table.add({show::time_text(one.time), one.user, one.action, one.outcome,
+        table.add({time_text(one.time), one.user, one.action, one.outcome,
                    one.generation ? std::to_string(one.generation) : "",
                    one.sha256.substr(0, sha256_shown), one.message, one.command});
     fmt::print("{}", table.text(0, colour_on(1)));

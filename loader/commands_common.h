@@ -7,10 +7,10 @@
 #include <vector>
 
 #include "loader/fault.h"
-#include "loader/fd.h"
 #include "loader/pins.h"
 #include "policy/catalog.h"
 #include "policy/compile.h"
+#include "policy/fd.h"
 
 namespace pm::command {
 
@@ -32,14 +32,6 @@ void record_refused(const std::string &action, const Fault &fault);
 std::string in_force_text(const std::vector<std::string> &asked = {});
 
 Fd end_signals();  // readable once SIGINT or SIGTERM has come; these end nothing any more
-
-// The policy in force as it was stored, whose set files nobody edits. What was not stored, as
-// boot's remainder, is read from the kernel, and counts only while its set files are the same.
-Result<Policy> read_policy_in_force(const Catalog &catalog);
-
-// The file that the service applies is no policy, or one that `diff` would tell from the one in
-// force.
-bool policy_file_differs(const Catalog &in_force);
 
 Done need_root();
 Result<std::optional<Pins>> open_pins();

@@ -10,6 +10,8 @@
 #include "loader/confirm.h"
 #include "loader/lock.h"
 #include "loader/message.h"
+#include "loader/outcome.h"
+#include "loader/restore.h"
 
 namespace pm::command {
 namespace {

@@ -8,11 +8,14 @@
 
 #include "loader/commands.h"
 #include "loader/commands_common.h"
+#include "loader/deployment.h"
+#include "loader/drift.h"
 #include "loader/flow_diff.h"
 #include "loader/message.h"
 #include "loader/show/show.h"
 #include "loader/show/table.h"
 #include "loader/source.h"
+#include "loader/switch.h"
 #include "policy/diff.h"
 
 namespace pm::command {

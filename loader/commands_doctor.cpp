@@ -6,11 +6,14 @@
 
 #include <fmt/core.h>
 
+#include "loader/attach.h"
 #include "loader/commands.h"
 #include "loader/commands_common.h"
 #include "loader/doctor.h"
+#include "loader/drift.h"
 #include "loader/message.h"
 #include "loader/show/doctor.h"
+#include "loader/switch.h"
 
 namespace pm::command {
 namespace {

@@ -9,6 +9,8 @@
 
 #include "loader/commands.h"
 #include "loader/commands_common.h"
+#include "loader/drift.h"
+#include "loader/flow_reader.h"
 #include "loader/message.h"
 #include "loader/show/show.h"
 #include "loader/show/table.h"

@@ -4,18 +4,22 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <map>
 
 #include <fmt/core.h>
 
 #include "loader/clock.h"
 #include "loader/commands.h"
 #include "loader/commands_common.h"
+#include "loader/deployment.h"
 #include "loader/events.h"
 #include "loader/message.h"
 #include "loader/pcapng.h"
 #include "loader/show/event.h"
 #include "loader/show/table.h"
 #include "loader/snapshot.h"
+#include "loader/switch.h"
+#include "loader/targets.h"
 #include "policy/catalog.h"
 #include "policy/labels.h"
 

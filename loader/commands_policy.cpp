@@ -10,6 +10,7 @@
 #include <fmt/ranges.h>
 
 #include "loader/commands.h"
+#include "loader/deployment.h"
 #include "loader/explain.h"
 #include "loader/lock.h"
 #include "loader/message.h"
@@ -18,6 +19,8 @@
 #include "loader/show/table.h"
 #include "loader/source.h"
 #include "loader/store.h"
+#include "loader/switch.h"
+#include "loader/targets.h"
 #include "policy/check.h"
 #include "policy/compile.h"
 #include "policy/judge.h"

@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // The command top: looks, and draws on a terminal or prints for a pipe.
 #include <poll.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <cstdio>
 
 #include <fmt/core.h>
 
+#include "loader/clock.h"
 #include "loader/commands.h"
 #include "loader/commands_common.h"
 #include "loader/duration.h"
+#include "loader/flow_reader.h"
 #include "loader/message.h"
 #include "loader/show/show.h"
 #include "loader/show/top_model.h"
@@ -22,16 +23,6 @@ namespace {
 constexpr std::size_t flows_shown = 100;
 constexpr double walk_interval = 5;  // seconds between two walks through the flow tables at least,
 constexpr double walk_share = 0.05;  // and no larger share of the time than this is spent on them
-
-double seconds_now(clockid_t clock) {
-    timespec now = {};
-    clock_gettime(clock, &now);
-    return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) / 1e9;
-}
-
-double seconds_now() {
-    return seconds_now(CLOCK_MONOTONIC);
-}
 
 class Looker {
 public:
@@ -58,12 +49,12 @@ Done Looker::look() {
                      "put a policy in force first: portmatrix apply -i IFACE POLICY");
     auto snapshot = read_snapshot(**pins, interfaces_, LiveFlows::left_out);
     if (!snapshot) return tl::unexpected(snapshot.error());
-    model_.look(std::move(*snapshot), seconds_now());
-    return seconds_now() < next_walk_ ? Done() : walk(**pins);
+    model_.look(std::move(*snapshot), monotonic_seconds());
+    return monotonic_seconds() < next_walk_ ? Done() : walk(**pins);
 }
 
 Done Looker::walk(const Pins &pins) {
-    const double begin = seconds_now();
+    const double begin = monotonic_seconds();
     auto reader = FlowReader::open(pins, interfaces_);
     if (!reader) return tl::unexpected(reader.error());
     std::map<std::pair<unsigned, unsigned>, std::uint64_t> live;
@@ -82,15 +73,14 @@ Done Looker::walk(const Pins &pins) {
     for (const auto &[where, count] : live)
         look.live[{reader->interface(where.first), where.second}] = count;
     model_.look(std::move(look));
-    const double end = seconds_now();
+    const double end = monotonic_seconds();
     next_walk_ = end + std::max(walk_interval, (end - begin) / walk_share);
     return {};
 }
 
 void print(const show::TopModel &model) {
     const show::TopView view;
-    const auto now = static_cast<std::uint64_t>(seconds_now(CLOCK_REALTIME) * 1e9);
-    fmt::print("{}  {}\n{}\n", show::time_text(now), model.title(), model.totals());
+    fmt::print("{}  {}\n{}\n", time_text(realtime_ns()), model.title(), model.totals());
     if (const std::string alarm = model.alarm(); !alarm.empty()) fmt::print("{}\n", alarm);
     for (const auto pane : {show::Pane::rows, show::Pane::drops, show::Pane::flows}) {
         const show::Table table = model.table(pane, view);
@@ -125,15 +115,15 @@ Done draw_always(Looker &looker, int signals, unsigned seconds) {
     show::TopState state;
     state.seconds = seconds;
     state.view.unicode = screen->unicode();
-    double next = seconds_now() + seconds;
+    double next = monotonic_seconds() + seconds;
     while (!state.quit) {
         screen->draw(looker.model(), state);
-        const double left = next - seconds_now();
+        const double left = next - monotonic_seconds();
         if (left > 0 && wait(signals, left, true)) break;
         for (int key = screen->key(); key >= 0; key = screen->key()) show::obey(key, state);
-        if (state.paused || seconds_now() < next) continue;
+        if (state.paused || monotonic_seconds() < next) continue;
         if (auto looked = looker.look(); !looked) return looked;
-        next = seconds_now() + state.seconds;
+        next = monotonic_seconds() + state.seconds;
     }
     return {};
 }

@@ -7,6 +7,7 @@
 
 #include <fmt/core.h>
 
+#include "loader/deployment.h"
 #include "loader/flow_table.h"
 #include "loader/lock.h"
 #include "loader/program.h"

@@ -11,6 +11,7 @@
 #include <fmt/core.h>
 
 #include "loader/doctor.h"
+#include "loader/jiffies.h"
 #include "loader/netlink.h"
 #include "loader/places.h"
 #include "loader/program.h"

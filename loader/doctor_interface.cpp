@@ -10,6 +10,7 @@
 #include "loader/doctor.h"
 #include "loader/ethtool.h"
 #include "loader/netlink.h"
+#include "loader/programs.h"
 
 namespace pm {
 namespace {

@@ -10,7 +10,7 @@
 #include <cstring>
 #include <vector>
 
-#include "loader/fd.h"
+#include "policy/fd.h"
 
 namespace pm {
 namespace {

@@ -8,6 +8,7 @@
 #include <bpf/libbpf.h>
 #include <fmt/core.h>
 
+#include "loader/jiffies.h"
 #include "loader/switch.h"
 
 namespace pm {

@@ -6,6 +6,7 @@
 
 #include <fmt/core.h>
 
+#include "loader/deployment.h"
 #include "loader/lock.h"
 #include "loader/probe.h"
 #include "loader/snapshot.h"

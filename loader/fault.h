@@ -28,9 +28,6 @@ inline tl::unexpected<Fault> fault(std::string message, std::string hint = {},
     return tl::unexpected<Fault>(Fault{std::move(message), std::move(hint), exit});
 }
 
-// "permission denied (EACCES)"; `error` is an errno, of either sign.
-std::string cause(int error);
-
 // "cannot WHAT: CAUSE (ERRNO)"
 tl::unexpected<Fault> cannot(const std::string &what, int error, std::string hint = {});
 

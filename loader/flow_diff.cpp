@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "loader/flow_diff.h"
+#include "loader/clock.h"
+#include "loader/deployment.h"
+#include "loader/flow_reader.h"
+#include "loader/switch.h"
 #include "policy/compile.h"
 
 namespace pm {

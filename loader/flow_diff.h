@@ -2,6 +2,7 @@
 // What a policy that is not in force would do to the flows that are live now.
 #pragma once
 
+#include "loader/flow_reader.h"
 #include "loader/snapshot.h"
 #include "policy/model.h"
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "loader/flow_table.h"
 
+#include "loader/jiffies.h"
 #include "loader/program.h"
 
 namespace pm {
@@ -66,6 +67,13 @@ Done each_flow_entry(const Pins &pins, const FlowVisit &visit) {
         if (auto walked = map->each(visit); !walked) return walked;
     }
     return {};
+}
+
+Done each_live_flow(const Pins &pins, const FlowVisit &visit) {
+    const std::uint32_t now = flow_stamp_now();
+    return each_flow_entry(pins, [&](const pm_flow_key &key, const pm_flow &flow) {
+        if (is_live(key, flow, now)) visit(key, flow);
+    });
 }
 
 }  // namespace pm

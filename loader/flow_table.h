@@ -40,4 +40,7 @@ Result<std::vector<FlowTableUse>> flow_table_use(const Pins &pins);
 using FlowVisit = std::function<void(const pm_flow_key &, const pm_flow &)>;
 Done each_flow_entry(const Pins &pins, const FlowVisit &visit);
 
+// The same of live flows only.
+Done each_live_flow(const Pins &pins, const FlowVisit &visit);
+
 }  // namespace pm

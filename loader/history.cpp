@@ -16,10 +16,9 @@
 #include <nlohmann/json.hpp>
 
 #include "loader/clock.h"
-#include "loader/fd.h"
 #include "loader/journal.h"
 #include "loader/message.h"
-#include "loader/show/show.h"
+#include "policy/fd.h"
 
 namespace pm {
 namespace fs = std::filesystem;
@@ -127,7 +126,7 @@ Done append(const Places &places, std::string line) {
     return {};
 }
 
-void read_file(const fs::path &path, std::vector<HistoryEntry> &entries, std::size_t &torn) {
+void add_entries(const fs::path &path, std::vector<HistoryEntry> &entries, std::size_t &torn) {
     std::ifstream file(path);
     for (std::string line; std::getline(file, line);) {
         auto entry = parse_entry(line);
@@ -140,7 +139,7 @@ void read_file(const fs::path &path, std::vector<HistoryEntry> &entries, std::si
 
 std::string history_json(const HistoryEntry &entry) {
     Json json;
-    json["time"] = show::time_text(entry.time);
+    json["time"] = time_text(entry.time);
     json["user"] = entry.user;
     json["command"] = entry.command;
     json["action"] = entry.action;
@@ -168,8 +167,8 @@ Result<std::vector<HistoryEntry>> read_history(const Places &places, std::size_t
     if (!safe) return tl::unexpected(safe.error());
     std::vector<HistoryEntry> entries;
     torn = 0;
-    read_file(older(file_of(places)), entries, torn);
-    read_file(file_of(places), entries, torn);
+    add_entries(older(file_of(places)), entries, torn);
+    add_entries(file_of(places), entries, torn);
     return entries;
 }
 

@@ -2,7 +2,6 @@
 #include "loader/interface.h"
 
 #include <linux/ethtool.h>
-#include <linux/if_link.h>
 #include <linux/sockios.h>
 #include <net/if.h>
 #include <net/if_arp.h>
@@ -12,11 +11,9 @@
 #include <cstring>
 #include <fstream>
 
-#include <bpf/bpf.h>
-#include <bpf/libbpf.h>
 #include <fmt/core.h>
 
-#include "loader/fd.h"
+#include "policy/fd.h"
 
 namespace pm {
 namespace {
@@ -33,13 +30,6 @@ std::string driver_of(int socket, const std::string &name) {
     ifreq request = request_for(name);
     request.ifr_data = reinterpret_cast<char *>(&info);
     return ioctl(socket, SIOCETHTOOL, &request) == 0 ? info.driver : "";
-}
-
-bpf_prog_info info_of(int fd) {
-    bpf_prog_info info = {};
-    std::uint32_t size = sizeof(info);
-    if (bpf_obj_get_info_by_fd(fd, &info, &size) != 0) return {};
-    return info;
 }
 
 std::string trim(const std::string &text) {
@@ -82,21 +72,6 @@ std::vector<Interface> all_interfaces() {
     return all;
 }
 
-Result<std::optional<XdpProgram>> attached_xdp(const Interface &interface) {
-    bpf_xdp_query_opts options = {};
-    options.sz = sizeof(options);
-    if (int error = bpf_xdp_query(static_cast<int>(interface.index), 0, &options))
-        return cannot(fmt::format("ask which XDP program is on {}", interface.name), error);
-    if (options.attach_mode == XDP_ATTACHED_NONE) return std::nullopt;
-    XdpProgram program;
-    for (const std::uint32_t id :
-         {options.prog_id, options.drv_prog_id, options.skb_prog_id, options.hw_prog_id})
-        if (program.id == 0) program.id = id;
-    const Fd fd(bpf_prog_get_fd_by_id(program.id));
-    program.name = fd ? program_name(fd.get()) : "";
-    return program;
-}
-
 std::vector<std::string> vlans_of(const std::string &name) {
     // Lines "eth0.100  | 100  | eth0" under two lines of heading.
     std::vector<std::string> vlans;
@@ -107,14 +82,6 @@ std::vector<std::string> vlans_of(const std::string &name) {
         vlans.push_back(trim(line.substr(0, first)));
     }
     return vlans;
-}
-
-std::string program_name(int fd) {
-    return info_of(fd).name;
-}
-
-std::uint32_t program_id(int fd) {
-    return info_of(fd).id;
 }
 
 }  // namespace pm

@@ -26,18 +26,7 @@ Result<Interface> find_interface(const std::string &name);
 
 std::vector<Interface> all_interfaces();
 
-struct XdpProgram {
-    std::uint32_t id = 0;
-    std::string name;
-};
-
-// The XDP program on the interface, whoever attached it.
-Result<std::optional<XdpProgram>> attached_xdp(const Interface &interface);
-
 // VLAN interfaces on top of it.
 std::vector<std::string> vlans_of(const std::string &name);
-
-std::string program_name(int fd);  // of a loaded program; empty if it cannot be asked
-std::uint32_t program_id(int fd);  // 0 if it cannot be asked
 
 }  // namespace pm

@@ -3,8 +3,8 @@
 #pragma once
 
 #include "loader/fault.h"
-#include "loader/fd.h"
 #include "loader/places.h"
+#include "policy/fd.h"
 
 namespace pm {
 

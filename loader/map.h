@@ -13,7 +13,7 @@
 #include <bpf/libbpf.h>
 
 #include "loader/fault.h"
-#include "loader/fd.h"
+#include "policy/fd.h"
 
 namespace pm {
 

@@ -22,18 +22,6 @@ void say(const std::string &text) {
 
 }  // namespace
 
-std::string cause(int error) {
-    if (error < 0) error = -error;
-    std::string text = std::strerror(error);
-    text[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(text[0])));
-    const char *name = strerrorname_np(error);
-    return fmt::format("{} ({})", text, name ? name : std::to_string(error));
-}
-
-tl::unexpected<Fault> cannot(const std::string &what, int error, std::string hint) {
-    return fault(fmt::format("cannot {}: {}", what, cause(error)), std::move(hint));
-}
-
 bool colour_on(int fd) {
     const char *no_colour = std::getenv("NO_COLOR");
     return isatty(fd) && !(no_colour && *no_colour);

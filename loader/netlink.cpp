@@ -16,8 +16,9 @@
 
 #include <bpf/bpf.h>
 
-#include "loader/fd.h"
 #include "loader/interface.h"
+#include "loader/programs.h"
+#include "policy/fd.h"
 
 namespace pm {
 namespace {

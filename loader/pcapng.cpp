@@ -8,6 +8,7 @@
 #include <fmt/core.h>
 
 #include "maps/abi.h"
+#include "policy/whole_file.h"
 
 namespace pm {
 namespace {
@@ -53,17 +54,13 @@ private:
 std::string section_block() {
     Block block;
     block.add(std::uint32_t{0x1a2b3c4d}).add(std::uint16_t{1}).add(std::uint16_t{0});
-    block.add(std::int64_t{-1});  // how long it is, nobody knows yet
+    block.add(std::int64_t{-1});  // the section's length: unknown
     return block.option(application, "portmatrix").end(section);
 }
 
 Done write_all(int fd, const std::string &bytes, const std::filesystem::path &path) {
-    for (std::size_t at = 0; at < bytes.size();) {
-        const ssize_t written = write(fd, bytes.data() + at, bytes.size() - at);
-        if (written < 0) return cannot(fmt::format("write {}", path.string()), errno);
-        at += static_cast<std::size_t>(written);
-    }
-    return {};
+    const int error = write_whole(fd, bytes);
+    return error == 0 ? Done() : cannot(fmt::format("write {}", path.string()), error);
 }
 
 // Is what has the name already a capture of ours, and nobody else's name for it?

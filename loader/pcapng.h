@@ -9,7 +9,7 @@
 #include <string>
 
 #include "loader/fault.h"
-#include "loader/fd.h"
+#include "policy/fd.h"
 
 namespace pm {
 

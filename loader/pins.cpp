@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "loader/pins.h"
+#include "loader/bpffs.h"
 
 #include <sys/stat.h>
 

@@ -29,8 +29,4 @@ std::filesystem::path policy_file();
 // 0755. Without `create` a missing folder is no fault: false.
 Result<bool> check_private_folder(const std::filesystem::path &path, bool create);
 
-// The folder of the pins, on a bpffs: mounts one with mode 0700 where there is none (on
-// /sys/fs/bpf for a folder in it, else on the folder itself).
-Done prepare_pin_folder(const std::filesystem::path &path);
-
 }  // namespace pm

@@ -2,11 +2,9 @@
 #include "loader/program.h"
 
 #include <sys/resource.h>
-#include <time.h>
 
 #include <algorithm>
 #include <bit>
-#include <cmath>
 #include <cstdio>
 #include <cstring>
 #include <optional>
@@ -20,6 +18,7 @@
 #pragma GCC diagnostic ignored "-Wconversion"
 #pragma GCC diagnostic ignored "-Wpedantic"
 #pragma GCC diagnostic ignored "-Wshadow"
+#include "loader/jiffies.h"
 #include "portmatrix.skel.h"
 #pragma GCC diagnostic pop
 
@@ -222,25 +221,6 @@ std::uint32_t build_hash() {
     std::uint32_t hash = 2166136261u;  // FNV-1a
     for (std::size_t i = 0; i < size; i++) hash = (hash ^ bytes[i]) * 16777619u;
     return hash;
-}
-
-std::uint32_t kernel_hz() {
-    static const std::uint32_t hz = [] {  // asked for each flow of a walk
-        timespec tick = {};
-        clock_getres(CLOCK_MONOTONIC_COARSE, &tick);  // the length of a jiffy
-        return static_cast<std::uint32_t>(std::lround(1e9 / static_cast<double>(tick.tv_nsec)));
-    }();
-    return hz;
-}
-
-std::uint64_t jiffies_now() {
-    timespec now = {};
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    const std::uint64_t hz = kernel_hz();
-    // The kernel starts its counter five minutes before it passes 32 bits.
-    const std::uint64_t start = (std::uint64_t{1} << 32) - 300 * hz;
-    return start + static_cast<std::uint64_t>(now.tv_sec) * hz +
-           static_cast<std::uint64_t>(now.tv_nsec) * hz / 1'000'000'000;
 }
 
 void show_libbpf_messages(bool on) {

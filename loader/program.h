@@ -57,11 +57,6 @@ private:
 // Tells the built-in object from those of other builds; not a secure hash.
 std::uint32_t build_hash();
 
-// Jiffies a second of the running kernel, and jiffies64 now (to a second or so: user space
-// cannot read it and derives it from the monotonic clock, which starts and stops with it).
-std::uint32_t kernel_hz();
-std::uint64_t jiffies_now();
-
 void show_libbpf_messages(bool on);  // libbpf's warnings, which speak to developers, on stderr
 
 }  // namespace pm

@@ -6,6 +6,7 @@
 #include <fmt/core.h>
 
 #include "loader/source.h"
+#include "loader/targets.h"
 #include "policy/compile.h"
 #include "policy/read.h"
 #include "policy/relocate.h"

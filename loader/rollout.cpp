@@ -7,9 +7,13 @@
 #include <fmt/ranges.h>
 
 #include "loader/ban.h"
+#include "loader/ban_list.h"
 #include "loader/counters.h"
+#include "loader/deployment.h"
+#include "loader/detached.h"
 #include "loader/history.h"
 #include "loader/lock.h"
+#include "loader/switch.h"
 #include "policy/catalog.h"
 #include "policy/judge.h"
 #include "policy/question.h"

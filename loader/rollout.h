@@ -4,36 +4,25 @@
 // rollout that is not committed takes back what it did. The caller holds the writer's lock.
 #pragma once
 
-#include <functional>
 #include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "loader/attach.h"
+#include "loader/deployment.h"
 #include "loader/lockout.h"
 #include "loader/probe.h"
 #include "loader/replace.h"
 #include "loader/snapshot.h"
 #include "loader/store.h"
+#include "loader/switch.h"
 #include "loader/targets.h"
+#include "loader/undo.h"
 #include "policy/compile.h"
 #include "policy/question.h"
 
 namespace pm {
-
-// Takes back what was done unless it is told to keep it; the last deed first.
-class Undo {
-public:
-    ~Undo() {
-        for (auto deed = deeds_.rbegin(); deed != deeds_.rend(); ++deed) (*deed)();
-    }
-    void add(std::function<void()> deed) { deeds_.push_back(std::move(deed)); }
-    void keep() { deeds_.clear(); }
-
-private:
-    std::vector<std::function<void()>> deeds_;
-};
 
 struct Candidate {
     Image image;  // placed for the numbers and counters of Rollout::placement()

@@ -7,21 +7,15 @@
 
 #include <fmt/core.h>
 
+#include "loader/clock.h"
 #include "loader/flow_table.h"
+#include "loader/switch.h"
+#include "loader/targets.h"
 #include "policy/catalog.h"
 #include "policy/labels.h"
 
 namespace pm {
 namespace {
-
-// visit(key, value) for each live flow.
-template <class Visit>
-Done each_live(const Pins &pins, Visit visit) {
-    const std::uint32_t now = flow_stamp_now();
-    return each_flow_entry(pins, [&](const pm_flow_key &key, const pm_flow &flow) {
-        if (is_live(key, flow, now)) visit(key, flow);
-    });
-}
 
 Attached attached_as_noted(const Pins::Interface &interface) {
     return {static_cast<pm_attachment>(interface.entry.ingress),
@@ -114,54 +108,6 @@ void read_shadow(const Pins &pins, const Snapshot &snapshot, unsigned number,
 
 }  // namespace
 
-Result<InForce> read_in_force(const Switch &control, const InForce *known) {
-    for (int attempt = 0; attempt < 10; attempt++) {
-        const Switch::State state = control.state();
-        InForce result;
-        result.state = state;
-        result.mode = static_cast<pm_mode>(state.record.mode);
-        if (state.pending)
-            result.seconds_left = (state.record.deadline - boottime_ns()) / 1'000'000'000;
-        if (state.epoch == 0) return result;
-        if (known && known->state.epoch == state.epoch && known->state.expired == state.expired) {
-            result.catalog = known->catalog;
-            return result;
-        }
-
-        auto catalog = read_catalog(control.image(state.record.image));
-        // Only what was in force all the while counts: its slot is not rewritten.
-        if (control.state().epoch != state.epoch) continue;
-        if (!catalog)
-            return fault(fmt::format("cannot read the policy in force: {}", catalog.error()));
-        result.catalog = std::move(*catalog);
-        return result;
-    }
-    return fault("the policy changes faster than it can be read", "try again");
-}
-
-Result<std::vector<Pins::Interface>> select_interfaces(const Pins &pins,
-                                                       const std::vector<std::string> &names) {
-    auto all = pins.interfaces();
-    if (!all || names.empty()) return all;
-    std::vector<Pins::Interface> result;
-    for (const std::string &name : names) {
-        auto found = std::find_if(all->begin(), all->end(),
-                                  [&](const auto &one) { return one.name() == name; });
-        if (const auto device = find_interface(name); device && found == all->end())
-            found = std::find_if(all->begin(), all->end(), [&](const auto &one) {
-                const auto its = device_of(pins, one);
-                return its && its->index == device->index;
-            });
-        if (found == all->end())
-            return fault(fmt::format("nothing is attached to '{}'", name),
-                         "see 'portmatrix status' for what is attached", Exit::usage);
-        if (std::none_of(result.begin(), result.end(),
-                         [&](const auto &one) { return one.number == found->number; }))
-            result.push_back(*found);
-    }
-    return result;
-}
-
 namespace {
 
 // All but what is said of single interfaces.
@@ -211,7 +157,7 @@ Result<Snapshot> read_snapshot(const Pins &pins, const std::vector<std::string> 
     FlowCounts live;
     Done walked;
     if (flows == LiveFlows::counted)
-        walked = each_live(pins, [&](const pm_flow_key &key, const pm_flow &flow) {
+        walked = each_live_flow(pins, [&](const pm_flow_key &key, const pm_flow &flow) {
             live[{key.interface, flow.row}]++;
         });
     if (!walked) return tl::unexpected(walked.error());
@@ -236,58 +182,6 @@ Result<Snapshot> read_counters(const Pins &pins, const FlowCounts &live, const I
         if (!added) return tl::unexpected(added.error());
     }
     return snapshot;
-}
-
-Result<FlowReader> FlowReader::open(const Pins &pins, const std::vector<std::string> &names) {
-    auto selected = select_interfaces(pins, names);
-    if (!selected) return tl::unexpected(selected.error());
-    auto control = Switch::open(pins.maps(), Switch::Access::read);
-    if (!control) return tl::unexpected(control.error());
-    auto in_force = read_in_force(*control);
-    if (!in_force) return tl::unexpected(in_force.error());
-
-    auto capacity = flow_capacity(pins);
-    if (!capacity) return tl::unexpected(capacity.error());
-
-    FlowReader reader(pins);
-    reader.capacity_ = *capacity;
-    for (const Pins::Interface &one : *selected) reader.interfaces_[one.number] = one.name();
-    for (const CatalogRow &row : in_force->catalog.rows) reader.rows_[row.slot] = row.id;
-    for (unsigned id = 0; essential_id(id); id++) reader.rows_[id] = essential_id(id);
-    reader.now_ = flow_stamp_now();
-    return reader;
-}
-
-Done FlowReader::each(const Visit &visit) const {
-    return each_live(*pins_, [&](const pm_flow_key &key, const pm_flow &flow) {
-        if (interfaces_.count(key.interface)) visit(key, flow);
-    });
-}
-
-Flow FlowReader::describe(const pm_flow_key &key, const pm_flow &flow) const {
-    return {
-        interface(key.interface),      row(flow.row), key, flow, flow_state(key, flow), age(flow),
-        seconds_since(flow.last, now_)};
-}
-
-std::string FlowReader::row(std::uint16_t slot) const {
-    auto found = rows_.find(slot);
-    return found == rows_.end() ? "" : found->second;
-}
-
-std::optional<std::uint16_t> FlowReader::slot(const std::string &id) const {
-    for (const auto &[slot, row] : rows_)
-        if (row == id) return static_cast<std::uint16_t>(slot);
-    return std::nullopt;
-}
-
-std::string FlowReader::interface(unsigned number) const {
-    auto found = interfaces_.find(number);
-    return found == interfaces_.end() ? "" : found->second;
-}
-
-std::uint64_t FlowReader::age(const pm_flow &flow) const {
-    return seconds_since(flow.start, now_);
 }
 
 }  // namespace pm

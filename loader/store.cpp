@@ -6,13 +6,14 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <fstream>
+#include <map>
 #include <set>
 
 #include <fmt/core.h>
 #include <nlohmann/json.hpp>
 
-#include "loader/fd.h"
+#include "loader/file.h"
+#include "policy/fd.h"
 #include "policy/print.h"
 #include "policy/sha256.h"
 
@@ -25,23 +26,6 @@ using Json = nlohmann::ordered_json;
 constexpr std::size_t generations_kept = 10;
 constexpr std::size_t sets_synced_singly = 64;
 constexpr std::size_t sha256_digits = 64;
-
-Done write_new(const fs::path &path, std::string_view content, bool sync, mode_t mode = 0600) {
-    // What a killed run left, or a link that others have put there.
-    if (::unlink(path.c_str()) != 0 && errno != ENOENT)
-        return cannot(fmt::format("write {}", path.string()), errno);
-    Fd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
-    if (!fd || fchmod(fd.get(), mode) != 0)
-        return cannot(fmt::format("write {}", path.string()), errno);
-    while (!content.empty()) {
-        const ssize_t done = ::write(fd.get(), content.data(), content.size());
-        if (done < 0 && errno == EINTR) continue;
-        if (done < 0) return cannot(fmt::format("write {}", path.string()), errno);
-        content.remove_prefix(static_cast<std::size_t>(done));
-    }
-    if (sync && fsync(fd.get()) != 0) return cannot(fmt::format("sync {}", path.string()), errno);
-    return {};
-}
 
 std::string_view as_text(const std::vector<std::uint8_t> &bytes) {
     return {reinterpret_cast<const char *>(bytes.data()), bytes.size()};
@@ -128,35 +112,6 @@ std::vector<SetItem *> file_items(Policy &policy) {
     return items;
 }
 
-Result<std::string> read_file(const fs::path &path) {
-    Fd fd(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
-    if (!fd) return cannot(fmt::format("read {}", path.string()), errno);
-    std::string text;
-    char buffer[65536];
-    for (;;) {
-        const ssize_t got = ::read(fd.get(), buffer, sizeof(buffer));
-        if (got < 0 && errno == EINTR) continue;
-        if (got < 0) return cannot(fmt::format("read {}", path.string()), errno);
-        if (got == 0) return text;
-        text.append(buffer, static_cast<std::size_t>(got));
-    }
-}
-
-Done sync_folder(const fs::path &path) {
-    const Fd fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (!fd || fsync(fd.get()) != 0) return cannot(fmt::format("sync {}", path.string()), errno);
-    return {};
-}
-
-Done write_file(const fs::path &path, std::string_view content, mode_t mode) {
-    fs::path aside = path;
-    aside += ".new";
-    if (auto written = write_new(aside, content, true, mode); !written) return written;
-    if (rename(aside.c_str(), path.c_str()) != 0)
-        return cannot(fmt::format("replace {}", path.string()), errno);
-    return sync_folder(path.has_parent_path() ? path.parent_path() : ".");
-}
-
 Result<Store> Store::open(const Places &places) {
     auto safe = check_private_folder(places.state, false);
     if (!safe) return tl::unexpected(safe.error());
@@ -216,7 +171,8 @@ Done Store::keep_sets(const Policy &policy) const {
         if (fs::file_size(path, error) == item->content->text.size() && !error) continue;
         fs::path aside = path;
         aside += ".new";
-        auto done = write_new(aside, item->content->text, files.size() <= sets_synced_singly);
+        auto done = write_new(aside, item->content->text,
+                              files.size() <= sets_synced_singly ? Sync::now : Sync::later);
         if (!done) return done;
         if (rename(aside.c_str(), path.c_str()) != 0)
             return cannot(fmt::format("replace {}", path.string()), errno);
@@ -236,7 +192,7 @@ Done Store::keep(Generation generation, const Image &image, const Policy &policy
     const fs::path final = unconfirmed(generation.number), aside = folder_ / "generations" / "new";
     std::error_code error;
     auto written = [&](const char *name, std::string_view content) {
-        return [&, name, content] { return write_new(aside / name, content, true); };
+        return [&, name, content] { return write_new(aside / name, content); };
     };
     const std::string yaml = print_with_files_in((folder_ / "sets").string(), policy);
     const std::string about = to_json(generation).dump(2) + "\n";

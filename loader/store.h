@@ -102,11 +102,4 @@ private:
 // The items of a policy's sets that are files, in the order of its text.
 std::vector<SetItem *> file_items(Policy &policy);
 
-Result<std::string> read_file(const std::filesystem::path &path);
-
-// Writes beside the file, syncs, and renames: what is there is the old or the new, whole. Nothing
-// that others have put into the folder is written to.
-Done write_file(const std::filesystem::path &path, std::string_view content, mode_t mode = 0600);
-Done sync_folder(const std::filesystem::path &path);
-
 }  // namespace pm

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "loader/switch.h"
+#include "loader/clock.h"
 
 #include <linux/membarrier.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -51,13 +51,6 @@ bool holds_on(const pm_record &record, unsigned number) {
 Done grace_period() {
     if (syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0) == 0) return {};
     return grace_period_by_map();
-}
-
-std::uint64_t boottime_ns() {
-    timespec now = {};
-    clock_gettime(CLOCK_BOOTTIME, &now);
-    return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 +
-           static_cast<std::uint64_t>(now.tv_nsec);
 }
 
 void Switch::Unmap::operator()(void *memory) const {

@@ -111,6 +111,4 @@ bool holds_on(const pm_record &record, unsigned number);
 // Waits until every packet in flight has been judged (synchronize_rcu, from user space).
 Done grace_period();
 
-std::uint64_t boottime_ns();
-
 }  // namespace pm

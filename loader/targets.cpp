@@ -3,18 +3,13 @@
 
 #include <algorithm>
 #include <cstring>
-#include <fstream>
 
 #include <fmt/core.h>
-#include <fmt/ranges.h>
 
 #include "loader/attach.h"
-#include "loader/store.h"
 
 namespace pm {
 namespace {
-
-constexpr const char *detached_file = "detached";
 
 bool contains(const std::vector<std::string> &list, const std::string &name) {
     return std::find(list.begin(), list.end(), name) != list.end();
@@ -141,26 +136,27 @@ void take_names(const Pins &pins, const std::vector<std::string> &names) {
     }
 }
 
-std::vector<std::string> detached_names(const Places &places) {
-    std::vector<std::string> names;
-    std::ifstream file(places.run / detached_file);
-    for (std::string name; std::getline(file, name);) names.push_back(name);
-    return names;
-}
-
-std::vector<std::string> without_detached(const Places &places, std::vector<std::string> names) {
-    const std::vector<std::string> detached = detached_names(places);
-    std::erase_if(names, [&](const std::string &name) { return contains(detached, name); });
-    return names;
-}
-
-Done set_detached_names(const Places &places, const std::vector<std::string> &names) {
-    std::error_code error;
-    if (names.empty()) {
-        std::filesystem::remove(places.run / detached_file, error);
-        return {};
+Result<std::vector<Pins::Interface>> select_interfaces(const Pins &pins,
+                                                       const std::vector<std::string> &names) {
+    auto all = pins.interfaces();
+    if (!all || names.empty()) return all;
+    std::vector<Pins::Interface> result;
+    for (const std::string &name : names) {
+        auto found = std::find_if(all->begin(), all->end(),
+                                  [&](const auto &one) { return one.name() == name; });
+        if (const auto device = find_interface(name); device && found == all->end())
+            found = std::find_if(all->begin(), all->end(), [&](const auto &one) {
+                const auto its = device_of(pins, one);
+                return its && its->index == device->index;
+            });
+        if (found == all->end())
+            return fault(fmt::format("nothing is attached to '{}'", name),
+                         "see 'portmatrix status' for what is attached", Exit::usage);
+        if (std::none_of(result.begin(), result.end(),
+                         [&](const auto &one) { return one.number == found->number; }))
+            result.push_back(*found);
     }
-    return write_file(places.run / detached_file, fmt::format("{}\n", fmt::join(names, "\n")));
+    return result;
 }
 
 }  // namespace pm

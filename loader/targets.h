@@ -36,10 +36,9 @@ Result<std::vector<Target>> targets_named(const Pins *pins, const std::vector<st
 // was renamed since keeps the name before until then: the generation in force has that one.
 void take_names(const Pins &pins, const std::vector<std::string> &names);
 
-// Interfaces that were detached by command: no late ones. The run folder keeps their names until a
-// policy is put in force on them, or the next boot.
-std::vector<std::string> detached_names(const Places &places);
-std::vector<std::string> without_detached(const Places &places, std::vector<std::string> names);
-Done set_detached_names(const Places &places, const std::vector<std::string> &names);
+// The interfaces with these names, or whose devices have them now, each once and in this order; or
+// all.
+Result<std::vector<Pins::Interface>> select_interfaces(const Pins &pins,
+                                                       const std::vector<std::string> &names);
 
 }  // namespace pm

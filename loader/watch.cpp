@@ -7,9 +7,14 @@
 #include <fmt/ranges.h>
 
 #include "loader/attach.h"
+#include "loader/clock.h"
 #include "loader/confirm.h"
+#include "loader/detached.h"
 #include "loader/history.h"
+#include "loader/late.h"
 #include "loader/lock.h"
+#include "loader/switch.h"
+#include "loader/targets.h"
 
 namespace pm {
 namespace {

@@ -2,6 +2,7 @@
 // Files of addresses: one address or prefix a line, '#' begins a comment.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>

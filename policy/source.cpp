@@ -6,36 +6,21 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <cctype>
 #include <cerrno>
 #include <cstdlib>
-#include <cstring>
 
 #include <fmt/format.h>
 
+#include "policy/errno_text.h"
+#include "policy/fd.h"
 #include "policy/text.h"
+#include "policy/whole_file.h"
 
 namespace pm {
 namespace {
 
-class Descriptor {
-public:
-    explicit Descriptor(int fd) : fd_(fd) {}
-    ~Descriptor() {
-        if (fd_ >= 0) close(fd_);
-    }
-    Descriptor(const Descriptor &) = delete;
-    Descriptor &operator=(const Descriptor &) = delete;
-    int get() const { return fd_; }
-
-private:
-    int fd_;
-};
-
 SourceError system_error(int number) {
-    std::string text = strerrordesc_np(number);
-    text[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(text[0])));
-    return {fmt::format("{} ({})", text, strerrorname_np(number)), {}, number == ENOENT};
+    return {errno_text(number), {}, number == ENOENT};
 }
 
 SourceError too_large(std::size_t limit) {
@@ -78,22 +63,6 @@ tl::expected<void, SourceError> check_file(const struct stat &status, const std:
     return {};
 }
 
-tl::expected<std::string, SourceError> read_all(int fd, std::size_t size, std::size_t limit) {
-    std::string text(size + 1, '\0');  // one more, so that the end is seen at the first try
-    std::size_t used = 0;
-    for (;;) {
-        const auto got = read(fd, text.data() + used, text.size() - used);
-        if (got < 0 && errno == EINTR) continue;
-        if (got < 0) return tl::unexpected(system_error(errno));
-        if (got == 0) break;
-        used += static_cast<std::size_t>(got);
-        if (used > limit) return tl::unexpected(too_large(limit));
-        if (used == text.size()) text.resize(used * 2);
-    }
-    text.resize(used);
-    return text;
-}
-
 // The path of what was opened, not of what the name means a moment later.
 std::string opened_path(int fd, const std::filesystem::path &path) {
     std::error_code error;
@@ -106,15 +75,17 @@ std::string opened_path(int fd, const std::filesystem::path &path) {
 tl::expected<std::shared_ptr<const SourceFile>, SourceError> read_source(
     const std::filesystem::path &path, std::string name, std::size_t size_limit) {
     // Without O_NONBLOCK a named pipe would hold us here; it means nothing to a file.
-    const Descriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
+    const Fd file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
     struct stat status {};
     if (file.get() < 0 || fstat(file.get(), &status) < 0)
         return tl::unexpected(system_error(errno));
     if (auto checked = check_file(status, printable(name), size_limit); !checked)
         return tl::unexpected(checked.error());
 
-    auto text = read_all(file.get(), static_cast<std::size_t>(status.st_size), size_limit);
-    if (!text) return tl::unexpected(text.error());
+    auto text = read_whole(file.get(), static_cast<std::size_t>(status.st_size), size_limit);
+    if (!text)
+        return tl::unexpected(text.error() == EFBIG ? too_large(size_limit)
+                                                    : system_error(text.error()));
     return std::make_shared<const SourceFile>(
         SourceFile{std::move(name), opened_path(file.get(), path), std::move(*text)});
 }

@@ -3,6 +3,7 @@
 
 #include "loader/export/metrics.h"
 #include "loader/export/page.h"
+#include "loader/file.h"
 #include "loader/show/show.h"
 #include "loader/store.h"
 

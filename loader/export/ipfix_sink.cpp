@@ -10,8 +10,9 @@
 #include "loader/export/endpoint.h"
 #include "loader/export/flow_sinks.h"
 #include "loader/export/ipfix.h"
-#include "loader/fd.h"
 #include "loader/message.h"
+#include "policy/errno_text.h"
+#include "policy/fd.h"
 
 namespace pm::exporter {
 namespace {
@@ -51,7 +52,7 @@ private:
         if (try_to() || (errno == ECONNREFUSED && try_to()))
             complained_ = false;
         else if (!std::exchange(complained_, true))
-            print_note(fmt::format("records do not reach {}: {}", target_, cause(errno)));
+            print_note(fmt::format("records do not reach {}: {}", target_, errno_text(errno)));
         if (++sent_ % burst == 0) nanosleep(&pause_between, nullptr);
     }
 

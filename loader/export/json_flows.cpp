@@ -7,10 +7,13 @@
 #include <fmt/core.h>
 
 #include "loader/export/flow_sinks.h"
-#include "loader/fd.h"
+#include "loader/flow_reader.h"
 #include "loader/flow_table.h"
 #include "loader/message.h"
 #include "loader/show/show.h"
+#include "policy/errno_text.h"
+#include "policy/fd.h"
+#include "policy/whole_file.h"
 
 namespace pm::exporter {
 namespace {
@@ -43,7 +46,7 @@ public:
         file_ = path_ == "-"
                     ? Fd::copy_of(STDOUT_FILENO)
                     : Fd(open(path_.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640));
-        if (!file_) complain();
+        if (!file_) complain(errno);
     }
     void record(const FlowRecord &record) override {
         Flow flow{names_.interface(record.key), names_.row(record.flow), record.key, record.flow,
@@ -64,22 +67,19 @@ public:
 
 private:
     void write_out() {
-        for (std::size_t done = 0; file_ && done < text_.size();) {
-            const ssize_t wrote = write(file_.get(), text_.data() + done, text_.size() - done);
-            if (wrote < 0 && errno == EINTR) continue;
-            if (wrote < 0) {
-                complain();
-                break;
-            }
-            done += static_cast<std::size_t>(wrote);
-            complained_ = false;
+        if (file_ && !text_.empty()) {
+            const int error = write_whole(file_.get(), text_);
+            if (error != 0)
+                complain(error);
+            else
+                complained_ = false;
         }
         text_.clear();
     }
-    void complain() {
+    void complain(int error) {
         if (!std::exchange(complained_, true))
-            print_note(
-                fmt::format("flow records are lost: cannot write {}: {}", path_, cause(errno)));
+            print_note(fmt::format("flow records are lost: cannot write {}: {}", path_,
+                                   errno_text(error)));
     }
 
     std::string path_, text_;

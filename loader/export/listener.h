@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "loader/fault.h"
-#include "loader/fd.h"
+#include "policy/fd.h"
 
 namespace pm::exporter {
 

@@ -5,6 +5,7 @@
 
 #include <prometheus/text_serializer.h>
 
+#include "loader/deployment.h"
 #include "loader/show/show.h"
 #include "policy/labels.h"
 

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "loader/deployment.h"
 #include "loader/export/walker.h"
 #include "loader/places.h"
 #include "loader/snapshot.h"

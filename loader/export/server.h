@@ -12,7 +12,7 @@
 
 #include "loader/export/connections.h"
 #include "loader/fault.h"
-#include "loader/fd.h"
+#include "policy/fd.h"
 
 struct MHD_Daemon;
 

@@ -4,9 +4,12 @@
 #include <algorithm>
 #include <chrono>
 
+#include "loader/deployment.h"
 #include "loader/flow_table.h"
+#include "loader/jiffies.h"
 #include "loader/message.h"
 #include "loader/program.h"
+#include "loader/switch.h"
 #include "policy/catalog.h"
 #include "policy/labels.h"
 

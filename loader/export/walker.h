@@ -9,6 +9,7 @@
 #include <thread>
 #include <vector>
 
+#include "loader/deployment.h"
 #include "loader/export/flow_tracker.h"
 #include "loader/places.h"
 

@@ -3,6 +3,7 @@
 
 #include <fmt/core.h>
 
+#include "loader/clock.h"
 #include "loader/show/show.h"
 #include "policy/text.h"
 

@@ -8,6 +8,7 @@
 
 #include "loader/explain.h"
 #include "loader/flow_diff.h"
+#include "loader/flow_reader.h"
 #include "loader/snapshot.h"
 #include "policy/bans.h"
 #include "policy/diagnostic.h"
@@ -43,7 +44,6 @@ std::string ban_json(const Ban &ban, std::uint64_t now);
 const char *attachment_kind(pm_attachment attachment);  // "xdp", "tcx", "clsact"; nullptr: none
 const char *attachment_mode(pm_attachment attachment);  // of XDP: "native", "generic"; else nullptr
 const char *direction_name(unsigned direction);         // "in", "out", of either enum
-std::string time_text(std::uint64_t ns);                // RFC 3339, UTC, of ns since the epoch
 
 // The ports of a flow; empty where the protocol has none. `local`: of the two sides.
 std::string flow_port(const pm_flow_key &key, bool local);

@@ -5,6 +5,8 @@
 #include <fmt/chrono.h>
 #include <fmt/core.h>
 
+#include "loader/clock.h"
+#include "loader/deployment.h"
 #include "loader/show/show.h"
 #include "loader/show/table.h"
 #include "policy/catalog.h"
@@ -136,11 +138,6 @@ const char *attachment_mode(pm_attachment attachment) {
 
 const char *direction_name(unsigned direction) {
     return direction == PM_IN ? "in" : "out";
-}
-
-std::string time_text(std::uint64_t ns) {
-    const auto seconds = static_cast<std::time_t>(ns / 1'000'000'000);
-    return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:03}Z", fmt::gmtime(seconds), ns / 1'000'000 % 1000);
 }
 
 std::vector<std::string> split_list(const std::string &text) {

@@ -6,6 +6,8 @@
 
 #include <fmt/core.h>
 
+#include "loader/deployment.h"
+#include "loader/flow_reader.h"
 #include "loader/show/show.h"
 #include "policy/labels.h"
 #include "policy/text.h"

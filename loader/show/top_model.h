@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "loader/busy.h"
+#include "loader/flow_reader.h"
 #include "loader/show/table.h"
 #include "loader/snapshot.h"
 #include "policy/catalog.h"

@@ -2,6 +2,7 @@
 // The switch, stopped after each of its instructions: what the programs read is the old record or
 // the new one, whole, with its fallback.
 #include "loader/switch.h"
+#include "loader/clock.h"
 
 #include <gtest/gtest.h>
 #include <signal.h>

@@ -15,8 +15,9 @@
 #include <stdexcept>
 #include <thread>
 
-#include "loader/fd.h"
+#include "loader/clock.h"
 #include "loader/switch.h"
+#include "policy/fd.h"
 #include "tests/support/host.h"
 #include "tests/support/payloads.h"
 #include "tests/support/policies.h"

@@ -12,6 +12,7 @@
 #include <stdexcept>
 #include <system_error>
 
+#include "loader/jiffies.h"
 #include "loader/program.h"
 #include "policy/bans.h"
 #include "tests/support/arrays.h"

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include "loader/export/flow_tracker.h"
+#include "loader/jiffies.h"
 #include "loader/program.h"
 
 namespace pm::exporter {
