@@ -24,6 +24,8 @@ struct Address {
     pm_addr abi() const { return {high, low}; }
     static Address from(const pm_addr &a) { return {a.high, a.low}; }
     static Address v4(std::uint32_t value) { return {0, PM_V4_PREFIX | value}; }
+    // The one after it; after the last, the first.
+    Address next() const { return {high + (low == ~std::uint64_t{0}), low + 1}; }
 };
 
 // The addresses first..last, both included.

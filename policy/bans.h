@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The dynamic block list: as a text that is kept, and compiled to the image that the programs
-// ask (struct pm_ban_image). Pure: no kernel, no files.
+// The dynamic block list, and the text that it is kept as.
 #pragma once
 
 #include <cstdint>
@@ -24,12 +23,5 @@ struct Ban {
 // not expire. '#' begins a comment. The error names the line.
 tl::expected<std::vector<Ban>, std::string> parse_bans(const std::string &text);
 std::string print_bans(const std::vector<Ban> &bans);
-
-// The bans' image; empty if nothing is banned at `now` (seconds since the epoch), which is
-// `boottime` (ns) to the programs. Where bans overlap, the latest expiry holds. More than 65,534
-// different expiries are rounded up until they are fewer.
-tl::expected<std::vector<std::uint8_t>, std::string> compile_bans(const std::vector<Ban> &bans,
-                                                                  std::uint64_t now,
-                                                                  std::uint64_t boottime);
 
 }  // namespace pm

@@ -133,8 +133,7 @@ Tester::Tester(const Policy &policy, const ImageView &image, Diagnostics &diagno
     auto add = [this](const AddressSet &set) {
         for (const Range &range : set.ranges()) {
             cuts_.push_back(range.first);
-            const std::uint64_t low = range.last.low + 1;
-            cuts_.push_back({range.last.high + (low == 0), low});
+            cuts_.push_back(range.last.next());
         }
     };
     for (const AddressSet &set : find_locals(policy).sets) add(set);

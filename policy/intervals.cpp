@@ -152,8 +152,7 @@ std::vector<Interval> Sweep::run(std::uint8_t family) {
                 continue;
             }
             if (cursor.inside) {
-                const Address &end = cursor.range->last;
-                cursor.at = {end.low + 1 == 0 ? end.high + 1 : end.high, end.low + 1};
+                cursor.at = cursor.range->last.next();
             } else if (++cursor.range != cursor.end) {
                 cursor.at = cursor.range->first;
             } else {

@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <string>
 
+#include "policy/ban_image.h"
 #include "policy/bans.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size) {

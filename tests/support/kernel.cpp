@@ -14,6 +14,7 @@
 
 #include "loader/jiffies.h"
 #include "loader/program.h"
+#include "policy/ban_image.h"
 #include "policy/bans.h"
 #include "tests/support/arrays.h"
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "policy/bans.h"
+#include "policy/ban_image.h"
 
 #include <gmock/gmock.h>
 
