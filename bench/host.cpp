@@ -16,7 +16,7 @@
 
 #include "loader/jiffies.h"
 #include "loader/source.h"
-#include "policy/catalog.h"
+#include "policy/image/catalog.h"
 
 namespace pm::bench {
 namespace {

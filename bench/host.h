@@ -11,8 +11,8 @@
 
 #include "loader/program.h"
 #include "loader/switch.h"
-#include "policy/catalog.h"
-#include "policy/compile.h"
+#include "policy/image/catalog.h"
+#include "policy/image/compile.h"
 
 namespace pm::bench {
 

@@ -11,9 +11,9 @@
 #include "loader/rollout.h"
 #include "loader/selftest.h"
 #include "loader/targets.h"
-#include "policy/catalog.h"
-#include "policy/compile.h"
-#include "policy/question.h"
+#include "policy/image/catalog.h"
+#include "policy/image/compile.h"
+#include "policy/judge/question.h"
 
 namespace pm {
 namespace {

@@ -8,7 +8,7 @@
 
 #include "loader/attach.h"
 #include "loader/snapshot.h"
-#include "policy/model.h"
+#include "policy/model/model.h"
 
 namespace pm {
 

@@ -11,7 +11,7 @@
 #include "loader/clock.h"
 #include "loader/own_addresses.h"
 #include "loader/rollout.h"
-#include "policy/spans.h"
+#include "policy/image/image_ranges.h"
 
 namespace pm {
 namespace {

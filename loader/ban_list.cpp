@@ -8,7 +8,7 @@
 
 #include "loader/clock.h"
 #include "loader/file.h"
-#include "policy/ban_image.h"
+#include "policy/image/ban_image.h"
 
 namespace pm {
 namespace fs = std::filesystem;

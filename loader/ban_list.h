@@ -8,7 +8,7 @@
 
 #include "loader/fault.h"
 #include "loader/places.h"
-#include "policy/bans.h"
+#include "policy/model/bans.h"
 
 namespace pm {
 

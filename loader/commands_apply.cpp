@@ -24,7 +24,7 @@
 #include "loader/switch.h"
 #include "loader/targets.h"
 #include "loader/unfilter.h"
-#include "policy/print.h"
+#include "policy/model/print.h"
 
 namespace pm::command {
 namespace {

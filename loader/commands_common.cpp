@@ -16,10 +16,10 @@
 #include "loader/source.h"
 #include "loader/store.h"
 #include "loader/switch.h"
-#include "policy/catalog.h"
-#include "policy/diff.h"
-#include "policy/print.h"
-#include "policy/read.h"
+#include "policy/image/catalog.h"
+#include "policy/language/read.h"
+#include "policy/model/diff.h"
+#include "policy/model/print.h"
 
 namespace pm::command {
 

@@ -8,9 +8,9 @@
 
 #include "loader/fault.h"
 #include "loader/pins.h"
-#include "policy/catalog.h"
-#include "policy/compile.h"
-#include "policy/fd.h"
+#include "policy/base/fd.h"
+#include "policy/image/catalog.h"
+#include "policy/image/compile.h"
 
 namespace pm::command {
 

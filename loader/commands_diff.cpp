@@ -16,7 +16,7 @@
 #include "loader/show/table.h"
 #include "loader/source.h"
 #include "loader/switch.h"
-#include "policy/diff.h"
+#include "policy/model/diff.h"
 
 namespace pm::command {
 namespace {

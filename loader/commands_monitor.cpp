@@ -20,8 +20,8 @@
 #include "loader/snapshot.h"
 #include "loader/switch.h"
 #include "loader/targets.h"
-#include "policy/catalog.h"
-#include "policy/labels.h"
+#include "policy/image/catalog.h"
+#include "policy/model/labels.h"
 
 namespace pm::command {
 namespace {

@@ -21,12 +21,12 @@
 #include "loader/store.h"
 #include "loader/switch.h"
 #include "loader/targets.h"
-#include "policy/check.h"
-#include "policy/compile.h"
-#include "policy/judge.h"
-#include "policy/labels.h"
-#include "policy/print.h"
-#include "policy/question.h"
+#include "policy/check/lint.h"
+#include "policy/image/compile.h"
+#include "policy/judge/judge.h"
+#include "policy/judge/question.h"
+#include "policy/model/labels.h"
+#include "policy/model/print.h"
 
 namespace pm::command {
 namespace {

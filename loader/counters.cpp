@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "loader/counters.h"
-#include "policy/catalog.h"
+#include "policy/image/catalog.h"
 
 namespace pm {
 

@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "loader/pins.h"
-#include "policy/catalog.h"
-#include "policy/compile.h"
+#include "policy/image/catalog.h"
+#include "policy/image/compile.h"
 
 namespace pm {
 

@@ -6,7 +6,7 @@
 #include <optional>
 
 #include "loader/switch.h"
-#include "policy/catalog.h"
+#include "policy/image/catalog.h"
 
 namespace pm {
 

@@ -4,7 +4,7 @@
 #include <fmt/core.h>
 
 #include "maps/image.h"
-#include "policy/transports.h"
+#include "policy/model/transports.h"
 
 namespace pm {
 namespace {

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "policy/address.h"
+#include "policy/model/address.h"
 
 namespace pm {
 

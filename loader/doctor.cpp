@@ -12,9 +12,9 @@
 #include "loader/lock.h"
 #include "loader/program.h"
 #include "loader/replace.h"
-#include "policy/catalog.h"
-#include "policy/scalars.h"
-#include "policy/text.h"
+#include "policy/base/text.h"
+#include "policy/image/catalog.h"
+#include "policy/language/words.h"
 
 namespace pm {
 namespace {

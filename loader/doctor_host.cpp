@@ -15,7 +15,7 @@
 #include "loader/netlink.h"
 #include "loader/places.h"
 #include "loader/program.h"
-#include "policy/text.h"
+#include "policy/base/text.h"
 
 namespace pm {
 namespace fs = std::filesystem;

@@ -6,9 +6,9 @@
 #include "loader/places.h"
 #include "loader/source.h"
 #include "loader/store.h"
-#include "policy/diff.h"
-#include "policy/print.h"
-#include "policy/read.h"
+#include "policy/language/read.h"
+#include "policy/model/diff.h"
+#include "policy/model/print.h"
 
 namespace pm {
 

@@ -3,8 +3,8 @@
 #pragma once
 
 #include "loader/fault.h"
-#include "policy/catalog.h"
-#include "policy/model.h"
+#include "policy/image/catalog.h"
+#include "policy/model/model.h"
 
 namespace pm {
 

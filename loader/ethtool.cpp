@@ -10,7 +10,7 @@
 #include <cstring>
 #include <vector>
 
-#include "policy/fd.h"
+#include "policy/base/fd.h"
 
 namespace pm {
 namespace {

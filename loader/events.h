@@ -10,7 +10,7 @@
 
 #include "loader/lock.h"
 #include "loader/pins.h"
-#include "policy/address.h"
+#include "policy/model/address.h"
 
 struct ring_buffer;
 

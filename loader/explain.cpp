@@ -11,10 +11,10 @@
 #include "loader/probe.h"
 #include "loader/snapshot.h"
 #include "maps/lookup.h"
-#include "policy/catalog.h"
-#include "policy/labels.h"
-#include "policy/question.h"
-#include "policy/transports.h"
+#include "policy/image/catalog.h"
+#include "policy/judge/question.h"
+#include "policy/model/labels.h"
+#include "policy/model/transports.h"
 
 namespace pm {
 namespace {

@@ -10,8 +10,8 @@
 
 #include "loader/pins.h"
 #include "loader/switch.h"
-#include "policy/judge.h"
-#include "policy/question.h"
+#include "policy/judge/judge.h"
+#include "policy/judge/question.h"
 
 namespace pm {
 

@@ -3,7 +3,7 @@
 
 #include <fmt/core.h>
 
-#include "policy/errno_text.h"
+#include "policy/base/errno_text.h"
 
 namespace pm {
 

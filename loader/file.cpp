@@ -7,8 +7,8 @@
 
 #include <fmt/core.h>
 
-#include "policy/fd.h"
-#include "policy/whole_file.h"
+#include "policy/base/fd.h"
+#include "policy/base/whole_file.h"
 
 namespace pm {
 namespace fs = std::filesystem;

@@ -4,7 +4,7 @@
 #include "loader/deployment.h"
 #include "loader/flow_reader.h"
 #include "loader/switch.h"
-#include "policy/compile.h"
+#include "policy/image/compile.h"
 
 namespace pm {
 namespace {

@@ -4,7 +4,7 @@
 
 #include "loader/flow_reader.h"
 #include "loader/snapshot.h"
-#include "policy/model.h"
+#include "policy/model/model.h"
 
 namespace pm {
 

@@ -18,7 +18,7 @@
 #include "loader/clock.h"
 #include "loader/journal.h"
 #include "loader/message.h"
-#include "policy/fd.h"
+#include "policy/base/fd.h"
 
 namespace pm {
 namespace fs = std::filesystem;

@@ -13,7 +13,7 @@
 
 #include <fmt/core.h>
 
-#include "policy/fd.h"
+#include "policy/base/fd.h"
 
 namespace pm {
 namespace {

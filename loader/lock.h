@@ -4,7 +4,7 @@
 
 #include "loader/fault.h"
 #include "loader/places.h"
-#include "policy/fd.h"
+#include "policy/base/fd.h"
 
 namespace pm {
 

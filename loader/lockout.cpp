@@ -12,7 +12,7 @@
 #include "loader/netlink.h"
 #include "loader/own_addresses.h"
 #include "loader/ssh_sessions.h"
-#include "policy/labels.h"
+#include "policy/model/labels.h"
 
 namespace pm {
 namespace {

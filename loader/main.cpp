@@ -17,7 +17,7 @@
 #include "loader/fault.h"
 #include "loader/message.h"
 #include "loader/program.h"
-#include "policy/diagnostic.h"
+#include "policy/base/diagnostic.h"
 
 namespace {
 

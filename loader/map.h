@@ -13,7 +13,7 @@
 #include <bpf/libbpf.h>
 
 #include "loader/fault.h"
-#include "policy/fd.h"
+#include "policy/base/fd.h"
 
 namespace pm {
 

@@ -10,7 +10,7 @@
 
 #include <fmt/core.h>
 
-#include "policy/text.h"
+#include "policy/base/text.h"
 
 namespace pm {
 namespace {

@@ -18,7 +18,7 @@
 
 #include "loader/interface.h"
 #include "loader/programs.h"
-#include "policy/fd.h"
+#include "policy/base/fd.h"
 
 namespace pm {
 namespace {

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "policy/address.h"
+#include "policy/model/address.h"
 
 namespace pm {
 

@@ -8,7 +8,7 @@
 #include <fmt/core.h>
 
 #include "maps/abi.h"
-#include "policy/whole_file.h"
+#include "policy/base/whole_file.h"
 
 namespace pm {
 namespace {

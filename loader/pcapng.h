@@ -9,7 +9,7 @@
 #include <string>
 
 #include "loader/fault.h"
-#include "policy/fd.h"
+#include "policy/base/fd.h"
 
 namespace pm {
 

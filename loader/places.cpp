@@ -9,7 +9,7 @@
 
 #include <fmt/core.h>
 
-#include "policy/fd.h"
+#include "policy/base/fd.h"
 
 namespace pm {
 namespace fs = std::filesystem;

@@ -5,7 +5,7 @@
 #include <netinet/in.h>
 
 #include "maps/lookup.h"
-#include "policy/question.h"
+#include "policy/judge/question.h"
 
 namespace pm {
 namespace {

@@ -8,7 +8,7 @@
 #include "loader/fault.h"
 #include "loader/map.h"
 #include "maps/abi.h"
-#include "policy/question.h"
+#include "policy/judge/question.h"
 
 namespace pm {
 

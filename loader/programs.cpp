@@ -7,7 +7,7 @@
 #include <bpf/libbpf.h>
 #include <fmt/core.h>
 
-#include "policy/fd.h"
+#include "policy/base/fd.h"
 
 namespace pm {
 namespace {

@@ -7,9 +7,9 @@
 
 #include "loader/source.h"
 #include "loader/targets.h"
-#include "policy/compile.h"
-#include "policy/read.h"
-#include "policy/relocate.h"
+#include "policy/image/compile.h"
+#include "policy/image/relocate.h"
+#include "policy/language/read.h"
 
 namespace pm {
 namespace {

@@ -14,9 +14,9 @@
 #include "loader/history.h"
 #include "loader/lock.h"
 #include "loader/switch.h"
-#include "policy/catalog.h"
-#include "policy/judge.h"
-#include "policy/question.h"
+#include "policy/image/catalog.h"
+#include "policy/judge/judge.h"
+#include "policy/judge/question.h"
 
 namespace pm {
 namespace {

@@ -19,8 +19,8 @@
 #include "loader/switch.h"
 #include "loader/targets.h"
 #include "loader/undo.h"
-#include "policy/compile.h"
-#include "policy/question.h"
+#include "policy/image/compile.h"
+#include "policy/judge/question.h"
 
 namespace pm {
 

@@ -3,11 +3,11 @@
 
 #include <algorithm>
 
-#include "policy/compile.h"
-#include "policy/expect.h"
-#include "policy/locals.h"
-#include "policy/question.h"
-#include "policy/witness.h"
+#include "policy/check/expect.h"
+#include "policy/check/witness.h"
+#include "policy/image/compile.h"
+#include "policy/image/locals.h"
+#include "policy/judge/question.h"
 
 namespace pm {
 namespace {

@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "loader/targets.h"
-#include "policy/compile.h"
-#include "policy/question.h"
+#include "policy/image/compile.h"
+#include "policy/judge/question.h"
 
 namespace pm {
 

@@ -11,8 +11,8 @@
 #include "loader/flow_table.h"
 #include "loader/switch.h"
 #include "loader/targets.h"
-#include "policy/catalog.h"
-#include "policy/labels.h"
+#include "policy/image/catalog.h"
+#include "policy/model/labels.h"
 
 namespace pm {
 namespace {

@@ -12,8 +12,8 @@
 #include "loader/attach.h"
 #include "loader/deployment.h"
 #include "loader/pins.h"
-#include "policy/catalog.h"
-#include "policy/compile.h"
+#include "policy/image/catalog.h"
+#include "policy/image/compile.h"
 
 namespace pm {
 

@@ -2,8 +2,8 @@
 #include "loader/source.h"
 
 #include "loader/places.h"
-#include "policy/expect.h"
-#include "policy/read.h"
+#include "policy/check/expect.h"
+#include "policy/language/read.h"
 
 namespace pm {
 

@@ -6,9 +6,9 @@
 #include <string>
 
 #include "loader/fault.h"
-#include "policy/compile.h"
-#include "policy/diagnostic.h"
-#include "policy/model.h"
+#include "policy/base/diagnostic.h"
+#include "policy/image/compile.h"
+#include "policy/model/model.h"
 
 namespace pm {
 

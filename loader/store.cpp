@@ -13,9 +13,9 @@
 #include <nlohmann/json.hpp>
 
 #include "loader/file.h"
-#include "policy/fd.h"
-#include "policy/print.h"
-#include "policy/sha256.h"
+#include "policy/base/fd.h"
+#include "policy/model/print.h"
+#include "policy/base/sha256.h"
 
 namespace pm {
 namespace fs = std::filesystem;

@@ -20,8 +20,8 @@
 #include "loader/fault.h"
 #include "loader/places.h"
 #include "maps/abi.h"
-#include "policy/compile.h"
-#include "policy/model.h"
+#include "policy/image/compile.h"
+#include "policy/model/model.h"
 
 namespace pm {
 

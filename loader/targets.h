@@ -8,7 +8,7 @@
 
 #include "loader/interface.h"
 #include "loader/pins.h"
-#include "policy/model.h"
+#include "policy/model/model.h"
 
 namespace pm {
 

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "loader/fault.h"
-#include "policy/address.h"
+#include "policy/model/address.h"
 
 namespace pm {
 

@@ -9,7 +9,7 @@
 #include <cctype>
 #include <climits>
 
-#include "policy/text.h"
+#include "policy/base/text.h"
 
 namespace pm::exporter {
 namespace {

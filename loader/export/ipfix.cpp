@@ -4,7 +4,7 @@
 #include <array>
 #include <span>
 
-#include "policy/address.h"
+#include "policy/model/address.h"
 
 namespace pm::exporter {
 namespace {

@@ -11,8 +11,8 @@
 #include "loader/export/flow_sinks.h"
 #include "loader/export/ipfix.h"
 #include "loader/message.h"
-#include "policy/errno_text.h"
-#include "policy/fd.h"
+#include "policy/base/errno_text.h"
+#include "policy/base/fd.h"
 
 namespace pm::exporter {
 namespace {

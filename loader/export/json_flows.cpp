@@ -11,9 +11,9 @@
 #include "loader/flow_table.h"
 #include "loader/message.h"
 #include "loader/show/show.h"
-#include "policy/errno_text.h"
-#include "policy/fd.h"
-#include "policy/whole_file.h"
+#include "policy/base/errno_text.h"
+#include "policy/base/fd.h"
+#include "policy/base/whole_file.h"
 
 namespace pm::exporter {
 namespace {

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "loader/fault.h"
-#include "policy/fd.h"
+#include "policy/base/fd.h"
 
 namespace pm::exporter {
 

@@ -7,7 +7,7 @@
 
 #include "loader/deployment.h"
 #include "loader/show/show.h"
-#include "policy/labels.h"
+#include "policy/model/labels.h"
 
 namespace pm::exporter {
 namespace {

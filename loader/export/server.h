@@ -12,7 +12,7 @@
 
 #include "loader/export/connections.h"
 #include "loader/fault.h"
-#include "policy/fd.h"
+#include "policy/base/fd.h"
 
 struct MHD_Daemon;
 

@@ -10,8 +10,8 @@
 #include "loader/message.h"
 #include "loader/program.h"
 #include "loader/switch.h"
-#include "policy/catalog.h"
-#include "policy/labels.h"
+#include "policy/image/catalog.h"
+#include "policy/model/labels.h"
 
 namespace pm::exporter {
 namespace {

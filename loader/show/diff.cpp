@@ -5,8 +5,8 @@
 #include "loader/flow_reader.h"
 #include "loader/show/show.h"
 #include "loader/show/table.h"
-#include "policy/labels.h"
-#include "policy/transports.h"
+#include "policy/model/labels.h"
+#include "policy/model/transports.h"
 
 namespace pm::show {
 namespace {

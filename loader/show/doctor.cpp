@@ -4,7 +4,7 @@
 #include <fmt/core.h>
 
 #include "loader/show/table.h"
-#include "policy/text.h"
+#include "policy/base/text.h"
 
 namespace pm::show {
 namespace {

@@ -5,7 +5,7 @@
 
 #include "loader/clock.h"
 #include "loader/show/show.h"
-#include "policy/text.h"
+#include "policy/base/text.h"
 
 namespace pm::show {
 namespace {

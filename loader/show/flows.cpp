@@ -6,7 +6,7 @@
 #include "loader/show/show.h"
 #include "loader/show/table.h"
 #include "maps/image.h"
-#include "policy/transports.h"
+#include "policy/model/transports.h"
 
 namespace pm::show {
 namespace {

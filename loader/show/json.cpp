@@ -11,9 +11,9 @@
 #include "loader/show/doctor.h"
 #include "loader/show/event.h"
 #include "loader/show/show.h"
-#include "policy/catalog.h"
-#include "policy/labels.h"
-#include "policy/transports.h"
+#include "policy/image/catalog.h"
+#include "policy/model/labels.h"
+#include "policy/model/transports.h"
 
 namespace pm::show {
 namespace {

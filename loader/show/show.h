@@ -10,10 +10,10 @@
 #include "loader/flow_diff.h"
 #include "loader/flow_reader.h"
 #include "loader/snapshot.h"
-#include "policy/bans.h"
-#include "policy/diagnostic.h"
-#include "policy/diff.h"
-#include "policy/model.h"
+#include "policy/base/diagnostic.h"
+#include "policy/model/bans.h"
+#include "policy/model/diff.h"
+#include "policy/model/model.h"
 
 namespace pm::show {
 

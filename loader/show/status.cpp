@@ -9,8 +9,8 @@
 #include "loader/deployment.h"
 #include "loader/show/show.h"
 #include "loader/show/table.h"
-#include "policy/catalog.h"
-#include "policy/labels.h"
+#include "policy/image/catalog.h"
+#include "policy/model/labels.h"
 
 namespace pm::show {
 namespace {

@@ -5,7 +5,7 @@
 
 #include <fmt/core.h>
 
-#include "policy/text.h"
+#include "policy/base/text.h"
 
 namespace pm::show {
 

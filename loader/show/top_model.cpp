@@ -9,9 +9,9 @@
 #include "loader/deployment.h"
 #include "loader/flow_reader.h"
 #include "loader/show/show.h"
-#include "policy/labels.h"
-#include "policy/text.h"
-#include "policy/transports.h"
+#include "policy/base/text.h"
+#include "policy/model/labels.h"
+#include "policy/model/transports.h"
 
 namespace pm::show {
 namespace {

@@ -13,7 +13,7 @@
 #include "loader/flow_reader.h"
 #include "loader/show/table.h"
 #include "loader/snapshot.h"
-#include "policy/catalog.h"
+#include "policy/image/catalog.h"
 
 namespace pm::show {
 

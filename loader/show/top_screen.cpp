@@ -15,7 +15,7 @@
 #include <curses.h>
 #include <fmt/core.h>
 
-#include "policy/text.h"
+#include "policy/base/text.h"
 
 namespace pm::show {
 namespace {

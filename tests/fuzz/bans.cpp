@@ -5,8 +5,8 @@
 #include <cstdlib>
 #include <string>
 
-#include "policy/ban_image.h"
-#include "policy/bans.h"
+#include "policy/image/ban_image.h"
+#include "policy/model/bans.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size) {
     const auto bans = pm::parse_bans({reinterpret_cast<const char *>(data), size});

@@ -7,9 +7,9 @@
 #include <cstring>
 #include <vector>
 
-#include "policy/catalog.h"
-#include "policy/compile.h"
-#include "policy/read.h"
+#include "policy/image/catalog.h"
+#include "policy/image/compile.h"
+#include "policy/language/read.h"
 
 namespace {
 

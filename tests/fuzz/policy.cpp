@@ -5,9 +5,9 @@
 #include <cstdlib>
 #include <string>
 
-#include "policy/compile.h"
-#include "policy/print.h"
-#include "policy/read.h"
+#include "policy/image/compile.h"
+#include "policy/language/read.h"
+#include "policy/model/print.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size) {
     const pm::ReadOptions options{.include_path = {PM_SOURCE_DIR "/policy"}};

@@ -12,8 +12,8 @@
 #include <set>
 #include <sstream>
 
-#include "policy/print.h"
-#include "policy/read.h"
+#include "policy/language/read.h"
+#include "policy/model/print.h"
 
 namespace {
 
@@ -175,18 +175,21 @@ TEST(Messages, AreAllMetByATest) {
     add_lines(golden_dir / "policies", ".printed", met);
     add_lines(source_dir / "tests/unit", ".cpp", met);
 
-    for (const auto *name : {"yaml", "yaml_input", "scalars", "fields", "read_document",
-                             "read_sets", "read_rows", "read_expect", "read", "source", "set_file",
-                             "sets", "include", "merge", "lookup", "placement", "resolve"}) {
-        const auto messages = messages_of(source_dir / "policy" / (std::string(name) + ".cpp"));
-        EXPECT_FALSE(messages.empty()) << name;
+    std::vector<std::filesystem::path> sources{source_dir / "policy/base/source_file.cpp"};
+    for (const auto &entry : std::filesystem::directory_iterator(source_dir / "policy/language"))
+        if (entry.path().extension() == ".cpp") sources.push_back(entry.path());
+    std::size_t count = 0;
+    for (const auto &source : sources) {
+        const auto messages = messages_of(source);
+        count += messages.size();
         for (const auto &message : messages) {
             const auto parts = parts_of(message);
             EXPECT_TRUE(std::any_of(met.begin(), met.end(),
                                     [&](const auto &line) { return has_in_order(line, parts); }))
-                << name << ".cpp: no test meets \"" << message << '"';
+                << source << ": no test meets \"" << message << '"';
         }
     }
+    EXPECT_GT(count, 0U);
 }
 
 }  // namespace

@@ -12,10 +12,10 @@
 #include <set>
 
 #include "loader/probe.h"
-#include "policy/compile.h"
-#include "policy/judge.h"
-#include "policy/print.h"
-#include "policy/question.h"
+#include "policy/image/compile.h"
+#include "policy/judge/judge.h"
+#include "policy/judge/question.h"
+#include "policy/model/print.h"
 #include "tests/support/host.h"
 #include "tests/support/policies.h"
 #include "tests/support/random.h"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A row's payload check: what each takes and refuses, and that it is asked once in a flow.
-#include "policy/transports.h"
+#include "policy/model/transports.h"
 #include "tests/packet/catalogue.h"
 #include "tests/support/payloads.h"
 

@@ -17,7 +17,7 @@
 
 #include "loader/clock.h"
 #include "loader/switch.h"
-#include "policy/fd.h"
+#include "policy/base/fd.h"
 #include "tests/support/host.h"
 #include "tests/support/payloads.h"
 #include "tests/support/policies.h"

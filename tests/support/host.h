@@ -5,7 +5,7 @@
 
 #include <string>
 
-#include "policy/compile.h"
+#include "policy/image/compile.h"
 #include "tests/support/kernel.h"
 #include "tests/support/naive.h"
 

@@ -14,8 +14,8 @@
 
 #include "loader/jiffies.h"
 #include "loader/program.h"
-#include "policy/ban_image.h"
-#include "policy/bans.h"
+#include "policy/image/ban_image.h"
+#include "policy/model/bans.h"
 #include "tests/support/arrays.h"
 
 namespace pm::test {

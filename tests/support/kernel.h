@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "policy/compile.h"
+#include "policy/image/compile.h"
 #include "tests/support/packet.h"
 #include "tests/support/verdict.h"
 

@@ -10,7 +10,7 @@
 #include <string>
 #include <tuple>
 
-#include "policy/model.h"
+#include "policy/model/model.h"
 #include "tests/support/naive_parse.h"
 #include "tests/support/naive_payload.h"
 #include "tests/support/verdict.h"

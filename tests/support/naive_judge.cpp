@@ -2,7 +2,7 @@
 // The oracle's judge: rows in order over the model; see naive.h.
 #include <algorithm>
 
-#include "policy/transports.h"
+#include "policy/model/transports.h"
 #include "tests/support/naive.h"
 
 namespace pm::naive {

@@ -7,7 +7,7 @@
 #include <span>
 
 #include "maps/abi.h"
-#include "policy/address.h"
+#include "policy/model/address.h"
 
 namespace pm::naive {
 

@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <span>
 
-#include "policy/model.h"
+#include "policy/model/model.h"
 
 namespace pm::naive {
 

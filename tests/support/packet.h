@@ -11,7 +11,7 @@
 #include <variant>
 #include <vector>
 
-#include "policy/address.h"
+#include "policy/model/address.h"
 
 namespace pm::test {
 

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <stdexcept>
 
-#include "policy/read.h"
+#include "policy/language/read.h"
 #include "tests/support/kernel.h"
 
 namespace pm::test {

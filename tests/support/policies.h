@@ -7,8 +7,8 @@
 #include <string_view>
 #include <vector>
 
-#include "policy/compile.h"
-#include "policy/model.h"
+#include "policy/image/compile.h"
+#include "policy/model/model.h"
 
 namespace pm::test {
 

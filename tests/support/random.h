@@ -9,7 +9,7 @@
 #include <span>
 #include <vector>
 
-#include "policy/model.h"
+#include "policy/model/model.h"
 #include "tests/support/packet.h"
 
 namespace pm::test {

@@ -6,7 +6,7 @@
 #include <string>
 
 #include "maps/abi.h"
-#include "policy/model.h"
+#include "policy/model/model.h"
 
 namespace pm::test {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "policy/address.h"
+#include "policy/model/address.h"
 
 #include <gtest/gtest.h>
 

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "policy/bans.h"
-#include "policy/ban_image.h"
+#include "policy/model/bans.h"
+#include "policy/image/ban_image.h"
 
 #include <gmock/gmock.h>
 
 #include <random>
 
-#include "policy/compile.h"
+#include "policy/image/compile.h"
 
 namespace pm {
 namespace {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/unit/builder.h"
-#include "policy/labels.h"
-#include "policy/question.h"
+#include "policy/judge/question.h"
+#include "policy/model/labels.h"
 
 #include <gtest/gtest.h>
 

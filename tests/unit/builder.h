@@ -6,10 +6,10 @@
 #include <random>
 #include <string>
 
-#include "policy/compile.h"
-#include "policy/judge.h"
-#include "policy/model.h"
-#include "policy/question.h"
+#include "policy/image/compile.h"
+#include "policy/judge/judge.h"
+#include "policy/judge/question.h"
+#include "policy/model/model.h"
 
 namespace pm::test {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "policy/check.h"
+#include "policy/check/lint.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the image decides, asked through the lookups that the kernel runs.
-#include "policy/compile.h"
+#include "policy/image/compile.h"
 
 #include <gtest/gtest.h>
 

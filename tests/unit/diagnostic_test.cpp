@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "policy/diagnostic.h"
+#include "policy/base/diagnostic.h"
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
 
-#include "policy/text.h"
+#include "policy/base/text.h"
 
 namespace pm {
 namespace {

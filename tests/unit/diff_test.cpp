@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "policy/diff.h"
+#include "policy/model/diff.h"
 
 #include <gmock/gmock.h>
 
-#include "policy/read.h"
+#include "policy/language/read.h"
 
 namespace pm {
 namespace {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
-#include "policy/expect.h"
+#include "policy/check/expect.h"
 #include "tests/unit/builder.h"
 
 namespace pm {

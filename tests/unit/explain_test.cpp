@@ -6,10 +6,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "policy/compile.h"
-#include "policy/judge.h"
-#include "policy/labels.h"
-#include "policy/question.h"
+#include "policy/image/compile.h"
+#include "policy/judge/judge.h"
+#include "policy/judge/question.h"
+#include "policy/model/labels.h"
 #include "tests/unit/builder.h"
 
 namespace pm {

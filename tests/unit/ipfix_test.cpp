@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 
 #include "loader/export/ipfix.h"
-#include "policy/address.h"
+#include "policy/model/address.h"
 
 namespace pm::exporter {
 namespace {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "policy/judge.h"
+#include "policy/judge/judge.h"
 
 #include <gtest/gtest.h>
 
-#include "policy/labels.h"
-#include "policy/question.h"
+#include "policy/judge/question.h"
+#include "policy/model/labels.h"
 #include "tests/unit/builder.h"
 
 namespace pm {

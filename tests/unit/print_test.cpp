@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "policy/print.h"
+#include "policy/model/print.h"
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <netinet/in.h>
 
-#include "policy/compile.h"
+#include "policy/image/compile.h"
 #include "tests/unit/temporary.h"
 
 namespace pm {

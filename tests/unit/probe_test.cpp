@@ -5,7 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "maps/lookup.h"
-#include "policy/question.h"
+#include "policy/judge/question.h"
 
 namespace pm {
 namespace {

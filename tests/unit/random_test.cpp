@@ -6,9 +6,9 @@
 #include <iterator>
 #include <utility>
 
-#include "policy/catalog.h"
-#include "policy/compile.h"
-#include "policy/question.h"
+#include "policy/image/catalog.h"
+#include "policy/image/compile.h"
+#include "policy/judge/question.h"
 #include "tests/unit/builder.h"
 
 namespace pm {

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "policy/read.h"
+#include "policy/language/read.h"
 
 #include <netinet/in.h>
 
 #include <algorithm>
 
-#include "policy/scalars.h"
+#include "policy/language/words.h"
 #include "tests/unit/temporary.h"
 
 namespace pm {

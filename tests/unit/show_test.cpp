@@ -11,7 +11,7 @@
 #include "loader/flow_reader.h"
 #include "loader/show/event.h"
 #include "loader/show/table.h"
-#include "policy/catalog.h"
+#include "policy/image/catalog.h"
 
 namespace pm::show {
 namespace {

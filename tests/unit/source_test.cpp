@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "policy/source.h"
+#include "policy/base/source_file.h"
 
 #include <sys/stat.h>
 #include <unistd.h>

@@ -9,7 +9,7 @@
 #include <fstream>
 #include <string>
 
-#include "policy/read.h"
+#include "policy/language/read.h"
 
 namespace pm::test {
 

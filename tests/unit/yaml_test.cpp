@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "policy/yaml.h"
+#include "policy/language/yaml.h"
 
 #include <gtest/gtest.h>
 

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+// Findings as text for people.
+#include "policy/base/diagnostic.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "policy/base/text.h"
+
+namespace pm {
+
+void Diagnostics::error(Location where, std::string message, std::string hint) {
+    all_.push_back({Severity::error, std::move(where), std::move(message), {}, std::move(hint)});
+    ++errors_;
+}
+
+void Diagnostics::warning(Location where, std::string message, std::string witness,
+                          std::string hint) {
+    all_.push_back({Severity::warning, std::move(where), std::move(message), std::move(witness),
+                    std::move(hint)});
+}
+
+namespace {
+
+std::string_view line_of(std::string_view text, int number) {
+    for (; number > 1; --number) {
+        const auto end = text.find('\n');
+        if (end == text.npos) return {};
+        text.remove_prefix(end + 1);
+    }
+    return text.substr(0, text.find('\n'));
+}
+
+// Byte offset of the code point at `index`, or the end.
+std::size_t offset_of(std::string_view line, int index) {
+    std::size_t at = 0;
+    for (; index > 0 && at < line.size(); --index) {
+        const auto length = first_code_point(line.substr(at)).length;
+        at += length == 0 ? 1 : length;
+    }
+    return at;
+}
+
+// The cited line and the caret below it. Of a long line, what surrounds the place.
+std::string excerpt(const Location &where, std::string_view paint, std::string_view plain) {
+    constexpr int before = 60, shown = 120;
+    std::string_view line = line_of(where.file->text, where.line);
+    if (line.empty()) return {};  // the end of the file
+    const int column = std::max(where.column, 1);
+    const int first = column - 1 > shown - 20 ? column - 1 - before : 0;
+    line.remove_prefix(offset_of(line, first));
+
+    std::string text = first > 0 ? "..." : "";
+    const auto end = offset_of(line, shown);
+    text += printable(line.substr(0, end));
+    if (end < line.size()) text += "...";
+
+    const int indent = column - 1 - first + (first > 0 ? 3 : 0);
+    const int width = std::clamp(where.width, 1, std::max(1, shown - indent));
+    return fmt::format("{}\n{}{}^{}{}\n", text, std::string(indent, ' '), paint,
+                       std::string(width - 1, '~'), plain);
+}
+
+std::string place(const Location &where) {
+    if (!where.file) return "portmatrix";
+    auto name = printable(where.file->name);
+    if (where.line == 0) return name;
+    return fmt::format("{}:{}:{}", name, where.line, where.column);
+}
+
+}  // namespace
+
+std::string render(const Diagnostic &diagnostic, bool colour) {
+    const bool is_error = diagnostic.severity == Severity::error;
+    const auto *bold = colour ? "\033[1m" : "";
+    const auto *paint = !colour ? "" : is_error ? "\033[1;31m" : "\033[1;35m";
+    const auto *plain = colour ? "\033[0m" : "";
+
+    auto text = fmt::format("{}{}:{} {}{}:{} {}\n", bold, place(diagnostic.where), plain, paint,
+                            is_error ? "error" : "warning", plain, diagnostic.message);
+    if (diagnostic.where.file && diagnostic.where.line > 0)
+        text += excerpt(diagnostic.where, paint, plain);
+    if (!diagnostic.witness.empty()) text += fmt::format("  witness: {}\n", diagnostic.witness);
+    if (!diagnostic.hint.empty()) text += fmt::format("  hint: {}\n", diagnostic.hint);
+    return text;
+}
+
+std::string render(const Diagnostics &diagnostics, bool colour) {
+    constexpr std::size_t shown = 200;  // nobody reads more, and each searches its line
+    const auto &all = diagnostics.all();
+    std::string text;
+    for (std::size_t i = 0; i < std::min(all.size(), shown); ++i) text += render(all[i], colour);
+    if (all.size() > shown)
+        text += fmt::format("portmatrix: {} more findings are not shown\n", all.size() - shown);
+    return text;
+}
+
+namespace {
+
+// Insertions, deletions, replacements and swaps of neighbours that lead from a to b.
+std::size_t edit_distance(std::string_view a, std::string_view b) {
+    std::vector<std::size_t> older(b.size() + 1), last(b.size() + 1), row(b.size() + 1);
+    for (std::size_t j = 0; j <= b.size(); ++j) last[j] = j;
+    for (std::size_t i = 1; i <= a.size(); ++i) {
+        row[0] = i;
+        for (std::size_t j = 1; j <= b.size(); ++j) {
+            row[j] = std::min({last[j] + 1, row[j - 1] + 1, last[j - 1] + (a[i - 1] != b[j - 1])});
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+                row[j] = std::min(row[j], older[j - 2] + 1);
+        }
+        older.swap(last);
+        last.swap(row);
+    }
+    return last[b.size()];
+}
+
+}  // namespace
+
+std::string nearest(std::string_view word, const std::vector<std::string> &candidates) {
+    constexpr std::size_t longest = 64;  // no name is longer; the distance costs the product
+    std::string best;
+    std::size_t best_distance = std::max<std::size_t>(1, word.size() / 3) + 1;
+    if (word.size() > longest) return best;
+    for (const auto &candidate : candidates) {
+        if (candidate.size() > longest) continue;
+        const auto distance = edit_distance(word, candidate);
+        if (distance < best_distance && distance < candidate.size()) {
+            best = candidate;
+            best_distance = distance;
+        }
+    }
+    return best;
+}
+
+}  // namespace pm

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+// Opens and reads policy and set files.
+#include "policy/base/source_file.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+
+#include <fmt/format.h>
+
+#include "policy/base/errno_text.h"
+#include "policy/base/fd.h"
+#include "policy/base/text.h"
+#include "policy/base/whole_file.h"
+
+namespace pm {
+namespace {
+
+SourceError system_error(int number) {
+    return {errno_text(number), {}, number == ENOENT};
+}
+
+SourceError too_large(std::size_t limit) {
+    return {fmt::format("it is larger than {} MB, the limit", limit >> 20), {}};
+}
+
+std::string kind_of(mode_t mode) {
+    if (S_ISDIR(mode)) return "a directory";
+    if (S_ISFIFO(mode)) return "a named pipe";
+    if (S_ISSOCK(mode)) return "a socket";
+    return "a device";
+}
+
+// Root, the caller, and whoever called through sudo.
+bool is_trusted_owner(uid_t owner) {
+    const auto caller = geteuid();
+    if (owner == 0 || owner == caller) return true;
+    const auto *sudo_user = std::getenv("SUDO_UID");
+    return caller == 0 && sudo_user && fmt::format("{}", owner) == sudo_user;
+}
+
+// Somebody else who can write a policy can open the host.
+tl::expected<void, SourceError> check_file(const struct stat &status, const std::string &name,
+                                           std::size_t size_limit) {
+    const auto refuse = [](std::string cause, std::string hint) {
+        return tl::unexpected(SourceError{std::move(cause), std::move(hint)});
+    };
+    if (!S_ISREG(status.st_mode))
+        return refuse(fmt::format("it is {}, not a file", kind_of(status.st_mode)), "");
+    if (!is_trusted_owner(status.st_uid))
+        return refuse(
+            fmt::format("it belongs to user {}, neither to root nor to the caller", status.st_uid),
+            fmt::format("look at what it says, then 'chown root {}'", name));
+    if (status.st_mode & S_IWOTH)
+        return refuse(
+            fmt::format("everybody may write to it (mode {:04o})", status.st_mode & 07777),
+            fmt::format("look at what it says, then 'chmod o-w {}'", name));
+    if (static_cast<std::size_t>(status.st_size) > size_limit)
+        return tl::unexpected(too_large(size_limit));
+    return {};
+}
+
+// The path of what was opened, not of what the name means a moment later.
+std::string opened_path(int fd, const std::filesystem::path &path) {
+    std::error_code error;
+    const auto link = std::filesystem::read_symlink(fmt::format("/proc/self/fd/{}", fd), error);
+    return error ? std::filesystem::absolute(path).lexically_normal().string() : link.string();
+}
+
+}  // namespace
+
+tl::expected<std::shared_ptr<const SourceFile>, SourceError> read_source(
+    const std::filesystem::path &path, std::string name, std::size_t size_limit) {
+    // Without O_NONBLOCK a named pipe would hold us here; it means nothing to a file.
+    const Fd file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
+    struct stat status {};
+    if (file.get() < 0 || fstat(file.get(), &status) < 0)
+        return tl::unexpected(system_error(errno));
+    if (auto checked = check_file(status, printable(name), size_limit); !checked)
+        return tl::unexpected(checked.error());
+
+    auto text = read_whole(file.get(), static_cast<std::size_t>(status.st_size), size_limit);
+    if (!text)
+        return tl::unexpected(text.error() == EFBIG ? too_large(size_limit)
+                                                    : system_error(text.error()));
+    return std::make_shared<const SourceFile>(
+        SourceFile{std::move(name), opened_path(file.get(), path), std::move(*text)});
+}
+
+}  // namespace pm

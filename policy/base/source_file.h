@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// Opens and reads policy and set files: once, through one descriptor, so that what is checked
+// is what is used.
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include <tl/expected.hpp>
+
+#include "policy/base/diagnostic.h"
+
+namespace pm {
+
+constexpr std::size_t policy_size_limit = std::size_t{16} << 20;  // bytes
+constexpr std::size_t set_size_limit = std::size_t{64} << 20;
+
+// Why a file was not taken: "it is a directory", and what to do about it.
+struct SourceError {
+    std::string cause;
+    std::string hint;
+    bool missing = false;  // there is no such file
+};
+
+// Takes regular files only, that belong to root or the caller (through sudo: the user who called
+// it) and that not everybody may write to.
+// `name` is what the user is shown.
+tl::expected<std::shared_ptr<const SourceFile>, SourceError> read_source(
+    const std::filesystem::path &path, std::string name, std::size_t size_limit);
+
+}  // namespace pm

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+// Walks, for every contest, the cells of each row's peers.
+#include "policy/check/credit.h"
+
+#include <algorithm>
+#include <array>
+
+namespace pm {
+
+namespace {
+
+constexpr std::size_t most_takers = 3;
+
+// How many classes below a number occur in a family: an empty stretch has no packet.
+class FamilyCounts {
+public:
+    explicit FamilyCounts(const Intervals &intervals) {
+        for (std::size_t mask = 1; mask < counts_.size(); mask++) {
+            std::uint32_t count = 0;
+            counts_[mask].push_back(0);
+            for (std::uint8_t families : intervals.families)
+                counts_[mask].push_back(count += (families & mask) != 0);
+        }
+    }
+    bool any(std::uint32_t first, std::uint32_t end, std::uint8_t families) const {
+        return families && counts_[families][end] > counts_[families][first];
+    }
+
+private:
+    std::array<std::vector<std::uint32_t>, both_families + 1> counts_;
+};
+
+void note_taker(Credit &credit, std::uint16_t row) {
+    auto &takers = credit.takers;
+    if (takers.size() < most_takers && std::find(takers.begin(), takers.end(), row) == takers.end())
+        takers.push_back(row);
+}
+
+class Walk {
+public:
+    explicit Walk(const Matrix &matrix) : matrix_(matrix), counts_(matrix.peers) {}
+
+    void row(const Contest &contest, std::uint16_t row, Credit &credit) const {
+        const std::vector<CellRun> &cells = matrix_.cells[contest.service];
+        for (const ClassRun &peers : matrix_.peers.runs[matrix_.peer_sets[row]]) {
+            auto cell = std::upper_bound(
+                cells.begin(), cells.end(), peers.first,
+                [](std::uint32_t class_, const CellRun &run) { return class_ < run.first; });
+            for (--cell; cell != cells.end() && cell->first < peers.last; ++cell) {
+                const std::uint32_t end = cell + 1 == cells.end() ? peers.last : (cell + 1)->first;
+                if (counts_.any(std::max<std::uint32_t>(cell->first, peers.first),
+                                std::min(end, peers.last), contest.families))
+                    note(cell->cell, row, credit);
+            }
+            if (credit.credited && credit.takers.size() == most_takers) return;
+        }
+    }
+
+private:
+    static void note(std::uint16_t cell, std::uint16_t row, Credit &credit) {
+        const unsigned number = cell & ~PM_CELL_FAILSAFE;
+        if (number == PM_CELL_BLOCKED)
+            credit.blocked = true;
+        else if (number - PM_CELL_ROW == row)
+            credit.credited = true;
+        else
+            note_taker(credit, static_cast<std::uint16_t>(number - PM_CELL_ROW));
+    }
+
+    const Matrix &matrix_;
+    FamilyCounts counts_;
+};
+
+}  // namespace
+
+std::vector<Credit> find_credits(const Policy &policy, const Matrix &matrix) {
+    std::vector<Credit> credits(policy.rows.size());
+    const Walk walk(matrix);
+    for (const Contest &contest : matrix.contests)
+        for (std::uint16_t row : contest.rows) {
+            Credit &credit = credits[row];
+            if (!credit.credited || credit.takers.size() < most_takers)
+                walk.row(contest, row, credit);
+        }
+    return credits;
+}
+
+}  // namespace pm

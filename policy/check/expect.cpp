@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: Apache-2.0
+// A policy's own tests. Each describes many packets; those between two bounds of a set or a
+// port range are judged alike, so one of each kind is asked.
+#include "policy/check/expect.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <iterator>
+
+#include "policy/image/locals.h"
+#include "policy/judge/judge.h"
+#include "policy/model/labels.h"
+#include "policy/model/transports.h"
+
+namespace pm {
+
+namespace {
+
+constexpr std::uint16_t usual_source = 40000;  // a witness reads better with it than with 1
+
+struct PortCase {
+    std::uint16_t from = 0, to = 0;
+};
+
+// A port that a run of source ports and the ranges asked about have in common; 0: none.
+std::uint16_t common_port(std::uint32_t first, std::uint32_t last, const Ports &asked) {
+    std::uint16_t found = 0;
+    for (const PortRange &range : asked) {
+        const std::uint32_t low = std::max<std::uint32_t>(first, range.first);
+        const std::uint32_t high = std::min<std::uint32_t>(last, range.last);
+        if (low > high) continue;
+        if (low <= usual_source && usual_source <= high) return usual_source;
+        if (!found) found = static_cast<std::uint16_t>(low);
+    }
+    return found;
+}
+
+// One packet's ports for every pair that the expectation's ports can make.
+std::vector<PortCase> port_cases(pm_view view, const Expectation &expectation) {
+    if (!has_ports(expectation.transport)) return {{}};
+
+    std::vector<PortCase> out;
+    std::vector<bool> class_seen(65536), pair_seen(65536);
+    const bool tcp = expectation.transport == PM_PROTO_TCP;
+    const std::uint32_t classes =
+        tcp ? pm_field(view, pm_image, port_classes[0]) : pm_field(view, pm_image, port_classes[1]);
+    auto add_class = [&](std::uint64_t class_, std::uint16_t to) {
+        const std::uint32_t runs =
+            pm_field(view, pm_image, port_first) + static_cast<std::uint32_t>(class_) * 4;
+        const auto end = static_cast<std::uint32_t>(pm_load(view, runs + 4, 4));
+        const std::uint32_t bounds = pm_field(view, pm_image, port_bounds);
+        for (auto run = static_cast<std::uint32_t>(pm_load(view, runs, 4)); run < end; run++) {
+            const auto first = static_cast<std::uint32_t>(pm_load(view, bounds + run * 2, 2));
+            const auto next = static_cast<std::uint32_t>(
+                run + 1 < end ? pm_load(view, bounds + run * 2 + 2, 2) : 65536);
+            const std::uint16_t from = common_port(first, next - 1, expectation.source_port);
+            const std::uint32_t pair = pm_pair(view, expectation.transport, to, from);
+            if (from && !pair_seen[pair]) out.push_back({from, to});
+            if (from) pair_seen[pair] = true;
+        }
+    };
+    for (const PortRange &range : expectation.port)
+        for (std::uint32_t port = range.first; port <= range.last; port++) {
+            const std::uint64_t class_ = pm_load(view, classes + port * 2, 2);
+            if (!class_seen[class_]) add_class(class_, static_cast<std::uint16_t>(port));
+            class_seen[class_] = true;
+        }
+    // What a DHCP client asks passes without a row. Who gives no source port does not mean it.
+    if (expectation.source_port != any_port)
+        for (const PortCase dhcp : {PortCase{68, 67}, PortCase{546, 547}})
+            if (common_port(dhcp.from, dhcp.from, expectation.source_port) &&
+                common_port(dhcp.to, dhcp.to, expectation.port))
+                out.push_back(dhcp);
+    return out;
+}
+
+// The two sides of an expectation; each has a role, or else an address. A role is this host's
+// side; of two addresses `from` is, where it is listed.
+struct Ends {
+    Ends(pm_view image, const Expectation &expectation)
+        : out(!expectation.from_role.empty() ||
+              (expectation.to_role.empty() && is_listed(image, *expectation.from_address))),
+          role(out ? expectation.from_role : expectation.to_role),
+          own((out ? expectation.from_address : expectation.to_address).value_or(Address{})),
+          peer((out ? expectation.to_address : expectation.from_address).value_or(Address{})) {}
+
+    bool out;                 // this host opens
+    const std::string &role;  // empty: own
+    Address own, peer;
+};
+
+class Tester {
+public:
+    Tester(const Policy &policy, const ImageView &image, Diagnostics &diagnostics,
+           std::vector<Question> *packets);
+
+    bool test(const Expectation &expectation);
+
+private:
+    struct Place {
+        unsigned number;  // of the interface
+        std::string name;
+    };
+    std::vector<Place> places(const Expectation &expectation) const;
+    std::vector<Address> locals(const Expectation &expectation, const std::string &interface) const;
+    bool is_met(const Expectation &expectation, const Question &question);
+    void report(const Expectation &expectation, const Question &question);
+    void warn_if_either_may_be_own(const Expectation &expectation, const Ends &ends);
+
+    const Policy &policy_;
+    const ImageView &image_;
+    Diagnostics &diagnostics_;
+    std::vector<Question> *packets_;
+    std::vector<Address> cuts_;  // where the class of a local address may change
+};
+
+// Is the role, or the role that holds the address, on the interface?
+bool is_there(const Policy &policy, const Ends &ends, const std::string &interface) {
+    if (!ends.role.empty()) return is_placed(policy, ends.role, interface);
+    bool is_listed = false;
+    for (const auto &[name, role] : policy.roles) {
+        if (!role.addresses.contains(ends.own)) continue;
+        if (is_placed(policy, name, interface)) return true;
+        is_listed = true;
+    }
+    return !is_listed;
+}
+
+Tester::Tester(const Policy &policy, const ImageView &image, Diagnostics &diagnostics,
+               std::vector<Question> *packets)
+    : policy_(policy), image_(image), diagnostics_(diagnostics), packets_(packets) {
+    auto add = [this](const AddressSet &set) {
+        for (const Range &range : set.ranges()) {
+            cuts_.push_back(range.first);
+            cuts_.push_back(range.last.next());
+        }
+    };
+    for (const AddressSet &set : find_locals(policy).sets) add(set);
+    add(AddressSet::any());
+    add(AddressSet::martians());
+    std::sort(cuts_.begin(), cuts_.end());
+    cuts_.erase(std::unique(cuts_.begin(), cuts_.end()), cuts_.end());
+}
+
+std::vector<Tester::Place> Tester::places(const Expectation &expectation) const {
+    if (policy_.interfaces.empty()) return {{0, ""}};
+    std::vector<Place> out;
+    for (unsigned number = 0; number < PM_INTERFACES; number++) {
+        const std::string &name = interface_name(policy_, image_.view(), number);
+        if (name.empty()) continue;
+        if (expectation.interface ? *expectation.interface == name
+                                  : is_there(policy_, Ends(image_.view(), expectation), name))
+            out.push_back({number, name});
+    }
+    return out;
+}
+
+// One address of every kind that the expectation's own side has, in the family of the other.
+std::vector<Address> Tester::locals(const Expectation &expectation,
+                                    const std::string &interface) const {
+    const Ends ends(image_.view(), expectation);
+    if (ends.role.empty()) return {ends.own};
+
+    const Address &peer = ends.peer;
+    const AddressSetDef &def = policy_.roles.at(ends.role);
+    AddressSet set = def.addresses;  // also where an expectation names another interface
+    // Of what may arrive on an interface, these are refused whatever the rows say.
+    if (def.is_interface)
+        set = (local_addresses(policy_, ends.role, interface,
+                               ends.out ? Direction::out : Direction::in) &
+               AddressSet::any()) -
+              AddressSet::martians() - AddressSet({{peer, peer}});
+    set = set & (peer.is_v4() ? AddressSet::v4() : AddressSet::v6());
+
+    std::vector<Address> found;
+    for (const Range &range : set.ranges()) {
+        found.push_back(range.first);
+        auto cut = std::upper_bound(cuts_.begin(), cuts_.end(), range.first);
+        for (; cut != cuts_.end() && *cut <= range.last; ++cut) found.push_back(*cut);
+        if (range.first < peer && peer <= range.last) found.push_back(peer);
+    }
+    return found;
+}
+
+void Tester::report(const Expectation &expectation, const Question &question) {
+    const Answer answer = ask(policy_, image_, question);
+    const std::string interface = interface_name(policy_, image_.view(), question.interface);
+    const std::string packet = to_string(question) + (interface.empty() ? "" : " on " + interface);
+    const std::string expected = !expectation.pass ? "drop"
+                                 : expectation.row
+                                     ? fmt::format("pass by row '{}'", *expectation.row)
+                                     : "pass";
+    const std::string found = answer.pass
+                                  ? fmt::format("passes by row '{}'", answer.row)
+                                  : fmt::format("is dropped ({})", reason_label(answer.reason));
+    diagnostics_.error(expectation.where,
+                       fmt::format("expected {}, but {} {}", expected, packet, found), answer.why);
+}
+
+bool Tester::is_met(const Expectation &expectation, const Question &question) {
+    const std::uint32_t verdict = judge_first(image_.view(), {}, 0, question);
+    const std::uint32_t reason = pm_reason_of(verdict);
+    const bool by_row = reason == PM_UNDECIDED;
+    if ((by_row || reason == essential_verdict) != expectation.pass) return false;
+    return !expectation.row ||
+           (by_row && policy_.rows.at(pm_row_of(verdict)).id == *expectation.row);
+}
+
+// Of a role that is `interface` no address is known. A drop that was meant of what goes out
+// would hold of what comes in, and nobody would see.
+void Tester::warn_if_either_may_be_own(const Expectation &expectation, const Ends &ends) {
+    if (expectation.pass || ends.out || !ends.role.empty() || is_listed(image_.view(), ends.own) ||
+        !AddressSet::any().contains(ends.own))
+        return;
+    const auto open = std::ranges::find_if(
+        policy_.roles, [](const auto &role) { return role.second.is_interface; });
+    if (open == policy_.roles.end()) return;
+    diagnostics_.warning(
+        expectation.where,
+        fmt::format("neither {} nor {} is listed under edge; this is tested as coming in",
+                    to_string(ends.peer), to_string(ends.own)),
+        "",
+        fmt::format("write a role, as '{}', in place of the address of this host", open->first));
+}
+
+bool Tester::test(const Expectation &expectation) {
+    const std::vector<PortCase> ports = port_cases(image_.view(), expectation);
+    const Ends ends(image_.view(), expectation);
+    warn_if_either_may_be_own(expectation, ends);
+    bool asked = false;
+    for (const Place &place : places(expectation))
+        for (const Address &local : locals(expectation, place.name))
+            for (const PortCase &port : ports) {
+                Question question;
+                question.from = ends.out ? local : ends.peer;
+                question.to = ends.out ? ends.peer : local;
+                question.from_port = port.from;
+                question.to_port = port.to;
+                question.transport = expectation.transport;
+                question.direction = ends.out ? Direction::out : Direction::in;
+                question.interface = place.number;
+                asked = true;
+                if (packets_) packets_->push_back(question);
+                if (is_met(expectation, question)) continue;
+                report(expectation, question);
+                return true;
+            }
+    if (!asked)
+        diagnostics_.warning(
+            expectation.where, "this expectation describes no packet", "",
+            fmt::format("role '{}' has no address of that family there", ends.role));
+    return asked;
+}
+
+}  // namespace
+
+std::size_t check_expectations(const Policy &policy, const ImageView &image,
+                               Diagnostics &diagnostics, std::vector<Question> *packets) {
+    if (policy.expect.empty()) return 0;
+    Tester tester(policy, image, diagnostics, packets);
+    return static_cast<std::size_t>(
+        std::count_if(policy.expect.begin(), policy.expect.end(),
+                      [&](const Expectation &expectation) { return tester.test(expectation); }));
+}
+
+}  // namespace pm

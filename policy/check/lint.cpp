@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: Apache-2.0
+// Warnings of what is valid but probably not meant.
+#include "policy/check/lint.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "policy/check/credit.h"
+#include "policy/check/reach.h"
+#include "policy/check/witness.h"
+#include "policy/image/compile.h"
+
+namespace pm {
+
+namespace {
+
+constexpr std::size_t findings_shown = 10;  // of a kind; the rest is summed up in one line
+
+// Linux's default; a host may have set another, which `doctor` reads.
+constexpr PortRange ephemeral{32768, 60999};
+
+// A row is over-wide if it lets more than so many ports through to or from most of the
+// Internet, and does not say from which ports this host sends either: a stranger's are of the
+// stranger's choice. Published media ranges have at most 16,385 ports.
+constexpr unsigned wide_ports = 20000;
+
+unsigned count(const Ports &ports) {
+    unsigned sum = 0;
+    for (const PortRange &range : ports) sum += range.last - range.first + 1U;
+    return sum;
+}
+
+// At least half of IPv4, or of the global unicast addresses of IPv6 (2000::/3).
+bool is_most_of_the_internet(const AddressSet &set) {
+    static const AddressSet global(std::vector{Prefix{{std::uint64_t{0x20} << 56, 0}, 3}.range()});
+    return (set & AddressSet::v4()).extent() >= 0x1p31 || (set & global).extent() >= 0x1p124;
+}
+
+// "'a' (line 12)", or with the file's name where it is another one.
+std::string cite(const Row &row, const Row &beside) {
+    if (!row.where.file) return fmt::format("'{}'", row.id);
+    if (row.where.file == beside.where.file)
+        return fmt::format("'{}' (line {})", row.id, row.where.line);
+    return fmt::format("'{}' ({}:{})", row.id, row.where.file->name, row.where.line);
+}
+
+class Lint {
+public:
+    Lint(const Policy &policy, Diagnostics &diagnostics)
+        : policy_(policy), reachable_(reachable(policy)), diagnostics_(diagnostics) {}
+
+    void credits();
+    void over_wide();
+    void ephemeral_ports();
+    void failsafe();
+    void interface_roles();
+
+private:
+    std::string witness(const std::vector<const Row *> &rows) const;
+    std::string takers_text(const Row &row, const Credit &credit) const;
+    // Warns of each of the rows in turn by `warn`, and of those beyond the limit by one line.
+    template <typename Warn>
+    void limited(const std::vector<std::uint16_t> &rows, const char *what, Warn warn);
+    void never_credited(const Row &row, const Credit &credit);
+    void splits_credit(const Row &row, const Credit &credit);
+    Location whole_file() const { return {policy_.file, 0, 0, 1}; }
+
+    const Policy &policy_;
+    const Policy reachable_;
+    Diagnostics &diagnostics_;
+};
+
+std::string Lint::witness(const std::vector<const Row *> &rows) const {
+    std::vector<Row> there;
+    for (const Row *row : rows) there.push_back(reachable_row(reachable_, *row));
+    std::vector<const Row *> each;
+    for (const Row &row : there) each.push_back(&row);
+    const auto question = find_witness(reachable_, each);
+    return question ? to_string(*question) : "";
+}
+
+template <typename Warn>
+void Lint::limited(const std::vector<std::uint16_t> &rows, const char *what, Warn warn) {
+    for (std::size_t i = 0; i < std::min(rows.size(), findings_shown); i++)
+        warn(policy_.rows[rows[i]], rows[i]);
+    if (rows.size() > findings_shown)
+        diagnostics_.warning(
+            whole_file(), fmt::format("{} more rows {}", rows.size() - findings_shown, what), "");
+}
+
+// Who gets a row's packets instead: "row 'a' (line 3) permits all that it permits".
+std::string Lint::takers_text(const Row &row, const Credit &credit) const {
+    if (credit.takers.empty()) return "all that it permits is blocked";
+    std::string text = credit.takers.size() == 1 ? "row " : "rows ";
+    for (std::size_t i = 0; i < credit.takers.size(); i++)
+        text += (i ? ", " : "") + cite(policy_.rows[credit.takers[i]], row);
+    if (credit.blocked) return text + " or block take all that it permits";
+    return text + (credit.takers.size() == 1 ? " permits all that it permits"
+                                             : " and others together permit all that it permits");
+}
+
+void Lint::never_credited(const Row &row, const Credit &credit) {
+    const std::string packet = witness({&row});
+    const auto unreachable = packet.empty() ? find_witness(policy_, {&row}) : std::nullopt;
+    if (unreachable) {
+        diagnostics_.warning(
+            row.where,
+            fmt::format(
+                "row '{}' can never be credited: the address checks drop all that it permits",
+                row.id),
+            to_string(*unreachable),
+            "no flow has an address that is loopback or reserved, or comes from a multicast address or "
+            "one of this host");
+        return;
+    }
+    if (packet.empty()) {
+        diagnostics_.warning(
+            row.where,
+            fmt::format("row '{}' can never be credited: no packet has an address of '{}' and one "
+                        "of '{}'",
+                        row.id, row.source, row.destination),
+            "", "both sides need addresses of one family, icmp of IPv4, icmpv6 of IPv6");
+        return;
+    }
+    diagnostics_.warning(
+        row.where,
+        fmt::format("row '{}' can never be credited: {}", row.id, takers_text(row, credit)), packet,
+        "delete one, or put the narrower row first");
+}
+
+void Lint::splits_credit(const Row &row, const Credit &credit) {
+    const Row &taker = policy_.rows[credit.takers[0]];
+    diagnostics_.warning(
+        row.where,
+        fmt::format("row '{}' gets only what row {} leaves: both permit some packets", row.id,
+                    cite(taker, row)),
+        witness({&taker, &row}), "the first row in the file is credited and its limit applies");
+}
+
+void Lint::credits() {
+    // What exceeds a limit of the compiler is an error of the compiler.
+    const auto matrix = build_matrix(reachable_, CompileOptions{}.size_limit);
+    if (!matrix) return;
+    const std::vector<Credit> credits = find_credits(reachable_, *matrix);
+    std::vector<std::uint16_t> never, split;
+    for (std::size_t i = 0; i < credits.size(); i++) {
+        if (is_switched_off(policy_, policy_.rows[i])) continue;
+        if (!credits[i].credited)
+            never.push_back(static_cast<std::uint16_t>(i));
+        else if (!credits[i].takers.empty())
+            split.push_back(static_cast<std::uint16_t>(i));
+    }
+    limited(never, "can never be credited",
+            [&](const Row &row, std::uint16_t i) { never_credited(row, credits[i]); });
+    limited(split, "get only what earlier rows leave",
+            [&](const Row &row, std::uint16_t i) { splits_credit(row, credits[i]); });
+}
+
+void Lint::over_wide() {
+    std::vector<std::uint16_t> wide;
+    for (std::size_t i = 0; i < policy_.rows.size(); i++) {
+        const Row &row = policy_.rows[i];
+        if (!is_switched_off(policy_, row) && count(row.port) > wide_ports &&
+            (row.direction == Direction::in || count(row.source_port) > wide_ports) &&
+            is_most_of_the_internet(peer_addresses(policy_, peer_name(row))))
+            wide.push_back(static_cast<std::uint16_t>(i));
+    }
+    limited(wide, "are over-wide", [&](const Row &row, std::uint16_t) {
+        diagnostics_.warning(
+            row.where,
+            fmt::format("row '{}' is over-wide: it opens {} ports {} '{}', most of the Internet",
+                        row.id, count(row.port), row.direction == Direction::in ? "to" : "of",
+                        peer_name(row)),
+            witness({&row}), fmt::format("name the ports (up to {}), or the peers", wide_ports));
+    });
+}
+
+void Lint::ephemeral_ports() {
+    std::vector<std::uint16_t> rows;
+    auto overlap = [](const Row &row) {
+        Ports out;
+        for (const PortRange &range : row.source_port)
+            if (range.first <= ephemeral.last && ephemeral.first <= range.last)
+                out.push_back(range);
+        return out;
+    };
+    for (std::size_t i = 0; i < policy_.rows.size(); i++) {
+        const Row &row = policy_.rows[i];
+        if (row.direction == Direction::out && row.port == any_port &&
+            row.source_port != any_port && !is_switched_off(policy_, row) && !overlap(row).empty())
+            rows.push_back(static_cast<std::uint16_t>(i));
+    }
+    limited(rows, "have source ports among the ephemeral ones", [&](const Row &row, std::uint16_t) {
+        Row by_chance = row;
+        by_chance.source_port = overlap(row);
+        diagnostics_.warning(
+            row.where,
+            fmt::format("row '{}' permits any port from source ports {}, which are among this "
+                        "host's ephemeral ports ({}-{}): any process may dial out by chance",
+                        row.id, to_string(by_chance.source_port), ephemeral.first, ephemeral.last),
+            witness({&by_chance}),
+            fmt::format("sysctl net.ipv4.ip_local_reserved_ports={}",
+                        to_string(by_chance.source_port)));
+    });
+}
+
+void Lint::failsafe() {
+    const Row *off = nullptr;
+    for (const Row &row : policy_.rows) {
+        if (row.section != Section::failsafe) continue;
+        if (!is_switched_off(policy_, row)) return;
+        if (!off) off = &row;
+    }
+    Row ssh;
+    ssh.transports = {PM_PROTO_TCP};
+    ssh.port = {{22, 22}};
+    ssh.source_port = any_port;
+    std::string packet;
+    for (auto role = policy_.roles.begin(); role != policy_.roles.end() && packet.empty(); ++role) {
+        ssh.destination = role->first;
+        packet = witness({&ssh});
+    }
+    const std::string none = !off                            ? ""
+                             : is_none(policy_, off->source) ? off->source
+                                                             : off->destination;
+    if (off)
+        diagnostics_.warning(off->where,
+                             fmt::format("no failsafe row is in force: '{}' is switched off, since "
+                                         "'{}' is none",
+                                         off->id, none),
+                             packet, fmt::format("say who '{}' are", none));
+    else
+        diagnostics_.warning(whole_file(),
+                             "no failsafe row: a ban, a block or an edit of the matrix can shut "
+                             "the administrators out",
+                             packet, "add a row for SSH under failsafe");
+}
+
+void Lint::interface_roles() {
+    for (const auto &[name, role] : policy_.roles) {
+        if (role.form != AddressSetDef::Form::interface) continue;
+        diagnostics_.warning(
+            role.where,
+            fmt::format("role '{}' is interface: its own addresses are not known, so packets that "
+                        "come in from them, or go out from others, are not dropped as spoofed",
+                        name),
+            "tcp 192.0.2.1:40000 -> 192.0.2.2:443, where both are this host's",
+            "list the addresses, if they do not change");
+    }
+}
+
+}  // namespace
+
+void check(const Policy &policy, Diagnostics &diagnostics) {
+    Lint lint(policy, diagnostics);
+    lint.credits();
+    lint.over_wide();
+    lint.ephemeral_ports();
+    lint.failsafe();
+    lint.interface_roles();
+}
+
+}  // namespace pm

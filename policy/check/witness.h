@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+// Example packets that show what a finding is about.
+#pragma once
+
+#include <optional>
+
+#include "policy/judge/question.h"
+
+namespace pm {
+
+// The packet of a flow that every one of the rows permits by itself; none if there is no such
+// packet. Blocked peers are avoided where others are left. `interface` is the number of the
+// policy's interface.
+std::optional<Question> find_witness(const Policy &policy, const std::vector<const Row *> &rows);
+
+}  // namespace pm

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// The rows and texts of an image, as compile writes them; read_catalog() reads them back.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <tl/expected.hpp>
+
+#include "maps/lookup.h"
+#include "policy/image/writer.h"
+#include "policy/model/model.h"
+
+namespace pm {
+
+// What an image says of its rows: decoded from the catalog, checked against its bounds.
+struct CatalogRow {
+    std::string id, role, protocol, transport, port, source_port, source, destination;
+    std::uint16_t slot = 0;
+    bool failsafe = false;
+    Direction direction = Direction::in;
+    Check check;
+};
+
+struct Catalog {
+    std::string policy;
+    std::string sha256;  // lowercase hex
+    std::uint64_t generation = 0;
+    std::uint64_t applied_at = 0;  // ns since the epoch
+    std::string document;
+    std::vector<std::string> interfaces;  // that the policy names; none: its rows hold everywhere
+    std::vector<CatalogRow> rows;
+};
+
+// Fails on a hostile or torn image with the reason.
+tl::expected<Catalog, std::string> read_catalog(pm_view view);
+
+// Fills the fields of the header that tell rows, catalog, name, document and digest. `slots`
+// are the counter slots by row.
+void write_catalog(const Policy &policy, const std::vector<std::uint16_t> &slots, Writer &writer,
+                   pm_image &header);
+
+}  // namespace pm

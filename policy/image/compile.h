@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+// From a Policy to the image of maps/image.h. Pure: no kernel, no files.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include <tl/expected.hpp>
+
+#include "maps/lookup.h"
+#include "policy/model/model.h"
+
+namespace pm {
+
+struct CompileOptions {
+    // Interface names by number; an empty name is a free number. Empty: the policy's own
+    // interfaces in order, or one without a name.
+    std::vector<std::string> interfaces;
+    // Counter slots already in use by row id (of the image in force): an id that stays keeps
+    // its slot. New ids take the next free slot above `last_slot`, around the end.
+    std::map<std::string, std::uint16_t> slots;
+    std::uint16_t last_slot = PM_FIRST_ROW_SLOT - 1;
+    std::size_t size_limit = std::size_t{1} << 28;  // bytes; above: an error
+};
+
+// A compiled policy. `bytes` has the size of its use; a slot is the next power of two.
+struct Image {
+    std::vector<std::uint8_t> bytes;
+
+    const pm_image &header() const { return *reinterpret_cast<const pm_image *>(bytes.data()); }
+    pm_image &header() { return *reinterpret_cast<pm_image *>(bytes.data()); }
+};
+
+// The error is a sentence for the user that names the limit.
+tl::expected<Image, std::string> compile(const Policy &policy, const CompileOptions &options = {});
+
+// A copy of an image in a buffer of a power of two, so that a pm_view of it is safe to read
+// whatever its bytes are.
+class ImageView {
+public:
+    explicit ImageView(const std::vector<std::uint8_t> &bytes);
+    pm_view view() const { return {data_.data(), static_cast<std::uint32_t>(data_.size() - 1)}; }
+
+private:
+    std::vector<std::uint8_t> data_;
+};
+
+}  // namespace pm

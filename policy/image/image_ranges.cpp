@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "policy/image/image_ranges.h"
+
+namespace pm {
+namespace {
+
+std::uint32_t load(pm_view view, std::uint32_t offset, std::uint32_t index, std::uint32_t width) {
+    return static_cast<std::uint32_t>(pm_load(view, offset + index * width, width));
+}
+
+// The last of `count` bounds that is not above the key.
+template <class At, class Key>
+std::uint32_t find(std::uint32_t count, const Key &key, At at) {
+    std::uint32_t first = 0;
+    while (count > 1) {
+        const std::uint32_t half = count / 2;
+        if (!(key < at(first + half))) first += half;
+        count -= half;
+    }
+    return first;
+}
+
+// One more than the last index that the direct table names.
+std::uint32_t bound_count(pm_view view, const pm_space &space, unsigned key_bits) {
+    return load(view, space.direct, std::uint32_t{1} << (key_bits - space.shift), 4) + 1;
+}
+
+void add_v4(pm_view view, const pm_space &space, const Range &range, std::set<std::uint16_t> &to) {
+    const std::uint32_t count = bound_count(view, space, 32);
+    auto bound = [&](std::uint32_t i) { return load(view, space.bounds, i, 4); };
+    const auto last = static_cast<std::uint32_t>(range.last.low);
+    for (std::uint32_t i = find(count, static_cast<std::uint32_t>(range.first.low), bound);
+         i < count && bound(i) <= last; i++)
+        to.insert(static_cast<std::uint16_t>(load(view, space.values, i, 2)));
+}
+
+void add_v6(pm_view view, const pm_space &space, const Range &range, std::set<std::uint16_t> &to) {
+    const std::uint32_t count = bound_count(view, space, 64);
+    auto high = [&](std::uint32_t i) { return pm_load(view, space.bounds + i * 8, 8); };
+    for (std::uint32_t i = find(count, range.first.high, high);
+         i < count && high(i) <= range.last.high; i++) {
+        const std::uint32_t end = load(view, space.values, i + 1, 4);
+        for (std::uint32_t j = load(view, space.values, i, 4); j < end; j++) {
+            // The interval reaches up to the next bound.
+            const Address first{high(i), pm_load(view, space.low_bounds + j * 8, 8)};
+            const bool before_range =
+                j + 1 < end &&
+                !(range.first < Address{high(i), pm_load(view, space.low_bounds + (j + 1) * 8, 8)});
+            if (range.last < first) break;
+            if (!before_range)
+                to.insert(static_cast<std::uint16_t>(load(view, space.low_classes, j, 2)));
+        }
+    }
+}
+
+}  // namespace
+
+std::set<std::uint16_t> classes_in(pm_view view, const pm_places &places, const Range &range) {
+    std::set<std::uint16_t> classes;
+    if (range.first.is_v4())
+        add_v4(view, places.v4, range, classes);
+    else
+        add_v6(view, places.v6, range, classes);
+    return classes;
+}
+
+bool holds_own_address(pm_view image, const Range &range) {
+    for (const std::uint16_t class_ : classes_in(image, pm_field(image, pm_image, locals), range))
+        if (pm_load(image, pm_field(image, pm_image, local_flags) + class_, 1) & PM_LOCAL_OWN)
+            return true;
+    return false;
+}
+
+std::set<std::uint32_t> failsafe_rows_for(pm_view image, const Range &range) {
+    std::set<std::uint32_t> rows;
+    const auto classes = classes_in(image, pm_field(image, pm_image, peers), range);
+    const std::uint32_t services = pm_field(image, pm_image, zone_count) * 2 *
+                                   pm_field(image, pm_image, local_count) *
+                                   pm_field(image, pm_image, pair_count);
+    std::set<std::uint32_t> distinct;
+    for (std::uint32_t i = 0; i < services; i++)
+        distinct.insert(load(image, pm_field(image, pm_image, services), i, 2));
+    for (const std::uint32_t service : distinct) {
+        const std::uint32_t first =
+            load(image, pm_field(image, pm_image, service_first), service, 4);
+        const std::uint32_t end =
+            load(image, pm_field(image, pm_image, service_first), service + 1, 4);
+        for (const std::uint16_t class_ : classes) {
+            std::uint32_t run = first;
+            while (run + 1 < end &&
+                   load(image, pm_field(image, pm_image, cell_bounds), run + 1, 2) <= class_)
+                run++;
+            const std::uint32_t cell = load(image, pm_field(image, pm_image, cells), run, 2);
+            if (cell & PM_CELL_FAILSAFE) rows.insert((cell & ~PM_CELL_FAILSAFE) - PM_CELL_ROW);
+        }
+    }
+    return rows;
+}
+
+}  // namespace pm

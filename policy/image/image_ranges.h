@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+// The intervals of a compiled image, read back: for questions about whole prefixes, which the
+// look-up of single addresses cannot answer.
+#pragma once
+
+#include <set>
+#include <string>
+#include <vector>
+
+#include "maps/lookup.h"
+#include "policy/model/address.h"
+
+namespace pm {
+
+// The classes that addresses of the range have in a place of the image. Bounds are checked: a
+// damaged image gives fewer.
+std::set<std::uint16_t> classes_in(pm_view view, const pm_places &places, const Range &range);
+
+// Does the range hold an own address of the policy, listed in a role?
+bool holds_own_address(pm_view image, const Range &range);
+
+// The numbers of failsafe rows that some peer address of the range may use.
+std::set<std::uint32_t> failsafe_rows_for(pm_view image, const Range &range);
+
+}  // namespace pm

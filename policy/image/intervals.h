@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+// The address space cut by a list of sets. Addresses that are in the same of these sets are of
+// one class; the image maps intervals to classes.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <tl/expected.hpp>
+
+#include "maps/lookup.h"
+#include "policy/model/address.h"
+
+namespace pm {
+
+inline constexpr std::size_t max_classes = 65535;
+inline constexpr std::size_t max_intervals = std::size_t{1} << PM_SEARCH_STEPS;
+
+enum Families : std::uint8_t { family_v4 = 1, family_v6 = 2, both_families = 3 };
+
+// From `first` up to where the next one starts.
+struct Interval {
+    Address first;
+    std::uint16_t class_ = 0;
+};
+
+// Classes first..last, last excluded.
+struct ClassRun {
+    std::uint32_t first, last;
+};
+
+struct Intervals {
+    std::vector<Interval> v4, v6;  // in order; v6 covers ::/0, v4 ::ffff:0:0/96
+    // By class: the sets that hold it, ascending, and the Families it occurs in. Classes are
+    // numbered so that the ones a set holds are few runs; those of set 0 are one.
+    std::vector<std::vector<std::uint16_t>> members;
+    std::vector<std::uint8_t> families;
+    std::vector<std::vector<ClassRun>> runs;  // by set
+
+    std::size_t classes() const { return members.size(); }
+};
+
+// At most 65,535 sets. The error names the limit and the figure; `what` says whose sets
+// ("peer", "edge").
+tl::expected<Intervals, std::string> cut(const std::vector<const AddressSet *> &sets,
+                                         const std::string &what);
+
+}  // namespace pm

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+// Listed roles have one set each; the roles of form `interface` share one for each zone and
+// direction.
+#include "policy/image/locals.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <map>
+
+namespace pm {
+
+namespace {
+
+class Finder {
+public:
+    explicit Finder(const Policy &policy) : policy_(policy) {
+        out_.zones = std::max<std::size_t>(1, policy.interfaces.size());
+        out_.present.resize(out_.zones * 2);
+        out_.row_sets.resize(out_.zones);
+    }
+    Locals find();
+
+private:
+    std::uint32_t set(const std::string &key, bool own, const AddressSet &addresses);
+    std::uint32_t role_set(const std::string &role, std::size_t zone, Direction direction);
+    std::uint32_t row_set(const Row &row);
+    void place_roles(std::size_t zone, Direction direction);
+
+    const Policy &policy_;
+    Locals out_;
+    std::map<std::string, std::uint32_t> numbers_;
+    std::map<std::string, std::uint32_t> roles_[2];  // by direction, in the zone in hand
+};
+
+std::uint32_t Finder::set(const std::string &key, bool own, const AddressSet &addresses) {
+    auto [entry, is_new] = numbers_.try_emplace(key, static_cast<std::uint32_t>(out_.sets.size()));
+    if (is_new) {
+        out_.sets.push_back(addresses);
+        out_.own.push_back(own);
+    }
+    return entry->second;
+}
+
+std::uint32_t Finder::role_set(const std::string &role, std::size_t zone, Direction direction) {
+    const std::string &interface = zone_name(policy_, zone);
+    const AddressSetDef &def = policy_.roles.at(role);
+    if (!def.is_interface) {
+        const std::uint32_t number = set(role, true, def.addresses);
+        return is_placed(policy_, role, interface) ? number : Locals::none;
+    }
+    if (!is_placed(policy_, role, interface)) return Locals::none;
+    // Not a name that a set can have.
+    const std::string key = std::to_string(Locals::index(zone, direction));
+    if (auto known = numbers_.find(key); known != numbers_.end()) return known->second;
+    return set(key, false, local_addresses(policy_, role, interface, direction));
+}
+
+std::uint32_t Finder::row_set(const Row &row) {
+    if (is_switched_off(policy_, row)) return Locals::none;
+    const std::string &local = local_name(row);
+    if (is_role(policy_, local)) return roles_[static_cast<std::size_t>(row.direction)].at(local);
+    return set(local, false, peer_addresses(policy_, local));
+}
+
+void Finder::place_roles(std::size_t zone, Direction direction) {
+    std::vector<std::uint32_t> &present = out_.present[Locals::index(zone, direction)];
+    for (const auto &[role, def] : policy_.roles) {
+        const std::uint32_t number = role_set(role, zone, direction);
+        roles_[static_cast<std::size_t>(direction)][role] = number;
+        if (number != Locals::none) present.push_back(number);
+    }
+}
+
+Locals Finder::find() {
+    for (std::size_t zone = 0; zone < out_.zones; zone++) {
+        place_roles(zone, Direction::in);
+        place_roles(zone, Direction::out);
+        for (const Row &row : policy_.rows) {
+            const std::uint32_t number = row_set(row);
+            out_.row_sets[zone].push_back(number);
+            if (number != Locals::none && !is_role(policy_, local_name(row)))
+                out_.present[Locals::index(zone, row.direction)].push_back(number);
+        }
+    }
+    return std::move(out_);
+}
+
+}  // namespace
+
+Locals find_locals(const Policy &policy) {
+    return Finder(policy).find();
+}
+
+const std::string &zone_name(const Policy &policy, std::size_t zone) {
+    static const std::string none;
+    return zone < policy.interfaces.size() ? policy.interfaces[zone].name : none;
+}
+
+const std::string &interface_name(const Policy &policy, pm_view image, unsigned number) {
+    const auto zones = static_cast<std::uint32_t>(offsetof(pm_image, zones));
+    return zone_name(policy, pm_load(image, zones + number % PM_INTERFACES, 1));
+}
+
+}  // namespace pm

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// The sets of local addresses that a policy names, and where each counts: on which interfaces
+// (a zone is one of the policy's interfaces, or all of them where it names none) and for flows
+// of which direction.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <string>
+#include <vector>
+
+#include "maps/lookup.h"
+#include "policy/model/model.h"
+
+namespace pm {
+
+struct Locals {
+    static constexpr std::uint32_t none = ~std::uint32_t{0};
+
+    std::size_t zones = 1;
+    std::deque<AddressSet> sets;
+    std::vector<bool> own;  // by set: listed for a role, so that its addresses are this host's
+    // By zone and direction (index()): the sets of the roles that are there.
+    std::vector<std::vector<std::uint32_t>> present;
+    // By zone, by row: the set of its local side, or none where the row does not exist.
+    std::vector<std::vector<std::uint32_t>> row_sets;
+
+    static std::size_t index(std::size_t zone, Direction direction) {
+        return zone * 2 + static_cast<std::size_t>(direction);
+    }
+};
+
+Locals find_locals(const Policy &policy);
+
+// The name of a zone's interface; empty where the policy names no interfaces.
+const std::string &zone_name(const Policy &policy, std::size_t zone);
+
+// The name of the interface that has a number in the image; empty where the policy does not
+// name it.
+const std::string &interface_name(const Policy &policy, pm_view image, unsigned number);
+
+}  // namespace pm

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+// A compiled policy in another place: on a host where interfaces have other numbers, or rows
+// other counters, than when it was compiled.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "policy/image/compile.h"
+
+namespace pm {
+
+// Which zone each interface number is in. `zones`: names of the policy's interfaces, or none
+// where its rows hold everywhere; `names`: by number, empty where the number is free.
+void place_zones(const std::vector<std::string> &zones, const std::vector<std::string> &names,
+                 pm_image &header);
+
+// Fits an image to `options` (interfaces, slots, last_slot) as compile() would have. Fails,
+// and leaves it as it was, if it is damaged or of another layout.
+tl::expected<void, std::string> relocate(Image &image, const CompileOptions &options);
+
+}  // namespace pm

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+// The verdict comes from the image, by the lookups that the kernel runs. The sentence that
+// explains it comes from the model, whose names the image does not have.
+#include "policy/judge/judge.h"
+
+#include <netinet/in.h>
+
+#include "policy/image/locals.h"
+#include "policy/judge/why.h"
+#include "policy/model/labels.h"
+
+namespace pm {
+
+namespace {
+
+// As bpf/essentials.h has it, of what a first packet can be: what this host's DHCP client asks,
+// and a whole IGMP message. All else that is essential has no ports and is no echo request.
+std::optional<pm_essential> find_essential(const Question &question) {
+    const bool v4 = question.from.is_v4();
+    if (question.transport == IPPROTO_IGMP && v4) return PM_ESSENTIAL_MULTICAST;
+    if (question.transport == PM_PROTO_UDP && question.direction == Direction::out &&
+        question.from_port == (v4 ? 68 : 546) && question.to_port == (v4 ? 67 : 547))
+        return PM_ESSENTIAL_DHCP;
+    return std::nullopt;
+}
+
+}  // namespace
+
+bool is_listed(pm_view image, const Address &address) {
+    const pm_addr abi = address.abi();
+    return pm_is_own(image, &abi) != 0;
+}
+
+std::uint32_t judge_first(pm_view image, pm_view bans, std::uint64_t now,
+                          const Question &question) {
+    if (const auto essential = find_essential(question))
+        return essential_verdict << 16 | *essential;
+    pm_tuple tuple = to_tuple(question);
+    const std::uint32_t direction = tuple.opener;
+    const std::uint32_t verdict = pm_judge(image, bans, now, &tuple, direction);
+    if (verdict != pm_drop(PM_DROP_NO_SERVICE) || question.transport != PM_PROTO_UDP)
+        return verdict;
+    tuple.opener = !tuple.opener;
+    const std::uint32_t answer = pm_judge(image, bans, now, &tuple, direction);
+    return pm_reason_of(answer) == PM_UNDECIDED ? pm_drop(PM_DROP_NOT_FIRST_PACKET) : answer;
+}
+
+Answer ask(const Policy &policy, const ImageView &image, const Question &question) {
+    const std::uint32_t verdict = judge_first(image.view(), {}, 0, question);
+    const std::string &interface = interface_name(policy, image.view(), question.interface);
+    Answer answer;
+    if (pm_reason_of(verdict) == PM_UNDECIDED && pm_row_of(verdict) < policy.rows.size()) {
+        const Row &row = policy.rows[pm_row_of(verdict)];
+        answer.pass = true;
+        answer.row = row.id;
+        answer.why = why_passed(policy, row, question);
+        return answer;
+    }
+    if (pm_reason_of(verdict) == essential_verdict && essential_id(pm_row_of(verdict))) {
+        answer.pass = true;
+        answer.row = essential_id(pm_row_of(verdict));
+        answer.why = "it is essential and needs no row";
+        return answer;
+    }
+    // A damaged image can give any number.
+    const std::uint32_t reason = pm_reason_of(verdict);
+    answer.reason = reason == PM_UNDECIDED || reason > PM_DROP_NO_POLICY
+                        ? PM_DROP_NO_POLICY
+                        : static_cast<pm_reason>(reason);
+    answer.why = why_dropped(policy, question, interface, answer.reason);
+    return answer;
+}
+
+}  // namespace pm

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "policy/judge/question.h"
+
+#include <fmt/format.h>
+
+#include "policy/model/transports.h"
+
+namespace pm {
+
+namespace {
+
+std::string end_point(const Address &address, std::uint16_t port, bool with_port) {
+    if (!with_port) return to_string(address);
+    return address.is_v4() ? fmt::format("{}:{}", to_string(address), port)
+                           : fmt::format("[{}]:{}", to_string(address), port);
+}
+
+}  // namespace
+
+pm_tuple to_tuple(const Question &question) {
+    const bool in = question.direction == Direction::in;
+    pm_tuple tuple{};
+    tuple.local = (in ? question.to : question.from).abi();
+    tuple.remote = (in ? question.from : question.to).abi();
+    tuple.local_port = in ? question.to_port : question.from_port;
+    tuple.remote_port = in ? question.from_port : question.to_port;
+    tuple.protocol = question.transport;
+    tuple.interface = static_cast<std::uint8_t>(question.interface);
+    tuple.opener = static_cast<std::uint8_t>(in ? PM_IN : PM_OUT);
+    return tuple;
+}
+
+Question to_question(const pm_tuple &tuple) {
+    const bool in = tuple.opener == PM_IN;
+    Question question;
+    question.from = Address::from(in ? tuple.remote : tuple.local);
+    question.to = Address::from(in ? tuple.local : tuple.remote);
+    question.from_port = in ? tuple.remote_port : tuple.local_port;
+    question.to_port = in ? tuple.local_port : tuple.remote_port;
+    question.transport = tuple.protocol;
+    question.direction = in ? Direction::in : Direction::out;
+    question.interface = tuple.interface;
+    return question;
+}
+
+std::string to_string(const Question &question) {
+    const bool ports = has_ports(question.transport);
+    return fmt::format("{} {} -> {}", transport_name(question.transport),
+                       end_point(question.from, question.from_port, ports),
+                       end_point(question.to, question.to_port, ports));
+}
+
+}  // namespace pm

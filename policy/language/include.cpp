@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+// Finds and reads included files.
+#include "policy/language/include.h"
+
+#include <algorithm>
+#include <map>
+
+#include <fmt/format.h>
+
+#include "policy/base/source_file.h"
+#include "policy/base/text.h"
+
+namespace pm {
+namespace {
+
+constexpr std::size_t depth_limit = 8;
+
+using File = std::shared_ptr<const SourceFile>;
+
+class FileLoader {
+public:
+    FileLoader(const ReadOptions &options, Diagnostics &diagnostics)
+        : options_(options), diagnostics_(diagnostics) {}
+
+    Files files;
+
+    // The number of the file, which is read unless it has been.
+    void load(const File &file) {
+        auto document = read_document(file, diagnostics_);
+        const auto number = files.documents.size();
+        numbers_.emplace(file->path, number);
+        files.documents.push_back(document ? std::move(*document) : Document{});
+        files.documents[number].file = file;
+        files.reaches.emplace_back();
+        chain_.push_back(file);
+        const auto includes = files.documents[number].include;  // the vector grows meanwhile
+        for (const auto &include : includes) load_include(number, include);
+        chain_.pop_back();
+    }
+
+    void close_reaches() {
+        const auto count = files.documents.size();
+        for (auto &row : files.reaches) row.resize(count);
+        for (std::size_t via = 0; via < count; ++via)
+            for (std::size_t from = 0; from < count; ++from)
+                if (files.reaches[from][via])
+                    for (std::size_t to = 0; to < count; ++to)
+                        if (files.reaches[via][to]) files.reaches[from][to] = true;
+    }
+
+private:
+    void load_include(std::size_t from, const Name &include) {
+        const auto file = find(include);
+        if (!file || !check_chain(*file, include.where)) return;
+        if (!numbers_.contains((*file)->path)) load(*file);
+        auto &reaches = files.reaches[from];
+        const auto number = numbers_.at((*file)->path);
+        reaches.resize(std::max(reaches.size(), number + 1));
+        reaches[number] = true;
+    }
+
+    std::optional<File> find(const Name &include) {
+        const auto beside = std::filesystem::path(include.where.file->name).parent_path();
+        std::vector<std::filesystem::path> folders{beside};
+        folders.insert(folders.end(), options_.include_path.begin(), options_.include_path.end());
+        if (std::filesystem::path(include.text).is_absolute()) folders.resize(1);
+
+        for (const auto &folder : folders) {
+            const auto path = folder / include.text;  // an absolute path stands for itself
+            auto file = read_source(path, path.string(), policy_size_limit);
+            if (file) return *file;
+            if (file.error().missing) continue;
+            diagnostics_.error(
+                include.where,
+                fmt::format("cannot read {}: {}", quote(path.string()), file.error().cause),
+                file.error().hint);
+            return std::nullopt;
+        }
+        std::vector<std::string> looked;
+        for (const auto &folder : folders)
+            looked.push_back(folder.empty() ? "." : printable(folder.string()));
+        diagnostics_.error(include.where, fmt::format("cannot find {}", quote(include.text)),
+                           std::filesystem::path(include.text).is_absolute()
+                               ? ""
+                               : fmt::format("looked in: {}", joined(looked)));
+        return std::nullopt;
+    }
+
+    bool check_chain(const File &file, const Location &where) {
+        std::vector<std::string> names;
+        bool is_cycle = false;
+        for (const auto &open : chain_) {
+            is_cycle = is_cycle || open->path == file->path;
+            if (is_cycle) names.push_back(printable(open->name));
+        }
+        if (is_cycle) {
+            diagnostics_.error(where, fmt::format("{} includes itself: {} -> {}", quote(file->name),
+                                                  joined(names, " -> "), printable(file->name)));
+            return false;
+        }
+        if (chain_.size() > depth_limit) {
+            diagnostics_.error(where,
+                               fmt::format("files include each other deeper than {}", depth_limit));
+            return false;
+        }
+        return true;
+    }
+
+    const ReadOptions &options_;
+    Diagnostics &diagnostics_;
+    std::map<std::string, std::size_t> numbers_;  // by canonical path
+    std::vector<File> chain_;                     // from the policy to the file in hand
+};
+
+}  // namespace
+
+Files load_files(const std::shared_ptr<const SourceFile> &policy, const ReadOptions &options,
+                 Diagnostics &diagnostics) {
+    FileLoader loader(options, diagnostics);
+    loader.load(policy);
+    loader.close_reaches();
+    return std::move(loader.files);
+}
+
+}  // namespace pm

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+// Looks up the names of a merged document and remembers which were used.
+#pragma once
+
+#include <set>
+
+#include "policy/language/document.h"
+
+namespace pm {
+
+class Lookup {
+public:
+    Lookup(const Document &document, Diagnostics &diagnostics)
+        : document_(document), diagnostics_(diagnostics) {}
+
+    // Each reports at the name's place what is not defined, or is something else.
+    bool role(const Name &name);
+    bool peers(const Name &name);
+    bool role_or_peers(const Name &name);  // `any` included
+    std::optional<Ports> ports(const PortItems &items);
+
+    void mark_used(const std::string &name) { used_.insert(name); }
+
+    // Warns of what the policy file itself defines and nothing uses; shipped files that it
+    // includes define more than a site needs.
+    void warn_unused() const;
+
+private:
+    bool undefined(const Name &name, std::string_view what, const std::vector<std::string> &known);
+    const char *kind_of(const std::string &name) const;
+
+    const Document &document_;
+    Diagnostics &diagnostics_;
+    std::set<std::string> used_;
+};
+
+}  // namespace pm

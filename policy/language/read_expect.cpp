@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+// The policy's own tests, as written.
+#include <fmt/format.h>
+
+#include "policy/base/text.h"
+#include "policy/language/sections.h"
+#include "policy/language/words.h"
+#include "policy/model/transports.h"
+
+namespace pm {
+namespace {
+
+// An address, or the name of a role.
+bool read_end(const Reading &reading, const Node &node, std::string_view what,
+              std::optional<Address> &address, Name &role) {
+    const auto *text = reading.text(node, what);
+    if (!text) return false;
+    if (is_name(*text)) {
+        const auto name = reading.name(node, what);
+        if (name) role = *name;
+        return name.has_value();
+    }
+    address = reading.take(node, parse_address(*text),
+                           "write one address, or a role for all of its addresses");
+    return address.has_value();
+}
+
+// tcp: PORTS, udp: PORTS, or transport: NAME with or without port: PORTS.
+bool read_transport(const Reading &reading, const Node &node, const Fields &fields,
+                    WrittenExpectation &written) {
+    const Node *given = nullptr;
+    for (const auto *key : {"tcp", "udp", "transport"}) {
+        const auto *value = fields.find(key);
+        if (!value) continue;
+        if (given) {
+            reading.error(*value, "an expectation takes one of tcp, udp and transport");
+            return false;
+        }
+        given = value;
+    }
+    const auto *port = fields.find("port");
+    if (const auto *transport = fields.find("transport")) {
+        const auto *text = reading.text(*transport, "'transport'");
+        written.transport = text ? reading.take(*transport, parse_transport(*text)) : std::nullopt;
+        if (!written.transport) return false;
+    } else if (given) {
+        if (port) {
+            reading.error(*port, "the port stands at tcp or udp already");
+            return false;
+        }
+        written.transport = *parse_transport(fields.find("tcp") ? "tcp" : "udp");
+        port = given;
+    }
+    const auto *source_port = fields.find("source-port");
+    if (written.transport && !has_ports(*written.transport) && (port || source_port)) {
+        reading.error(node, "only tcp and udp have ports");
+        return false;
+    }
+    if (port) written.port = read_ports(reading, *port, true);
+    if (source_port) written.source_port = read_ports(reading, *source_port, true);
+    return (!port || written.port) && (!source_port || written.source_port);
+}
+
+bool read_verdict(const Reading &reading, const Node &node, const Fields &fields,
+                  WrittenExpectation &written) {
+    const auto *value = fields.find("verdict");
+    if (!value) {
+        reading.error(node, "the expectation has no verdict",
+                      "write 'verdict: pass' or 'verdict: drop'");
+        return false;
+    }
+    const auto *verdict = reading.text(*value, "'verdict'");
+    if (!verdict) return false;
+    if (*verdict != "pass" && *verdict != "drop") {
+        reading.error(*value, fmt::format("verdict {}: write pass or drop", quote(*verdict)));
+        return false;
+    }
+    written.expectation.pass = *verdict == "pass";
+
+    if (const auto *row = fields.find("row")) {
+        if (!written.expectation.pass) {
+            reading.error(*row, "no row drops: leave 'row' out, or expect 'pass'");
+            return false;
+        }
+        written.row = reading.name(*row, "row");
+        if (!written.row) return false;
+    }
+    if (const auto *interface = fields.find("interface")) {
+        const auto *name = reading.text(*interface, "'interface'");
+        if (!name) return false;
+        written.interface = Name{*name, reading.at(*interface)};
+    }
+    return true;
+}
+
+std::optional<WrittenExpectation> read_expectation(const Reading &reading, const Node &node) {
+    if (!reading.is_map(node, "an expectation")) return std::nullopt;
+    const Fields fields(reading, node, "an expectation",
+                        {"from", "to", "tcp", "udp", "transport", "port", "source-port", "verdict",
+                         "row", "interface"});
+    WrittenExpectation written;
+    auto &expectation = written.expectation;
+    expectation.where = reading.at(node);
+
+    const auto *from = fields.find("from");
+    const auto *to = fields.find("to");
+    if (!from || !to) {
+        reading.error(node, fmt::format("the expectation has no '{}'", from ? "to" : "from"));
+        return std::nullopt;
+    }
+    bool whole = read_end(reading, *from, "from", expectation.from_address, written.from);
+    whole &= read_end(reading, *to, "to", expectation.to_address, written.to);
+    whole &= read_transport(reading, node, fields, written);
+    whole &= read_verdict(reading, node, fields, written);
+    if (!whole) return std::nullopt;
+
+    const auto &source = expectation.from_address;
+    const auto &destination = expectation.to_address;
+    if (source && destination && source->is_v4() != destination->is_v4()) {
+        reading.error(node, fmt::format("{} and {} are of two families", to_string(*source),
+                                        to_string(*destination)));
+        return std::nullopt;
+    }
+    return written;
+}
+
+}  // namespace
+
+std::vector<WrittenExpectation> read_expectations(const Reading &reading, const Node &node) {
+    std::vector<WrittenExpectation> all;
+    if (!reading.is_list(node, "'expect'")) return all;
+    for (const auto &item : node.items)
+        if (auto written = read_expectation(reading, item)) all.push_back(std::move(*written));
+    return all;
+}
+
+}  // namespace pm

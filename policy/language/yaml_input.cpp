@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which characters a policy file may have.
+#include "policy/language/yaml_input.h"
+
+#include <fmt/format.h>
+
+namespace pm {
+namespace {
+
+// Of a character; the message is empty where there is none.
+struct Fault {
+    std::string message, hint;
+};
+
+Fault character_fault(const CodePoint &point, std::string_view rest, bool in_indentation,
+                      const std::string &name) {
+    constexpr const char *utf8_hint = "save the file as UTF-8 without a byte order mark";
+    if (point.length == 0)
+        return {fmt::format("byte 0x{:02x} is not UTF-8", static_cast<unsigned char>(rest[0])),
+                utf8_hint};
+    if (point.value == 0xfeff) return {"a byte order mark (U+FEFF)", utf8_hint};
+    if (point.value == '\r')
+        return {"a carriage return: the lines end as on Windows",
+                fmt::format("convert it: sed -i 's/\\r$//' {}", printable(name))};
+    if (point.value == '\t')
+        return in_indentation ? Fault{"a tab in the indentation", "indent with spaces"} : Fault{};
+    if (is_control(point.value))
+        return {fmt::format("control character U+{:04X}", static_cast<unsigned>(point.value)), ""};
+    return {};
+}
+
+}  // namespace
+
+bool check_characters(const std::shared_ptr<const SourceFile> &file, Diagnostics &diagnostics) {
+    std::string_view rest = file->text;
+    int line = 1, column = 1;
+    bool in_indentation = true;
+    while (!rest.empty()) {
+        const auto point = first_code_point(rest);
+        auto fault = character_fault(point, rest, in_indentation, file->name);
+        if (!fault.message.empty()) {
+            diagnostics.error({file, line, column, 1}, std::move(fault.message),
+                              std::move(fault.hint));
+            return false;
+        }
+        const bool ends_line = point.value == '\n';
+        in_indentation = ends_line || (in_indentation && point.value == ' ');
+        line += ends_line;
+        column = ends_line ? 1 : column + 1;
+        rest.remove_prefix(point.length);
+    }
+    return true;
+}
+
+}  // namespace pm

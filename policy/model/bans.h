@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+// The dynamic block list, and the text that it is kept as.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <tl/expected.hpp>
+
+#include "policy/model/address.h"
+
+namespace pm {
+
+struct Ban {
+    Prefix prefix;
+    std::uint64_t created = 0;             // seconds since the epoch
+    std::optional<std::uint64_t> expires;  // likewise; none: until it is lifted
+};
+
+// A line a ban: PREFIX CREATED EXPIRES, in seconds since the epoch, the last `never` where it does
+// not expire. '#' begins a comment. The error names the line.
+tl::expected<std::vector<Ban>, std::string> parse_bans(const std::string &text);
+std::string print_bans(const std::vector<Ban> &bans);
+
+}  // namespace pm

@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "policy/model/diff.h"
+
+#include <algorithm>
+#include <functional>
+#include <iterator>
+
+#include <fmt/format.h>
+
+#include "policy/base/text.h"
+#include "policy/model/print.h"
+#include "policy/model/transports.h"
+
+namespace pm {
+namespace {
+
+using What = Change::What;
+
+constexpr std::size_t examples = 3;
+
+std::string check_of(const Row &row) {
+    if (row.check.payload == Check::Payload::none) return "none";
+    return fmt::format("{}, {}", payload_name(row.check.payload),
+                       row.check.drop ? "drop" : "count");
+}
+
+std::string limit_of(const Row &row) {
+    if (row.limit.flows == 0) return "none";
+    return fmt::format("{}/{} burst {} per {}", row.limit.flows,
+                       row.limit.per_seconds == 1 ? "s" : "min", row.limit.burst,
+                       row.limit.per_row ? "row" : "peer");
+}
+
+// What decides, and what people read: every field but where it was written.
+std::vector<std::pair<const char *, std::string>> fields_of(const Row &row) {
+    return {{"section", row.section == Section::failsafe ? "failsafe" : "matrix"},
+            {"role", row.role},
+            {"protocol", row.protocol},
+            {"transport", transports_text(row, ", ")},
+            {"source", row.source},
+            {"source-port", to_string(row.source_port)},
+            {"destination", row.destination},
+            {"port", to_string(row.port)},
+            {"check", check_of(row)},
+            {"limit", limit_of(row)},
+            {"notes", row.notes}};
+}
+
+std::string summary(const Row &row) {
+    std::string text =
+        fmt::format("{} {} {} -> {}", row.section == Section::failsafe ? "failsafe" : "matrix",
+                    transports_text(row, ", "), row.source, row.destination);
+    if (!row.port.empty()) text += " port " + to_string(row.port);
+    if (!row.port.empty() && row.source_port != any_port)
+        text += " source-port " + to_string(row.source_port);
+    return text;
+}
+
+const Row *find(const Policy &policy, const std::string &id) {
+    auto found = std::find_if(policy.rows.begin(), policy.rows.end(),
+                              [&](const Row &row) { return row.id == id; });
+    return found == policy.rows.end() ? nullptr : &*found;
+}
+
+void diff_rows(const Policy &before, const Policy &after, std::vector<Change> &changes) {
+    std::vector<std::string> old_order, new_order;
+    for (const Row &row : before.rows) {
+        if (find(after, row.id))
+            old_order.push_back(row.id);
+        else
+            changes.push_back({What::removed, "row", row.id, summary(row), ""});
+    }
+    for (const Row &row : after.rows) {
+        const Row *old = find(before, row.id);
+        if (!old) {
+            changes.push_back({What::added, "row", row.id, "", summary(row)});
+            continue;
+        }
+        new_order.push_back(row.id);
+        std::vector<std::string> was, is;
+        const auto a = fields_of(*old), b = fields_of(row);
+        for (std::size_t i = 0; i < a.size(); i++) {
+            if (a[i].second == b[i].second) continue;
+            was.push_back(fmt::format("{} {}", a[i].first, a[i].second));
+            is.push_back(fmt::format("{} {}", b[i].first, b[i].second));
+        }
+        if (!was.empty())
+            changes.push_back({What::changed, "row", row.id, joined(was), joined(is)});
+    }
+    const auto moved = std::mismatch(old_order.begin(), old_order.end(), new_order.begin());
+    if (moved.first != old_order.end())
+        changes.push_back({What::changed, "setting", "order of rows", *moved.first + " first",
+                           *moved.second + " first"});
+}
+
+std::string form_of(const AddressSetDef &set) {
+    if (set.is_interface) return "interface";
+    if (set.is_none) return "none";
+    if (set.form == AddressSetDef::Form::any) return "any";
+    return "";
+}
+
+std::string some(std::size_t count, const std::function<std::string(std::size_t)> &word) {
+    std::vector<std::string> words;
+    for (std::size_t i = 0; i < std::min(count, examples); i++) words.push_back(word(i));
+    std::string text = joined(words);
+    if (count > examples) text += fmt::format(" and {} more", count - examples);
+    return text;
+}
+
+std::string some(const AddressSet &set) {
+    const std::vector<Prefix> prefixes = set.prefixes();
+    return some(prefixes.size(), [&](std::size_t i) { return to_string(prefixes[i]); });
+}
+
+std::string whole(const AddressSetDef &set) {
+    const std::string form = form_of(set);
+    return form.empty() ? some(set.addresses) : form;
+}
+
+void diff_sets(const std::map<std::string, AddressSetDef> &before,
+               const std::map<std::string, AddressSetDef> &after, std::vector<Change> &changes) {
+    for (const auto &[name, set] : before)
+        if (!after.count(name)) changes.push_back({What::removed, "set", name, whole(set), ""});
+    for (const auto &[name, set] : after) {
+        auto old = before.find(name);
+        if (old == before.end()) {
+            changes.push_back({What::added, "set", name, "", whole(set)});
+            continue;
+        }
+        if (form_of(old->second) != form_of(set)) {
+            changes.push_back({What::changed, "set", name, whole(old->second), whole(set)});
+            continue;
+        }
+        const AddressSet less = old->second.addresses - set.addresses;
+        const AddressSet more = set.addresses - old->second.addresses;
+        if (!less.empty() || !more.empty())
+            changes.push_back({What::changed, "set", name,
+                               less.empty() ? "" : "without " + some(less),
+                               more.empty() ? "" : "with " + some(more)});
+    }
+}
+
+void diff_ports(const Policy &before, const Policy &after, std::vector<Change> &changes) {
+    for (const auto &[name, set] : before.ports)
+        if (!after.ports.count(name))
+            changes.push_back({What::removed, "ports", name, to_string(set.ports), ""});
+    for (const auto &[name, set] : after.ports) {
+        auto old = before.ports.find(name);
+        if (old == before.ports.end())
+            changes.push_back({What::added, "ports", name, "", to_string(set.ports)});
+        else if (old->second.ports != set.ports)
+            changes.push_back(
+                {What::changed, "ports", name, to_string(old->second.ports), to_string(set.ports)});
+    }
+}
+
+std::string interfaces_of(const Policy &policy) {
+    std::vector<std::string> words;
+    for (const InterfaceDef &one : policy.interfaces)
+        words.push_back(fmt::format("{}: [{}]", one.name, joined(one.roles)));
+    return joined(words);
+}
+
+void diff_settings(const Policy &before, const Policy &after, std::vector<Change> &changes) {
+    auto add = [&](const char *name, const std::string &was, const std::string &is) {
+        if (was != is) changes.push_back({What::changed, "setting", name, was, is});
+    };
+    add("policy", before.name, after.name);
+    add("reference", before.reference, after.reference);
+    add("interfaces", interfaces_of(before), interfaces_of(after));
+    add("block", joined(before.block), joined(after.block));
+    add("fragments", before.fragments_drop ? "drop" : "track",
+        after.fragments_drop ? "drop" : "track");
+    add("flow-capacity", std::to_string(before.flow_capacity), std::to_string(after.flow_capacity));
+}
+
+// Their order says nothing, but it is part of what a policy's hash is made of.
+void diff_expectations(const Policy &before, const Policy &after, std::vector<Change> &changes) {
+    const auto all = [](const Policy &policy) {
+        std::vector<std::string> lines;
+        for (const Expectation &one : policy.expect) lines.push_back("{ " + print(one) + " }");
+        return lines;
+    };
+    std::vector<std::string> was = all(before), is = all(after), less, more;
+    if (was == is) return;
+    std::sort(was.begin(), was.end());
+    std::sort(is.begin(), is.end());
+    std::set_difference(was.begin(), was.end(), is.begin(), is.end(), std::back_inserter(less));
+    std::set_difference(is.begin(), is.end(), was.begin(), was.end(), std::back_inserter(more));
+    const auto part = [](const char *word, const std::vector<std::string> &lines) {
+        return lines.empty() ? ""
+                             : word + some(lines.size(), [&](std::size_t i) { return lines[i]; });
+    };
+    const bool moved = less.empty() && more.empty();
+    changes.push_back({What::changed, "setting", "expect", part("without ", less),
+                       moved ? "in another order" : part("with ", more)});
+}
+
+}  // namespace
+
+std::vector<Change> diff(const Policy &before, const Policy &after) {
+    std::vector<Change> changes;
+    diff_rows(before, after, changes);
+    diff_sets(before.roles, after.roles, changes);
+    diff_sets(before.peers, after.peers, changes);
+    diff_ports(before, after, changes);
+    diff_settings(before, after, changes);
+    diff_expectations(before, after, changes);
+    return changes;
+}
+
+}  // namespace pm

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+// What one resolved policy says otherwise than another.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "policy/model/model.h"
+
+namespace pm {
+
+struct Change {
+    enum class What { added, removed, changed } what = What::changed;
+    std::string kind;    // "row", "set", "ports", "setting"
+    std::string name;    // a row's id, a set's name, a setting's key
+    std::string before;  // empty where it was added
+    std::string after;   // empty where it was removed
+};
+
+// Rows in the order of `after`, those that are gone first; then sets, ports, settings. Rows are
+// the same by id; sets by what they hold, not by how that is written.
+std::vector<Change> diff(const Policy &before, const Policy &after);
+
+}  // namespace pm

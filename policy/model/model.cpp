@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the model's names stand for.
+#include "policy/model/model.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace pm {
+
+namespace {
+
+bool is_listed(const InterfaceDef &interface, const std::string &role) {
+    return std::find(interface.roles.begin(), interface.roles.end(), role) != interface.roles.end();
+}
+
+// What is listed for roles that are placed on other interfaces only.
+AddressSet listed_elsewhere(const Policy &policy, const std::string &interface) {
+    std::vector<Range> ranges;
+    for (const auto &[name, role] : policy.roles) {
+        if (role.is_interface || is_placed(policy, name, interface)) continue;
+        const std::vector<Range> &own = role.addresses.ranges();
+        ranges.insert(ranges.end(), own.begin(), own.end());
+    }
+    return AddressSet(std::move(ranges));
+}
+
+}  // namespace
+
+Ports merge_ports(std::vector<PortRange> ranges) {
+    std::sort(ranges.begin(), ranges.end());
+    Ports merged;
+    for (const auto &range : ranges) {
+        if (!merged.empty() && range.first <= merged.back().last + 1)
+            merged.back().last = std::max(merged.back().last, range.last);
+        else
+            merged.push_back(range);
+    }
+    return merged;
+}
+
+std::string to_string(const Ports &ports) {
+    if (ports == any_port) return "any";
+    std::string text;
+    for (const PortRange &range : ports) {
+        if (!text.empty()) text += ',';
+        text += range.first == range.last ? fmt::format("{}", range.first)
+                                          : fmt::format("{}-{}", range.first, range.last);
+    }
+    return text;
+}
+
+bool is_placed(const Policy &policy, const std::string &role, const std::string &interface) {
+    if (policy.interfaces.empty()) return true;
+    return std::any_of(
+        policy.interfaces.begin(), policy.interfaces.end(),
+        [&](const InterfaceDef &def) { return def.name == interface && is_listed(def, role); });
+}
+
+const AddressSet &peer_addresses(const Policy &policy, const std::string &name) {
+    static const AddressSet any = AddressSet::any();
+    auto peer = policy.peers.find(name);
+    return peer == policy.peers.end() ? any : peer->second.addresses;
+}
+
+AddressSet blocked_addresses(const Policy &policy) {
+    std::vector<Range> ranges;
+    for (const std::string &name : policy.block) {
+        const std::vector<Range> &more = peer_addresses(policy, name).ranges();
+        ranges.insert(ranges.end(), more.begin(), more.end());
+    }
+    return AddressSet(std::move(ranges));
+}
+
+AddressSet local_addresses(const Policy &policy, const std::string &role,
+                           const std::string &interface, Direction direction) {
+    const AddressSetDef &def = policy.roles.at(role);
+    if (!is_placed(policy, role, interface)) return {};
+    if (!def.is_interface) return def.addresses;
+    if (direction == Direction::out) return AddressSet::any() | AddressSet::multicast();
+    return AddressSet::any() - listed_elsewhere(policy, interface);
+}
+
+const std::string &local_name(const Row &row) {
+    return row.direction == Direction::in ? row.destination : row.source;
+}
+
+const std::string &peer_name(const Row &row) {
+    return row.direction == Direction::in ? row.source : row.destination;
+}
+
+bool is_role(const Policy &policy, const std::string &name) {
+    return policy.roles.count(name) > 0;
+}
+
+bool is_none(const Policy &policy, const std::string &name) {
+    if (auto role = policy.roles.find(name); role != policy.roles.end())
+        return role->second.is_none;
+    auto peer = policy.peers.find(name);
+    return peer != policy.peers.end() && peer->second.is_none;
+}
+
+bool is_switched_off(const Policy &policy, const Row &row) {
+    return is_none(policy, row.source) || is_none(policy, row.destination);
+}
+
+AddressSet row_local_addresses(const Policy &policy, const Row &row, const std::string &interface) {
+    if (is_switched_off(policy, row)) return {};
+    const std::string &local = local_name(row);
+    return is_role(policy, local) ? local_addresses(policy, local, interface, row.direction)
+                                  : peer_addresses(policy, local);
+}
+
+}  // namespace pm
