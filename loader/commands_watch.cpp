@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // The command watch: waits for something to look at, and tells systemd that it lives.
-#include <libmnl/libmnl.h>
-#include <linux/rtnetlink.h>
 #include <poll.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
@@ -13,6 +11,7 @@
 
 #include "loader/commands.h"
 #include "loader/commands_common.h"
+#include "loader/link_events.h"
 #include "loader/lock.h"
 #include "loader/message.h"
 #include "loader/watch.h"
@@ -22,32 +21,6 @@ namespace {
 
 // A link that is detached by its descriptor makes no event: it is found within this time.
 constexpr int look_interval_ms = 2000;
-
-// Changes of interfaces, qdiscs and filters in this network namespace.
-class Events {
-public:
-    Events() : socket_(mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC | SOCK_NONBLOCK)) {
-        if (socket_ && mnl_socket_bind(socket_, RTMGRP_LINK | RTMGRP_TC, MNL_SOCKET_AUTOPID) < 0) {
-            mnl_socket_close(socket_);
-            socket_ = nullptr;
-        }
-    }
-    Events(const Events &) = delete;
-    ~Events() {
-        if (socket_) mnl_socket_close(socket_);
-    }
-
-    int fd() const { return socket_ ? mnl_socket_get_fd(socket_) : -1; }
-    // What they were does not matter: everything is looked at. Lost ones are no loss.
-    void drain() const {
-        char buffer[8192];
-        while (mnl_socket_recvfrom(socket_, buffer, sizeof(buffer)) > 0 || errno == ENOBUFS) {
-        }
-    }
-
-private:
-    mnl_socket *socket_;
-};
 
 // An upgrade puts another file in the place of this program, which must not go on with programs of
 // another build in the kernel. Does not return where it has been replaced.
@@ -70,7 +43,7 @@ int run(const Watch &) {
     if (auto root = need_root(); !root) return end(root.error());
     auto lock = Lock::watch(places);
     if (!lock) return end(lock.error());
-    const Events events;
+    const LinkEvents events;
     const Fd signals = end_signals();
     if (events.fd() < 0 || !signals) return end(cannot("wait for events", errno).value());
 
