@@ -14,8 +14,8 @@
 #include <bpf/libbpf.h>
 #include <fmt/core.h>
 
-#include "loader/jiffies.h"
-#include "loader/source.h"
+#include "loader/kernel/jiffies.h"
+#include "loader/state/policy_source.h"
 #include "policy/image/catalog.h"
 
 namespace pm::bench {

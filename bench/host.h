@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
-#include "loader/program.h"
-#include "loader/switch.h"
+#include "loader/kernel/program.h"
+#include "loader/kernel/switch.h"
 #include "policy/image/catalog.h"
 #include "policy/image/compile.h"
 

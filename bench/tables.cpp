@@ -14,12 +14,12 @@
 
 #include <bpf/bpf.h>
 
-#include "loader/deployment.h"
-#include "loader/flow_reader.h"
-#include "loader/jiffies.h"
-#include "loader/program.h"
-#include "loader/snapshot.h"
-#include "loader/switch.h"
+#include "loader/kernel/deployment.h"
+#include "loader/kernel/jiffies.h"
+#include "loader/kernel/program.h"
+#include "loader/kernel/switch.h"
+#include "loader/observe/flow_reader.h"
+#include "loader/observe/snapshot.h"
 
 namespace {
 

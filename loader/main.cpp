@@ -12,11 +12,11 @@
 #include <fmt/core.h>
 #include <CLI/CLI.hpp>
 
-#include "loader/commands.h"
-#include "loader/commands_common.h"
-#include "loader/fault.h"
-#include "loader/message.h"
-#include "loader/program.h"
+#include "loader/base/fault.h"
+#include "loader/base/message.h"
+#include "loader/commands/commands.h"
+#include "loader/commands/common.h"
+#include "loader/kernel/program.h"
 #include "policy/base/diagnostic.h"
 
 namespace {

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "loader/export/exporter.h"
 
+#include "loader/base/file.h"
 #include "loader/export/metrics.h"
 #include "loader/export/page.h"
-#include "loader/file.h"
 #include "loader/show/show.h"
-#include "loader/store.h"
+#include "loader/state/generations.h"
 
 namespace pm::exporter {
 namespace {

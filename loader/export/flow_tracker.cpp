@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "loader/flow_table.h"
+#include "loader/kernel/flow_table.h"
 
 namespace pm::exporter {
 namespace {

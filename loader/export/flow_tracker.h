@@ -13,7 +13,7 @@
 #include <optional>
 #include <unordered_map>
 
-#include "loader/snapshot.h"
+#include "loader/observe/snapshot.h"
 #include "maps/abi.h"
 
 namespace pm::exporter {

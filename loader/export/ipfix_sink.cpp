@@ -7,10 +7,10 @@
 
 #include <fmt/core.h>
 
+#include "loader/base/message.h"
 #include "loader/export/endpoint.h"
 #include "loader/export/flow_sinks.h"
 #include "loader/export/ipfix.h"
-#include "loader/message.h"
 #include "policy/base/errno_text.h"
 #include "policy/base/fd.h"
 

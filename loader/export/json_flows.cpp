@@ -6,10 +6,10 @@
 
 #include <fmt/core.h>
 
+#include "loader/base/message.h"
 #include "loader/export/flow_sinks.h"
-#include "loader/flow_reader.h"
-#include "loader/flow_table.h"
-#include "loader/message.h"
+#include "loader/kernel/flow_table.h"
+#include "loader/observe/flow_reader.h"
 #include "loader/show/show.h"
 #include "policy/base/errno_text.h"
 #include "policy/base/fd.h"

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "loader/fault.h"
+#include "loader/base/fault.h"
 #include "policy/base/fd.h"
 
 namespace pm::exporter {

@@ -5,7 +5,7 @@
 
 #include <prometheus/text_serializer.h>
 
-#include "loader/deployment.h"
+#include "loader/kernel/deployment.h"
 #include "loader/show/show.h"
 #include "policy/model/labels.h"
 

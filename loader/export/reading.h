@@ -8,10 +8,10 @@
 #include <string>
 #include <vector>
 
-#include "loader/deployment.h"
+#include "loader/base/paths.h"
 #include "loader/export/walker.h"
-#include "loader/places.h"
-#include "loader/snapshot.h"
+#include "loader/kernel/deployment.h"
+#include "loader/observe/snapshot.h"
 
 namespace pm::exporter {
 

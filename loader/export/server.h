@@ -10,8 +10,8 @@
 #include <string>
 #include <vector>
 
+#include "loader/base/fault.h"
 #include "loader/export/connections.h"
-#include "loader/fault.h"
 #include "policy/base/fd.h"
 
 struct MHD_Daemon;

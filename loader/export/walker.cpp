@@ -4,12 +4,12 @@
 #include <algorithm>
 #include <chrono>
 
-#include "loader/deployment.h"
-#include "loader/flow_table.h"
-#include "loader/jiffies.h"
-#include "loader/message.h"
-#include "loader/program.h"
-#include "loader/switch.h"
+#include "loader/base/message.h"
+#include "loader/kernel/deployment.h"
+#include "loader/kernel/flow_table.h"
+#include "loader/kernel/jiffies.h"
+#include "loader/kernel/program.h"
+#include "loader/kernel/switch.h"
 #include "policy/image/catalog.h"
 #include "policy/model/labels.h"
 

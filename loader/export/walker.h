@@ -9,9 +9,9 @@
 #include <thread>
 #include <vector>
 
-#include "loader/deployment.h"
+#include "loader/base/paths.h"
 #include "loader/export/flow_tracker.h"
-#include "loader/places.h"
+#include "loader/kernel/deployment.h"
 
 namespace pm::exporter {
 

@@ -2,7 +2,7 @@
 // A difference between policies as text, a line each: + added, - removed, ~ changed.
 #include <fmt/core.h>
 
-#include "loader/flow_reader.h"
+#include "loader/observe/flow_reader.h"
 #include "loader/show/show.h"
 #include "loader/show/table.h"
 #include "policy/model/labels.h"

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "loader/doctor.h"
+#include "loader/doctor/findings.h"
 
 namespace pm::show {
 

@@ -3,7 +3,7 @@
 
 #include <fmt/core.h>
 
-#include "loader/clock.h"
+#include "loader/base/clock.h"
 #include "loader/show/show.h"
 #include "policy/base/text.h"
 

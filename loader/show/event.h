@@ -7,7 +7,7 @@
 #include <optional>
 #include <string>
 
-#include "loader/dissect.h"
+#include "loader/observe/dissect.h"
 #include "maps/abi.h"
 
 namespace pm::show {

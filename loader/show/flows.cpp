@@ -2,7 +2,7 @@
 // flows as text, and the matrix of a policy.
 #include <fmt/core.h>
 
-#include "loader/flow_reader.h"
+#include "loader/observe/flow_reader.h"
 #include "loader/show/show.h"
 #include "loader/show/table.h"
 #include "maps/image.h"

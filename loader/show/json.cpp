@@ -5,9 +5,9 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "loader/clock.h"
-#include "loader/deployment.h"
-#include "loader/flow_reader.h"
+#include "loader/base/clock.h"
+#include "loader/kernel/deployment.h"
+#include "loader/observe/flow_reader.h"
 #include "loader/show/doctor.h"
 #include "loader/show/event.h"
 #include "loader/show/show.h"

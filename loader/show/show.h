@@ -6,10 +6,10 @@
 #include <string>
 #include <vector>
 
-#include "loader/explain.h"
-#include "loader/flow_diff.h"
-#include "loader/flow_reader.h"
-#include "loader/snapshot.h"
+#include "loader/observe/explain.h"
+#include "loader/observe/flow_diff.h"
+#include "loader/observe/flow_reader.h"
+#include "loader/observe/snapshot.h"
 #include "policy/base/diagnostic.h"
 #include "policy/model/bans.h"
 #include "policy/model/diff.h"

@@ -5,8 +5,8 @@
 #include <fmt/chrono.h>
 #include <fmt/core.h>
 
-#include "loader/clock.h"
-#include "loader/deployment.h"
+#include "loader/base/clock.h"
+#include "loader/kernel/deployment.h"
 #include "loader/show/show.h"
 #include "loader/show/table.h"
 #include "policy/image/catalog.h"

@@ -6,8 +6,8 @@
 
 #include <fmt/core.h>
 
-#include "loader/deployment.h"
-#include "loader/flow_reader.h"
+#include "loader/kernel/deployment.h"
+#include "loader/observe/flow_reader.h"
 #include "loader/show/show.h"
 #include "policy/base/text.h"
 #include "policy/model/labels.h"

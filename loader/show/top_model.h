@@ -9,10 +9,10 @@
 #include <string>
 #include <vector>
 
-#include "loader/busy.h"
-#include "loader/flow_reader.h"
+#include "loader/observe/busiest_flows.h"
+#include "loader/observe/flow_reader.h"
+#include "loader/observe/snapshot.h"
 #include "loader/show/table.h"
-#include "loader/snapshot.h"
 #include "policy/image/catalog.h"
 
 namespace pm::show {

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "loader/fault.h"
+#include "loader/base/fault.h"
 #include "loader/show/top_model.h"
 
 namespace pm::show {

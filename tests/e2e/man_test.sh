@@ -75,7 +75,7 @@ case_every_variable_is_explained() {
 case_every_exit_status_is_explained() {
     local status text
     text=$(plain "$PAGES/portmatrix.8" | sed -n '/^EXIT STATUS/,/^GUARANTEES/p')
-    sed -n 's/^enum class Exit {\(.*\)};/\1/p' "$ROOT/loader/fault.h" | grep -o '[0-9]' >"$scratch"
+    sed -n 's/^enum class Exit {\(.*\)};/\1/p' "$ROOT/loader/base/fault.h" | grep -o '[0-9]' >"$scratch"
     [ "$(wc -l <"$scratch")" -ge 6 ]
     while read -r status; do
         grep -qx "       $status" <<<"$text" || { echo "portmatrix(8) has no status $status"; return 1; }

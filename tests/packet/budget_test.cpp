@@ -18,7 +18,7 @@
 
 #include <fmt/core.h>
 
-#include "loader/program.h"
+#include "loader/kernel/program.h"
 
 namespace pm::test {
 namespace {

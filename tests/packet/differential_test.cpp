@@ -11,7 +11,7 @@
 #include <random>
 #include <set>
 
-#include "loader/probe.h"
+#include "loader/kernel/probe.h"
 #include "policy/image/compile.h"
 #include "policy/judge/judge.h"
 #include "policy/judge/question.h"

@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 #include <linux/bpf.h>
 
-#include "loader/program.h"
+#include "loader/kernel/program.h"
 
 namespace pm::test {
 namespace {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The switch, stopped after each of its instructions: what the programs read is the old record or
 // the new one, whole, with its fallback.
-#include "loader/switch.h"
-#include "loader/clock.h"
+#include "loader/kernel/switch.h"
+#include "loader/base/clock.h"
 
 #include <gtest/gtest.h>
 #include <signal.h>

@@ -15,8 +15,8 @@
 #include <stdexcept>
 #include <thread>
 
-#include "loader/clock.h"
-#include "loader/switch.h"
+#include "loader/base/clock.h"
+#include "loader/kernel/switch.h"
 #include "policy/base/fd.h"
 #include "tests/support/host.h"
 #include "tests/support/payloads.h"

@@ -12,8 +12,8 @@
 #include <stdexcept>
 #include <system_error>
 
-#include "loader/jiffies.h"
-#include "loader/program.h"
+#include "loader/kernel/jiffies.h"
+#include "loader/kernel/program.h"
 #include "policy/image/ban_image.h"
 #include "policy/model/bans.h"
 #include "tests/support/arrays.h"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "loader/clock.h"
+#include "loader/base/clock.h"
 
 #include <gtest/gtest.h>
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Captured frames as people read them, whole and cut off anywhere.
-#include "loader/dissect.h"
+#include "loader/observe/dissect.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What of the doctor's findings needs no kernel.
-#include "loader/doctor.h"
+#include "loader/doctor/findings.h"
 
 #include <gtest/gtest.h>
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The command line's side of explain: what is typed, which way a flow goes, when the source
 // port must be given.
-#include "loader/explain.h"
+#include "loader/observe/explain.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

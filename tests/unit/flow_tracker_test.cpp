@@ -3,8 +3,8 @@
 #include <gmock/gmock.h>
 
 #include "loader/export/flow_tracker.h"
-#include "loader/jiffies.h"
-#include "loader/program.h"
+#include "loader/kernel/jiffies.h"
+#include "loader/kernel/program.h"
 
 namespace pm::exporter {
 namespace {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Where captures may be written; that others can read them, tests/e2e/monitor_test.sh asks.
-#include "loader/pcapng.h"
+#include "loader/observe/pcapng.h"
 
 #include <sys/stat.h>
 

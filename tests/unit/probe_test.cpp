@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The frames that the probe programs are asked about, byte for byte.
-#include "loader/probe.h"
+#include "loader/kernel/probe.h"
 
 #include <gtest/gtest.h>
 

@@ -7,8 +7,8 @@
 
 #include <nlohmann/json.hpp>
 
-#include "loader/clock.h"
-#include "loader/flow_reader.h"
+#include "loader/base/clock.h"
+#include "loader/observe/flow_reader.h"
 #include "loader/show/event.h"
 #include "loader/show/table.h"
 #include "policy/image/catalog.h"

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "loader/attach/unfilter.h"
+
+#include <net/if.h>
+
+#include <algorithm>
+#include <array>
+
+#include "loader/attach/attach.h"
+#include "loader/kernel/pins.h"
+
+namespace pm {
+namespace fs = std::filesystem;
+
+Result<std::vector<std::string>> unfilter_all(const Places &places) {
+    auto safe = check_private_folder(places.pins, false);
+    if (!safe) return tl::unexpected(safe.error());
+    std::vector<std::string> names;
+    std::error_code error;
+    for (const auto &entry : fs::directory_iterator(places.pins, error)) {
+        if (!entry.path().filename().string().starts_with("interface-")) continue;
+        const std::uint32_t index = detach_folder(entry.path());
+        std::array<char, IF_NAMESIZE> name = {};
+        if (index != 0 && if_indextoname(index, name.data())) names.emplace_back(name.data());
+    }
+    Pins::remove_all(places);
+    std::sort(names.begin(), names.end());
+    return names;
+}
+
+}  // namespace pm

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "loader/base/lock.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <time.h>
+
+#include <string>
+
+#include <fmt/core.h>
+
+namespace pm {
+namespace {
+
+Result<Fd> open_lock(const Places &places, const char *name) {
+    if (auto made = check_private_folder(places.run, true); !made)
+        return tl::unexpected(made.error());
+    const std::filesystem::path path = places.run / name;
+    Fd fd(open(path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
+    if (!fd) return cannot(fmt::format("open the lock {}", path.string()), errno);
+    return fd;
+}
+
+std::string holder(int fd) {
+    char text[16] = {};
+    const ssize_t size = pread(fd, text, sizeof(text) - 1, 0);
+    return size > 0 ? fmt::format(" (pid {})", std::string(text, static_cast<std::size_t>(size)))
+                    : std::string();
+}
+
+}  // namespace
+
+Result<Lock> Lock::take(const Places &places, const char *name, const char *doing,
+                        const char *remedy, int tries) {
+    constexpr timespec pause = {0, 10'000'000};
+    auto fd = open_lock(places, name);
+    if (!fd) return tl::unexpected(fd.error());
+    while (flock(fd->get(), LOCK_EX | LOCK_NB) != 0) {
+        if (errno != EWOULDBLOCK) return cannot("take the lock", errno);
+        if (--tries == 0)
+            return fault(fmt::format("another portmatrix{} {}", holder(fd->get()), doing), remedy);
+        nanosleep(&pause, nullptr);
+    }
+    // Only to be named in that message; who holds the lock, the kernel knows.
+    const std::string pid = std::to_string(getpid());
+    if (ftruncate(fd->get(), 0) != 0 || pwrite(fd->get(), pid.data(), pid.size(), 0) < 0)
+        return cannot("write the lock", errno);
+    return Lock(std::move(*fd));
+}
+
+Result<Lock> Lock::take_writers(const Places &places, int tries) {
+    return take(places, "lock", "is changing the policy", "wait until it is done, then try again",
+                tries);
+}
+
+Result<Lock> Lock::writer_now(const Places &places) {
+    return take_writers(places, 1);
+}
+
+Result<Lock> Lock::writer(const Places &places) {
+    return take_writers(places, 1000);
+}
+
+Result<Lock> Lock::watch(const Places &places) {
+    return take(places, "watch", "is watching already", "one is enough for a host");
+}
+
+bool Lock::is_watched(const Places &places) {
+    const Fd fd(open((places.run / "watch").c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
+    return fd && flock(fd.get(), LOCK_SH | LOCK_NB) != 0;
+}
+
+Result<Lock> Lock::ring(const Places &places, unsigned number) {
+    auto fd = open_lock(places, fmt::format("events-{}", number).c_str());
+    if (!fd) return tl::unexpected(fd.error());
+    if (flock(fd->get(), LOCK_EX | LOCK_NB) != 0)
+        return fault("another portmatrix reads these events", {}, Exit::refused);
+    return Lock(std::move(*fd));
+}
+
+Result<Lock> Lock::question(const Places &places) {
+    auto fd = open_lock(places, "question");
+    if (!fd) return tl::unexpected(fd.error());
+    if (flock(fd->get(), LOCK_EX) != 0) return cannot("wait for the probe programs", errno);
+    return Lock(std::move(*fd));
+}
+
+}  // namespace pm

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+// The command doctor: which things are to be looked at.
+#include <unistd.h>
+
+#include <algorithm>
+
+#include <fmt/core.h>
+
+#include "loader/attach/attach.h"
+#include "loader/base/message.h"
+#include "loader/commands/commands.h"
+#include "loader/commands/common.h"
+#include "loader/doctor/findings.h"
+#include "loader/kernel/switch.h"
+#include "loader/show/doctor.h"
+#include "loader/state/drift.h"
+
+namespace pm::command {
+namespace {
+
+bool contains(const std::vector<Interface> &list, const std::string &name) {
+    return std::any_of(list.begin(), list.end(),
+                       [&](const Interface &one) { return one.name == name; });
+}
+
+// What is attached, by the name that its device has now.
+using Attachments = std::map<std::string, Pins::Interface>;
+
+void look_at_attached(const Places &places, Pins &pins, Attachments &attached, Findings &findings) {
+    auto snapshot = read_snapshot(pins, {}, LiveFlows::left_out);
+    if (snapshot)
+        snapshot->policy_drifted = policy_file_differs(snapshot->in_force.catalog);
+    else
+        findings.wrong("pins", snapshot.error().message,
+                       "the pinned state is damaged: 'detach --all --force', then apply again");
+    examine_policy(places, pins, snapshot ? &*snapshot : nullptr, findings);
+    auto interfaces = pins.interfaces();
+    if (!interfaces) return;
+    for (const Pins::Interface &one : *interfaces) {
+        const bool filtered = !snapshot || holds_on(snapshot->in_force.state.record, one.number);
+        const auto device = device_of(pins, one);
+        const std::string name = device ? device->name : one.name();
+        findings.about(name);
+        examine_attachment(pins, one, filtered, findings);
+        attached.emplace(name, one);
+    }
+    findings.about("");
+}
+
+// The devices: those asked for, else what is attached, else all that could be.
+Result<std::vector<Interface>> choose_devices(const std::vector<std::string> &asked,
+                                              const Attachments &attached) {
+    std::vector<Interface> devices;
+    for (const std::string &name : asked) {
+        auto device = find_interface(name);
+        if (!device) {
+            device.error().exit = Exit::usage;
+            return tl::unexpected(device.error());
+        }
+        if (!contains(devices, device->name)) devices.push_back(std::move(*device));
+    }
+    if (asked.empty())
+        for (Interface &one : all_interfaces())
+            if (!one.loopback && (attached.empty() || attached.count(one.name)))
+                devices.push_back(std::move(one));
+    return devices;
+}
+
+}  // namespace
+
+int run(const Doctor &arguments) {
+    const Places places = Places::from_environment();
+    Findings findings;
+    examine_host(places, findings);
+    Attachments attached;
+    if (geteuid() == 0) {
+        auto pins = Pins::open(places);
+        if (!pins)
+            findings.wrong("pins", pins.error().message, pins.error().hint);
+        else if (*pins)
+            look_at_attached(places, **pins, attached, findings);
+        else
+            findings.note("attachment", "nothing is attached; nothing is filtered",
+                          "portmatrix apply -i IFACE POLICY");
+    }
+    auto devices = choose_devices(arguments.interfaces, attached);
+    if (!devices) return end(devices.error());
+    for (const Interface &one : *devices) {
+        const auto found = attached.find(one.name);
+        findings.about(one.name);
+        examine_device(one,
+                       found == attached.end()
+                           ? PM_DETACHED
+                           : static_cast<pm_attachment>(found->second.entry.ingress),
+                       findings);
+    }
+    std::vector<Finding> all = findings.all();
+    std::erase_if(all, [&](const Finding &one) {
+        return !arguments.interfaces.empty() && !one.interface.empty() &&
+               !contains(*devices, one.interface);
+    });
+    fmt::print("{}", arguments.json ? show::findings_json(all)
+                                    : show::findings_text(all, colour_on(STDOUT_FILENO)));
+    const bool wrong = std::any_of(all.begin(), all.end(), [](const Finding &one) {
+        return one.grade == Finding::Grade::wrong;
+    });
+    return end(wrong ? Exit::failed : Exit::done);
+}
+
+}  // namespace pm::command

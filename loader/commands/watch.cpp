@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+// The command watch: waits for something to look at, and tells systemd that it lives.
+#include <poll.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#include <cstring>
+#include <filesystem>
+
+#include <fmt/core.h>
+
+#include "loader/base/lock.h"
+#include "loader/base/message.h"
+#include "loader/commands/commands.h"
+#include "loader/commands/common.h"
+#include "loader/host/link_events.h"
+#include "loader/update/watch.h"
+
+namespace pm::command {
+namespace {
+
+// A link that is detached by its descriptor makes no event: it is found within this time.
+constexpr int look_interval_ms = 2000;
+
+// An upgrade puts another file in the place of this program, which must not go on with programs of
+// another build in the kernel. Does not return where it has been replaced.
+void give_way_to_newer() {
+    std::error_code error;
+    std::string path = std::filesystem::read_symlink("/proc/self/exe", error);
+    constexpr std::string_view gone = " (deleted)";
+    if (!path.ends_with(gone)) return;
+    path.resize(path.size() - gone.size());
+    if (access(path.c_str(), X_OK) != 0) return;  // removed, or not yet there
+    print_note(fmt::format("{} was replaced: starting anew", path));
+    execl(path.c_str(), path.c_str(), "watch", nullptr);
+    print_note(fmt::format("cannot start {} anew: {}", path, std::strerror(errno)));
+}
+
+}  // namespace
+
+int run(const Watch &) {
+    const Places places = Places::from_environment();
+    if (auto root = need_root(); !root) return end(root.error());
+    auto lock = Lock::watch(places);
+    if (!lock) return end(lock.error());
+    const LinkEvents events;
+    const Fd signals = end_signals();
+    if (events.fd() < 0 || !signals) return end(cannot("wait for events", errno).value());
+
+    Watcher watcher(places);
+    pollfd waits[] = {{events.fd(), POLLIN, 0}, {signals.get(), POLLIN, 0}};
+    for (bool first = true;; first = false) {
+        give_way_to_newer();
+        for (const std::string &text : watcher.look()) print_note(text);
+        sd_notify(0,
+                  fmt::format("{}WATCHDOG=1\nSTATUS={}", first ? "READY=1\n" : "", watcher.status())
+                      .c_str());
+        if (first) print_note("watching: " + watcher.status());
+        poll(waits, 2, look_interval_ms);
+        if (waits[1].revents != 0) break;
+        events.drain();
+    }
+    sd_notify(0, "STOPPING=1");
+    return end(Exit::done);
+}
+
+}  // namespace pm::command

@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "loader/host/netlink.h"
+
+#include <arpa/inet.h>
+#include <libmnl/libmnl.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/pkt_cls.h>
+#include <linux/pkt_sched.h>
+#include <linux/rtnetlink.h>
+
+#include <algorithm>
+#include <array>
+#include <functional>
+
+#include <bpf/bpf.h>
+
+#include "loader/host/device.h"
+#include "loader/host/programs.h"
+#include "policy/base/fd.h"
+
+namespace pm {
+namespace {
+
+constexpr auto tcx_ingress = static_cast<bpf_attach_type>(46);  // newer than our headers
+constexpr auto tcx_egress = static_cast<bpf_attach_type>(47);
+
+using Visit = std::function<void(const nlmsghdr *)>;
+
+// Calls visit for each message of the answer: of a whole dump, or of the one message.
+void ask(int bus, nlmsghdr *request, std::uint16_t flags, const Visit &visit) {
+    request->nlmsg_flags = static_cast<std::uint16_t>(NLM_F_REQUEST | flags);
+    mnl_socket *socket = mnl_socket_open2(bus, SOCK_CLOEXEC);
+    if (!socket) return;
+    const auto call = [](const nlmsghdr *message, void *context) {
+        (*static_cast<const Visit *>(context))(message);
+        return MNL_CB_OK;
+    };
+    std::array<char, 32768> buffer = {};
+    if (mnl_socket_bind(socket, 0, MNL_SOCKET_AUTOPID) == 0 &&
+        mnl_socket_sendto(socket, request, request->nlmsg_len) >= 0) {
+        for (;;) {
+            const ssize_t size = mnl_socket_recvfrom(socket, buffer.data(), buffer.size());
+            if (size <= 0 ||
+                mnl_cb_run(buffer.data(), static_cast<std::size_t>(size), 0,
+                           mnl_socket_get_portid(socket), call,
+                           const_cast<Visit *>(&visit)) <= MNL_CB_STOP ||
+                !(flags & NLM_F_DUMP))
+                break;
+        }
+    }
+    mnl_socket_close(socket);
+}
+
+void dump(int bus, nlmsghdr *request, const Visit &visit) {
+    ask(bus, request, NLM_F_DUMP, visit);
+}
+
+int take_interface(const nlattr *attribute, void *context) {
+    if (mnl_attr_get_type(attribute) == RTA_OIF)
+        *static_cast<std::uint32_t *>(context) = mnl_attr_get_u32(attribute);
+    return MNL_CB_OK;
+}
+
+int take_link(const nlattr *attribute, void *context) {
+    auto &link = *static_cast<Link *>(context);
+    switch (mnl_attr_get_type(attribute)) {
+        case IFLA_LINK:
+            link.lower = mnl_attr_get_u32(attribute);
+            break;
+        case IFLA_MASTER:
+            link.master = mnl_attr_get_u32(attribute);
+            break;
+        case IFLA_LINK_NETNSID:
+            link.abroad = true;
+            break;
+    }
+    return MNL_CB_OK;
+}
+
+std::string name_of(std::uint32_t id) {
+    const Fd fd(bpf_prog_get_fd_by_id(id));
+    return fd ? program_name(fd.get()) : "";
+}
+
+std::vector<TcProgram> tcx_programs(std::uint32_t ifindex, bool egress) {
+    std::array<__u32, 64> ids = {};
+    struct bpf_prog_query_opts options = {};
+    options.sz = sizeof(options);
+    options.prog_ids = ids.data();
+    options.prog_cnt = ids.size();
+    std::vector<TcProgram> programs;
+    if (bpf_prog_query_opts(static_cast<int>(ifindex), egress ? tcx_egress : tcx_ingress,
+                            &options) != 0)
+        return programs;
+    for (std::size_t i = 0; i < std::min<std::size_t>(options.prog_cnt, ids.size()); i++) {
+        programs.push_back({ids[i], name_of(ids[i]), true});
+    }
+    return programs;
+}
+
+struct Filter {
+    std::uint32_t priority;
+    TcProgram program;
+};
+
+int take_program(const nlattr *attribute, void *context) {
+    auto &program = *static_cast<TcProgram *>(context);
+    if (mnl_attr_get_type(attribute) == TCA_BPF_ID) program.id = mnl_attr_get_u32(attribute);
+    if (mnl_attr_get_type(attribute) == TCA_BPF_NAME) program.name = mnl_attr_get_str(attribute);
+    return MNL_CB_OK;
+}
+
+struct FilterAttributes {
+    std::string kind;
+    const nlattr *options = nullptr;
+};
+
+int take_attribute(const nlattr *attribute, void *context) {
+    auto &found = *static_cast<FilterAttributes *>(context);
+    if (mnl_attr_get_type(attribute) == TCA_KIND) found.kind = mnl_attr_get_str(attribute);
+    if (mnl_attr_get_type(attribute) == TCA_OPTIONS) found.options = attribute;
+    return MNL_CB_OK;
+}
+
+// A filter that is a program; nothing, if it is not.
+void take_filter(const nlmsghdr *message, std::vector<Filter> &filters) {
+    const auto *tc = static_cast<const tcmsg *>(mnl_nlmsg_get_payload(message));
+    FilterAttributes found;
+    mnl_attr_parse(message, sizeof(*tc), take_attribute, &found);
+    if (found.kind != "bpf" || !found.options || tc->tcm_handle == 0) return;
+    Filter filter = {TC_H_MAJ(tc->tcm_info) >> 16, {}};
+    mnl_attr_parse_nested(found.options, take_program, &filter.program);
+    filters.push_back(std::move(filter));
+}
+
+std::vector<Filter> clsact_programs(std::uint32_t ifindex, bool egress) {
+    std::array<char, 256> buffer = {};
+    nlmsghdr *request = mnl_nlmsg_put_header(buffer.data());
+    request->nlmsg_type = RTM_GETTFILTER;
+    auto *tc = static_cast<tcmsg *>(mnl_nlmsg_put_extra_header(request, sizeof(tcmsg)));
+    tc->tcm_family = AF_UNSPEC;
+    tc->tcm_ifindex = static_cast<int>(ifindex);
+    tc->tcm_parent = TC_H_MAKE(TC_H_CLSACT, egress ? TC_H_MIN_EGRESS : TC_H_MIN_INGRESS);
+    std::vector<Filter> filters;
+    dump(NETLINK_ROUTE, request, [&](const nlmsghdr *message) { take_filter(message, filters); });
+    std::stable_sort(filters.begin(), filters.end(),
+                     [](const Filter &a, const Filter &b) { return a.priority < b.priority; });
+    return filters;
+}
+
+}  // namespace
+
+std::vector<TcProgram> tc_programs(std::uint32_t ifindex, bool egress) {
+    std::vector<TcProgram> programs = tcx_programs(ifindex, egress);
+    for (Filter &one : clsact_programs(ifindex, egress)) {
+        // The filter's own name is that of the file which it was loaded from.
+        if (std::string name = name_of(one.program.id); !name.empty())
+            one.program.name = std::move(name);
+        programs.push_back(std::move(one.program));
+    }
+    return programs;
+}
+
+std::uint32_t route_interface(const Address &from, const Address &to) {
+    std::array<char, 256> buffer = {};
+    nlmsghdr *request = mnl_nlmsg_put_header(buffer.data());
+    request->nlmsg_type = RTM_GETROUTE;
+    auto *route = static_cast<rtmsg *>(mnl_nlmsg_put_extra_header(request, sizeof(rtmsg)));
+    const bool v4 = to.is_v4();
+    route->rtm_family = v4 ? AF_INET : AF_INET6;
+    route->rtm_src_len = route->rtm_dst_len = v4 ? 32 : 128;
+    const std::size_t size = v4 ? 4 : 16;
+    const auto put = [&](std::uint16_t type, const Address &address) {
+        const std::array<std::uint32_t, 4> words = {
+            htonl(static_cast<std::uint32_t>(address.high >> 32)),
+            htonl(static_cast<std::uint32_t>(address.high)),
+            htonl(static_cast<std::uint32_t>(address.low >> 32)),
+            htonl(static_cast<std::uint32_t>(address.low))};
+        mnl_attr_put(request, type, size, v4 ? &words[3] : words.data());
+    };
+    put(RTA_SRC, from);
+    put(RTA_DST, to);
+    std::uint32_t interface = 0;
+    ask(NETLINK_ROUTE, request, 0, [&](const nlmsghdr *message) {
+        if (message->nlmsg_type == RTM_NEWROUTE)
+            mnl_attr_parse(message, sizeof(rtmsg), take_interface, &interface);
+    });
+    return interface;
+}
+
+std::vector<Link> all_links() {
+    std::array<char, 256> buffer = {};
+    nlmsghdr *request = mnl_nlmsg_put_header(buffer.data());
+    request->nlmsg_type = RTM_GETLINK;
+    mnl_nlmsg_put_extra_header(request, sizeof(ifinfomsg));
+    std::vector<Link> links;
+    dump(NETLINK_ROUTE, request, [&](const nlmsghdr *message) {
+        Link link;
+        link.index = static_cast<std::uint32_t>(
+            static_cast<const ifinfomsg *>(mnl_nlmsg_get_payload(message))->ifi_index);
+        mnl_attr_parse(message, sizeof(ifinfomsg), take_link, &link);
+        if (link.abroad) link.lower = 0;
+        links.push_back(link);
+    });
+    return links;
+}
+
+std::size_t count_nftables() {
+    std::array<char, 256> buffer = {};
+    nlmsghdr *request = mnl_nlmsg_put_header(buffer.data());
+    request->nlmsg_type = NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETTABLE;
+    auto *family = static_cast<nfgenmsg *>(mnl_nlmsg_put_extra_header(request, sizeof(nfgenmsg)));
+    family->nfgen_family = NFPROTO_UNSPEC;
+    family->version = NFNETLINK_V0;
+    std::size_t tables = 0;
+    dump(NETLINK_NETFILTER, request, [&](const nlmsghdr *) { tables++; });
+    return tables;
+}
+
+}  // namespace pm

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+// By sock_diag(7).
+#include "loader/host/tcp_sockets.h"
+
+#include <libmnl/libmnl.h>
+#include <linux/inet_diag.h>
+#include <linux/sock_diag.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <memory>
+
+namespace pm {
+namespace {
+
+struct Close {
+    void operator()(mnl_socket *socket) const { mnl_socket_close(socket); }
+};
+
+Address address_of(std::uint8_t family, const __be32 words[4]) {
+    if (family == AF_INET) return Address::v4(ntohl(words[0]));
+    auto half = [&](int i) { return std::uint64_t{ntohl(words[i])} << 32 | ntohl(words[i + 1]); };
+    return {half(0), half(2)};
+}
+
+int take_socket(const nlmsghdr *message, void *context) {
+    const auto *found = static_cast<const inet_diag_msg *>(mnl_nlmsg_get_payload(message));
+    static_cast<std::vector<TcpSocket> *>(context)->push_back(
+        {.local = address_of(found->idiag_family, found->id.idiag_src),
+         .remote = address_of(found->idiag_family, found->id.idiag_dst),
+         .local_port = ntohs(found->id.idiag_sport),
+         .remote_port = ntohs(found->id.idiag_dport),
+         .inode = found->idiag_inode});
+    return MNL_CB_OK;
+}
+
+Done add_sockets(std::uint8_t family, int state, std::vector<TcpSocket> &sockets) {
+    std::array<char, 32768> buffer = {};
+    nlmsghdr *request = mnl_nlmsg_put_header(buffer.data());
+    request->nlmsg_type = SOCK_DIAG_BY_FAMILY;
+    request->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+    auto *wanted = static_cast<inet_diag_req_v2 *>(
+        mnl_nlmsg_put_extra_header(request, sizeof(inet_diag_req_v2)));
+    wanted->sdiag_family = family;
+    wanted->sdiag_protocol = IPPROTO_TCP;
+    wanted->idiag_states = 1u << state;
+
+    const std::unique_ptr<mnl_socket, Close> socket(
+        mnl_socket_open2(NETLINK_SOCK_DIAG, SOCK_CLOEXEC));
+    if (!socket || mnl_socket_sendto(socket.get(), request, request->nlmsg_len) < 0)
+        return cannot("list the TCP connections", errno);
+    for (int more = MNL_CB_OK; more > MNL_CB_STOP;) {
+        const ssize_t size = mnl_socket_recvfrom(socket.get(), buffer.data(), buffer.size());
+        more = size <= 0 ? MNL_CB_ERROR
+                         : mnl_cb_run(buffer.data(), static_cast<std::size_t>(size), 0, 0,
+                                      take_socket, &sockets);
+        if (more == MNL_CB_ERROR) return cannot("list the TCP connections", errno);
+    }
+    return {};
+}
+
+}  // namespace
+
+Result<std::vector<TcpSocket>> tcp_sockets(int state) {
+    std::vector<TcpSocket> sockets;
+    return add_sockets(AF_INET, state, sockets)
+        .and_then([&] { return add_sockets(AF_INET6, state, sockets); })
+        .map([&] { return std::move(sockets); });
+}
+
+}  // namespace pm

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+// The TCP sockets of this network namespace.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "loader/base/fault.h"
+#include "policy/model/address.h"
+
+namespace pm {
+
+struct TcpSocket {
+    Address local, remote;
+    std::uint16_t local_port = 0, remote_port = 0;
+    std::uint32_t inode = 0;  // as /proc/PID/fd names it
+};
+
+// Those in a state (TCP_LISTEN, TCP_ESTABLISHED, ...), of both families.
+Result<std::vector<TcpSocket>> tcp_sockets(int state);
+
+}  // namespace pm

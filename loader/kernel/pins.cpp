@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "loader/kernel/pins.h"
+#include "loader/kernel/bpffs.h"
+
+#include <sys/stat.h>
+
+#include <fmt/core.h>
+
+namespace pm {
+namespace fs = std::filesystem;
+namespace {
+
+bool is_probe(const std::string &name) {
+    return name.ends_with("ask_in") || name.ends_with("ask_out");
+}
+
+std::string folder_name(unsigned number) {
+    return fmt::format("interface-{}", number);
+}
+
+// The root of a bpffs also holds files of the kernel's own, progs.debug and maps.debug.
+bool is_ours(const std::string &name) {
+    return name.find('.') == std::string::npos;
+}
+
+void remove_files(const fs::path &folder) {
+    std::error_code error;
+    std::vector<fs::path> files;
+    for (const auto &entry : fs::directory_iterator(folder, error))
+        if (is_ours(entry.path().filename())) files.push_back(entry.path());
+    for (const fs::path &file : files) fs::remove(file, error);
+}
+
+// Everything in it. Interfaces' folders, and with them their links, go first.
+void remove_content(const fs::path &folder) {
+    std::error_code error;
+    std::vector<fs::path> interfaces;  // whatever their number: another layout may have more
+    for (const auto &entry : fs::directory_iterator(folder, error))
+        if (entry.path().filename().string().starts_with("interface-"))
+            interfaces.push_back(entry.path());
+    for (const fs::path &one : interfaces) {
+        remove_files(one);
+        fs::remove(one, error);
+    }
+    fs::remove(folder / "abi", error);
+    remove_files(folder);
+}
+
+Done check_abi(const Maps &maps) {
+    auto info = map_info(maps.fd("abi"), "abi");
+    if (!info) return tl::unexpected(info.error());
+    // Of another layout its size may differ too; the version comes first in all of them.
+    std::vector<std::uint32_t> value(info->value_size / 4 + 1);
+    const std::uint32_t key = 0;
+    if (bpf_map_lookup_elem(maps.fd("abi"), &key, value.data()) != 0)
+        return cannot("read the map 'abi'", errno);
+    if (value[0] != PM_ABI_VERSION)
+        return fault(
+            fmt::format("what is attached has layout {}, this portmatrix has {}", value[0],
+                        PM_ABI_VERSION),
+            "detach with the version that attached it, or with 'detach --all --force'; the host "
+            "is unfiltered until the next apply");
+    return {};
+}
+
+}  // namespace
+
+Result<Fd> open_pin(const fs::path &path, Access access) {
+    struct bpf_obj_get_opts options = {};
+    options.sz = sizeof(options);
+    options.file_flags = access == Access::read ? BPF_F_RDONLY : 0;
+    Fd fd(bpf_obj_get_opts(path.c_str(), &options));
+    if (!fd) return cannot(fmt::format("open the pin {}", path.string()), errno);
+    return fd;
+}
+
+Done pin(int fd, const fs::path &path) {
+    if (bpf_obj_pin(fd, path.c_str()) != 0)
+        return cannot(fmt::format("make the pin {}", path.string()), errno);
+    return {};
+}
+
+fs::path Pins::folder(unsigned number) const {
+    return folder_ / folder_name(number);
+}
+
+fs::path Pins::path(unsigned number, const std::string &name) const {
+    return folder(number) / name;
+}
+
+Result<std::optional<Pins>> Pins::open(const Places &places, Access access) {
+    auto safe = check_private_folder(places.pins, false);
+    if (!safe) return tl::unexpected(safe.error());
+    std::error_code error;
+    if (!*safe || !fs::exists(places.pins / "abi", error)) return std::nullopt;
+
+    Pins pins(places.pins, access);
+    auto abi = open_pin(pins.path("abi"), access);
+    if (!abi) return tl::unexpected(abi.error());
+    pins.maps_.add("abi", std::move(*abi));
+    if (auto checked = check_abi(pins.maps_); !checked) return tl::unexpected(checked.error());
+    for (const auto &entry : fs::directory_iterator(places.pins, error)) {
+        const std::string name = entry.path().filename();
+        if (!entry.is_regular_file(error) || !is_ours(name) || is_probe(name)) continue;
+        auto map = open_pin(entry.path(), access);
+        if (!map) return tl::unexpected(map.error());
+        pins.maps_.add(name, std::move(*map));
+    }
+    return pins;
+}
+
+Result<Pins> Pins::create(const Places &places, const Program &program) {
+    if (auto ready = prepare_pin_folder(places.pins); !ready) return tl::unexpected(ready.error());
+    remove_content(places.pins);
+
+    Pins pins(places.pins);
+    Done done;
+    auto pin_as = [&](int fd, const char *name) {
+        if (done) done = pin(fd, pins.path(name));
+    };
+    for (const auto &[name, fd] : program.maps().all()) {
+        pins.maps_.add(name, Fd::copy_of(fd.get()));
+        if (name != "abi") pin_as(fd.get(), name.c_str());
+    }
+    pin_as(program.ask_in(), "ask_in");
+    pin_as(program.ask_out(), "ask_out");
+    auto abi = Map<std::uint32_t, pm_build>::of(pins.maps_, "abi");
+    if (!abi) return tl::unexpected(abi.error());
+    if (done) done = abi->put(0, {PM_ABI_VERSION, build_hash()});
+    pin_as(pins.maps_.fd("abi"), "abi");
+    if (!done) {
+        remove_all(places);
+        return tl::unexpected(done.error());
+    }
+    return pins;
+}
+
+void Pins::remove_all(const Places &places) {
+    remove_content(places.pins);
+    std::error_code error;
+    fs::remove(places.pins, error);  // fails where it is a mount, or not ours alone
+}
+
+Result<std::vector<Pins::Interface>> Pins::interfaces() const {
+    auto map = Map<std::uint32_t, pm_interface>::of(maps_, "interfaces");
+    if (!map) return tl::unexpected(map.error());
+    std::vector<Interface> result;
+    for (unsigned number = 0; number < PM_INTERFACES; number++) {
+        auto entry = map->get(number);
+        if (!entry) return tl::unexpected(entry.error());
+        entry->name[sizeof(entry->name) - 1] = 0;
+        if (entry->ifindex != 0) result.push_back({number, *entry});
+    }
+    return result;
+}
+
+Done Pins::set_interface(unsigned number, const pm_interface &entry) const {
+    auto map = Map<std::uint32_t, pm_interface>::of(maps_, "interfaces");
+    if (!map) return tl::unexpected(map.error());
+    return map->put(number, entry);
+}
+
+bool Pins::has_interface(unsigned number) const {
+    std::error_code error;
+    return fs::exists(path(number, "egress_program"), error);  // the last to be pinned
+}
+
+Done Pins::pin_interface(unsigned number, const Program &program) const {
+    remove_interface(number);  // what an interrupted run left
+    const fs::path folder = folder_ / folder_name(number);
+    if (mkdir(folder.c_str(), 0700) != 0)
+        return cannot(fmt::format("make the folder {}", folder.string()), errno);
+    return pin(program.rows(), folder / "rows")
+        .and_then([&] { return pin(program.ingress(), folder / "ingress_program"); })
+        .and_then([&] { return pin(program.egress(), folder / "egress_program"); });
+}
+
+void Pins::remove_interface(unsigned number) const {
+    const fs::path folder = folder_ / folder_name(number);
+    std::error_code error;
+    fs::remove(folder / "egress", error);
+    fs::remove(folder / "ingress", error);
+    remove_files(folder);
+    fs::remove(folder, error);
+}
+
+}  // namespace pm

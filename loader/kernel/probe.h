@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+// A flow's first packet, and what the probe programs in the kernel say of it.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "loader/base/fault.h"
+#include "loader/kernel/map.h"
+#include "maps/abi.h"
+#include "policy/judge/question.h"
+
+namespace pm {
+
+// A frame: Ethernet, IP and a TCP SYN, an empty datagram, an echo request (its identifier is
+// the opener's port) or, of another protocol, eight zero bytes; IGMP with the TTL that it must
+// have.
+std::vector<std::uint8_t> first_packet(const Question &question);
+
+// Runs a probe program (pm_ask_in or pm_ask_out) once on the frame, against the slots that
+// `asked` names; the caller holds Lock::question. The verdict is one of judge_first().
+Result<std::uint32_t> run_probe(const Maps &maps, int program, const pm_ask &asked,
+                                const std::vector<std::uint8_t> &frame);
+
+}  // namespace pm

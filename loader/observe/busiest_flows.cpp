@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "loader/observe/busiest_flows.h"
+
+#include <algorithm>
+#include <string_view>
+
+namespace pm {
+namespace {
+
+std::uint64_t hash_of(const pm_flow_key &key) {
+    return std::hash<std::string_view>()(
+        {reinterpret_cast<const char *>(&key), sizeof(pm_flow_key)});
+}
+
+bool is_busier(const BusyFlows::Busy &one, const BusyFlows::Busy &other) {
+    return one.bytes > other.bytes;
+}
+
+}  // namespace
+
+void BusyFlows::begin_walk(double seconds) {
+    elapsed_ = walked_ ? seconds - time_ : 0;
+    time_ = seconds;
+    now_.clear();
+    found_.clear();
+}
+
+const BusyFlows::Count *BusyFlows::before(std::uint64_t flow) const {
+    const auto found = std::lower_bound(last_.begin(), last_.end(), Count{flow, 0, 0});
+    return found != last_.end() && found->flow == flow ? &*found : nullptr;
+}
+
+void BusyFlows::add(const pm_flow_key &key, const pm_flow &value, std::uint64_t age) {
+    const Count count = {hash_of(key), value.packets[PM_IN] + value.packets[PM_OUT],
+                         value.bytes[PM_IN] + value.bytes[PM_OUT]};
+    now_.push_back(count);
+    const Count *last = before(count.flow);
+    // An entry that was recycled meanwhile begins anew, and so does a flow that is new.
+    const bool continues = last && last->packets <= count.packets && last->bytes <= count.bytes;
+    const auto lived = std::max(1.0, static_cast<double>(age));
+    const double seconds = continues      ? std::max(elapsed_, 0.001)
+                           : elapsed_ > 0 ? std::min(lived, elapsed_)
+                                          : lived;
+    const std::uint64_t packets = count.packets - (continues ? last->packets : 0);
+    const std::uint64_t bytes = count.bytes - (continues ? last->bytes : 0);
+    found_.push_back(
+        {key, value, static_cast<double>(packets) / seconds, static_cast<double>(bytes) / seconds});
+    std::push_heap(found_.begin(), found_.end(), is_busier);  // the idlest is at the front
+    if (found_.size() <= most_) return;
+    std::pop_heap(found_.begin(), found_.end(), is_busier);
+    found_.pop_back();
+}
+
+void BusyFlows::end_walk() {
+    std::sort(now_.begin(), now_.end());
+    std::sort(found_.begin(), found_.end(), is_busier);
+    std::swap(last_, now_);
+    std::swap(busiest_, found_);
+    walked_ = true;
+}
+
+}  // namespace pm

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "loader/observe/flow_diff.h"
+#include "loader/base/clock.h"
+#include "loader/kernel/deployment.h"
+#include "loader/kernel/switch.h"
+#include "loader/observe/flow_reader.h"
+#include "policy/image/compile.h"
+
+namespace pm {
+namespace {
+
+pm_tuple tuple_of(const pm_flow_key &key, const pm_flow &flow) {
+    pm_tuple tuple = {};
+    tuple.local = key.local;
+    tuple.remote = key.remote;
+    tuple.local_port = key.local_port;
+    tuple.remote_port = key.remote_port;
+    tuple.protocol = key.protocol;
+    tuple.interface = key.interface;
+    tuple.opener = flow.opener;
+    return tuple;
+}
+
+// The id of the row that a verdict is of; empty: none.
+template <class Row>
+std::string row_of(std::uint32_t verdict, const std::vector<Row> &rows) {
+    const std::uint32_t number = pm_row_of(verdict);
+    return pm_reason_of(verdict) == PM_UNDECIDED && number < rows.size() ? rows[number].id : "";
+}
+
+}  // namespace
+
+Result<std::vector<FlowChange>> diff_flows(const Pins &pins, const Policy &policy) {
+    auto interfaces = pins.interfaces();
+    if (!interfaces) return tl::unexpected(interfaces.error());
+    auto control = Switch::open(pins.maps(), Switch::Access::read);
+    if (!control) return tl::unexpected(control.error());
+    auto in_force = read_in_force(*control);
+    if (!in_force) return tl::unexpected(in_force.error());
+    auto reader = FlowReader::open(pins, {});
+    if (!reader) return tl::unexpected(reader.error());
+
+    CompileOptions options;
+    options.interfaces.resize(PM_INTERFACES);
+    for (const Pins::Interface &one : *interfaces) options.interfaces[one.number] = one.name();
+    auto image = compile(policy, options);
+    if (!image) return fault(image.error(), {}, Exit::invalid);
+    const ImageView candidate(image->bytes);
+    const pm_record &record = in_force->state.record;
+    const pm_view present = control->image(record.image);
+    const pm_view bans = record.bans ? control->bans(record.bans - 1u) : pm_view{};
+
+    const std::uint64_t now = boottime_ns();
+    std::vector<FlowChange> changes;
+    auto walked = reader->each([&](const pm_flow_key &key, const pm_flow &value) {
+        const pm_tuple tuple = tuple_of(key, value);
+        const std::string row =
+            row_of(pm_judge(present, bans, now, &tuple, tuple.opener), in_force->catalog.rows);
+        if (row.empty()) return;  // what is in force cuts it already
+        const std::uint32_t verdict = pm_judge(candidate.view(), bans, now, &tuple, tuple.opener);
+        FlowChange change;
+        change.reason = static_cast<pm_reason>(pm_reason_of(verdict));
+        change.row = row_of(verdict, policy.rows);
+        if (change.row == row) return;
+        change.flow = reader->describe(key, value);
+        change.flow.row = row;
+        changes.push_back(std::move(change));
+    });
+    if (!walked) return tl::unexpected(walked.error());
+    return changes;
+}
+
+}  // namespace pm

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+// The live flows as plain data.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "loader/kernel/pins.h"
+#include "maps/abi.h"
+
+namespace pm {
+
+struct Flow {
+    std::string interface;
+    std::string row;  // id; empty if its row has left the policy and no packet came since
+    pm_flow_key key = {};
+    pm_flow value = {};
+    const char *state;
+    std::uint64_t age = 0, idle = 0;  // seconds
+};
+
+// The live flows: not expired, moved or cut. Entries that change while the tables are walked
+// may be missed or old.
+class FlowReader {
+public:
+    static Result<FlowReader> open(const Pins &pins, const std::vector<std::string> &names);
+
+    using Visit = std::function<void(const pm_flow_key &, const pm_flow &)>;
+    Done each(const Visit &visit) const;
+    Flow describe(const pm_flow_key &key, const pm_flow &value) const;
+    // The row that counts in a slot, as in Flow; and the slot of a row of the policy in force.
+    std::string row(std::uint16_t slot) const;
+    std::optional<std::uint16_t> slot(const std::string &row) const;
+    std::uint64_t age(const pm_flow &value) const;  // seconds
+    std::string interface(unsigned number) const;
+    std::uint64_t capacity() const { return capacity_; }  // of the tables together
+
+private:
+    explicit FlowReader(const Pins &pins) : pins_(&pins) {}
+
+    const Pins *pins_;  // must outlive it
+    std::map<unsigned, std::string> interfaces_, rows_;
+    std::uint64_t capacity_ = 0;
+    std::uint32_t now_ = 0;
+};
+
+}  // namespace pm

@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "loader/observe/snapshot.h"
+
+#include <algorithm>
+#include <array>
+#include <map>
+
+#include <fmt/core.h>
+
+#include "loader/attach/targets.h"
+#include "loader/base/clock.h"
+#include "loader/kernel/flow_table.h"
+#include "loader/kernel/switch.h"
+#include "policy/image/catalog.h"
+#include "policy/model/labels.h"
+
+namespace pm {
+namespace {
+
+Attached attached_as_noted(const Pins::Interface &interface) {
+    return {static_cast<pm_attachment>(interface.entry.ingress),
+            static_cast<pm_attachment>(interface.entry.egress),
+            {}};
+}
+
+Result<InterfaceStatus> read_interface(const Pins &pins, const Pins::Interface &interface,
+                                       const Attached &attached, const Catalog &catalog,
+                                       const FlowCounts &live) {
+    InterfaceStatus status;
+    status.name = interface.name();
+    status.attached = attached;
+    status.drifted =
+        status.attached.ingress == PM_DETACHED || status.attached.egress == PM_DETACHED;
+    status.checked = interface.entry.checked;
+
+    auto rows = pins.rows(interface.number);
+    if (!rows) return tl::unexpected(rows.error());
+    auto counters = CounterArray<pm_row_count>::of(rows->get(), "rows");
+    if (!counters) return tl::unexpected(counters.error());
+    auto add = [&](const CatalogRow &row, const char *section) -> Done {
+        auto count = counters->get(row.slot);
+        if (!count) return tl::unexpected(count.error());
+        auto found = live.find({interface.number, row.slot});
+        status.rows.push_back({row, section, *count, found == live.end() ? 0 : found->second});
+        return {};
+    };
+    for (const CatalogRow &row : catalog.rows)
+        if (auto added = add(row, row.failsafe ? "failsafe" : "matrix"); !added)
+            return tl::unexpected(added.error());
+    for (unsigned id = 0; essential_id(id); id++) {
+        CatalogRow row;
+        row.id = essential_id(id);
+        row.slot = static_cast<std::uint16_t>(id);
+        if (auto added = add(row, "essential"); !added) return tl::unexpected(added.error());
+    }
+    for (const auto &[key, count] : live)
+        if (key.first == interface.number) status.live += count;
+
+    auto drops = CounterArray<pm_drop_count>::of(pins.maps().fd("drops"), "drops");
+    if (!drops) return tl::unexpected(drops.error());
+    for (const pm_direction direction : {PM_IN, PM_OUT}) {
+        for (unsigned reason = 1; reason < PM_REASON_SLOTS; reason++) {
+            const char *label = reason_label(static_cast<pm_reason>(reason));
+            if (!label) continue;
+            auto count = drops->get(pm_drop_index(interface.number, direction, reason));
+            if (!count) return tl::unexpected(count.error());
+            status.drops.push_back({direction, label, *count});
+        }
+    }
+    return status;
+}
+
+// Reads what is counted of a key, all CPUs together.
+pm_shadow_count shadow_count(int fd, const pm_shadow_key &key, std::size_t cpus) {
+    std::vector<pm_shadow_count> all(cpus);
+    pm_shadow_count sum = {};
+    if (bpf_map_lookup_elem(fd, &key, all.data()) != 0) return sum;
+    for (const pm_shadow_count &one : all) {
+        sum.packets += one.packets;
+        sum.bytes += one.bytes;
+    }
+    return sum;
+}
+
+std::string row_id(const Catalog &catalog, std::uint16_t slot) {
+    for (const CatalogRow &row : catalog.rows)
+        if (row.slot == slot) return row.id;
+    const char *essential = essential_id(slot);
+    return essential ? essential : "";
+}
+
+void read_shadow(const Pins &pins, const Snapshot &snapshot, unsigned number,
+                 std::vector<ShadowStatus> &shadow) {
+    const int fd = pins.maps().fd("shadows"), cpus = libbpf_num_possible_cpus();
+    pm_shadow_key key = {}, *last = nullptr;
+    while (cpus > 0 && bpf_map_get_next_key(fd, last, &key) == 0) {
+        last = &key;
+        if (key.interface != number) continue;
+        const Catalog &catalog = key.reason ? snapshot.in_force.catalog : *snapshot.shadow;
+        shadow.push_back({static_cast<pm_direction>(key.direction), row_id(catalog, key.row),
+                          key.reason ? reason_label(static_cast<pm_reason>(key.reason)) : nullptr,
+                          shadow_count(fd, key, static_cast<std::size_t>(cpus))});
+    }
+    std::sort(shadow.begin(), shadow.end(), [](const ShadowStatus &a, const ShadowStatus &b) {
+        return a.count.packets > b.count.packets;
+    });
+}
+
+}  // namespace
+
+namespace {
+
+// All but what is said of single interfaces.
+Result<Snapshot> read_host(const Pins &pins, const InForce *known = nullptr) {
+    auto control = Switch::open(pins.maps(), Switch::Access::read);
+    if (!control) return tl::unexpected(control.error());
+    auto in_force = read_in_force(*control, known);
+    if (!in_force) return tl::unexpected(in_force.error());
+
+    Snapshot snapshot;
+    snapshot.in_force = std::move(*in_force);
+    const pm_record &record = snapshot.in_force.state.record;
+    if (record.shadow)
+        if (auto catalog = read_catalog(control->image(record.shadow - 1u)))
+            snapshot.shadow = std::move(*catalog);
+    auto capacity = flow_capacity(pins);
+    if (!capacity) return tl::unexpected(capacity.error());
+    snapshot.flow_capacity = *capacity;
+    auto rings = CounterArray<pm_ring_count>::of(pins.maps().fd("ring_counts"), "ring_counts");
+    if (!rings) return tl::unexpected(rings.error());
+    for (unsigned ring = 0; ring < PM_EVENT_RINGS; ring++) {
+        auto count = rings->get(ring);
+        if (!count) return tl::unexpected(count.error());
+        snapshot.events_lost += count->lost;
+    }
+    return snapshot;
+}
+
+Done add_interface(const Pins &pins, const Pins::Interface &interface, const Attached &attached,
+                   const FlowCounts &live, Snapshot &snapshot) {
+    auto status = read_interface(pins, interface, attached, snapshot.in_force.catalog, live);
+    if (!status) return tl::unexpected(status.error());
+    if (snapshot.shadow) read_shadow(pins, snapshot, interface.number, status->shadow);
+    status->filtered = holds_on(snapshot.in_force.state.record, interface.number);
+    snapshot.interfaces.push_back(std::move(*status));
+    return {};
+}
+
+}  // namespace
+
+Result<Snapshot> read_snapshot(const Pins &pins, const std::vector<std::string> &names,
+                               LiveFlows flows) {
+    auto selected = select_interfaces(pins, names);
+    if (!selected) return tl::unexpected(selected.error());
+    auto snapshot = read_host(pins);
+    if (!snapshot) return snapshot;
+    FlowCounts live;
+    Done walked;
+    if (flows == LiveFlows::counted)
+        walked = each_live_flow(pins, [&](const pm_flow_key &key, const pm_flow &flow) {
+            live[{key.interface, flow.row}]++;
+        });
+    if (!walked) return tl::unexpected(walked.error());
+    for (const Pins::Interface &one : *selected) {
+        auto added = add_interface(pins, one, attached_now(pins, one), live, *snapshot);
+        if (!added) return tl::unexpected(added.error());
+        InterfaceStatus &status = snapshot->interfaces.back();
+        status.checked = boottime_ns();
+        if (const auto device = device_of(pins, one); device && device->name != status.name)
+            status.renamed = device->name;
+    }
+    return snapshot;
+}
+
+Result<Snapshot> read_counters(const Pins &pins, const FlowCounts &live, const InForce *known) {
+    auto interfaces = pins.interfaces();
+    if (!interfaces) return tl::unexpected(interfaces.error());
+    auto snapshot = read_host(pins, known);
+    if (!snapshot) return snapshot;
+    for (const Pins::Interface &one : *interfaces) {
+        auto added = add_interface(pins, one, attached_as_noted(one), live, *snapshot);
+        if (!added) return tl::unexpected(added.error());
+    }
+    return snapshot;
+}
+
+}  // namespace pm

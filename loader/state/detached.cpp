@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "loader/state/detached.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+
+#include <fmt/core.h>
+#include <fmt/ranges.h>
+
+#include "loader/base/file.h"
+
+namespace pm {
+namespace {
+
+constexpr const char *detached_file = "detached";
+
+}  // namespace
+
+std::vector<std::string> detached_names(const Places &places) {
+    std::vector<std::string> names;
+    std::ifstream file(places.run / detached_file);
+    for (std::string name; std::getline(file, name);) names.push_back(name);
+    return names;
+}
+
+std::vector<std::string> without_detached(const Places &places, std::vector<std::string> names) {
+    const std::vector<std::string> detached = detached_names(places);
+    std::erase_if(names, [&](const std::string &name) {
+        return std::ranges::find(detached, name) != detached.end();
+    });
+    return names;
+}
+
+Done set_detached_names(const Places &places, const std::vector<std::string> &names) {
+    std::error_code error;
+    if (names.empty()) {
+        std::filesystem::remove(places.run / detached_file, error);
+        return {};
+    }
+    return write_file(places.run / detached_file, fmt::format("{}\n", fmt::join(names, "\n")));
+}
+
+}  // namespace pm

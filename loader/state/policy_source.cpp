@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "loader/state/policy_source.h"
+
+#include "loader/base/paths.h"
+#include "policy/check/expect.h"
+#include "policy/language/read.h"
+
+namespace pm {
+
+namespace {
+
+ReadOptions options() {
+    ReadOptions options;
+    options.include_path = include_path();
+    return options;
+}
+
+Result<Source> compiled(ReadResult read, bool test) {
+    if (read.unreadable) {
+        const Diagnostic &why = read.diagnostics.all().front();
+        return fault(why.message, why.hint);
+    }
+    Source source{std::move(read.policy), std::nullopt, std::move(read.diagnostics)};
+    if (source.diagnostics.has_errors()) return source;
+
+    auto image = compile(*source.policy);
+    if (!image) return fault(image.error(), {}, Exit::invalid);
+    source.image = std::move(*image);
+    if (test && !source.policy->expect.empty())
+        check_expectations(*source.policy, ImageView(source.image->bytes), source.diagnostics);
+    return source;
+}
+
+}  // namespace
+
+Result<Source> read_source(const std::string &path, bool test) {
+    return compiled(read_policy(path, options()), test);
+}
+
+Result<Source> read_source_text(std::string text, const std::string &name, bool test) {
+    return compiled(read_policy_text(std::move(text), name, options()), test);
+}
+
+}  // namespace pm

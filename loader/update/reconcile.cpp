@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "loader/update/reconcile.h"
+
+#include <algorithm>
+
+namespace pm {
+
+Done reconcile(Store &store, const InForce &now) {
+    if (now.state.epoch == 0 || now.state.pending) return {};
+    auto confirmed = store.confirmed();
+    if (!confirmed) return {};  // unreadable: the next confirmed generation replaces it
+    const std::vector<std::uint64_t> known = store.numbers();
+    const std::uint64_t number = now.catalog.generation;
+    if (!*confirmed || (*confirmed)->generation == number ||
+        std::find(known.begin(), known.end(), number) == known.end())
+        return {};
+    const bool never_switched = (*confirmed)->previous == number;
+    return store.confirm({number, never_switched ? (*confirmed)->earlier : (*confirmed)->previous});
+}
+
+}  // namespace pm

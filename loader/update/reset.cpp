@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "loader/update/reset.h"
+#include "policy/image/catalog.h"
+
+namespace pm {
+
+Done clear_number(const Pins &pins, unsigned number) {
+    for (const char *table : {"outside", "opening", "assured"}) {
+        auto map = Map<pm_flow_key, pm_flow>::of(pins.maps(), table);
+        if (!map) return tl::unexpected(map.error());
+        std::vector<pm_flow_key> old;
+        auto walked = map->each([&](const pm_flow_key &key, const pm_flow &) {
+            if (key.interface == number) old.push_back(key);
+        });
+        if (!walked) return walked;
+        for (const pm_flow_key &key : old) map->remove(key);
+    }
+    auto drops = CounterArray<pm_drop_count>::of(pins.maps().fd("drops"), "drops");
+    if (!drops) return tl::unexpected(drops.error());
+    for (const unsigned direction : {PM_IN, PM_OUT})
+        for (unsigned reason = 0; reason < PM_REASON_SLOTS; reason++)
+            if (auto cleared = drops->clear(pm_drop_index(number, direction, reason)); !cleared)
+                return cleared;
+    auto dhcp = Map<std::uint32_t, pm_dhcp>::of(pins.maps(), "dhcp");
+    if (!dhcp) return tl::unexpected(dhcp.error());
+    return dhcp->put(number, {});
+}
+
+Done clear_new_rows(const Pins &pins, const std::vector<unsigned> &numbers, const Catalog &image,
+                    const Catalog &before) {
+    std::vector<bool> stays(PM_ROW_SLOTS);
+    for (const CatalogRow &row : before.rows) stays[row.slot] = true;
+    for (const unsigned number : numbers) {
+        auto fd = open_pin(pins.path(number, "rows"));
+        if (!fd) return tl::unexpected(fd.error());
+        auto rows = CounterArray<pm_row_count>::of(fd->get(), "rows");
+        if (!rows) return tl::unexpected(rows.error());
+        for (const CatalogRow &row : image.rows) {
+            if (stays[row.slot]) continue;
+            if (auto cleared = rows->clear(row.slot); !cleared) return cleared;
+        }
+    }
+    return {};
+}
+
+Done clear_shadow(const Pins &pins) {
+    const int fd = pins.maps().fd("shadows");
+    std::vector<pm_shadow_key> keys;
+    pm_shadow_key key = {}, *last = nullptr;
+    while (bpf_map_get_next_key(fd, last, &key) == 0) {
+        keys.push_back(key);
+        last = &key;
+    }
+    for (const pm_shadow_key &one : keys) bpf_map_delete_elem(fd, &one);
+    return {};
+}
+
+}  // namespace pm

@@ -1,0 +1,352 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "loader/update/rollout.h"
+
+#include <algorithm>
+
+#include <fmt/core.h>
+#include <fmt/ranges.h>
+
+#include "loader/base/lock.h"
+#include "loader/kernel/deployment.h"
+#include "loader/kernel/switch.h"
+#include "loader/state/ban_list.h"
+#include "loader/state/detached.h"
+#include "loader/state/history.h"
+#include "loader/update/ban.h"
+#include "loader/update/reset.h"
+#include "policy/image/catalog.h"
+#include "policy/judge/judge.h"
+#include "policy/judge/question.h"
+
+namespace pm {
+namespace {
+
+constexpr std::uint32_t image_slot_min = 2u << 20;
+constexpr std::size_t image_max = std::size_t{256} << 20;
+
+// "; eth1 is now unfiltered", where the one record holds and the next does not.
+std::string left_open(const Pins &pins, const pm_record &before, const pm_record &after) {
+    std::string text;
+    const auto interfaces = pins.interfaces();
+    if (!interfaces) return text;
+    for (const Pins::Interface &one : *interfaces)
+        if (holds_on(before, one.number) && !holds_on(after, one.number))
+            text += fmt::format("; {} is now unfiltered", one.name());
+    return text;
+}
+
+}  // namespace
+
+Result<std::optional<std::string>> settle_expiry(const Places &places, const Pins &pins,
+                                                 Switch &control) {
+    const Switch::State state = control.state();
+    if (!state.expired) return std::nullopt;
+    auto catalog = read_catalog(control.image(state.other.image));
+    const Catalog ended = catalog ? std::move(*catalog) : Catalog{};
+    HistoryEntry entry;
+    entry.user = "-";
+    entry.action = "expire";
+    entry.generation = ended.generation;
+    entry.sha256 = ended.sha256;
+    entry.outcome = "done";
+    entry.message = fmt::format("generation {} was not confirmed in time and is rolled back{}",
+                                ended.generation, left_open(pins, state.other, state.record));
+    if (auto settled = control.settle_expired(); !settled) return tl::unexpected(settled.error());
+    record(places, entry);
+    return entry.message;
+}
+
+Done Rollout::open_control() {
+    control_.reset();
+    return Switch::open(pins_->maps(), Switch::Access::write).map([&](Switch &&control) {
+        control_.emplace(std::move(control));
+    });
+}
+
+Done Rollout::open() {
+    auto pins = Pins::open(places_);
+    if (!pins) return tl::unexpected(pins.error());
+    pins_ = std::move(*pins);
+    if (!pins_) return {};
+    if (auto finished = finish_replacing(places_, *pins_); !finished) return finished;
+    if (pins_->maps().fd("next_images") >= 0 || pins_->maps().fd("next_bans") >= 0) {
+        pins = Pins::open(places_);
+        if (!pins) return tl::unexpected(pins.error());
+        pins_ = std::move(*pins);
+    }
+    return open_control().and_then([&] { return settle(); });
+}
+
+Done Rollout::settle() {
+    auto expiry = settle_expiry(places_, *pins_, *control_);
+    if (!expiry) return tl::unexpected(expiry.error());
+    rolled_back_ = std::move(*expiry);
+    if (rolled_back_) notes_.push_back(*rolled_back_);
+    return read_in_force(*control_).map([&](InForce &&now) {
+        before_ = std::move(now);
+        bans_ = before_.state.record.bans;
+    });
+}
+
+CompileOptions Rollout::placement(const std::vector<Target> &targets) const {
+    CompileOptions options;
+    options.interfaces.resize(PM_INTERFACES);
+    for (const Target &one : targets) options.interfaces[one.number] = one.name;
+    for (const CatalogRow &row : before_.catalog.rows) options.slots[row.id] = row.slot;
+    // Above every slot that an image which is still in memory uses, so that what a row counted
+    // which has just left the policy is not taken for another's.
+    for (std::uint32_t slot = 0; control_ && slot < PM_IMAGE_SLOTS; slot++)
+        if (auto catalog = read_catalog(control_->image(slot)))
+            for (const CatalogRow &row : catalog->rows)
+                options.last_slot = std::max(options.last_slot, row.slot);
+    return options;
+}
+
+Done Rollout::prepare(Candidate candidate) {
+    candidate_ = std::move(candidate);
+    if (candidate_.image.bytes.size() > image_max)
+        return fault(fmt::format("the policy needs {} MB of memory, more than {} MB",
+                                 candidate_.image.bytes.size() >> 20, image_max >> 20),
+                     "shorten its sets");
+    SlotSizes sizes;
+    if (control_ && candidate_.image.bytes.size() > control_->image_slot_size())
+        sizes.image = slot_size_for(candidate_.image.bytes.size(), image_slot_min);
+    return make_room(sizes)
+        .and_then([&] { return load(); })
+        .and_then([&] { return attach(); })
+        .and_then([&] { return clear_new(); })
+        .and_then([&] { return place_kept_bans(); })
+        .and_then([&] { return control_->write_image(candidate_.image.bytes); })
+        .map([&](std::uint32_t slot) { slot_ = slot; });
+}
+
+// Programs of this build, and slots of these sizes at least.
+Done Rollout::make_room(const SlotSizes &sizes) {
+    if (!pins_) return {};
+    auto other = is_other_build(*pins_);
+    if (!other) return tl::unexpected(other.error());
+    if (!*other && sizes.image == 0 && sizes.bans == 0) return {};
+    if (auto replaced = replace_programs(places_, sizes); !replaced) return replaced;
+    if (*other) notes_.push_back("the programs were replaced by those of this build");
+    auto pins = Pins::open(places_);
+    if (!pins) return tl::unexpected(pins.error());
+    pins_ = std::move(*pins);
+    return open_control();
+}
+
+Done Rollout::place_bans(const std::vector<std::uint8_t> &bans) {
+    bans_ = 0;
+    if (bans.empty()) return {};
+    if (bans.size() > control_->bans_slot_size()) {
+        SlotSizes sizes;
+        sizes.bans = slot_size_for(bans.size(), 0);
+        if (auto made = make_room(sizes); !made) return made;
+    }
+    return control_->write_bans(bans).map(
+        [&](std::uint32_t slot) { bans_ = static_cast<std::uint8_t>(1 + slot); });
+}
+
+// Those of the state folder. What cannot be read bans nobody, and bars no policy.
+Done Rollout::place_kept_bans() {
+    auto image = read_bans(places_).and_then(ban_image);
+    if (image) return place_bans(*image);
+    if (bans_ == 0) lost_bans_ = image.error().message;
+    notes_.push_back(
+        fmt::format("warning: the bans cannot be read, and {}: {}; mend or remove the file, then "
+                    "apply again",
+                    bans_ ? "those in force stay" : "none is in force", image.error().message));
+    return {};
+}
+
+Judgement Rollout::judgement_of(const pm_record &record) const {
+    if (record.mode != PM_MODE_ENFORCE) return {};
+    return {control_->image(record.image),
+            record.bans ? control_->bans(record.bans - 1u) : pm_view{}, record.interfaces};
+}
+
+Done Rollout::guard(pm_mode mode, const std::string &way_out) const {
+    if (mode != PM_MODE_ENFORCE) return {};
+    auto interfaces = pins_->interfaces();
+    if (!interfaces) return tl::unexpected(interfaces.error());
+    Judgement after;
+    after.image = image();
+    after.bans = bans_ ? control_->bans(bans_ - 1u) : pm_view{};
+    for (const Target &target : candidate_.targets) after.interfaces |= 1u << target.number;
+    return guard_sessions(*interfaces, judgement_of(before_.state.record), after, way_out);
+}
+
+// By what is in force, and by what takes its place if nobody confirms it.
+Done Rollout::guard_bans(const std::string &way_out) const {
+    auto interfaces = pins_->interfaces();
+    if (!interfaces) return tl::unexpected(interfaces.error());
+    std::vector<pm_record> records{before_.state.record};
+    if (before_.state.pending) records.push_back(before_.state.other);
+    for (const pm_record &record : records) {
+        Judgement after = judgement_of(record);
+        after.bans = bans_ ? control_->bans(bans_ - 1u) : pm_view{};
+        auto done = guard_sessions(*interfaces, judgement_of(record), after, way_out);
+        if (!done) return done;
+    }
+    return {};
+}
+
+Done Rollout::commit_bans() {
+    return control_->republish([&](pm_record &record) { record.bans = bans_; });
+}
+
+Done Rollout::load() {
+    ProgramOptions options;
+    options.image_slot = slot_size_for(candidate_.image.bytes.size(), image_slot_min);
+    options.flow_capacity = candidate_.flow_capacity;
+    if (!pins_) {
+        options.hooks = false;
+        auto loaded = Program::load(options);
+        if (!loaded) return tl::unexpected(loaded.error());
+        probes_.emplace(std::move(*loaded));
+    }
+    options.hooks = true;
+    options.probes = false;
+    options.shared = probes_ ? &probes_->maps() : &pins_->maps();
+    for (const Target &target : candidate_.targets) {
+        if (!target.device || (!target.is_new && pins_ && pins_->has_interface(target.number)))
+            continue;
+        options.interface = target.number;
+        options.lacp = target.device->bond;
+        auto loaded = Program::load(options);
+        if (!loaded) return tl::unexpected(loaded.error());
+        hooks_.emplace(target.number, std::move(*loaded));
+    }
+    return {};
+}
+
+void Rollout::detach_target(const Target &target) {
+    pm_interface entry = {};
+    entry.ifindex = target.device->index;
+    (void)detach(*pins_, {target.number, entry});
+}
+
+Done Rollout::attach_target(const Target &target, const Program *program) {
+    if (!target.device) {
+        notes_.push_back(fmt::format("{} does not exist now and is not filtered", target.name));
+        return {};
+    }
+    if (program) {
+        undo_.add([this, target] { detach_target(target); });
+        if (auto done = clear_number(*pins_, target.number); !done) return done;
+        if (auto done = pins_->pin_interface(target.number, *program); !done) return done;
+    }
+    auto attached = pm::attach(*pins_, target.number, *target.device, candidate_.xdp);
+    if (!attached) return tl::unexpected(attached.error());
+    if (!attached->note.empty()) notes_.push_back(attached->note);
+    const std::vector<std::string> vlans = vlans_of(target.name);
+    if (program && !vlans.empty())
+        notes_.push_back(
+            fmt::format("the policy holds for {} as for {}", fmt::join(vlans, ", "), target.name));
+    return {};
+}
+
+Done Rollout::attach() {
+    if (!pins_) {
+        auto created = Pins::create(places_, *probes_);
+        if (!created) return tl::unexpected(created.error());
+        pins_ = std::move(*created);
+        undo_.add([this] { Pins::remove_all(places_); });
+        if (auto opened = open_control(); !opened) return opened;
+    }
+    std::vector<Target> attached;
+    bool any = false;
+    for (const Target &target : candidate_.targets) {
+        auto hooks = hooks_.find(target.number);
+        auto done = attach_target(target, hooks == hooks_.end() ? nullptr : &hooks->second);
+        if (!done && !candidate_.partly) return done;
+        if (!done) unfit_.push_back(done.error().message);
+        any = any || done;
+        if (done || !target.is_new)  // what was attached before keeps its number
+            attached.push_back(target);
+        else
+            detach_target(target);
+    }
+    if (!any)
+        return fault(fmt::format("no interface can be filtered: {}", fmt::join(unfit_, "; ")));
+    candidate_.targets = std::move(attached);
+    return {};
+}
+
+Done Rollout::clear_new() {
+    auto after = read_catalog(ImageView(candidate_.image.bytes).view());
+    if (!after) return fault(fmt::format("the compiled policy is broken: {}", after.error()));
+    std::vector<unsigned> numbers;
+    for (const Target &target : candidate_.targets)
+        if (target.device) numbers.push_back(target.number);
+    return clear_new_rows(*pins_, numbers, *after, before_.catalog);
+}
+
+Done Rollout::probe(const std::vector<Question> &questions) const {
+    auto lock = Lock::question(places_);
+    if (!lock) return tl::unexpected(lock.error());
+    auto in = open_pin(pins_->path("ask_in")), out = open_pin(pins_->path("ask_out"));
+    if (!in) return tl::unexpected(in.error());
+    if (!out) return tl::unexpected(out.error());
+    for (const Question &question : questions) {
+        const std::uint32_t expected = judge_first(image(), {}, 0, question);
+        const int program = (question.direction == Direction::in ? *in : *out).get();
+        const auto found = run_probe(pins_->maps(), program, {slot_, 0, question.interface, 0},
+                                     first_packet(question));
+        if (!found) return tl::unexpected(found.error());
+        if (*found == expected) continue;
+        return fault(
+            fmt::format("a test packet failed: the programs in the kernel judge {} otherwise than "
+                        "the policy ({:#x} instead of {:#x})",
+                        to_string(question), *found, expected),
+            "this is a fault of portmatrix: see 'portmatrix doctor', and report it");
+    }
+    return {};
+}
+
+Done Rollout::commit(pm_mode mode, std::uint64_t deadline, Way way) {
+    pm_record record = before_.state.record;
+    if (way == Way::back) record.rollbacks++;
+    record.image = static_cast<std::uint8_t>(slot_);
+    record.mode = static_cast<std::uint8_t>(mode);
+    record.shadow = 0;
+    record.bans = bans_;
+    record.interfaces = 0;
+    for (const Target &target : candidate_.targets)
+        record.interfaces = static_cast<std::uint16_t>(record.interfaces | 1u << target.number);
+
+    const std::uint64_t expected = before_.state.epoch;
+    pm_record fallback = before_.state.record;
+    if (fallback.mode == PM_MODE_OFF) {  // the first: never an empty policy
+        fallback = record;
+        fallback.mode = PM_MODE_AUDIT;
+    }
+    fallback.rollbacks++;
+    fallback.bans = bans_;
+    return (deadline != 0 ? control_->publish_until(deadline, record, fallback, expected)
+                          : control_->publish(record, expected))
+        .map([&] {
+            undo_.keep();
+            std::vector<std::string> names;
+            for (const Target &target : candidate_.targets) names.push_back(target.name);
+            if (deadline == 0) take_names(*pins_, names);
+            forget_detached();
+        });
+}
+
+// What a policy holds on now is detached no longer.
+void Rollout::forget_detached() {
+    std::vector<std::string> names = detached_names(places_);
+    if (names.empty()) return;
+    for (const Target &target : candidate_.targets) std::erase(names, target.name);
+    (void)set_detached_names(places_, names);
+}
+
+Done Rollout::commit_shadow() {
+    if (auto cleared = clear_shadow(*pins_); !cleared) return cleared;
+    return control_
+        ->republish(
+            [&](pm_record &record) { record.shadow = static_cast<std::uint8_t>(1 + slot_); })
+        .map([&] { undo_.keep(); });
+}
+
+}  // namespace pm
