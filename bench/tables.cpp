@@ -115,7 +115,7 @@ void time_switch(const pm::Pins &pins) {
 
 int main(int argc, char **argv) {
     const std::string what = argc > 1 ? argv[1] : "";
-    auto pins = must(pm::Pins::open(pm::Places::from_environment()));
+    auto pins = must(pm::Pins::open(pm::Paths::from_environment()));
     if (!pins) fail("nothing is attached");
     if (what == "fill" && argc == 3) {
         fill_all(*pins, static_cast<std::uint32_t>(std::strtoul(argv[2], nullptr, 10)));

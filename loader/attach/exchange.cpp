@@ -171,17 +171,17 @@ Done Replacement::replace_all() {
 
 }  // namespace
 
-Done replace_programs(const Places &places, const SlotSizes &sizes) {
-    auto pins = Pins::open(places);
+Done replace_programs(const Paths &paths, const SlotSizes &sizes) {
+    auto pins = Pins::open(paths);
     if (!pins) return tl::unexpected(pins.error());
     if (!*pins) return fault("nothing is attached");
     Replacement replacement(std::move(**pins));
     return replacement.enlarge(sizes).and_then([&] { return replacement.replace_all(); });
 }
 
-Done finish_replacing(const Places &places, const Pins &pins) {
+Done finish_replacing(const Paths &paths, const Pins &pins) {
     for (const char *name : slot_maps)
-        if (pins.maps().fd(next(name)) >= 0) return replace_programs(places, {});
+        if (pins.maps().fd(next(name)) >= 0) return replace_programs(paths, {});
     return {};
 }
 

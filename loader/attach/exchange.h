@@ -19,11 +19,11 @@ struct SlotSizes {
 // Loads the programs again, over larger maps where that is asked for, and replaces those of
 // every interface and the probes. Killed at any instant it leaves old and new programs that
 // judge alike, and who writes next calls finish_replacing().
-Done replace_programs(const Places &places, const SlotSizes &sizes);
+Done replace_programs(const Paths &paths, const SlotSizes &sizes);
 
 // Ends what an interrupted replace_programs() began, before anything else is written: until then
 // some programs read a copy of the maps.
-Done finish_replacing(const Places &places, const Pins &pins);
+Done finish_replacing(const Paths &paths, const Pins &pins);
 
 // Do the pinned programs come from another build than this?
 Result<bool> is_other_build(const Pins &pins);

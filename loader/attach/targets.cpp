@@ -123,7 +123,7 @@ Result<std::vector<Target>> targets_named(const Pins *pins, const std::vector<st
     return all;
 }
 
-void take_names(const Pins &pins, const std::vector<std::string> &names) {
+void adopt_names(const Pins &pins, const std::vector<std::string> &names) {
     auto interfaces = pins.interfaces();
     if (!interfaces) return;
     for (const Pins::Interface &one : *interfaces) {

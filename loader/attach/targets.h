@@ -34,7 +34,7 @@ Result<std::vector<Target>> targets_named(const Pins *pins, const std::vector<st
 
 // Has those of `names` that are attached known by these names, as a policy for good has them. What
 // was renamed since keeps the name before until then: the generation in force has that one.
-void take_names(const Pins &pins, const std::vector<std::string> &names);
+void adopt_names(const Pins &pins, const std::vector<std::string> &names);
 
 // The interfaces with these names, or whose devices have them now, each once and in this order; or
 // all.

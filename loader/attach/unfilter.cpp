@@ -12,18 +12,18 @@
 namespace pm {
 namespace fs = std::filesystem;
 
-Result<std::vector<std::string>> unfilter_all(const Places &places) {
-    auto safe = check_private_folder(places.pins, false);
+Result<std::vector<std::string>> unfilter_all(const Paths &paths) {
+    auto safe = check_private_folder(paths.pins, false);
     if (!safe) return tl::unexpected(safe.error());
     std::vector<std::string> names;
     std::error_code error;
-    for (const auto &entry : fs::directory_iterator(places.pins, error)) {
+    for (const auto &entry : fs::directory_iterator(paths.pins, error)) {
         if (!entry.path().filename().string().starts_with("interface-")) continue;
         const std::uint32_t index = detach_folder(entry.path());
         std::array<char, IF_NAMESIZE> name = {};
         if (index != 0 && if_indextoname(index, name.data())) names.emplace_back(name.data());
     }
-    Pins::remove_all(places);
+    Pins::remove_all(paths);
     std::sort(names.begin(), names.end());
     return names;
 }

@@ -14,6 +14,6 @@ namespace pm {
 // removes all pins; reads no map. Returns the names of the interfaces that are now unfiltered; one
 // that is gone is left out. What every layout keeps is the names: interface-NUMBER/{ingress,
 // egress, egress_program}, and the handle and priority of a clsact filter.
-Result<std::vector<std::string>> unfilter_all(const Places &places);
+Result<std::vector<std::string>> unfilter_all(const Paths &paths);
 
 }  // namespace pm

@@ -12,10 +12,10 @@
 namespace pm {
 namespace {
 
-Result<Fd> open_lock(const Places &places, const char *name) {
-    if (auto made = check_private_folder(places.run, true); !made)
+Result<Fd> open_lock(const Paths &paths, const char *name) {
+    if (auto made = check_private_folder(paths.run, true); !made)
         return tl::unexpected(made.error());
-    const std::filesystem::path path = places.run / name;
+    const std::filesystem::path path = paths.run / name;
     Fd fd(open(path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
     if (!fd) return cannot(fmt::format("open the lock {}", path.string()), errno);
     return fd;
@@ -30,10 +30,10 @@ std::string holder(int fd) {
 
 }  // namespace
 
-Result<Lock> Lock::take(const Places &places, const char *name, const char *doing,
-                        const char *remedy, int tries) {
+Result<Lock> Lock::take(const Paths &paths, const char *name, const char *doing, const char *remedy,
+                        int tries) {
     constexpr timespec pause = {0, 10'000'000};
-    auto fd = open_lock(places, name);
+    auto fd = open_lock(paths, name);
     if (!fd) return tl::unexpected(fd.error());
     while (flock(fd->get(), LOCK_EX | LOCK_NB) != 0) {
         if (errno != EWOULDBLOCK) return cannot("take the lock", errno);
@@ -48,38 +48,38 @@ Result<Lock> Lock::take(const Places &places, const char *name, const char *doin
     return Lock(std::move(*fd));
 }
 
-Result<Lock> Lock::take_writers(const Places &places, int tries) {
-    return take(places, "lock", "is changing the policy", "wait until it is done, then try again",
+Result<Lock> Lock::take_writers(const Paths &paths, int tries) {
+    return take(paths, "lock", "is changing the policy", "wait until it is done, then try again",
                 tries);
 }
 
-Result<Lock> Lock::writer_now(const Places &places) {
-    return take_writers(places, 1);
+Result<Lock> Lock::writer_now(const Paths &paths) {
+    return take_writers(paths, 1);
 }
 
-Result<Lock> Lock::writer(const Places &places) {
-    return take_writers(places, 1000);
+Result<Lock> Lock::writer(const Paths &paths) {
+    return take_writers(paths, 1000);
 }
 
-Result<Lock> Lock::watch(const Places &places) {
-    return take(places, "watch", "is watching already", "one is enough for a host");
+Result<Lock> Lock::watch(const Paths &paths) {
+    return take(paths, "watch", "is watching already", "one is enough for a host");
 }
 
-bool Lock::is_watched(const Places &places) {
-    const Fd fd(open((places.run / "watch").c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
+bool Lock::is_watched(const Paths &paths) {
+    const Fd fd(open((paths.run / "watch").c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
     return fd && flock(fd.get(), LOCK_SH | LOCK_NB) != 0;
 }
 
-Result<Lock> Lock::ring(const Places &places, unsigned number) {
-    auto fd = open_lock(places, fmt::format("events-{}", number).c_str());
+Result<Lock> Lock::ring(const Paths &paths, unsigned number) {
+    auto fd = open_lock(paths, fmt::format("events-{}", number).c_str());
     if (!fd) return tl::unexpected(fd.error());
     if (flock(fd->get(), LOCK_EX | LOCK_NB) != 0)
         return fault("another portmatrix reads these events", {}, Exit::refused);
     return Lock(std::move(*fd));
 }
 
-Result<Lock> Lock::question(const Places &places) {
-    auto fd = open_lock(places, "question");
+Result<Lock> Lock::probe(const Paths &paths) {
+    auto fd = open_lock(paths, "question");
     if (!fd) return tl::unexpected(fd.error());
     if (flock(fd->get(), LOCK_EX) != 0) return cannot("wait for the probe programs", errno);
     return Lock(std::move(*fd));

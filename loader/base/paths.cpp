@@ -41,7 +41,7 @@ Done check_folder(int fd, const fs::path &path, bool last) {
 
 }  // namespace
 
-Places Places::from_environment() {
+Paths Paths::from_environment() {
     return {environment_or("PORTMATRIX_PIN_DIR", "/sys/fs/bpf/portmatrix"),
             environment_or("PORTMATRIX_STATE_DIR", "/var/lib/portmatrix"),
             environment_or("PORTMATRIX_RUN_DIR", "/run/portmatrix")};

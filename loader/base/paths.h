@@ -9,12 +9,12 @@
 
 namespace pm {
 
-struct Places {
+struct Paths {
     std::filesystem::path pins;   // PORTMATRIX_PIN_DIR, else /sys/fs/bpf/portmatrix
     std::filesystem::path state;  // PORTMATRIX_STATE_DIR, else /var/lib/portmatrix
     std::filesystem::path run;    // PORTMATRIX_RUN_DIR, else /run/portmatrix
 
-    static Places from_environment();
+    static Paths from_environment();
 };
 
 // Folders searched for includes: PORTMATRIX_POLICY_PATH, then the shipped policies.

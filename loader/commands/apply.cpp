@@ -30,8 +30,8 @@ namespace pm::command {
 namespace {
 
 // The policy in force, its set files read anew.
-Result<Source> read_in_force_anew(const Places &places) {
-    auto pins = Pins::open(places);
+Result<Source> read_in_force_anew(const Paths &paths) {
+    auto pins = Pins::open(paths);
     if (!pins) return tl::unexpected(pins.error());
     if (!*pins)
         return fault("no policy is in force, and none is named",
@@ -59,7 +59,7 @@ Result<std::optional<XdpMode>> parse_xdp(const std::string &text) {
                  Exit::usage);
 }
 
-Result<Applied> apply_source(const Places &places, const Source &source, const Apply &arguments) {
+Result<Applied> apply_source(const Paths &paths, const Source &source, const Apply &arguments) {
     auto xdp = parse_xdp(arguments.xdp);
     if (!xdp) return tl::unexpected(xdp.error());
     ApplyRequest request = {arguments.interfaces, arguments.mode, arguments.shadow, *xdp, 0,
@@ -69,7 +69,7 @@ Result<Applied> apply_source(const Places &places, const Source &source, const A
         if (!seconds) return tl::unexpected(seconds.error());
         request.confirm_within = *seconds;
     }
-    return apply(places, *source.policy, request);
+    return apply(paths, *source.policy, request);
 }
 
 struct Detached {
@@ -79,52 +79,50 @@ struct Detached {
 };
 
 // Every hook of every interface stops at once.
-Done stop_all(const Places &places, const Pins &pins, Detached &done) {
+Done stop_all(const Paths &paths, const Pins &pins, Detached &done) {
     auto control = Switch::open(pins.maps(), Switch::Access::write);
     if (!control) return tl::unexpected(control.error());
-    auto expiry = settle_expiry(places, pins, *control);
+    auto expiry = settle_expiry(paths, pins, *control);
     if (!expiry) return tl::unexpected(expiry.error());
     if (*expiry) done.notes.push_back(**expiry);
     const Switch::State now = control->state();
     pm_record off = now.record;
     off.mode = PM_MODE_OFF;
     off.deadline = off.fallback = 0;
-    return set_detached_names(places, {}).and_then([&] {
-        return control->publish(off, now.epoch);
-    });
+    return set_detached_names(paths, {}).and_then([&] { return control->publish(off, now.epoch); });
 }
 
 // On these interfaces: no policy holds there any more, whoever gets their numbers next. `watch`
 // leaves them alone.
-Done stop_on(const Places &places, const std::vector<Pins::Interface> &interfaces, Detached &done) {
-    Rollout rollout(places);
+Done stop_on(const Paths &paths, const std::vector<Pins::Interface> &interfaces, Detached &done) {
+    Rollout rollout(paths);
     if (auto opened = rollout.open(); !opened) return opened;
     done.notes = rollout.notes();
-    const std::vector<std::string> before = detached_names(places);
+    const std::vector<std::string> before = detached_names(paths);
     std::vector<std::string> detached = before;
     detached.insert(detached.end(), done.names.begin(), done.names.end());
-    auto stopped = set_detached_names(places, detached).and_then([&]() -> Done {
+    auto stopped = set_detached_names(paths, detached).and_then([&]() -> Done {
         if (rollout.before().mode == PM_MODE_OFF) return {};
         return rollout.writer()->republish([&](pm_record &record) {
             for (const Pins::Interface &one : interfaces)
                 record.interfaces &= static_cast<std::uint16_t>(~(1u << one.number));
         });
     });
-    if (!stopped) (void)set_detached_names(places, before);
+    if (!stopped) (void)set_detached_names(paths, before);
     return stopped;
 }
 
 // Removes links, filters, programs and counters; with the last interface everything else too. A
 // fault: nothing changed.
-Result<Detached> detach_interfaces(const Places &places, const Detach &arguments) {
-    auto pins = Pins::open(places);
+Result<Detached> detach_interfaces(const Paths &paths, const Detach &arguments) {
+    auto pins = Pins::open(paths);
     if (!pins) return tl::unexpected(pins.error());
     Detached done;
     if (!*pins) {
         if (!arguments.all)
             return fault(fmt::format("nothing is attached to '{}'", arguments.interfaces[0]), {},
                          Exit::usage);
-        Pins::remove_all(places);  // what an interrupted detach left
+        Pins::remove_all(paths);  // what an interrupted detach left
         return done;
     }
     auto all = (*pins)->interfaces();
@@ -134,11 +132,11 @@ Result<Detached> detach_interfaces(const Places &places, const Detach &arguments
 
     const bool last = chosen->size() == all->size();
     for (const Pins::Interface &one : *chosen) done.names.push_back(one.name());
-    auto stopped = last ? stop_all(places, **pins, done) : stop_on(places, *chosen, done);
+    auto stopped = last ? stop_all(paths, **pins, done) : stop_on(paths, *chosen, done);
     if (!stopped) return tl::unexpected(stopped.error());
     for (const Pins::Interface &one : *chosen)
         if (auto cleared = detach(**pins, one); !cleared && !last) done.cleared = cleared;
-    if (last) Pins::remove_all(places);  // with all entries
+    if (last) Pins::remove_all(paths);  // with all entries
     return done;
 }
 
@@ -178,17 +176,17 @@ void keep_freed_memory() {
 int run(const Apply &arguments) {
     keep_freed_memory();
     const std::vector<std::string> &asked = arguments.interfaces;
-    const Places places = Places::from_environment();
+    const Paths paths = Paths::from_environment();
     if (auto fits = fit_shadow(arguments); !fits)
         return end_unchanged("apply", fits.error(), asked);
     if (auto root = need_root(); !root) return end_unchanged("apply", root.error(), asked);
-    auto lock = Lock::writer(places);
+    auto lock = Lock::writer(paths);
     if (!lock) return end_unchanged("apply", lock.error(), asked);
     auto source =
-        arguments.policy.empty() ? read_in_force_anew(places) : read_source(arguments.policy, true);
+        arguments.policy.empty() ? read_in_force_anew(paths) : read_source(arguments.policy, true);
     if (!source) return end_unchanged("apply", source.error(), asked);
     if (source->diagnostics.has_errors()) return end_invalid(arguments, source->diagnostics);
-    auto applied = apply_source(places, *source, arguments);
+    auto applied = apply_source(paths, *source, arguments);
     if (!applied) return end_unchanged("apply", applied.error(), asked);
     const std::string &name = source->policy->name;
     const std::string done =
@@ -207,18 +205,18 @@ int run(const Apply &arguments) {
 }
 
 int run(const Detach &arguments) {
-    const Places places = Places::from_environment();
+    const Paths paths = Paths::from_environment();
     if (auto root = need_root(); !root) return end_unchanged("detach", root.error(), {});
-    auto lock = Lock::writer(places);
+    auto lock = Lock::writer(paths);
     if (!lock) return end_unchanged("detach", lock.error(), {});
     if (arguments.all == !arguments.interfaces.empty())
         return end_unchanged(
             "detach", Fault{"name the interfaces with -i, or say --all", {}, Exit::usage}, {});
     if (arguments.force && !arguments.all)
         return end_unchanged("detach", Fault{"--force goes with --all", {}, Exit::usage}, {});
-    auto done = detach_interfaces(places, arguments);
+    auto done = detach_interfaces(paths, arguments);
     if (!done && arguments.force)
-        done = unfilter_all(places).map([](auto names) {
+        done = unfilter_all(paths).map([](auto names) {
             return Detached{std::move(names), {}, {}};
         });
     if (!done) return end_unchanged("detach", done.error(), {});

@@ -83,7 +83,7 @@ int end_done(const char *action, const std::string &what, const BanOutcome &outc
 }
 
 int ban_or_fail(const Ban &arguments) {
-    const Places places = Places::from_environment();
+    const Paths paths = Paths::from_environment();
     auto prefixes = read_prefixes(arguments.prefixes, arguments.file);
     if (!prefixes) return end_unchanged("ban", prefixes.error());
     BanRequest request{*prefixes, std::nullopt, arguments.force};
@@ -93,9 +93,9 @@ int ban_or_fail(const Ban &arguments) {
         request.seconds = *seconds;
     }
     if (auto root = need_root(); !root) return end_unchanged("ban", root.error());
-    auto lock = Lock::writer(places);
+    auto lock = Lock::writer(paths);
     if (!lock) return end_unchanged("ban", lock.error());
-    auto outcome = ban(places, request);
+    auto outcome = ban(paths, request);
     if (!outcome) return end_unchanged("ban", outcome.error());
     return end_done("ban",
                     named(*prefixes) + " banned " +
@@ -110,20 +110,20 @@ int run(const Ban &arguments) {
 }
 
 int run(const Unban &arguments) {
-    const Places places = Places::from_environment();
+    const Paths paths = Paths::from_environment();
     auto prefixes = read_prefixes(arguments.prefixes, {});
     if (!prefixes) return end_unchanged("unban", prefixes.error());
     if (auto root = need_root(); !root) return end_unchanged("unban", root.error());
-    auto lock = Lock::writer(places);
+    auto lock = Lock::writer(paths);
     if (!lock) return end_unchanged("unban", lock.error());
-    auto outcome = unban(places, *prefixes);
+    auto outcome = unban(paths, *prefixes);
     if (!outcome) return end_unchanged("unban", outcome.error());
     return end_done("unban", named(*prefixes) + " lifted", *outcome);
 }
 
 int run(const Bans &arguments) {
     if (auto root = need_root(); !root) return end(root.error());
-    auto bans = read_bans(Places::from_environment());
+    auto bans = read_bans(Paths::from_environment());
     if (!bans) return end(bans.error());
     const std::uint64_t now = realtime_seconds();
     if (arguments.json) {
@@ -141,7 +141,7 @@ int run(const Bans &arguments) {
 int run(const History &arguments) {
     if (auto root = need_root(); !root) return end(root.error());
     std::size_t torn = 0;
-    auto entries = read_history(Places::from_environment(), torn);
+    auto entries = read_history(Paths::from_environment(), torn);
     if (!entries) return end(entries.error());
     if (torn) print_note(fmt::format("warning: {} torn and left out", show::plural(torn, "line")));
     if (arguments.limit && entries->size() > arguments.limit)

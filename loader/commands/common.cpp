@@ -13,9 +13,9 @@
 #include "loader/kernel/deployment.h"
 #include "loader/kernel/switch.h"
 #include "loader/observe/snapshot.h"
-#include "loader/state/generations.h"
 #include "loader/state/history.h"
 #include "loader/state/policy_source.h"
+#include "loader/state/store.h"
 #include "policy/image/catalog.h"
 #include "policy/language/read.h"
 #include "policy/model/diff.h"
@@ -49,7 +49,7 @@ Done need_root() {
 // "generation 41 stays in force on eth0"; `asked` are interfaces that nothing holds on.
 std::string in_force_text(const std::vector<std::string> &asked) {
     if (geteuid() != 0) return "what is in force, only root can read";
-    auto pins = Pins::open(Places::from_environment());
+    auto pins = Pins::open(Paths::from_environment());
     if (!pins) return "what is in force cannot be read; it goes on enforcing";
     std::vector<std::string> names;
     InForce now;
@@ -85,7 +85,7 @@ void record_done(const std::string &action, const std::string &message, std::uin
     entry.sha256 = sha256;
     entry.outcome = "done";
     entry.message = message;
-    record(Places::from_environment(), std::move(entry));
+    record(Paths::from_environment(), std::move(entry));
 }
 
 void record_refused(const std::string &action, const Fault &fault) {
@@ -96,7 +96,7 @@ void record_refused(const std::string &action, const Fault &fault) {
                     : fault.exit == Exit::invalid ? "invalid"
                                                   : "failed";
     entry.message = fault.message;
-    record(Places::from_environment(), std::move(entry));
+    record(Paths::from_environment(), std::move(entry));
 }
 
 int end_unchanged(const std::string &action, const Fault &fault,
@@ -114,7 +114,7 @@ int end(const Fault &fault) {
 
 Result<std::optional<Pins>> open_pins() {
     if (auto root = need_root(); !root) return tl::unexpected(root.error());
-    return Pins::open(Places::from_environment());
+    return Pins::open(Paths::from_environment());
 }
 
 void say_in_force() {

@@ -29,11 +29,11 @@ void report(const char *action, const Outcome &outcome) {
 
 template <class Act>
 int change(const char *action, Act act) {
-    const Places places = Places::from_environment();
+    const Paths paths = Paths::from_environment();
     if (auto root = need_root(); !root) return end_unchanged(action, root.error());
-    auto lock = Lock::writer(places);
+    auto lock = Lock::writer(paths);
     if (!lock) return end_unchanged(action, lock.error());
-    auto outcome = act(places);
+    auto outcome = act(paths);
     if (!outcome) return end_unchanged(action, outcome.error());
     report(action, *outcome);
     return end(Exit::done);
@@ -51,12 +51,12 @@ int run(const Rollback &) {
 
 // Where nothing was ever confirmed, the service's policy file is applied like by hand.
 int run(const Restore &) {
-    const Places places = Places::from_environment();
+    const Paths paths = Paths::from_environment();
     {
         if (auto root = need_root(); !root) return end_unchanged("restore", root.error());
-        auto lock = Lock::writer(places);
+        auto lock = Lock::writer(paths);
         if (!lock) return end_unchanged("restore", lock.error());
-        auto outcome = restore(places);
+        auto outcome = restore(paths);
         if (!outcome) {  // it may have put in force what it could
             record_refused("restore", outcome.error());
             print_fault(outcome.error());

@@ -26,14 +26,14 @@ bool contains(const std::vector<Interface> &list, const std::string &name) {
 // What is attached, by the name that its device has now.
 using Attachments = std::map<std::string, Pins::Interface>;
 
-void look_at_attached(const Places &places, Pins &pins, Attachments &attached, Findings &findings) {
+void look_at_attached(const Paths &paths, Pins &pins, Attachments &attached, Findings &findings) {
     auto snapshot = read_snapshot(pins, {}, LiveFlows::left_out);
     if (snapshot)
         snapshot->policy_drifted = policy_file_differs(snapshot->in_force.catalog);
     else
         findings.wrong("pins", snapshot.error().message,
                        "the pinned state is damaged: 'detach --all --force', then apply again");
-    examine_policy(places, pins, snapshot ? &*snapshot : nullptr, findings);
+    examine_policy(paths, pins, snapshot ? &*snapshot : nullptr, findings);
     auto interfaces = pins.interfaces();
     if (!interfaces) return;
     for (const Pins::Interface &one : *interfaces) {
@@ -69,16 +69,16 @@ Result<std::vector<Interface>> choose_devices(const std::vector<std::string> &as
 }  // namespace
 
 int run(const Doctor &arguments) {
-    const Places places = Places::from_environment();
+    const Paths paths = Paths::from_environment();
     Findings findings;
-    examine_host(places, findings);
+    examine_host(paths, findings);
     Attachments attached;
     if (geteuid() == 0) {
-        auto pins = Pins::open(places);
+        auto pins = Pins::open(paths);
         if (!pins)
             findings.wrong("pins", pins.error().message, pins.error().hint);
         else if (*pins)
-            look_at_attached(places, **pins, attached, findings);
+            look_at_attached(paths, **pins, attached, findings);
         else
             findings.note("attachment", "nothing is attached; nothing is filtered",
                           "portmatrix apply -i IFACE POLICY");

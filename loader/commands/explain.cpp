@@ -19,8 +19,8 @@
 #include "loader/observe/explain.h"
 #include "loader/show/show.h"
 #include "loader/show/table.h"
-#include "loader/state/generations.h"
 #include "loader/state/policy_source.h"
+#include "loader/state/store.h"
 #include "policy/check/lint.h"
 #include "policy/image/compile.h"
 #include "policy/judge/judge.h"
@@ -57,7 +57,7 @@ Result<Pins> open_pins() {
     if (geteuid() != 0)
         return fault("cannot reach the programs in the kernel: only root may (EPERM)",
                      "name a policy with --policy");
-    auto pins = Pins::open(Places::from_environment());
+    auto pins = Pins::open(Paths::from_environment());
     if (!pins) return tl::unexpected(pins.error());
     if (!*pins) return fault("no policy is in force", "put one in force with 'portmatrix apply'");
     return std::move(**pins);
@@ -126,7 +126,7 @@ int explain_loaded(const Explain &arguments, const Tuple &tuple) {
     if (!interfaces) return end(interfaces.error());
     auto control = Switch::open(pins->maps(), Switch::Access::read);
     if (!control) return end(control.error());
-    auto lock = Lock::question(Places::from_environment());
+    auto lock = Lock::probe(Paths::from_environment());
     if (!lock) return end(lock.error());
 
     const pm_view image = control->image(control->state().record.image);
@@ -146,9 +146,9 @@ int explain_loaded(const Explain &arguments, const Tuple &tuple) {
 }
 
 int show_generation(std::uint64_t number) {
-    auto store = Store::open(Places::from_environment());
+    auto store = Store::open(Paths::from_environment());
     if (!store) return end(store.error());
-    const auto numbers = store->kept_numbers();
+    const auto numbers = store->all_numbers();
     if (std::find(numbers.begin(), numbers.end(), number) == numbers.end())
         return end(Fault{fmt::format("generation {} is not kept; these are: {}", number,
                                      fmt::join(numbers, ", ")),

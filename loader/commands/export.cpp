@@ -92,13 +92,13 @@ void write_textfiles(Exporter exporter, const std::string &file, int ends) {
 }  // namespace
 
 int run(const Export &arguments) {
-    const Places places = Places::from_environment();
+    const Paths paths = Paths::from_environment();
     auto options = walker_options(arguments);
     if (!options) return end(options.error());
     auto names = HostNames::of_this_host(arguments.host_names);
     if (!names) return end(names.error());
     // A fault now is one of the set-up, and said; later ones are answers to scrapes.
-    if (auto pins = Pins::open(places, Access::read); !pins) return end(pins.error());
+    if (auto pins = Pins::open(paths, Access::read); !pins) return end(pins.error());
     auto sinks = open_sinks(arguments);
     if (!sinks) return end(sinks.error());
     auto listeners = open_listeners(arguments);
@@ -107,8 +107,8 @@ int run(const Export &arguments) {
     raise_file_limit();
     signal(SIGPIPE, SIG_IGN);
     const Fd ends = end_signals();
-    const Walker walker(places, *options, std::move(*sinks));
-    const Reader reader(places, arguments.interfaces, walker);
+    const Walker walker(paths, *options, std::move(*sinks));
+    const Reader reader(paths, arguments.interfaces, walker);
     Exporter exporter(reader);
     auto server = Server::start(std::move(*listeners), [&](const Request &request) {
         auto refused = names->refuse(request);

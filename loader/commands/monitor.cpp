@@ -66,7 +66,7 @@ public:
         const Switch::State state = control_.state();
         if (state.epoch == epoch_ && state.expired == in_force_.state.expired) return;
         // Opened anew: a policy that outgrew its memory lies in another map than the one before.
-        auto pins = Pins::open(Places::from_environment());
+        auto pins = Pins::open(Paths::from_environment());
         if (!pins || !*pins) return;
         auto control = Switch::open((*pins)->maps(), Switch::Access::read);
         if (!control) return;
@@ -289,7 +289,7 @@ int run(const Monitor &arguments) {
                          "put a policy in force first: portmatrix apply -i IFACE POLICY"});
     auto control = Switch::open((*pins)->maps(), Switch::Access::read);
     if (!control) return end(control.error());
-    auto ring = EventRing::take(Places::from_environment(), **pins);
+    auto ring = EventRing::take(Paths::from_environment(), **pins);
     if (!ring) return end(ring.error());
     const Fd signals = end_signals();
     if (!signals) return end(cannot("wait for signals", errno).value());

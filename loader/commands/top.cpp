@@ -42,7 +42,7 @@ private:
 };
 
 Done Looker::look() {
-    auto pins = Pins::open(Places::from_environment());
+    auto pins = Pins::open(Paths::from_environment());
     if (!pins) return tl::unexpected(pins.error());
     if (!*pins)
         return fault("nothing is attached",

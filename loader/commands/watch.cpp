@@ -39,15 +39,15 @@ void give_way_to_newer() {
 }  // namespace
 
 int run(const Watch &) {
-    const Places places = Places::from_environment();
+    const Paths paths = Paths::from_environment();
     if (auto root = need_root(); !root) return end(root.error());
-    auto lock = Lock::watch(places);
+    auto lock = Lock::watch(paths);
     if (!lock) return end(lock.error());
     const LinkEvents events;
     const Fd signals = end_signals();
     if (events.fd() < 0 || !signals) return end(cannot("wait for events", errno).value());
 
-    Watcher watcher(places);
+    Watcher watcher(paths);
     pollfd waits[] = {{events.fd(), POLLIN, 0}, {signals.get(), POLLIN, 0}};
     for (bool first = true;; first = false) {
         give_way_to_newer();

@@ -63,8 +63,8 @@ void examine_ports(const Catalog &policy, Findings &findings) {
     if (fine) findings.fine("reserved-ports", "no row lets out what a process may send by chance");
 }
 
-void examine_watch(const Places &places, Findings &findings) {
-    if (Lock::is_watched(places))
+void examine_watch(const Paths &paths, Findings &findings) {
+    if (Lock::is_watched(paths))
         findings.fine("watch", "watch runs");
     else
         findings.warning("watch", "watch does not run: what others remove stays removed",
@@ -135,12 +135,12 @@ std::string unreserved_ports(const std::string &ports, const std::string &reserv
     return open.empty() ? "" : to_string(merge_ports(std::move(open)));
 }
 
-void examine_policy(const Places &places, const Pins &pins, const Snapshot *snapshot,
+void examine_policy(const Paths &paths, const Pins &pins, const Snapshot *snapshot,
                     Findings &findings) {
     if (auto other = is_other_build(pins); other && *other)
         findings.note("build", "the programs are those of another build",
                       "portmatrix apply puts this one's in their place");
-    examine_watch(places, findings);
+    examine_watch(paths, findings);
     if (!snapshot) return;
     examine_state(snapshot->in_force, findings);
     if (snapshot->policy_drifted)

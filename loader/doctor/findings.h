@@ -54,10 +54,10 @@ private:
 };
 
 // The kernel, its settings, the folders, privileges.
-void examine_host(const Places &places, Findings &findings);
+void examine_host(const Paths &paths, Findings &findings);
 
 // What is in force, apart from interfaces. `snapshot` may be null: it cannot be read.
-void examine_policy(const Places &places, const Pins &pins, const Snapshot *snapshot,
+void examine_policy(const Paths &paths, const Pins &pins, const Snapshot *snapshot,
                     Findings &findings);
 
 // Is what is attached what was attached, and does anything go past it?

@@ -97,11 +97,11 @@ fs::path existing(fs::path path) {
     return path;
 }
 
-void examine_folders(const Places &places, Findings &findings) {
+void examine_folders(const Paths &paths, Findings &findings) {
     const struct {
         const char *check;
         const fs::path &path;
-    } folders[] = {{"pins", places.pins}, {"state", places.state}, {"run", places.run}};
+    } folders[] = {{"pins", paths.pins}, {"state", paths.state}, {"run", paths.run}};
     for (const auto &one : folders) {
         auto safe = check_private_folder(one.path, false);
         if (!safe && geteuid() != 0)
@@ -116,13 +116,13 @@ void examine_folders(const Places &places, Findings &findings) {
                                                  *safe ? "is root's alone" : "is not there yet"));
     }
     struct statfs status = {};
-    const fs::path pins = existing(places.pins);
+    const fs::path pins = existing(paths.pins);
     if (statfs(pins.c_str(), &status) != 0) return;
     if (status.f_type == BPF_FS_MAGIC)
         findings.fine("bpffs", fmt::format("{} is on a bpffs", pins.string()));
     else
         findings.note("bpffs", fmt::format("no bpffs is mounted for {}: apply mounts one",
-                                           places.pins.string()));
+                                           paths.pins.string()));
 }
 
 void examine_routing(Findings &findings) {
@@ -156,11 +156,11 @@ void examine_other_firewalls(Findings &findings) {
 
 }  // namespace
 
-void examine_host(const Places &places, Findings &findings) {
+void examine_host(const Paths &paths, Findings &findings) {
     examine_kernel(findings);
     examine_jit(findings);
     examine_privileges(findings);
-    examine_folders(places, findings);
+    examine_folders(paths, findings);
     examine_routing(findings);
     examine_other_firewalls(findings);
 }

@@ -16,8 +16,8 @@ bool is_fresh(const InterfaceStatus &interface) {
 
 }  // namespace
 
-Reader::Reader(Places places, std::vector<std::string> interfaces, const Walker &walker)
-    : places_(std::move(places)),
+Reader::Reader(Paths paths, std::vector<std::string> interfaces, const Walker &walker)
+    : paths_(std::move(paths)),
       wanted_(std::move(interfaces)),
       walker_(walker),
       seen_(wanted_.begin(), wanted_.end()) {}
@@ -25,7 +25,7 @@ Reader::Reader(Places places, std::vector<std::string> interfaces, const Walker 
 Result<Reading> Reader::read() {
     Reading reading;
     reading.walk = walker_.last();
-    auto pins = Pins::open(places_, Access::read);
+    auto pins = Pins::open(paths_, Access::read);
     if (!pins) return tl::unexpected(pins.error());
     if (*pins) {
         auto info = map_info((*pins)->maps().fd("control"), "control");

@@ -25,12 +25,12 @@ struct Reading {
 class Reader {
 public:
     // `interfaces`: those wanted; empty: all.
-    Reader(Places places, std::vector<std::string> interfaces, const Walker &walker);
+    Reader(Paths paths, std::vector<std::string> interfaces, const Walker &walker);
 
     Result<Reading> read();
 
 private:
-    Places places_;
+    Paths paths_;
     std::vector<std::string> wanted_;
     const Walker &walker_;
     std::set<std::string> seen_;  // attached since the exporter began

@@ -51,8 +51,8 @@ std::uint64_t FlowClock::ms(std::uint32_t of) const {
            (static_cast<std::uint64_t>(stamps) << PM_STAMP_SHIFT) * 1000 / kernel_hz();
 }
 
-Walker::Walker(Places places, Options options, std::vector<std::unique_ptr<FlowSink>> sinks)
-    : places_(std::move(places)),
+Walker::Walker(Paths paths, Options options, std::vector<std::unique_ptr<FlowSink>> sinks)
+    : paths_(std::move(paths)),
       options_(options),
       sinks_(std::move(sinks)),
       tracker_(options.active) {
@@ -128,7 +128,7 @@ Done Walker::count_opened(const Pins &pins, const FlowNames &names) {
 }
 
 Done Walker::walk_tables(bool final) {
-    auto pins = Pins::open(places_, Access::read);
+    auto pins = Pins::open(paths_, Access::read);
     if (!pins) return tl::unexpected(pins.error());
     FlowNames names;
     std::uint16_t attached = 0;

@@ -61,7 +61,7 @@ public:
     struct Options {
         std::uint64_t interval = 10, active = 60;  // seconds
     };
-    Walker(Places places, Options options, std::vector<std::unique_ptr<FlowSink>> sinks);
+    Walker(Paths paths, Options options, std::vector<std::unique_ptr<FlowSink>> sinks);
     ~Walker();  // the last walk, and the last records
 
     Walk last() const;
@@ -73,7 +73,7 @@ private:
     Done count_opened(const Pins &pins, const FlowNames &names);
     void publish(double duration, std::string fault);
 
-    Places places_;
+    Paths paths_;
     Options options_;
     std::vector<std::unique_ptr<FlowSink>> sinks_;
     FlowTracker tracker_;

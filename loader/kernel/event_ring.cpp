@@ -36,9 +36,9 @@ void EventRing::Unmap::operator()(pm_control *control) const {
     munmap(control, sizeof(pm_control));
 }
 
-Result<EventRing> EventRing::take(const Places &places, const Pins &pins) {
+Result<EventRing> EventRing::take(const Paths &paths, const Pins &pins) {
     for (std::uint32_t number = 0; number < PM_EVENT_RINGS; number++) {
-        auto lock = Lock::ring(places, number);
+        auto lock = Lock::ring(paths, number);
         if (!lock && lock.error().exit == Exit::refused) continue;
         if (!lock) return tl::unexpected(lock.error());
         EventRing ring(number, std::move(*lock), pins);

@@ -27,7 +27,7 @@ class EventRing {
 public:
     // A ring that nobody else has; a fault if there is none. What others left in it is gone.
     // `pins` must outlive it.
-    static Result<EventRing> take(const Places &places, const Pins &pins);
+    static Result<EventRing> take(const Paths &paths, const Pins &pins);
     EventRing(EventRing &&) = default;
     ~EventRing();
 

@@ -88,18 +88,18 @@ fs::path Pins::path(unsigned number, const std::string &name) const {
     return folder(number) / name;
 }
 
-Result<std::optional<Pins>> Pins::open(const Places &places, Access access) {
-    auto safe = check_private_folder(places.pins, false);
+Result<std::optional<Pins>> Pins::open(const Paths &paths, Access access) {
+    auto safe = check_private_folder(paths.pins, false);
     if (!safe) return tl::unexpected(safe.error());
     std::error_code error;
-    if (!*safe || !fs::exists(places.pins / "abi", error)) return std::nullopt;
+    if (!*safe || !fs::exists(paths.pins / "abi", error)) return std::nullopt;
 
-    Pins pins(places.pins, access);
+    Pins pins(paths.pins, access);
     auto abi = open_pin(pins.path("abi"), access);
     if (!abi) return tl::unexpected(abi.error());
     pins.maps_.add("abi", std::move(*abi));
     if (auto checked = check_abi(pins.maps_); !checked) return tl::unexpected(checked.error());
-    for (const auto &entry : fs::directory_iterator(places.pins, error)) {
+    for (const auto &entry : fs::directory_iterator(paths.pins, error)) {
         const std::string name = entry.path().filename();
         if (!entry.is_regular_file(error) || !is_ours(name) || is_probe(name)) continue;
         auto map = open_pin(entry.path(), access);
@@ -109,11 +109,11 @@ Result<std::optional<Pins>> Pins::open(const Places &places, Access access) {
     return pins;
 }
 
-Result<Pins> Pins::create(const Places &places, const Program &program) {
-    if (auto ready = prepare_pin_folder(places.pins); !ready) return tl::unexpected(ready.error());
-    remove_content(places.pins);
+Result<Pins> Pins::create(const Paths &paths, const Program &program) {
+    if (auto ready = prepare_pin_folder(paths.pins); !ready) return tl::unexpected(ready.error());
+    remove_content(paths.pins);
 
-    Pins pins(places.pins);
+    Pins pins(paths.pins);
     Done done;
     auto pin_as = [&](int fd, const char *name) {
         if (done) done = pin(fd, pins.path(name));
@@ -129,16 +129,16 @@ Result<Pins> Pins::create(const Places &places, const Program &program) {
     if (done) done = abi->put(0, {PM_ABI_VERSION, build_hash()});
     pin_as(pins.maps_.fd("abi"), "abi");
     if (!done) {
-        remove_all(places);
+        remove_all(paths);
         return tl::unexpected(done.error());
     }
     return pins;
 }
 
-void Pins::remove_all(const Places &places) {
-    remove_content(places.pins);
+void Pins::remove_all(const Paths &paths) {
+    remove_content(paths.pins);
     std::error_code error;
-    fs::remove(places.pins, error);  // fails where it is a mount, or not ours alone
+    fs::remove(paths.pins, error);  // fails where it is a mount, or not ours alone
 }
 
 Result<std::vector<Pins::Interface>> Pins::interfaces() const {

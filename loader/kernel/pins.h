@@ -26,14 +26,14 @@ class Pins {
 public:
     // Nothing, if nothing is attached. The ABI version is compared before anything else; another
     // one's pins are a fault. What is opened to be read needs no privilege but to read the files.
-    static Result<std::optional<Pins>> open(const Places &places, Access access = Access::write);
+    static Result<std::optional<Pins>> open(const Paths &paths, Access access = Access::write);
 
     // Pins the shared maps and the probe programs of `program`. What an interrupted run left in
     // the folder is removed first.
-    static Result<Pins> create(const Places &places, const Program &program);
+    static Result<Pins> create(const Paths &paths, const Program &program);
 
     // Removes everything, interfaces' folders (and with them their links) first.
-    static void remove_all(const Places &places);
+    static void remove_all(const Paths &paths);
 
     const Maps &maps() const { return maps_; }
 

@@ -14,8 +14,8 @@ namespace pm {
 namespace fs = std::filesystem;
 namespace {
 
-fs::path file_of(const Places &places) {
-    return places.state / "bans";
+fs::path file_of(const Paths &paths) {
+    return paths.state / "bans";
 }
 
 // Of a text that write_bans() made; times follow the clock if it was stepped since.
@@ -39,14 +39,14 @@ tl::expected<std::vector<Ban>, std::string> parse_list(std::string text) {
 
 }  // namespace
 
-Done write_bans(const Places &places, const std::vector<Ban> &bans) {
-    return write_file(file_of(places), print_clock(clock_stamp()) + "\n" + print_bans(bans));
+Done write_bans(const Paths &paths, const std::vector<Ban> &bans) {
+    return write_file(file_of(paths), print_clock(clock_stamp()) + "\n" + print_bans(bans));
 }
 
-Result<std::vector<Ban>> read_bans(const Places &places) {
-    auto safe = check_private_folder(places.state, false);
+Result<std::vector<Ban>> read_bans(const Paths &paths) {
+    auto safe = check_private_folder(paths.state, false);
     if (!safe) return tl::unexpected(safe.error());
-    const fs::path path = file_of(places);
+    const fs::path path = file_of(paths);
     std::error_code error;
     if (!*safe || (!fs::exists(path, error) && !error)) return std::vector<Ban>();
     auto text = read_file(path);

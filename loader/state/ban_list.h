@@ -13,10 +13,10 @@
 namespace pm {
 
 // As the file says, expired ones left out. Times follow the clock if it was stepped since.
-Result<std::vector<Ban>> read_bans(const Places &places);
+Result<std::vector<Ban>> read_bans(const Paths &paths);
 
 // Replaces the file. The caller holds the writer's lock, and has made the state folder.
-Done write_bans(const Places &places, const std::vector<Ban> &bans);
+Done write_bans(const Paths &paths, const std::vector<Ban> &bans);
 
 // The image of the bans that hold now; empty: there are none.
 Result<std::vector<std::uint8_t>> ban_image(const std::vector<Ban> &bans);

@@ -17,28 +17,28 @@ constexpr const char *detached_file = "detached";
 
 }  // namespace
 
-std::vector<std::string> detached_names(const Places &places) {
+std::vector<std::string> detached_names(const Paths &paths) {
     std::vector<std::string> names;
-    std::ifstream file(places.run / detached_file);
+    std::ifstream file(paths.run / detached_file);
     for (std::string name; std::getline(file, name);) names.push_back(name);
     return names;
 }
 
-std::vector<std::string> without_detached(const Places &places, std::vector<std::string> names) {
-    const std::vector<std::string> detached = detached_names(places);
+std::vector<std::string> without_detached(const Paths &paths, std::vector<std::string> names) {
+    const std::vector<std::string> detached = detached_names(paths);
     std::erase_if(names, [&](const std::string &name) {
         return std::ranges::find(detached, name) != detached.end();
     });
     return names;
 }
 
-Done set_detached_names(const Places &places, const std::vector<std::string> &names) {
+Done set_detached_names(const Paths &paths, const std::vector<std::string> &names) {
     std::error_code error;
     if (names.empty()) {
-        std::filesystem::remove(places.run / detached_file, error);
+        std::filesystem::remove(paths.run / detached_file, error);
         return {};
     }
-    return write_file(places.run / detached_file, fmt::format("{}\n", fmt::join(names, "\n")));
+    return write_file(paths.run / detached_file, fmt::format("{}\n", fmt::join(names, "\n")));
 }
 
 }  // namespace pm

@@ -11,8 +11,8 @@
 
 namespace pm {
 
-std::vector<std::string> detached_names(const Places &places);
-std::vector<std::string> without_detached(const Places &places, std::vector<std::string> names);
-Done set_detached_names(const Places &places, const std::vector<std::string> &names);
+std::vector<std::string> detached_names(const Paths &paths);
+std::vector<std::string> without_detached(const Paths &paths, std::vector<std::string> names);
+Done set_detached_names(const Paths &paths, const std::vector<std::string> &names);
 
 }  // namespace pm

@@ -4,8 +4,8 @@
 #include <filesystem>
 
 #include "loader/base/paths.h"
-#include "loader/state/generations.h"
 #include "loader/state/policy_source.h"
+#include "loader/state/store.h"
 #include "policy/language/read.h"
 #include "policy/model/diff.h"
 #include "policy/model/print.h"
@@ -13,7 +13,7 @@
 namespace pm {
 
 Result<Policy> read_policy_in_force(const Catalog &catalog) {
-    auto store = Store::open(Places::from_environment());
+    auto store = Store::open(Paths::from_environment());
     if (!store) return tl::unexpected(store.error());
     const std::uint64_t number = catalog.generation;
     std::error_code error;

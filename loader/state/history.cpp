@@ -50,8 +50,8 @@ std::string command_line() {
     return text;
 }
 
-fs::path file_of(const Places &places) {
-    return places.state / "history.jsonl";
+fs::path file_of(const Paths &paths) {
+    return paths.state / "history.jsonl";
 }
 
 fs::path older(fs::path path) {
@@ -100,18 +100,18 @@ bool is_of_the_service(const HistoryEntry &entry) {
 
 // A service that fails to start is started again each second: its failures, all alike, would wash
 // out what was done. The journal has each of them.
-bool repeats_last(const Places &places, const HistoryEntry &entry) {
+bool repeats_last(const Paths &paths, const HistoryEntry &entry) {
     if (entry.outcome == "done" || !is_of_the_service(entry)) return false;
-    const HistoryEntry last = last_entry(file_of(places));
+    const HistoryEntry last = last_entry(file_of(paths));
     return std::tie(last.user, last.command, last.action, last.outcome, last.message) ==
            std::tie(entry.user, entry.command, entry.action, entry.outcome, entry.message);
 }
 
 // One write, after a line feed where the last line is torn.
-Done append(const Places &places, std::string line) {
-    if (auto made = check_private_folder(places.state, true); !made)
+Done append(const Paths &paths, std::string line) {
+    if (auto made = check_private_folder(paths.state, true); !made)
         return tl::unexpected(made.error());
-    const fs::path path = file_of(places);
+    const fs::path path = file_of(paths);
     const Fd fd(open(path.c_str(), O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
     struct stat status = {};
     if (!fd || fstat(fd.get(), &status) != 0)
@@ -151,24 +151,24 @@ std::string history_json(const HistoryEntry &entry) {
     return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
-void record(const Places &places, HistoryEntry entry) {
+void record(const Paths &paths, HistoryEntry entry) {
     if (geteuid() != 0) return;
     if (entry.time == 0) entry.time = realtime_ns();
     if (entry.user.empty()) entry.user = login_user();
     if (entry.command.empty()) entry.command = command_line();
     send_to_journal(entry);
-    if (repeats_last(places, entry)) return;
-    if (auto written = append(places, history_json(entry)); !written)
+    if (repeats_last(paths, entry)) return;
+    if (auto written = append(paths, history_json(entry)); !written)
         print_note("warning: the history is incomplete: " + written.error().message);
 }
 
-Result<std::vector<HistoryEntry>> read_history(const Places &places, std::size_t &torn) {
-    auto safe = check_private_folder(places.state, false);
+Result<std::vector<HistoryEntry>> read_history(const Paths &paths, std::size_t &torn) {
+    auto safe = check_private_folder(paths.state, false);
     if (!safe) return tl::unexpected(safe.error());
     std::vector<HistoryEntry> entries;
     torn = 0;
-    add_entries(older(file_of(places)), entries, torn);
-    add_entries(file_of(places), entries, torn);
+    add_entries(older(file_of(paths)), entries, torn);
+    add_entries(file_of(paths), entries, torn);
     return entries;
 }
 

@@ -24,10 +24,10 @@ struct HistoryEntry {
 };
 
 // Never fails: what is done is done. What could not be written is said on stderr.
-void record(const Places &places, HistoryEntry entry);
+void record(const Paths &paths, HistoryEntry entry);
 
 // Oldest first. Lines that a power cut tore are left out; `torn` counts them.
-Result<std::vector<HistoryEntry>> read_history(const Places &places, std::size_t &torn);
+Result<std::vector<HistoryEntry>> read_history(const Paths &paths, std::size_t &torn);
 
 std::string history_json(const HistoryEntry &entry);  // one line
 

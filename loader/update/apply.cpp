@@ -26,10 +26,10 @@ bool holds(const std::vector<Target> &targets, const Pins::Interface &interface)
 // One apply, in its order: what can fail without a trace first, the switch last.
 class Work {
 public:
-    Work(const Places &places, const Policy &policy, const ApplyRequest &request)
-        : policy_(policy), request_(request), rollout_(places) {}
+    Work(const Paths &paths, const Policy &policy, const ApplyRequest &request)
+        : policy_(policy), request_(request), rollout_(paths) {}
 
-    Done open(const Places &places);
+    Done open(const Paths &paths);
     Done plan();   // interfaces and image; the kernel is not touched
     Done build();  // everything but the switch, and the tests of it
     Done keep();   // on disk
@@ -48,7 +48,7 @@ private:
     std::optional<Confirmed> before_;  // what boot would have put in force
 };
 
-Done Work::open(const Places &places) {
+Done Work::open(const Paths &paths) {
     auto opened = rollout_.open();
     if (!opened) return opened;
     if (rollout_.before().seconds_left)
@@ -57,7 +57,7 @@ Done Work::open(const Places &places) {
                         rollout_.before().catalog.generation, *rollout_.before().seconds_left),
             "keep it with 'portmatrix confirm', or end it with 'portmatrix rollback'",
             Exit::refused);
-    auto store = Store::open(places);
+    auto store = Store::open(paths);
     if (!store) return tl::unexpected(store.error());
     store_ = std::move(*store);
     return reconcile(*store_, rollout_.before());
@@ -164,9 +164,9 @@ Result<Applied> Work::switch_over() {
 
 }  // namespace
 
-Result<Applied> apply(const Places &places, const Policy &policy, const ApplyRequest &request) {
-    Work work(places, policy, request);
-    return work.open(places)
+Result<Applied> apply(const Paths &paths, const Policy &policy, const ApplyRequest &request) {
+    Work work(paths, policy, request);
+    return work.open(paths)
         .and_then([&] { return work.plan(); })
         .and_then([&] { return work.build(); })
         .and_then([&] { return work.keep(); })

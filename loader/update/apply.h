@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "loader/attach/attach.h"
-#include "loader/observe/snapshot.h"
+#include "loader/base/fault.h"
 #include "policy/model/model.h"
 
 namespace pm {
@@ -31,6 +31,6 @@ struct Applied {
 
 // The caller holds the lock. Everything that can fail comes before the one store that switches;
 // a fault leaves policy, interfaces and pins as they were.
-Result<Applied> apply(const Places &places, const Policy &policy, const ApplyRequest &request);
+Result<Applied> apply(const Paths &paths, const Policy &policy, const ApplyRequest &request);
 
 }  // namespace pm

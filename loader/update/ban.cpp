@@ -72,7 +72,7 @@ void warn_of_failsafe(const Prefix &prefix, const Rollout &rollout,
 }
 
 // The list on disk and in the kernel, or neither.
-Result<BanOutcome> put_in_force(const Places &places, Rollout &rollout, const List &before,
+Result<BanOutcome> put_in_force(const Paths &paths, Rollout &rollout, const List &before,
                                 const List &list, bool force) {
     const std::vector<Ban> bans = unlisted(list);
     BanOutcome outcome;
@@ -87,15 +87,15 @@ Result<BanOutcome> put_in_force(const Places &places, Rollout &rollout, const Li
         });
         if (!placed) return tl::unexpected(placed.error());
     }
-    auto made = check_private_folder(places.state, true);
+    auto made = check_private_folder(paths.state, true);
     if (!made) return tl::unexpected(made.error());
-    if (auto kept = write_bans(places, bans); !kept) {
-        (void)write_bans(places, unlisted(before));
+    if (auto kept = write_bans(paths, bans); !kept) {
+        (void)write_bans(paths, unlisted(before));
         return tl::unexpected(kept.error());
     }
     if (!outcome.enforced) return outcome;
     if (auto done = rollout.commit_bans(); !done) {
-        (void)write_bans(places, unlisted(before));
+        (void)write_bans(paths, unlisted(before));
         return tl::unexpected(done.error());
     }
     return outcome;
@@ -103,16 +103,16 @@ Result<BanOutcome> put_in_force(const Places &places, Rollout &rollout, const Li
 
 // edit(rollout, list, warnings) changes the list of the bans, which is then put in force.
 template <class Edit>
-Result<BanOutcome> change(const Places &places, bool force, Edit edit) {
-    Rollout rollout(places);
+Result<BanOutcome> change(const Paths &paths, bool force, Edit edit) {
+    Rollout rollout(paths);
     if (auto opened = rollout.open(); !opened) return tl::unexpected(opened.error());
-    auto bans = read_bans(places);
+    auto bans = read_bans(paths);
     if (!bans) return tl::unexpected(bans.error());
     const List before = listed(*bans);
     List list = before;
     std::vector<std::string> warnings;
     if (auto edited = edit(rollout, list, warnings); !edited) return tl::unexpected(edited.error());
-    return put_in_force(places, rollout, before, list, force).map([&](BanOutcome outcome) {
+    return put_in_force(paths, rollout, before, list, force).map([&](BanOutcome outcome) {
         outcome.notes = rollout.notes();
         outcome.notes.insert(outcome.notes.end(), warnings.begin(), warnings.end());
         return outcome;
@@ -121,8 +121,8 @@ Result<BanOutcome> change(const Places &places, bool force, Edit edit) {
 
 }  // namespace
 
-Result<BanOutcome> ban(const Places &places, const BanRequest &request) {
-    return change(places, request.force, [&](Rollout &rollout, List &list, auto &warnings) -> Done {
+Result<BanOutcome> ban(const Paths &paths, const BanRequest &request) {
+    return change(paths, request.force, [&](Rollout &rollout, List &list, auto &warnings) -> Done {
         const std::uint64_t now = realtime_seconds();
         for (const Prefix &prefix : request.prefixes) {
             if (auto fine = check_prefix(prefix, rollout); !fine) return fine;
@@ -135,8 +135,8 @@ Result<BanOutcome> ban(const Places &places, const BanRequest &request) {
     });
 }
 
-Result<BanOutcome> unban(const Places &places, const std::vector<Prefix> &prefixes) {
-    return change(places, true, [&](Rollout &, List &list, auto &) -> Done {
+Result<BanOutcome> unban(const Paths &paths, const std::vector<Prefix> &prefixes) {
+    return change(paths, true, [&](Rollout &, List &list, auto &) -> Done {
         for (const Prefix &prefix : prefixes)
             if (list.erase(prefix.range()) == 0)
                 return fault(fmt::format("{} is not banned", to_string(prefix)),

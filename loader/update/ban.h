@@ -27,9 +27,9 @@ struct BanOutcome {
 
 // Bans from now on, live flows included; who was banned already is banned for the new time.
 // Refused: own addresses, prefixes wider than /8 (IPv6 /32), what would cut an SSH session.
-Result<BanOutcome> ban(const Places &places, const BanRequest &request);
+Result<BanOutcome> ban(const Paths &paths, const BanRequest &request);
 
 // What is not banned is a fault, and nothing is lifted.
-Result<BanOutcome> unban(const Places &places, const std::vector<Prefix> &prefixes);
+Result<BanOutcome> unban(const Paths &paths, const std::vector<Prefix> &prefixes);
 
 }  // namespace pm

@@ -22,9 +22,9 @@ Fault too_late(const std::string &expiry) {
 
 // What was told of a deadline that has passed, if nothing was changed since: `watch` may have
 // settled that.
-std::optional<std::string> expired_last(const Places &places) {
+std::optional<std::string> expired_last(const Paths &paths) {
     std::size_t torn = 0;
-    auto entries = read_history(places, torn);
+    auto entries = read_history(paths, torn);
     if (!entries) return std::nullopt;
     for (auto one = entries->rbegin(); one != entries->rend(); ++one) {
         if (one->outcome != "done" || one->action == "attach") continue;
@@ -59,15 +59,15 @@ Result<Outcome> go_back(Rollout &rollout, Store &store) {
 
 }  // namespace
 
-Result<Outcome> confirm(const Places &places) {
-    Rollout rollout(places);
-    auto store = Store::open(places);
+Result<Outcome> confirm(const Paths &paths) {
+    Rollout rollout(paths);
+    auto store = Store::open(paths);
     if (!store) return tl::unexpected(store.error());
     if (auto opened = open_in_force(rollout); !opened) return tl::unexpected(opened.error());
     if (rollout.rolled_back()) return tl::unexpected(too_late(*rollout.rolled_back()));
     const InForce &now = rollout.before();
     if (!now.state.pending) {
-        if (const auto expired = expired_last(places)) return tl::unexpected(too_late(*expired));
+        if (const auto expired = expired_last(paths)) return tl::unexpected(too_late(*expired));
         return fault("nothing waits to be confirmed");
     }
     // Where it cannot be read, boot has nothing to lose.
@@ -81,13 +81,13 @@ Result<Outcome> confirm(const Places &places) {
         return tl::unexpected(done.error());
     }
     if (auto generation = store->generation(now.catalog.generation))
-        take_names(*rollout.pins(), generation->interfaces);
+        adopt_names(*rollout.pins(), generation->interfaces);
     return outcome_now(*interfaces, *rollout.control());
 }
 
-Result<Outcome> roll_back(const Places &places) {
-    Rollout rollout(places);
-    auto store = Store::open(places);
+Result<Outcome> roll_back(const Paths &paths) {
+    Rollout rollout(paths);
+    auto store = Store::open(paths);
     if (!store) return tl::unexpected(store.error());
     if (auto opened = open_in_force(rollout); !opened) return tl::unexpected(opened.error());
     const Switch::State &state = rollout.before().state;

@@ -8,10 +8,10 @@
 namespace pm {
 
 // Keeps the policy that waits to be confirmed. Past its deadline: refused.
-Result<Outcome> confirm(const Places &places);
+Result<Outcome> confirm(const Paths &paths);
 
 // One step back: from a policy that waits to be confirmed to its fallback, else to the one that
 // was confirmed before; from there, back again.
-Result<Outcome> roll_back(const Places &places);
+Result<Outcome> roll_back(const Paths &paths);
 
 }  // namespace pm

@@ -16,16 +16,16 @@ bool is_new(const Target &one) {
 
 }  // namespace
 
-Result<Late> attach_missing(const Places &places) {
+Result<Late> attach_missing(const Paths &paths) {
     Late late;
-    Rollout rollout(places);
-    auto store = Store::open(places);
+    Rollout rollout(paths);
+    auto store = Store::open(paths);
     if (!store) return tl::unexpected(store.error());
     if (auto opened = open_in_force(rollout); !opened) return tl::unexpected(opened.error());
     if (rollout.before().state.pending) return late;
     auto generation = store->generation(rollout.before().catalog.generation);
     if (!generation) return late;
-    generation->interfaces = without_detached(places, std::move(generation->interfaces));
+    generation->interfaces = without_detached(paths, std::move(generation->interfaces));
     auto candidate = revive(*store, *generation, rollout, late.notes, &late.unfit);
     if (!candidate) return tl::unexpected(candidate.error());
     if (std::none_of(candidate->targets.begin(), candidate->targets.end(), is_new)) return late;

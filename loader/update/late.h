@@ -18,6 +18,6 @@ struct Late {
     std::vector<std::string> unfit;  // why not to others, a sentence each
     std::vector<std::string> notes;
 };
-Result<Late> attach_missing(const Places &places);
+Result<Late> attach_missing(const Paths &paths);
 
 }  // namespace pm

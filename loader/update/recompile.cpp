@@ -41,7 +41,7 @@ Result<Image> compile_anew(const Store &store, const Generation &generation,
 
 // Whatever interfaces a firewall that lost its memory may have been on.
 std::vector<std::string> interfaces_of(const Store &store) {
-    const auto numbers = store.numbers();
+    const auto numbers = store.confirmed_numbers();
     for (auto number = numbers.rbegin(); number != numbers.rend(); ++number)
         if (auto generation = store.generation(*number)) return generation->interfaces;
     std::vector<std::string> names;
@@ -82,7 +82,7 @@ Result<Candidate> revive(const Store &store, const Generation &generation, const
 Result<Remainder> remainder(const Store &store, const Rollout &rollout) {
     Remainder result;
     Policy policy;
-    const auto numbers = store.numbers();
+    const auto numbers = store.confirmed_numbers();
     for (auto number = numbers.rbegin(); number != numbers.rend(); ++number) {
         auto stored = stored_policy(store, *number);
         if (!stored) continue;

@@ -9,7 +9,7 @@ Done reconcile(Store &store, const InForce &now) {
     if (now.state.epoch == 0 || now.state.pending) return {};
     auto confirmed = store.confirmed();
     if (!confirmed) return {};  // unreadable: the next confirmed generation replaces it
-    const std::vector<std::uint64_t> known = store.numbers();
+    const std::vector<std::uint64_t> known = store.confirmed_numbers();
     const std::uint64_t number = now.catalog.generation;
     if (!*confirmed || (*confirmed)->generation == number ||
         std::find(known.begin(), known.end(), number) == known.end())

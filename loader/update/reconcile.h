@@ -3,7 +3,7 @@
 #pragma once
 
 #include "loader/kernel/deployment.h"
-#include "loader/state/generations.h"
+#include "loader/state/store.h"
 
 namespace pm {
 

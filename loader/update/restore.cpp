@@ -96,20 +96,20 @@ Done is_whole(const Outcome &outcome) {
 
 }  // namespace
 
-Result<std::optional<Outcome>> restore(const Places &places) {
-    auto store = Store::open(places);
+Result<std::optional<Outcome>> restore(const Paths &paths) {
+    auto store = Store::open(paths);
     if (!store) return tl::unexpected(store.error());
     const auto confirmed = store->confirmed();
     Result<Outcome> outcome = tl::unexpected(confirmed ? Fault{} : confirmed.error());
     {
-        Rollout rollout(places);
+        Rollout rollout(paths);
         if (auto opened = rollout.open(); !opened) return tl::unexpected(opened.error());
         if (is_standing(rollout) && !is_remainder(rollout)) return what_stands(rollout);
         if (confirmed && !*confirmed) return std::nullopt;
         if (confirmed) outcome = restore_generation(rollout, *store, (*confirmed)->generation);
     }
     if (!outcome) {  // what that did is undone by now
-        Rollout rollout(places);
+        Rollout rollout(paths);
         if (auto opened = rollout.open(); !opened) return tl::unexpected(opened.error());
         if (is_standing(rollout)) return what_stands(rollout, not_restored(outcome.error()));
         outcome = restore_remainder(rollout, *store, outcome.error());

@@ -14,6 +14,6 @@ namespace pm {
 // and the fault says so; if they are already, they stay, and a note says why. Likewise a fault
 // where one of the interfaces cannot be attached to, and it is in force on the others; or where the
 // bans cannot be read, and it is in force without them.
-Result<std::optional<Outcome>> restore(const Places &places);
+Result<std::optional<Outcome>> restore(const Paths &paths);
 
 }  // namespace pm

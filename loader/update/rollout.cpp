@@ -37,7 +37,7 @@ std::string left_open(const Pins &pins, const pm_record &before, const pm_record
 
 }  // namespace
 
-Result<std::optional<std::string>> settle_expiry(const Places &places, const Pins &pins,
+Result<std::optional<std::string>> settle_expiry(const Paths &paths, const Pins &pins,
                                                  Switch &control) {
     const Switch::State state = control.state();
     if (!state.expired) return std::nullopt;
@@ -52,7 +52,7 @@ Result<std::optional<std::string>> settle_expiry(const Places &places, const Pin
     entry.message = fmt::format("generation {} was not confirmed in time and is rolled back{}",
                                 ended.generation, left_open(pins, state.other, state.record));
     if (auto settled = control.settle_expired(); !settled) return tl::unexpected(settled.error());
-    record(places, entry);
+    record(paths, entry);
     return entry.message;
 }
 
@@ -64,13 +64,13 @@ Done Rollout::open_control() {
 }
 
 Done Rollout::open() {
-    auto pins = Pins::open(places_);
+    auto pins = Pins::open(paths_);
     if (!pins) return tl::unexpected(pins.error());
     pins_ = std::move(*pins);
     if (!pins_) return {};
-    if (auto finished = finish_replacing(places_, *pins_); !finished) return finished;
+    if (auto finished = finish_replacing(paths_, *pins_); !finished) return finished;
     if (pins_->maps().fd("next_images") >= 0 || pins_->maps().fd("next_bans") >= 0) {
-        pins = Pins::open(places_);
+        pins = Pins::open(paths_);
         if (!pins) return tl::unexpected(pins.error());
         pins_ = std::move(*pins);
     }
@@ -78,7 +78,7 @@ Done Rollout::open() {
 }
 
 Done Rollout::settle() {
-    auto expiry = settle_expiry(places_, *pins_, *control_);
+    auto expiry = settle_expiry(paths_, *pins_, *control_);
     if (!expiry) return tl::unexpected(expiry.error());
     rolled_back_ = std::move(*expiry);
     if (rolled_back_) notes_.push_back(*rolled_back_);
@@ -126,9 +126,9 @@ Done Rollout::make_room(const SlotSizes &sizes) {
     auto other = is_other_build(*pins_);
     if (!other) return tl::unexpected(other.error());
     if (!*other && sizes.image == 0 && sizes.bans == 0) return {};
-    if (auto replaced = replace_programs(places_, sizes); !replaced) return replaced;
+    if (auto replaced = replace_programs(paths_, sizes); !replaced) return replaced;
     if (*other) notes_.push_back("the programs were replaced by those of this build");
-    auto pins = Pins::open(places_);
+    auto pins = Pins::open(paths_);
     if (!pins) return tl::unexpected(pins.error());
     pins_ = std::move(*pins);
     return open_control();
@@ -148,7 +148,7 @@ Done Rollout::place_bans(const std::vector<std::uint8_t> &bans) {
 
 // Those of the state folder. What cannot be read bans nobody, and bars no policy.
 Done Rollout::place_kept_bans() {
-    auto image = read_bans(places_).and_then(ban_image);
+    auto image = read_bans(paths_).and_then(ban_image);
     if (image) return place_bans(*image);
     if (bans_ == 0) lost_bans_ = image.error().message;
     notes_.push_back(
@@ -247,10 +247,10 @@ Done Rollout::attach_target(const Target &target, const Program *program) {
 
 Done Rollout::attach() {
     if (!pins_) {
-        auto created = Pins::create(places_, *probes_);
+        auto created = Pins::create(paths_, *probes_);
         if (!created) return tl::unexpected(created.error());
         pins_ = std::move(*created);
-        undo_.add([this] { Pins::remove_all(places_); });
+        undo_.add([this] { Pins::remove_all(paths_); });
         if (auto opened = open_control(); !opened) return opened;
     }
     std::vector<Target> attached;
@@ -282,7 +282,7 @@ Done Rollout::clear_new() {
 }
 
 Done Rollout::probe(const std::vector<Question> &questions) const {
-    auto lock = Lock::question(places_);
+    auto lock = Lock::probe(paths_);
     if (!lock) return tl::unexpected(lock.error());
     auto in = open_pin(pins_->path("ask_in")), out = open_pin(pins_->path("ask_out"));
     if (!in) return tl::unexpected(in.error());
@@ -328,17 +328,17 @@ Done Rollout::commit(pm_mode mode, std::uint64_t deadline, Way way) {
             undo_.keep();
             std::vector<std::string> names;
             for (const Target &target : candidate_.targets) names.push_back(target.name);
-            if (deadline == 0) take_names(*pins_, names);
+            if (deadline == 0) adopt_names(*pins_, names);
             forget_detached();
         });
 }
 
 // What a policy holds on now is detached no longer.
 void Rollout::forget_detached() {
-    std::vector<std::string> names = detached_names(places_);
+    std::vector<std::string> names = detached_names(paths_);
     if (names.empty()) return;
     for (const Target &target : candidate_.targets) std::erase(names, target.name);
-    (void)set_detached_names(places_, names);
+    (void)set_detached_names(paths_, names);
 }
 
 Done Rollout::commit_shadow() {

@@ -16,8 +16,7 @@
 #include "loader/kernel/deployment.h"
 #include "loader/kernel/probe.h"
 #include "loader/kernel/switch.h"
-#include "loader/observe/snapshot.h"
-#include "loader/state/generations.h"
+#include "loader/state/store.h"
 #include "loader/update/session_guard.h"
 #include "policy/image/compile.h"
 #include "policy/judge/question.h"
@@ -34,12 +33,12 @@ struct Candidate {
 
 // Makes what the programs fell back to at a deadline what was published last, and records it. What
 // is told of that; nothing: no deadline has passed.
-Result<std::optional<std::string>> settle_expiry(const Places &places, const Pins &pins,
+Result<std::optional<std::string>> settle_expiry(const Paths &paths, const Pins &pins,
                                                  Switch &control);
 
 class Rollout {
 public:
-    explicit Rollout(const Places &places) : places_(places) {}
+    explicit Rollout(Paths paths) : paths_(std::move(paths)) {}
 
     // What is in force now. A policy whose confirm deadline has passed is settled first: see
     // rolled_back(). Ends what an interrupted command began.
@@ -100,7 +99,7 @@ private:
     Done clear_new();
     void forget_detached();
 
-    const Places &places_;
+    Paths paths_;
     std::optional<Pins> pins_;
     std::optional<Switch> control_;
     InForce before_;

@@ -24,13 +24,13 @@ std::string missing_hooks(const Attached &now) {
     return now.ingress == PM_DETACHED ? "ingress" : "egress";
 }
 
-void note(const Places &places, const std::string &message, const char *outcome) {
+void note(const Paths &paths, const std::string &message, const char *outcome) {
     HistoryEntry entry;
     entry.user = "-";
     entry.action = "attach";
     entry.outcome = outcome;
     entry.message = message;
-    record(places, entry);
+    record(paths, entry);
 }
 
 }  // namespace
@@ -40,7 +40,7 @@ void Watcher::complain(const std::string &text, std::vector<std::string> &done) 
     status_ = text;
     complaints_.push_back(text);
     if (std::find(said_.begin(), said_.end(), text) != said_.end()) return;
-    note(places_, text, "failed");
+    note(paths_, text, "failed");
     done.push_back(text);
 }
 
@@ -50,19 +50,19 @@ void Watcher::complain(const std::string &about, const Fault &fault,
 }
 
 void Watcher::tell(const std::string &text, std::vector<std::string> &done) {
-    note(places_, text, "done");
+    note(paths_, text, "done");
     done.push_back(text);
 }
 
 void Watcher::settle(std::vector<std::string> &done) {
-    Rollout rollout(places_);
+    Rollout rollout(paths_);
     auto opened = rollout.open();
     if (!opened) return complain("what is in force", opened.error(), done);
     done.insert(done.end(), rollout.notes().begin(), rollout.notes().end());
 }
 
 void Watcher::look_at_interfaces(std::vector<std::string> &done) {
-    auto pins = Pins::open(places_);
+    auto pins = Pins::open(paths_);
     if (!pins) return complain("pins", pins.error(), done);
     if (!*pins) {
         status_ = "nothing is attached";
@@ -111,23 +111,22 @@ void Watcher::look_at_interfaces(std::vector<std::string> &done) {
 }
 
 void Watcher::look_for_late_ones(std::vector<std::string> &done) {
-    auto store = Store::open(places_);
+    auto store = Store::open(paths_);
     if (!store) return;
     auto confirmed = store->confirmed();
     if (!confirmed || !*confirmed) return;
     auto generation = store->generation((*confirmed)->generation);
-    auto pins = Pins::open(places_);
+    auto pins = Pins::open(paths_);
     if (!generation || !pins || !*pins) return;
     std::vector<std::string> unfit;
-    auto targets =
-        targets_named(&**pins, without_detached(places_, generation->interfaces), &unfit);
+    auto targets = targets_named(&**pins, without_detached(paths_, generation->interfaces), &unfit);
     if (!targets) return complain("interfaces", targets.error(), done);
     if (std::none_of(targets->begin(), targets->end(),
                      [](const Target &one) { return one.is_new; })) {
         for (const std::string &text : unfit) complain(text, done);
         return;
     }
-    auto late = attach_missing(places_);
+    auto late = attach_missing(paths_);
     if (!late) return complain("interfaces", late.error(), done);
     for (const std::string &name : late->attached)
         tell(fmt::format("{} has appeared, and is attached", name), done);
@@ -137,7 +136,7 @@ void Watcher::look_for_late_ones(std::vector<std::string> &done) {
 
 std::vector<std::string> Watcher::look() {
     std::vector<std::string> done;
-    auto lock = Lock::writer_now(places_);
+    auto lock = Lock::writer_now(paths_);
     if (!lock) return done;
     complaints_.clear();
     look_at_interfaces(done);

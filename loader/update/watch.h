@@ -14,7 +14,7 @@ namespace pm {
 
 class Watcher {
 public:
-    explicit Watcher(const Places &places) : places_(places) {}
+    explicit Watcher(Paths paths) : paths_(std::move(paths)) {}
 
     // One look at everything, under the writer's lock; while a command holds that, nothing is
     // looked at. Returns what was done, a sentence each.
@@ -31,7 +31,7 @@ private:
     void complain(const std::string &text, std::vector<std::string> &done);
     void complain(const std::string &about, const Fault &fault, std::vector<std::string> &done);
 
-    const Places &places_;
+    Paths paths_;
     std::string status_;
     std::vector<std::string> complaints_, said_;  // of this look, and of the one before
 };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "loader/state/generations.h"
+#include "loader/state/store.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -112,10 +112,10 @@ std::vector<SetItem *> file_items(Policy &policy) {
     return items;
 }
 
-Result<Store> Store::open(const Places &places) {
-    auto safe = check_private_folder(places.state, false);
+Result<Store> Store::open(const Paths &paths) {
+    auto safe = check_private_folder(paths.state, false);
     if (!safe) return tl::unexpected(safe.error());
-    return Store(places.state);
+    return Store(paths.state);
 }
 
 fs::path Store::of(std::uint64_t number) const {
@@ -130,7 +130,7 @@ fs::path Store::policy_path(std::uint64_t number) const {
     return of(number) / "policy.yaml";
 }
 
-std::vector<std::uint64_t> Store::numbers() const {
+std::vector<std::uint64_t> Store::confirmed_numbers() const {
     std::vector<std::uint64_t> result;
     std::error_code error;
     for (const auto &entry : fs::directory_iterator(folder_ / "generations", error))
@@ -140,7 +140,7 @@ std::vector<std::uint64_t> Store::numbers() const {
     return result;
 }
 
-std::vector<std::uint64_t> Store::kept_numbers() const {
+std::vector<std::uint64_t> Store::all_numbers() const {
     std::set<std::uint64_t> found;
     std::error_code error;
     for (const auto &entry : fs::directory_iterator(folder_ / "generations", error))
@@ -149,7 +149,7 @@ std::vector<std::uint64_t> Store::kept_numbers() const {
 }
 
 std::uint64_t Store::last_number() const {
-    const std::vector<std::uint64_t> numbers = kept_numbers();
+    const std::vector<std::uint64_t> numbers = all_numbers();
     return numbers.empty() ? 0 : numbers.back();
 }
 
@@ -284,13 +284,14 @@ void Store::put_back(const std::optional<Confirmed> &before) {
     promoted_ = 0;
     if (before)
         (void)write_confirmed(*before);
-    else if (numbers().empty())  // else boot must not think that nothing was ever confirmed
+    else if (confirmed_numbers()
+                 .empty())  // else boot must not think that nothing was ever confirmed
         fs::remove(folder_ / "confirmed.json", ignored);
 }
 
 void Store::prune(const std::vector<std::uint64_t> &keep) {
     std::error_code error;
-    const std::vector<std::uint64_t> all = numbers();
+    const std::vector<std::uint64_t> all = confirmed_numbers();
     for (std::size_t i = 0; i + generations_kept < all.size(); i++)
         if (std::find(keep.begin(), keep.end(), all[i]) == keep.end())
             fs::remove_all(of(all[i]), error);

@@ -50,12 +50,12 @@ struct Confirmed {
 class Store {
 public:
     // The folder need not exist; who writes makes it.
-    static Result<Store> open(const Places &places);
+    static Result<Store> open(const Paths &paths);
 
     // Numbers of the confirmed generations that are there, ascending.
-    std::vector<std::uint64_t> numbers() const;
+    std::vector<std::uint64_t> confirmed_numbers() const;
     // The same, confirmed or not.
-    std::vector<std::uint64_t> kept_numbers() const;
+    std::vector<std::uint64_t> all_numbers() const;
     // The highest number that is taken, by a confirmed generation or not; 0: none.
     std::uint64_t last_number() const;
 
