@@ -42,6 +42,7 @@ public:
     Mapping(int fd, std::size_t size, int protection)
         : size_(size), at_(mmap(nullptr, size, protection, MAP_SHARED, fd, 0)) {}
     Mapping(const Mapping &) = delete;
+    Mapping &operator=(const Mapping &) = delete;
     ~Mapping() {
         if (at_ != MAP_FAILED) munmap(at_, size_);
     }

@@ -289,7 +289,7 @@ int run(const Monitor &arguments) {
                          "put a policy in force first: portmatrix apply -i IFACE POLICY"});
     auto control = Switch::open((*pins)->maps(), Switch::Access::read);
     if (!control) return end(control.error());
-    auto ring = EventRing::take(Paths::from_environment(), **pins);
+    auto ring = EventRing::claim(Paths::from_environment(), **pins);
     if (!ring) return end(ring.error());
     const Fd signals = end_signals();
     if (!signals) return end(cannot("wait for signals", errno).value());

@@ -4,6 +4,7 @@
 #include <sys/mman.h>
 
 #include <algorithm>
+#include <utility>
 
 #include <bpf/libbpf.h>
 #include <fmt/core.h>
@@ -36,7 +37,7 @@ void EventRing::Unmap::operator()(pm_control *control) const {
     munmap(control, sizeof(pm_control));
 }
 
-Result<EventRing> EventRing::take(const Paths &paths, const Pins &pins) {
+Result<EventRing> EventRing::claim(const Paths &paths, const Pins &pins) {
     for (std::uint32_t number = 0; number < PM_EVENT_RINGS; number++) {
         auto lock = Lock::ring(paths, number);
         if (!lock && lock.error().exit == Exit::refused) continue;
@@ -69,6 +70,16 @@ Done EventRing::open() {
     control_.reset(static_cast<pm_control *>(memory));
     return count_lost().map([&](std::uint64_t lost) { lost_before_ = lost; });
 }
+
+EventRing::EventRing(EventRing &&other) noexcept
+    : number_(other.number_),
+      lock_(std::move(other.lock_)),
+      pins_(other.pins_),
+      buffer_(std::move(other.buffer_)),
+      control_(std::move(other.control_)),
+      visit_(std::move(other.visit_)),
+      lost_before_(other.lost_before_),
+      until_(std::exchange(other.until_, 0)) {}
 
 EventRing::~EventRing() {
     if (until_ != 0) disarm();

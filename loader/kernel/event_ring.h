@@ -27,8 +27,10 @@ class EventRing {
 public:
     // A ring that nobody else has; a fault if there is none. What others left in it is gone.
     // `pins` must outlive it.
-    static Result<EventRing> take(const Paths &paths, const Pins &pins);
-    EventRing(EventRing &&) = default;
+    static Result<EventRing> claim(const Paths &paths, const Pins &pins);
+    static Result<EventRing> claim(const Paths &paths, Pins &&pins) = delete;
+    EventRing(EventRing &&other) noexcept;  // of the two only the new one is armed
+    EventRing &operator=(EventRing &&) = delete;
     ~EventRing();
 
     // Events come from now on, for `armed_seconds` unless it is armed again. Returns for how many
@@ -65,7 +67,8 @@ private:
     std::unique_ptr<ring_buffer, Free> buffer_;
     std::unique_ptr<pm_control, Unmap> control_;
     std::unique_ptr<const Visit *> visit_;  // libbpf keeps its address
-    std::uint64_t lost_before_ = 0, until_ = 0;
+    std::uint64_t lost_before_ = 0;
+    std::uint64_t until_ = 0;  // jiffies; 0: it is not armed
 };
 
 }  // namespace pm

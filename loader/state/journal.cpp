@@ -12,7 +12,7 @@
 namespace pm {
 namespace {
 
-// Made once with `systemd-id128 new`, and never changed: people match on them.
+// Fixed 128-bit ids. They were chosen once and never change: people match on them.
 constexpr struct {
     const char *action;
     const char *id;
