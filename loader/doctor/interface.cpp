@@ -8,7 +8,6 @@
 
 #include "loader/attach/attach.h"
 #include "loader/doctor/findings.h"
-#include "loader/host/ethtool.h"
 #include "loader/host/netlink.h"
 #include "loader/host/programs.h"
 

@@ -18,18 +18,50 @@
 namespace pm {
 namespace {
 
+// Of any family: these requests are about devices, and a sandbox may allow no other.
+Fd request_socket() {
+    return Fd(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+}
+
 ifreq request_for(const std::string &name) {
     ifreq request = {};
     std::strncpy(request.ifr_name, name.c_str(), IFNAMSIZ - 1);
     return request;
 }
 
+// One of the ETHTOOL_ commands; the answer is in `command`.
+bool ask_ethtool(int socket, const std::string &name, void *command) {
+    ifreq request = request_for(name);
+    request.ifr_data = static_cast<char *>(command);
+    return ioctl(socket, SIOCETHTOOL, &request) == 0;
+}
+
 std::string driver_of(int socket, const std::string &name) {
     ethtool_drvinfo info = {};
     info.cmd = ETHTOOL_GDRVINFO;
-    ifreq request = request_for(name);
-    request.ifr_data = reinterpret_cast<char *>(&info);
-    return ioctl(socket, SIOCETHTOOL, &request) == 0 ? info.driver : "";
+    return ask_ethtool(socket, name, &info) ? info.driver : "";
+}
+
+// A command that ends in an array of `count` elements of `size` bytes.
+template <typename Command>
+class EthtoolCommand {
+public:
+    EthtoolCommand(std::uint32_t command, std::size_t count, std::size_t size)
+        : memory_(sizeof(Command) / 8 + 1 + count * size / 8 + 1) {
+        get()->cmd = command;
+    }
+    Command *get() { return reinterpret_cast<Command *>(memory_.data()); }
+    Command *operator->() { return get(); }
+
+private:
+    std::vector<std::uint64_t> memory_;
+};
+
+std::uint32_t count_features(int socket, const std::string &name) {
+    EthtoolCommand<ethtool_sset_info> info(ETHTOOL_GSSET_INFO, 1, sizeof(std::uint32_t));
+    info->sset_mask = std::uint64_t{1} << ETH_SS_FEATURES;
+    if (!ask_ethtool(socket, name, info.get()) || info->sset_mask == 0) return 0;
+    return info->data[0];
 }
 
 std::string trim(const std::string &text) {
@@ -49,8 +81,7 @@ Result<Interface> find_interface(const std::string &name) {
         return fault(fmt::format("there is no interface '{}'", name),
                      "see 'ip link' for what there is");
     found.name = own;
-    // Of any family: these requests are about devices, and a sandbox may allow no other.
-    const Fd fd(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    const Fd fd = request_socket();
     ifreq request = request_for(name);
     if (ioctl(fd.get(), SIOCGIFFLAGS, &request) != 0)
         return cannot(fmt::format("ask about the interface '{}'", name), errno);
@@ -82,6 +113,42 @@ std::vector<std::string> vlans_of(const std::string &name) {
         vlans.push_back(trim(line.substr(0, first)));
     }
     return vlans;
+}
+
+std::set<std::string> active_features(const std::string &name) {
+    std::set<std::string> active;
+    const Fd fd = request_socket();
+    const std::uint32_t count = count_features(fd.get(), name), blocks = (count + 31) / 32;
+    if (count == 0) return active;
+    EthtoolCommand<ethtool_gstrings> names(ETHTOOL_GSTRINGS, count, ETH_GSTRING_LEN);
+    names->string_set = ETH_SS_FEATURES;
+    names->len = count;
+    EthtoolCommand<ethtool_gfeatures> features(ETHTOOL_GFEATURES, blocks,
+                                               sizeof(ethtool_get_features_block));
+    features->size = blocks;
+    if (!ask_ethtool(fd.get(), name, names.get()) || !ask_ethtool(fd.get(), name, features.get()))
+        return active;
+    for (std::uint32_t i = 0; i < count; ++i) {
+        const auto *feature =
+            reinterpret_cast<const char *>(names->data) + std::size_t{i} * ETH_GSTRING_LEN;
+        if (features->features[i / 32].active >> i % 32 & 1)
+            active.emplace(feature, strnlen(feature, ETH_GSTRING_LEN));
+    }
+    return active;
+}
+
+unsigned receive_queues(const std::string &name) {
+    ethtool_channels channels = {};
+    channels.cmd = ETHTOOL_GCHANNELS;
+    return ask_ethtool(request_socket().get(), name, &channels)
+               ? channels.rx_count + channels.combined_count
+               : 0;
+}
+
+unsigned mtu_of(const std::string &name) {
+    const Fd fd = request_socket();
+    ifreq request = request_for(name);
+    return ioctl(fd.get(), SIOCGIFMTU, &request) == 0 ? static_cast<unsigned>(request.ifr_mtu) : 0;
 }
 
 }  // namespace pm

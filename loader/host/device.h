@@ -4,7 +4,7 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -28,5 +28,14 @@ std::vector<Interface> all_interfaces();
 
 // VLAN interfaces on top of it.
 std::vector<std::string> vlans_of(const std::string &name);
+
+// The features that are on, under the names that `ethtool -k` uses inside the kernel:
+// "rx-lro", "rx-gro-hw", "rx-vlan-hw-parse". Empty where they cannot be asked.
+std::set<std::string> active_features(const std::string &name);
+
+// Receive queues; 0 where they cannot be asked.
+unsigned receive_queues(const std::string &name);
+
+unsigned mtu_of(const std::string &name);  // 0: cannot be asked
 
 }  // namespace pm
