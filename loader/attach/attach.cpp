@@ -73,25 +73,25 @@ void detach_folder_from(const fs::path &folder, std::uint32_t ifindex) {
     unlink_now(folder / "ingress");
 }
 
-Result<Fd> link_xdp(int program, const Interface &interface, std::uint32_t flags) {
+Result<Fd> link_xdp(int program, const Device &device, std::uint32_t flags) {
     bpf_link_create_opts options = {};
     options.sz = sizeof(options);
     options.flags = flags;
-    Fd link(bpf_link_create(program, static_cast<int>(interface.index), BPF_XDP, &options));
+    Fd link(bpf_link_create(program, static_cast<int>(device.index), BPF_XDP, &options));
     if (link) return link;
     const int error = errno;
     if (error == EBUSY || error == EEXIST) {
-        if (auto free = check_free(interface); !free) return tl::unexpected(free.error());
+        if (auto free = check_free(device); !free) return tl::unexpected(free.error());
     }
     if (error == EOPNOTSUPP)
         return fault(fmt::format("cannot attach to {}: native XDP is not supported by driver '{}' "
                                  "(EOPNOTSUPP)",
-                                 interface.name, interface.driver),
+                                 device.name, device.driver),
                      "use --xdp generic (slower)");
-    return cannot(fmt::format("attach XDP to {}", interface.name), error);
+    return cannot(fmt::format("attach XDP to {}", device.name), error);
 }
 
-Result<pm_attachment> attach_ingress(const Pins &pins, unsigned number, const Interface &interface,
+Result<pm_attachment> attach_ingress(const Pins &pins, unsigned number, const Device &device,
                                      XdpMode mode, std::string &note) {
     auto program = open_pin(pins.path(number, "ingress_program"));
     if (!program) return tl::unexpected(program.error());
@@ -99,42 +99,41 @@ Result<pm_attachment> attach_ingress(const Pins &pins, unsigned number, const In
     unlink_now(path);  // a link whose device went away
 
     pm_attachment kind = mode == XdpMode::generic ? PM_XDP_GENERIC : PM_XDP_NATIVE;
-    auto link = link_xdp(program->get(), interface,
+    auto link = link_xdp(program->get(), device,
                          mode == XdpMode::generic ? XDP_FLAGS_SKB_MODE : XDP_FLAGS_DRV_MODE);
     if (!link && mode == XdpMode::automatic && link.error().exit != Exit::refused) {
         const std::string native = link.error().message;
-        link = link_xdp(program->get(), interface, XDP_FLAGS_SKB_MODE);
+        link = link_xdp(program->get(), device, XDP_FLAGS_SKB_MODE);
         kind = PM_XDP_GENERIC;
-        if (link)
-            note = fmt::format("{}: generic XDP, which is slower ({})", interface.name, native);
+        if (link) note = fmt::format("{}: generic XDP, which is slower ({})", device.name, native);
     }
     if (!link) return tl::unexpected(link.error());
     return pin(link->get(), path).map([&] { return kind; });
 }
 
-Result<pm_attachment> attach_clsact(int program, const Interface &interface) {
-    Filter filter(interface.index);
+Result<pm_attachment> attach_clsact(int program, const Device &device) {
+    Filter filter(device.index);
     const int made = bpf_tc_hook_create(&filter.hook);
     if (made != 0 && made != -EEXIST)
-        return cannot(fmt::format("make the clsact qdisc of {}", interface.name), made);
+        return cannot(fmt::format("make the clsact qdisc of {}", device.name), made);
     filter.options.prog_fd = program;
     filter.options.flags = BPF_TC_F_REPLACE;
     if (int error = bpf_tc_attach(&filter.hook, &filter.options))
-        return cannot(fmt::format("attach the egress filter to {}", interface.name), error);
+        return cannot(fmt::format("attach the egress filter to {}", device.name), error);
     return PM_CLSACT;
 }
 
-Result<pm_attachment> attach_egress(const Pins &pins, unsigned number, const Interface &interface) {
+Result<pm_attachment> attach_egress(const Pins &pins, unsigned number, const Device &device) {
     auto program = open_pin(pins.path(number, "egress_program"));
     if (!program) return tl::unexpected(program.error());
     const fs::path path = pins.path(number, "egress");
     unlink_now(path);
 
     const Fd link(
-        bpf_link_create(program->get(), static_cast<int>(interface.index), tcx_egress, nullptr));
+        bpf_link_create(program->get(), static_cast<int>(device.index), tcx_egress, nullptr));
     if (link) return pin(link.get(), path).map([] { return PM_TCX; });
-    if (errno != EINVAL) return cannot(fmt::format("attach TCX to {}", interface.name), errno);
-    return attach_clsact(program->get(), interface);  // a kernel before 6.6
+    if (errno != EINVAL) return cannot(fmt::format("attach TCX to {}", device.name), errno);
+    return attach_clsact(program->get(), device);  // a kernel before 6.6
 }
 
 }  // namespace
@@ -149,37 +148,37 @@ XdpMode xdp_mode(const std::string &name) {
     return name == "native" ? XdpMode::native : XdpMode::automatic;
 }
 
-Done check_ethernet(const Interface &interface) {
-    if (interface.ethernet) return {};
+Done check_ethernet(const Device &device) {
+    if (device.ethernet) return {};
     return fault(
-        fmt::format("{} cannot be filtered: its packets have no Ethernet header", interface.name),
+        fmt::format("{} cannot be filtered: its packets have no Ethernet header", device.name),
         fmt::format("filter the Ethernet device that its packets come by; if it is "
                     "attached: portmatrix detach -i {}",
-                    interface.name),
+                    device.name),
         Exit::usage);
 }
 
-Done check_free(const Interface &interface) {
-    auto other = attached_xdp(interface);
+Done check_free(const Device &device) {
+    auto other = attached_xdp(device);
     if (!other) return tl::unexpected(other.error());
     if (!*other) return {};
     return fault(
-        fmt::format("cannot attach to {}: XDP program '{}' (id {}) is on it", interface.name,
+        fmt::format("cannot attach to {}: XDP program '{}' (id {}) is on it", device.name,
                     (*other)->name, (*other)->id),
-        fmt::format("if it is not needed, remove it: ip link set dev {} xdp off", interface.name),
+        fmt::format("if it is not needed, remove it: ip link set dev {} xdp off", device.name),
         Exit::refused);
 }
 
-Result<Interface> device_of(const Pins &pins, const Pins::Interface &interface) {
+Result<Device> device_of(const Pins &pins, const Pins::Interface &interface) {
     const bpf_link_info link = link_info(pins.path(interface.number, "ingress"));
     char name[IF_NAMESIZE];
     if (link.xdp.ifindex != 0 && if_indextoname(link.xdp.ifindex, name)) {
         // Of one that was moved into another network namespace, the index may be another's here.
-        auto device = find_interface(name);
+        auto device = find_device(name);
         auto program = device.and_then(attached_xdp);
         if (program && *program && (*program)->id == link.prog_id) return device;
     }
-    return find_interface(interface.name());
+    return find_device(interface.name());
 }
 
 Attached attached_now(const Pins &pins, const Pins::Interface &interface) {
@@ -193,29 +192,28 @@ Attached attached_now(const Pins &pins, const Pins::Interface &interface) {
     return now;
 }
 
-Result<Attached> attach(const Pins &pins, unsigned number, const Interface &interface,
-                        XdpMode mode) {
-    if (auto fits = check_ethernet(interface); !fits) return tl::unexpected(fits.error());
+Result<Attached> attach(const Pins &pins, unsigned number, const Device &device, XdpMode mode) {
+    if (auto fits = check_ethernet(device); !fits) return tl::unexpected(fits.error());
     pm_interface entry = {};
     auto all = pins.interfaces();
     if (!all) return tl::unexpected(all.error());
     for (const Pins::Interface &one : *all)
         if (one.number == number) entry = one.entry;
-    entry.ifindex = interface.index;
+    entry.ifindex = device.index;
     entry.generic = mode == XdpMode::generic;  // how it is to be attached again
-    if (entry.name[0] == 0) interface.name.copy(entry.name, sizeof(entry.name) - 1);
+    if (entry.name[0] == 0) device.name.copy(entry.name, sizeof(entry.name) - 1);
     // Known before there is a link, so that one which an interrupted run leaves is found.
     if (auto stored = pins.set_interface(number, entry); !stored)
         return tl::unexpected(stored.error());
 
     Attached now = attached_now(pins, {number, entry});
     if (now.ingress == PM_DETACHED) {
-        auto kind = attach_ingress(pins, number, interface, mode, now.note);
+        auto kind = attach_ingress(pins, number, device, mode, now.note);
         if (!kind) return tl::unexpected(kind.error());
         now.ingress = *kind;
     }
     if (now.egress == PM_DETACHED) {
-        auto kind = attach_egress(pins, number, interface);
+        auto kind = attach_egress(pins, number, device);
         if (!kind) return tl::unexpected(kind.error());
         now.egress = *kind;
     }

@@ -19,10 +19,10 @@ XdpMode xdp_mode(const std::string &name);  // of one of these names; else autom
 
 // Refuses an interface whose packets have no Ethernet header, such as a tunnel's: they would be
 // judged as what they are not. attach() asks it itself.
-Done check_ethernet(const Interface &interface);
+Done check_ethernet(const Device &device);
 
 // Refuses an interface that another XDP program is on.
-Done check_free(const Interface &interface);
+Done check_free(const Device &device);
 
 // Attach the pinned programs of number `number` and pin the links. What is attached already
 // stays, also the name that it is known by. `note` says what the user should know, such as a
@@ -32,12 +32,11 @@ struct Attached {
     pm_attachment egress = PM_DETACHED;
     std::string note;
 };
-Result<Attached> attach(const Pins &pins, unsigned number, const Interface &interface,
-                        XdpMode mode);
+Result<Attached> attach(const Pins &pins, unsigned number, const Device &device, XdpMode mode);
 
 // The device that an interface of ours is now: the one that its link is on, whatever its name; else
 // the one of its name. A fault: there is none.
-Result<Interface> device_of(const Pins &pins, const Pins::Interface &interface);
+Result<Device> device_of(const Pins &pins, const Pins::Interface &interface);
 
 // What is attached at this moment: the links are asked, not our notes.
 Attached attached_now(const Pins &pins, const Pins::Interface &interface);

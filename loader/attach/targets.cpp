@@ -31,7 +31,7 @@ Done check_placed(const Policy &policy, const std::string &name) {
                                       [&](const auto &one) { return one.name == name; }))
         return {};
     for (const InterfaceDef &one : placed)
-        if (const auto device = find_interface(one.name); device && device->name == name)
+        if (const auto device = find_device(one.name); device && device->name == name)
             return fault(fmt::format("the policy places a role on {}, which is another name of {}",
                                      one.name, name),
                          fmt::format("write {} under 'interfaces'", name), Exit::usage);
@@ -62,11 +62,11 @@ Result<std::vector<Target>> attached_targets(const Pins *pins) {
     return targets;
 }
 
-bool is_on(const Target &target, const Interface &device) {
+bool is_on(const Target &target, const Device &device) {
     return target.device && target.device->index == device.index;
 }
 
-Done add_target(std::vector<Target> &targets, const Interface &device) {
+Done add_target(std::vector<Target> &targets, const Device &device) {
     if (std::any_of(targets.begin(), targets.end(), [&](const Target &one) {
             return one.name == device.name || is_on(one, device);
         }))
@@ -93,8 +93,8 @@ Result<std::vector<Target>> choose_targets(const Pins *pins, const Policy &polic
     for (Target &one : *targets)
         if (one.device) one.name = one.device->name;
     for (const std::string &name : wanted_names(policy, names)) {
-        auto added = find_interface(name).and_then(
-            [&](const Interface &device) { return add_target(*targets, device); });
+        auto added = find_device(name).and_then(
+            [&](const Device &device) { return add_target(*targets, device); });
         if (!added) return tl::unexpected(added.error());
     }
     if (targets->empty())
@@ -111,7 +111,7 @@ Result<std::vector<Target>> targets_named(const Pins *pins, const std::vector<st
     if (!attached) return attached;
     std::vector<Target> all = *attached;
     for (const std::string &name : names) {
-        auto device = find_interface(name);
+        auto device = find_device(name);
         if (!device) continue;  // it may come later
         auto added = add_target(all, *device);
         for (Target &one : all)
@@ -144,7 +144,7 @@ Result<std::vector<Pins::Interface>> select_interfaces(const Pins &pins,
     for (const std::string &name : names) {
         auto found = std::find_if(all->begin(), all->end(),
                                   [&](const auto &one) { return one.name() == name; });
-        if (const auto device = find_interface(name); device && found == all->end())
+        if (const auto device = find_device(name); device && found == all->end())
             found = std::find_if(all->begin(), all->end(), [&](const auto &one) {
                 const auto its = device_of(pins, one);
                 return its && its->index == device->index;

@@ -13,9 +13,9 @@
 namespace pm {
 
 struct Target {
-    unsigned number;                  // that it has, or is to get
-    std::string name;                 // that it is to be known by
-    std::optional<Interface> device;  // nothing: it was attached, and does not exist now
+    unsigned number;               // that it has, or is to get
+    std::string name;              // that it is to be known by
+    std::optional<Device> device;  // nothing: it was attached, and does not exist now
     bool is_new;
 };
 

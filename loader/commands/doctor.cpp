@@ -18,9 +18,9 @@
 namespace pm::command {
 namespace {
 
-bool contains(const std::vector<Interface> &list, const std::string &name) {
+bool contains(const std::vector<Device> &list, const std::string &name) {
     return std::any_of(list.begin(), list.end(),
-                       [&](const Interface &one) { return one.name == name; });
+                       [&](const Device &one) { return one.name == name; });
 }
 
 // What is attached, by the name that its device has now.
@@ -48,11 +48,11 @@ void look_at_attached(const Paths &paths, Pins &pins, Attachments &attached, Fin
 }
 
 // The devices: those asked for, else what is attached, else all that could be.
-Result<std::vector<Interface>> choose_devices(const std::vector<std::string> &asked,
+Result<std::vector<Device>> choose_devices(const std::vector<std::string> &asked,
                                               const Attachments &attached) {
-    std::vector<Interface> devices;
+    std::vector<Device> devices;
     for (const std::string &name : asked) {
-        auto device = find_interface(name);
+        auto device = find_device(name);
         if (!device) {
             device.error().exit = Exit::usage;
             return tl::unexpected(device.error());
@@ -60,7 +60,7 @@ Result<std::vector<Interface>> choose_devices(const std::vector<std::string> &as
         if (!contains(devices, device->name)) devices.push_back(std::move(*device));
     }
     if (asked.empty())
-        for (Interface &one : all_interfaces())
+        for (Device &one : all_devices())
             if (!one.loopback && (attached.empty() || attached.count(one.name)))
                 devices.push_back(std::move(one));
     return devices;
@@ -85,7 +85,7 @@ int run(const Doctor &arguments) {
     }
     auto devices = choose_devices(arguments.interfaces, attached);
     if (!devices) return end(devices.error());
-    for (const Interface &one : *devices) {
+    for (const Device &one : *devices) {
         const auto found = attached.find(one.name);
         findings.about(one.name);
         examine_device(one,

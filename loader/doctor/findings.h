@@ -65,7 +65,7 @@ void examine_attachment(const Pins &pins, const Pins::Interface &interface, bool
                         Findings &findings);
 
 // The device: what it can do and what it does to packets.
-void examine_device(const Interface &device, pm_attachment ingress, Findings &findings);
+void examine_device(const Device &device, pm_attachment ingress, Findings &findings);
 
 // "50000-59999,60999" less what `reserved` (the same form) has, within first-last.
 std::string unreserved_ports(const std::string &ports, const std::string &reserved, unsigned first,

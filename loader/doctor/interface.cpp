@@ -26,7 +26,7 @@ std::string program_text(const TcProgram &program) {
     return fmt::format("'{}' (id {})", program.name.empty() ? "?" : program.name, program.id);
 }
 
-void examine_ingress(const Pins &pins, const Pins::Interface &interface, const Interface &device,
+void examine_ingress(const Pins &pins, const Pins::Interface &interface, const Device &device,
                      const Attached &now, Findings &findings) {
     const std::uint32_t ours = pinned_id(pins, interface.number, "ingress_program");
     auto there = attached_xdp(device);
@@ -56,7 +56,7 @@ void examine_ingress(const Pins &pins, const Pins::Interface &interface, const I
 }
 
 // A program before ours may let pass what ours would have dropped.
-void examine_egress(const Pins &pins, const Pins::Interface &interface, const Interface &device,
+void examine_egress(const Pins &pins, const Pins::Interface &interface, const Device &device,
                     const Attached &now, Findings &findings) {
     const std::uint32_t ours = pinned_id(pins, interface.number, "egress_program");
     const std::vector<TcProgram> all = tc_programs(device.index, true);
@@ -79,14 +79,14 @@ void examine_egress(const Pins &pins, const Pins::Interface &interface, const In
                       fmt::format("program {} comes after ours", program_text(*one)));
 }
 
-void examine_ingress_tc(const Interface &device, Findings &findings) {
+void examine_ingress_tc(const Device &device, Findings &findings) {
     for (const TcProgram &one : tc_programs(device.index, false))
         findings.note("tc-ingress", fmt::format("program {} sees what XDP let pass, and may drop "
                                                 "or redirect it",
                                                 program_text(one)));
 }
 
-void examine_frames(const Interface &device, pm_attachment ingress, Findings &findings) {
+void examine_frames(const Device &device, pm_attachment ingress, Findings &findings) {
     const unsigned mtu = mtu_of(device.name);
     if (mtu <= one_buffer)
         findings.fine("mtu", fmt::format("MTU {}: each frame in one buffer", mtu));
@@ -102,7 +102,7 @@ void examine_frames(const Interface &device, pm_attachment ingress, Findings &fi
                         one_buffer));
 }
 
-void examine_offloads(const Interface &device, Findings &findings) {
+void examine_offloads(const Device &device, Findings &findings) {
     const std::set<std::string> active = active_features(device.name);
     const std::vector<std::string> vlans = vlans_of(device.name);
     if (!vlans.empty())
@@ -124,7 +124,7 @@ void examine_offloads(const Interface &device, Findings &findings) {
         findings.fine("merging", "the device merges no packets before XDP");
 }
 
-void examine_queues(const Interface &device, Findings &findings) {
+void examine_queues(const Device &device, Findings &findings) {
     const unsigned queues = receive_queues(device.name);
     const long cpus = sysconf(_SC_NPROCESSORS_ONLN);
     if (queues == 0)
@@ -181,7 +181,7 @@ void examine_attachment(const Pins &pins, const Pins::Interface &interface, bool
     examine_ingress_tc(*device, findings);
 }
 
-void examine_device(const Interface &device, pm_attachment ingress, Findings &findings) {
+void examine_device(const Device &device, pm_attachment ingress, Findings &findings) {
     if (!device.ethernet) {
         findings.note(
             "link-type",

@@ -73,8 +73,8 @@ std::string trim(const std::string &text) {
 
 }  // namespace
 
-Result<Interface> find_interface(const std::string &name) {
-    Interface found;
+Result<Device> find_device(const std::string &name) {
+    Device found;
     found.index = name.size() < IFNAMSIZ ? if_nametoindex(name.c_str()) : 0;
     char own[IF_NAMESIZE];
     if (found.index == 0 || !if_indextoname(found.index, own))
@@ -94,11 +94,11 @@ Result<Interface> find_interface(const std::string &name) {
     return found;
 }
 
-std::vector<Interface> all_interfaces() {
-    std::vector<Interface> all;
+std::vector<Device> all_devices() {
+    std::vector<Device> all;
     struct if_nameindex *names = if_nameindex();
     for (const struct if_nameindex *one = names; one && one->if_index != 0; one++)
-        if (auto found = find_interface(one->if_name)) all.push_back(std::move(*found));
+        if (auto found = find_device(one->if_name)) all.push_back(std::move(*found));
     if_freenameindex(names);
     return all;
 }

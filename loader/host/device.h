@@ -12,7 +12,7 @@
 
 namespace pm {
 
-struct Interface {
+struct Device {
     std::string name;  // its own, not an alternative one
     std::uint32_t index = 0;
     std::string driver;  // empty where it has none
@@ -22,9 +22,9 @@ struct Interface {
 };
 
 // By its name, or an alternative name (`ip link property`).
-Result<Interface> find_interface(const std::string &name);
+Result<Device> find_device(const std::string &name);
 
-std::vector<Interface> all_interfaces();
+std::vector<Device> all_devices();
 
 // VLAN interfaces on top of it.
 std::vector<std::string> vlans_of(const std::string &name);

@@ -29,11 +29,11 @@ std::uint32_t program_id(int fd) {
     return info_of(fd).id;
 }
 
-Result<std::optional<XdpProgram>> attached_xdp(const Interface &interface) {
+Result<std::optional<XdpProgram>> attached_xdp(const Device &device) {
     bpf_xdp_query_opts options = {};
     options.sz = sizeof(options);
-    if (int error = bpf_xdp_query(static_cast<int>(interface.index), 0, &options))
-        return cannot(fmt::format("ask which XDP program is on {}", interface.name), error);
+    if (int error = bpf_xdp_query(static_cast<int>(device.index), 0, &options))
+        return cannot(fmt::format("ask which XDP program is on {}", device.name), error);
     if (options.attach_mode == XDP_ATTACHED_NONE) return std::nullopt;
     XdpProgram program;
     for (const std::uint32_t id :

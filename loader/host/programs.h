@@ -19,6 +19,6 @@ struct XdpProgram {
 };
 
 // The XDP program on the interface, whoever attached it.
-Result<std::optional<XdpProgram>> attached_xdp(const Interface &interface);
+Result<std::optional<XdpProgram>> attached_xdp(const Device &device);
 
 }  // namespace pm

@@ -45,7 +45,7 @@ std::vector<std::string> interfaces_of(const Store &store) {
     for (auto number = numbers.rbegin(); number != numbers.rend(); ++number)
         if (auto generation = store.generation(*number)) return generation->interfaces;
     std::vector<std::string> names;
-    for (const Interface &one : all_interfaces())
+    for (const Device &one : all_devices())
         if (!one.loopback && one.ethernet) names.push_back(one.name);
     return names;
 }
