@@ -13,8 +13,8 @@ namespace pm {
 namespace fs = std::filesystem;
 
 Result<std::vector<std::string>> unfilter_all(const Paths &paths) {
-    auto safe = check_private_folder(paths.pins, false);
-    if (!safe) return tl::unexpected(safe.error());
+    auto exists = has_private_folder(paths.pins);
+    if (!exists) return tl::unexpected(exists.error());
     std::vector<std::string> names;
     std::error_code error;
     for (const auto &entry : fs::directory_iterator(paths.pins, error)) {

@@ -4,7 +4,10 @@
 #include <fcntl.h>
 #include <sys/file.h>
 #include <time.h>
+#include <unistd.h>
 
+#include <cerrno>
+#include <filesystem>
 #include <string>
 
 #include <fmt/core.h>
@@ -13,14 +16,14 @@ namespace pm {
 namespace {
 
 Result<Fd> open_lock(const Paths &paths, const char *name) {
-    if (auto made = check_private_folder(paths.run, true); !made)
-        return tl::unexpected(made.error());
+    if (auto made = make_private_folder(paths.run); !made) return tl::unexpected(made.error());
     const std::filesystem::path path = paths.run / name;
     Fd fd(open(path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
     if (!fd) return cannot(fmt::format("open the lock {}", path.string()), errno);
     return fd;
 }
 
+// " (pid N)" of the process that wrote it last; empty: it did not.
 std::string holder(int fd) {
     char text[16] = {};
     const ssize_t size = pread(fd, text, sizeof(text) - 1, 0);
@@ -30,43 +33,44 @@ std::string holder(int fd) {
 
 }  // namespace
 
-Result<Lock> Lock::take(const Paths &paths, const char *name, const char *doing, const char *remedy,
-                        int tries) {
+const Lock::Kind Lock::writers = {.file = "lock",
+                                  .doing = "is changing the policy",
+                                  .remedy = "wait until it is done, then try again"};
+const Lock::Kind Lock::watchers = {
+    .file = "watch", .doing = "is watching already", .remedy = "one is enough for a host"};
+
+Result<Lock> Lock::acquire(const Paths &paths, const Kind &kind, int tries) {
     constexpr timespec pause = {0, 10'000'000};
-    auto fd = open_lock(paths, name);
+    auto fd = open_lock(paths, kind.file);
     if (!fd) return tl::unexpected(fd.error());
     while (flock(fd->get(), LOCK_EX | LOCK_NB) != 0) {
         if (errno != EWOULDBLOCK) return cannot("take the lock", errno);
         if (--tries == 0)
-            return fault(fmt::format("another portmatrix{} {}", holder(fd->get()), doing), remedy);
+            return fault(fmt::format("another portmatrix{} {}", holder(fd->get()), kind.doing),
+                         kind.remedy);
         nanosleep(&pause, nullptr);
     }
-    // Only to be named in that message; who holds the lock, the kernel knows.
+    // The pid is there only to be named in that message. The kernel knows who holds the lock.
     const std::string pid = std::to_string(getpid());
     if (ftruncate(fd->get(), 0) != 0 || pwrite(fd->get(), pid.data(), pid.size(), 0) < 0)
         return cannot("write the lock", errno);
     return Lock(std::move(*fd));
 }
 
-Result<Lock> Lock::take_writers(const Paths &paths, int tries) {
-    return take(paths, "lock", "is changing the policy", "wait until it is done, then try again",
-                tries);
-}
-
 Result<Lock> Lock::writer_now(const Paths &paths) {
-    return take_writers(paths, 1);
+    return acquire(paths, writers, 1);
 }
 
 Result<Lock> Lock::writer(const Paths &paths) {
-    return take_writers(paths, 1000);
+    return acquire(paths, writers, 1000);
 }
 
 Result<Lock> Lock::watch(const Paths &paths) {
-    return take(paths, "watch", "is watching already", "one is enough for a host");
+    return acquire(paths, watchers, 1);
 }
 
 bool Lock::is_watched(const Paths &paths) {
-    const Fd fd(open((paths.run / "watch").c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
+    const Fd fd(open((paths.run / watchers.file).c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
     return fd && flock(fd.get(), LOCK_SH | LOCK_NB) != 0;
 }
 

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// One writer at a time: a lock that dies with its holder.
+// Locks between the processes of portmatrix. The kernel releases a lock when its holder ends,
+// however it ends.
 #pragma once
+
+#include <utility>
 
 #include "loader/base/fault.h"
 #include "loader/base/paths.h"
@@ -10,23 +13,29 @@ namespace pm {
 
 class Lock {
 public:
-    // Waits while others change something, ten seconds at most; then fails, and names who holds it.
+    // To change what is in force. Waits ten seconds at most while another process does; then fails
+    // and names it.
     static Result<Lock> writer(const Paths &paths);
-    // Does not wait.
+    // The same without waiting.
     static Result<Lock> writer_now(const Paths &paths);
-    // For as long as `watch` runs: there is one on a host.
+    // To run `watch`, which there is once on a host.
     static Result<Lock> watch(const Paths &paths);
-    static bool is_watched(const Paths &paths);  // does it run?
-    // For as long as events are read from the ring; refused if another one reads it.
+    static bool is_watched(const Paths &paths);  // does a `watch` run?
+    // To read events from the ring of this number; refused if another process reads them.
     static Result<Lock> ring(const Paths &paths, unsigned number);
-    // Waits: the probe programs take one question at a time.
+    // To ask the probe programs, which answer one question at a time. Waits.
     static Result<Lock> probe(const Paths &paths);
 
 private:
-    // Tries as often, 10 ms apart.
-    static Result<Lock> take(const Paths &paths, const char *name, const char *doing,
-                             const char *remedy, int tries = 1);
-    static Result<Lock> take_writers(const Paths &paths, int tries);
+    // A lock file, and the words for who holds it already.
+    struct Kind {
+        const char *file;
+        const char *doing;  // what the holder does
+        const char *remedy;
+    };
+    static const Kind writers, watchers;
+    // Tries `tries` times, 10 ms apart.
+    static Result<Lock> acquire(const Paths &paths, const Kind &kind, int tries);
     explicit Lock(Fd fd) : fd_(std::move(fd)) {}
     Fd fd_;
 };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where things lie on the host, and that nobody but root can write there.
+// Where things lie on the host, and the check that nobody but root can write there.
 #pragma once
 
 #include <filesystem>
@@ -17,16 +17,21 @@ struct Paths {
     static Paths from_environment();
 };
 
-// Folders searched for includes: PORTMATRIX_POLICY_PATH, then the shipped policies.
+// Folders that are searched for includes: those of PORTMATRIX_POLICY_PATH, then the shipped ones.
 std::vector<std::filesystem::path> include_path();
 
-// The service's policy: PORTMATRIX_POLICY_FILE, else /etc/portmatrix/policy.yaml.
+// The policy file that the service applies: PORTMATRIX_POLICY_FILE, else
+// /etc/portmatrix/policy.yaml.
 std::filesystem::path policy_file();
 
-// Is it a folder that root owns and nobody else can write, reached through no link and through
-// no folder in which others could replace it (a sticky one they cannot)? A fault says what is
-// wrong; a folder that is missing is made with mode 0700 if `create` says so, its parents with
-// 0755. Without `create` a missing folder is no fault: false.
-Result<bool> check_private_folder(const std::filesystem::path &path, bool create);
+// A private folder belongs to root, and nobody else can write to it. No link is on the way to it,
+// and no folder in which others could replace the next one; in a sticky folder they cannot.
+
+// Is there such a folder? False: there is nothing. A fault: what is there is no private folder.
+Result<bool> has_private_folder(const std::filesystem::path &path);
+
+// Makes the folder where there is none, with mode 0700, and its parents with 0755. A fault: what is
+// there is no private folder.
+Done make_private_folder(const std::filesystem::path &path);
 
 }  // namespace pm

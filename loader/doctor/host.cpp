@@ -103,7 +103,7 @@ void examine_folders(const Paths &paths, Findings &findings) {
         const fs::path &path;
     } folders[] = {{"pins", paths.pins}, {"state", paths.state}, {"run", paths.run}};
     for (const auto &one : folders) {
-        auto safe = check_private_folder(one.path, false);
+        auto safe = has_private_folder(one.path);
         if (!safe && geteuid() != 0)
             continue;  // only root may look
         else if (!safe)

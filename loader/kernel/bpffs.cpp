@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <system_error>
 
 #include <fmt/core.h>
 
@@ -23,7 +25,8 @@ bool is_bpffs(const fs::path &path) {
     return statfs(path.c_str(), &status) == 0 && status.f_type == BPF_FS_MAGIC;
 }
 
-// A mount made in a private mount namespace goes away with the process, and with it every pin.
+// A mount that is made in a private mount namespace goes away with the process, and every pin with
+// it.
 bool has_own_mount_namespace() {
     auto differs = [](const fs::path &process) {
         std::error_code error;
@@ -57,7 +60,7 @@ Done prepare_pin_folder(const fs::path &path) {
     if (in_default && !is_bpffs(bpf_mount)) {
         if (auto mounted = mount_bpffs(bpf_mount); !mounted) return mounted;
     }
-    if (auto made = check_private_folder(path, true); !made) return tl::unexpected(made.error());
+    if (auto made = make_private_folder(path); !made) return made;
     if (is_bpffs(path)) return {};
     return mount_bpffs(path);
 }

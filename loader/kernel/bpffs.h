@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The file system that pins lie on.
+// bpffs, the file system on which pins lie.
 #pragma once
 
 #include <filesystem>
@@ -8,8 +8,8 @@
 
 namespace pm {
 
-// The folder of the pins, on a bpffs: mounts one with mode 0700 where there is none (on
-// /sys/fs/bpf for a folder in it, else on the folder itself).
+// Makes the folder of the pins. If it is not on a bpffs, one is mounted with mode 0700: on
+// /sys/fs/bpf for a folder in there, else on the folder itself.
 Done prepare_pin_folder(const std::filesystem::path &path);
 
 }  // namespace pm

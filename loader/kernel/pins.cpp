@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "loader/kernel/pins.h"
-#include "loader/kernel/bpffs.h"
 
 #include <sys/stat.h>
 
+#include <bpf/bpf.h>
 #include <fmt/core.h>
+
+#include "loader/kernel/bpffs.h"
 
 namespace pm {
 namespace fs = std::filesystem;
@@ -31,10 +33,10 @@ void remove_files(const fs::path &folder) {
     for (const fs::path &file : files) fs::remove(file, error);
 }
 
-// Everything in it. Interfaces' folders, and with them their links, go first.
+// Removes everything in it, in the order that pins.h says.
 void remove_content(const fs::path &folder) {
     std::error_code error;
-    std::vector<fs::path> interfaces;  // whatever their number: another layout may have more
+    std::vector<fs::path> interfaces;  // with any number: another layout may have more of them
     for (const auto &entry : fs::directory_iterator(folder, error))
         if (entry.path().filename().string().starts_with("interface-"))
             interfaces.push_back(entry.path());
@@ -49,7 +51,7 @@ void remove_content(const fs::path &folder) {
 Done check_abi(const Maps &maps) {
     auto info = map_info(maps.fd("abi"), "abi");
     if (!info) return tl::unexpected(info.error());
-    // Of another layout its size may differ too; the version comes first in all of them.
+    // In another layout `abi` may have another size. The version comes first in all of them.
     std::vector<std::uint32_t> value(info->value_size / 4 + 1);
     const std::uint32_t key = 0;
     if (bpf_map_lookup_elem(maps.fd("abi"), &key, value.data()) != 0)
@@ -89,10 +91,10 @@ fs::path Pins::path(unsigned number, const std::string &name) const {
 }
 
 Result<std::optional<Pins>> Pins::open(const Paths &paths, Access access) {
-    auto safe = check_private_folder(paths.pins, false);
-    if (!safe) return tl::unexpected(safe.error());
+    auto exists = has_private_folder(paths.pins);
+    if (!exists) return tl::unexpected(exists.error());
     std::error_code error;
-    if (!*safe || !fs::exists(paths.pins / "abi", error)) return std::nullopt;
+    if (!*exists || !fs::exists(paths.pins / "abi", error)) return std::nullopt;
 
     Pins pins(paths.pins, access);
     auto abi = open_pin(pins.path("abi"), access);
@@ -126,7 +128,7 @@ Result<Pins> Pins::create(const Paths &paths, const Program &program) {
     pin_as(program.ask_out(), "ask_out");
     auto abi = Map<std::uint32_t, pm_build>::of(pins.maps_, "abi");
     if (!abi) return tl::unexpected(abi.error());
-    if (done) done = abi->put(0, {PM_ABI_VERSION, build_hash()});
+    if (done) done = abi->put(0, {.abi = PM_ABI_VERSION, .programs = build_hash()});
     pin_as(pins.maps_.fd("abi"), "abi");
     if (!done) {
         remove_all(paths);
@@ -145,7 +147,7 @@ Result<std::vector<Pins::Interface>> Pins::interfaces() const {
     auto map = Map<std::uint32_t, pm_interface>::of(maps_, "interfaces");
     if (!map) return tl::unexpected(map.error());
     std::vector<Interface> result;
-    for (unsigned number = 0; number < PM_INTERFACES; number++) {
+    for (unsigned number = 0; number < PM_INTERFACES; ++number) {
         auto entry = map->get(number);
         if (!entry) return tl::unexpected(entry.error());
         entry->name[sizeof(entry->name) - 1] = 0;

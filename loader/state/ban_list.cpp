@@ -44,11 +44,11 @@ Done write_bans(const Paths &paths, const std::vector<Ban> &bans) {
 }
 
 Result<std::vector<Ban>> read_bans(const Paths &paths) {
-    auto safe = check_private_folder(paths.state, false);
-    if (!safe) return tl::unexpected(safe.error());
+    auto exists = has_private_folder(paths.state);
+    if (!exists) return tl::unexpected(exists.error());
     const fs::path path = file_of(paths);
     std::error_code error;
-    if (!*safe || (!fs::exists(path, error) && !error)) return std::vector<Ban>();
+    if (!*exists || (!fs::exists(path, error) && !error)) return std::vector<Ban>();
     auto text = read_file(path);
     if (!text) return tl::unexpected(text.error());
     auto bans = parse_list(std::move(*text));

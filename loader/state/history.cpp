@@ -109,8 +109,7 @@ bool repeats_last(const Paths &paths, const HistoryEntry &entry) {
 
 // One write, after a line feed where the last line is torn.
 Done append(const Paths &paths, std::string line) {
-    if (auto made = check_private_folder(paths.state, true); !made)
-        return tl::unexpected(made.error());
+    if (auto made = make_private_folder(paths.state); !made) return tl::unexpected(made.error());
     const fs::path path = file_of(paths);
     const Fd fd(open(path.c_str(), O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
     struct stat status = {};
@@ -163,7 +162,7 @@ void record(const Paths &paths, HistoryEntry entry) {
 }
 
 Result<std::vector<HistoryEntry>> read_history(const Paths &paths, std::size_t &torn) {
-    auto safe = check_private_folder(paths.state, false);
+    auto safe = has_private_folder(paths.state);
     if (!safe) return tl::unexpected(safe.error());
     std::vector<HistoryEntry> entries;
     torn = 0;

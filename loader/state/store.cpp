@@ -113,7 +113,7 @@ std::vector<SetItem *> file_items(Policy &policy) {
 }
 
 Result<Store> Store::open(const Paths &paths) {
-    auto safe = check_private_folder(paths.state, false);
+    auto safe = has_private_folder(paths.state);
     if (!safe) return tl::unexpected(safe.error());
     return Store(paths.state);
 }
@@ -154,7 +154,7 @@ std::uint64_t Store::last_number() const {
 }
 
 Done Store::prepare() const {
-    if (auto made = check_private_folder(folder_, true); !made) return tl::unexpected(made.error());
+    if (auto made = make_private_folder(folder_); !made) return tl::unexpected(made.error());
     return make_folder(folder_ / "generations").and_then([&] {
         return make_folder(folder_ / "sets");
     });

@@ -87,7 +87,7 @@ Result<BanOutcome> put_in_force(const Paths &paths, Rollout &rollout, const List
         });
         if (!placed) return tl::unexpected(placed.error());
     }
-    auto made = check_private_folder(paths.state, true);
+    auto made = make_private_folder(paths.state);
     if (!made) return tl::unexpected(made.error());
     if (auto kept = write_bans(paths, bans); !kept) {
         (void)write_bans(paths, unlisted(before));
