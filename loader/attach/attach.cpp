@@ -17,10 +17,10 @@ namespace pm {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr auto tcx_egress = static_cast<bpf_attach_type>(47);  // newer than our headers
-constexpr std::uint32_t filter_priority = 1;                   // before other filters
-constexpr std::uint32_t filter_handle = 0x706d;                // "pm"
+constexpr std::uint32_t filter_priority = 1;     // before other filters
+constexpr std::uint32_t filter_handle = 0x706d;  // "pm"
 
+// The request about our clsact filter on an interface.
 struct Filter {
     bpf_tc_hook hook = {};
     bpf_tc_opts options = {};
@@ -35,7 +35,7 @@ struct Filter {
     }
 };
 
-// What is known of a pinned link; all 0: there is none.
+// What the kernel says of a pinned link; all 0: there is none.
 bpf_link_info link_info(const fs::path &path) {
     const Fd fd(bpf_obj_get(path.c_str()));
     bpf_link_info info = {};
@@ -44,12 +44,12 @@ bpf_link_info link_info(const fs::path &path) {
     return info;
 }
 
-// The interface that a pinned link holds on to; 0: there is no link, or its device is gone.
+// The interface that a pinned link is on; 0: there is no link, or its device is gone.
 std::uint32_t linked_ifindex(const fs::path &path) {
-    return link_info(path).xdp.ifindex;  // of a TCX link, the first word too
+    return link_info(path).xdp.ifindex;  // a TCX link has it as its first word too
 }
 
-// The kernel detaches some time after a link's pin is gone; asked, it does so at once.
+// Without bpf_link_detach() the kernel detaches some time after the link's pin is gone.
 void unlink_now(const fs::path &path) {
     const Fd fd(bpf_obj_get(path.c_str()));
     if (fd) bpf_link_detach(fd.get());
@@ -91,24 +91,30 @@ Result<Fd> link_xdp(int program, const Device &device, std::uint32_t flags) {
     return cannot(fmt::format("attach XDP to {}", device.name), error);
 }
 
-Result<pm_attachment> attach_ingress(const Pins &pins, unsigned number, const Device &device,
-                                     XdpMode mode, std::string &note) {
+struct Ingress {
+    pm_attachment kind = PM_DETACHED;
+    std::string note;
+};
+
+Result<Ingress> attach_ingress(const Pins &pins, unsigned number, const Device &device,
+                               XdpMode mode) {
     auto program = open_pin(pins.path(number, "ingress_program"));
     if (!program) return tl::unexpected(program.error());
     const fs::path path = pins.path(number, "ingress");
     unlink_now(path);  // a link whose device went away
 
-    pm_attachment kind = mode == XdpMode::generic ? PM_XDP_GENERIC : PM_XDP_NATIVE;
+    Ingress made = {.kind = mode == XdpMode::generic ? PM_XDP_GENERIC : PM_XDP_NATIVE, .note = {}};
     auto link = link_xdp(program->get(), device,
                          mode == XdpMode::generic ? XDP_FLAGS_SKB_MODE : XDP_FLAGS_DRV_MODE);
     if (!link && mode == XdpMode::automatic && link.error().exit != Exit::refused) {
         const std::string native = link.error().message;
         link = link_xdp(program->get(), device, XDP_FLAGS_SKB_MODE);
-        kind = PM_XDP_GENERIC;
-        if (link) note = fmt::format("{}: generic XDP, which is slower ({})", device.name, native);
+        made.kind = PM_XDP_GENERIC;
+        if (link)
+            made.note = fmt::format("{}: generic XDP, which is slower ({})", device.name, native);
     }
     if (!link) return tl::unexpected(link.error());
-    return pin(link->get(), path).map([&] { return kind; });
+    return pin(link->get(), path).map([&] { return std::move(made); });
 }
 
 Result<pm_attachment> attach_clsact(int program, const Device &device) {
@@ -173,7 +179,8 @@ Result<Device> device_of(const Pins &pins, const Pins::Interface &interface) {
     const bpf_link_info link = link_info(pins.path(interface.number, "ingress"));
     char name[IF_NAMESIZE];
     if (link.xdp.ifindex != 0 && if_indextoname(link.xdp.ifindex, name)) {
-        // Of one that was moved into another network namespace, the index may be another's here.
+        // If the device was moved into another network namespace, its index may belong to a
+        // stranger here: only the device that our program is on is the one.
         auto device = find_device(name);
         auto program = device.and_then(attached_xdp);
         if (program && *program && (*program)->id == link.prog_id) return device;
@@ -200,17 +207,18 @@ Result<Attached> attach(const Pins &pins, unsigned number, const Device &device,
     for (const Pins::Interface &one : *all)
         if (one.number == number) entry = one.entry;
     entry.ifindex = device.index;
-    entry.generic = mode == XdpMode::generic;  // how it is to be attached again
+    entry.generic = mode == XdpMode::generic;  // so that watch attaches it again in the same mode
     if (entry.name[0] == 0) device.name.copy(entry.name, sizeof(entry.name) - 1);
-    // Known before there is a link, so that one which an interrupted run leaves is found.
+    // The entry comes before the links, so that a link which an interrupted run leaves is found.
     if (auto stored = pins.set_interface(number, entry); !stored)
         return tl::unexpected(stored.error());
 
     Attached now = attached_now(pins, {number, entry});
     if (now.ingress == PM_DETACHED) {
-        auto kind = attach_ingress(pins, number, device, mode, now.note);
-        if (!kind) return tl::unexpected(kind.error());
-        now.ingress = *kind;
+        auto made = attach_ingress(pins, number, device, mode);
+        if (!made) return tl::unexpected(made.error());
+        now.ingress = made->kind;
+        now.note = std::move(made->note);
     }
     if (now.egress == PM_DETACHED) {
         auto kind = attach_egress(pins, number, device);

@@ -1,7 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-// The order: fill a larger copy of a map; pin it as next_NAME; put programs that read it behind
-// every link; rename the pins. Nobody writes to a map meanwhile, so old and new programs judge
-// alike, and doing it all again from the pinned copy ends it after any interruption.
 #include "loader/attach/exchange.h"
 
 #include <sys/mman.h>
@@ -21,7 +18,7 @@ namespace {
 
 constexpr const char *slot_maps[] = {"images", "bans"};
 
-std::string next(const std::string &name) {
+std::string next_name(const std::string &name) {
     return "next_" + name;
 }
 
@@ -37,6 +34,7 @@ Done pin_anew(int fd, const fs::path &path) {
     return pin(fd, path);
 }
 
+// A map in the memory of this process, for as long as the object lives.
 class Mapping {
 public:
     Mapping(int fd, std::size_t size, int protection)
@@ -70,7 +68,7 @@ Result<Fd> enlarged(const Maps &maps, const char *name, std::uint32_t slot) {
     const Mapping to(fd.get(), count * slot, PROT_READ | PROT_WRITE);
     if (!from.bytes() || !to.bytes())
         return cannot(fmt::format("map '{}' into memory", name), errno);
-    for (std::size_t i = 0; i < count; i++)
+    for (std::size_t i = 0; i < count; ++i)
         std::memcpy(to.bytes() + i * slot, from.bytes() + i * info->value_size, info->value_size);
     return fd;
 }
@@ -94,7 +92,7 @@ private:
 Done Replacement::enlarge(const SlotSizes &sizes) {
     for (const auto &[name, fd] : pins_.maps().all()) maps_.add(name, Fd::copy_of(fd.get()));
     for (const char *name : slot_maps) {
-        const std::string copy = next(name);
+        const std::string copy = next_name(name);
         if (pins_.maps().fd(copy) >= 0) maps_.add(name, Fd::copy_of(pins_.maps().fd(copy)));
         auto info = map_info(maps_.fd(name), name);
         if (!info) return tl::unexpected(info.error());
@@ -114,19 +112,17 @@ Done Replacement::replace_hooks(const Pins::Interface &interface) {
     auto rows = open_pin(pins_.path(number, "rows"));
     if (!rows) return tl::unexpected(rows.error());
     const auto device = device_of(pins_, interface);
-    ProgramOptions options;
-    options.interface = number;
-    options.lacp = device && device->bond;
-    options.probes = false;
-    options.shared = &maps_;
-    options.rows = rows->get();
-    auto program = Program::load(options);
+    auto program = Program::load({.interface = number,
+                                  .lacp = device && device->bond,
+                                  .probes = false,
+                                  .shared = &maps_,
+                                  .rows = rows->get()});
     if (!program) return tl::unexpected(program.error());
 
     const fs::path ingress = pins_.path(number, "ingress_program");
     const fs::path egress = pins_.path(number, "egress_program");
-    const fs::path new_ingress = pins_.path(number, next("ingress_program"));
-    const fs::path new_egress = pins_.path(number, next("egress_program"));
+    const fs::path new_ingress = pins_.path(number, next_name("ingress_program"));
+    const fs::path new_egress = pins_.path(number, next_name("egress_program"));
     return pin_anew(program->ingress(), new_ingress)
         .and_then([&] { return pin_anew(program->egress(), new_egress); })
         .and_then([&] { return replace(pins_, interface, program->ingress(), program->egress()); })
@@ -135,18 +131,15 @@ Done Replacement::replace_hooks(const Pins::Interface &interface) {
 }
 
 Done Replacement::replace_probes() {
-    ProgramOptions options;
-    options.hooks = false;
-    options.shared = &maps_;
-    auto program = Program::load(options);
+    auto program = Program::load({.hooks = false, .shared = &maps_});
     if (!program) return tl::unexpected(program.error());
     const struct {
         const char *name;
         int fd;
     } probes[] = {{"ask_in", program->ask_in()}, {"ask_out", program->ask_out()}};
     for (const auto &one : probes) {
-        auto done = pin_anew(one.fd, pins_.path(next(one.name))).and_then([&] {
-            return rename_pin(pins_.path(next(one.name)), pins_.path(one.name));
+        auto done = pin_anew(one.fd, pins_.path(next_name(one.name))).and_then([&] {
+            return rename_pin(pins_.path(next_name(one.name)), pins_.path(one.name));
         });
         if (!done) return done;
     }
@@ -161,11 +154,12 @@ Done Replacement::replace_all() {
     if (auto done = replace_probes(); !done) return done;
     auto abi = Map<std::uint32_t, pm_build>::of(pins_.maps(), "abi");
     if (!abi) return tl::unexpected(abi.error());
-    if (auto done = abi->put(0, {PM_ABI_VERSION, build_hash()}); !done) return done;
+    if (auto done = abi->put(0, {.abi = PM_ABI_VERSION, .programs = build_hash()}); !done)
+        return done;
     std::error_code error;
     for (const char *name : slot_maps)
-        if (fs::exists(pins_.path(next(name)), error))
-            if (auto done = rename_pin(pins_.path(next(name)), pins_.path(name)); !done)
+        if (fs::exists(pins_.path(next_name(name)), error))
+            if (auto done = rename_pin(pins_.path(next_name(name)), pins_.path(name)); !done)
                 return done;
     return {};
 }
@@ -182,7 +176,7 @@ Done replace_programs(const Paths &paths, const SlotSizes &sizes) {
 
 Done finish_replacing(const Paths &paths, const Pins &pins) {
     for (const char *name : slot_maps)
-        if (pins.maps().fd(next(name)) >= 0) return replace_programs(paths, {});
+        if (pins.maps().fd(next_name(name)) >= 0) return replace_programs(paths, {});
     return {};
 }
 

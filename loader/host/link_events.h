@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Says that something about the interfaces has changed.
+// Wakes whoever waits for a change of the interfaces.
 #pragma once
 
-struct mnl_socket;
+#include "loader/host/netlink_socket.h"
 
 namespace pm {
 
@@ -10,18 +10,15 @@ namespace pm {
 class LinkEvents {
 public:
     LinkEvents();
-    LinkEvents(const LinkEvents &) = delete;
-    LinkEvents &operator=(const LinkEvents &) = delete;
-    ~LinkEvents();
 
     // Readable once something has changed; -1: events cannot be had, and errno says why.
     int fd() const;
-    // Forgets what has come. What it was does not matter, since whoever waits looks at everything
-    // then. So an event that the kernel had no room for is not missed either.
+    // Throws away the events that have come. Whoever waits for them looks at everything anew, so
+    // that an event which the kernel had no room for is not missed either.
     void drain() const;
 
 private:
-    mnl_socket *socket_;
+    NetlinkSocket socket_;
 };
 
 }  // namespace pm

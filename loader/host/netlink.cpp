@@ -16,54 +16,47 @@
 
 #include <bpf/bpf.h>
 
-#include "loader/host/device.h"
+#include "loader/host/netlink_socket.h"
 #include "loader/host/programs.h"
-#include "policy/base/fd.h"
 
 namespace pm {
 namespace {
 
-constexpr auto tcx_ingress = static_cast<bpf_attach_type>(46);  // newer than our headers
-constexpr auto tcx_egress = static_cast<bpf_attach_type>(47);
-
 using Visit = std::function<void(const nlmsghdr *)>;
 
-// Calls visit for each message of the answer: of a whole dump, or of the one message.
+// Calls visit for each message of the answer: of a whole dump, or of the one message. If the kernel
+// refuses, there is no message.
 void ask(int bus, nlmsghdr *request, std::uint16_t flags, const Visit &visit) {
     request->nlmsg_flags = static_cast<std::uint16_t>(NLM_F_REQUEST | flags);
-    mnl_socket *socket = mnl_socket_open2(bus, SOCK_CLOEXEC);
-    if (!socket) return;
+    const NetlinkSocket socket = open_netlink(bus);
     const auto call = [](const nlmsghdr *message, void *context) {
         (*static_cast<const Visit *>(context))(message);
         return MNL_CB_OK;
     };
+    if (!socket || mnl_socket_bind(socket.get(), 0, MNL_SOCKET_AUTOPID) != 0 ||
+        mnl_socket_sendto(socket.get(), request, request->nlmsg_len) < 0)
+        return;
     std::array<char, 32768> buffer = {};
-    if (mnl_socket_bind(socket, 0, MNL_SOCKET_AUTOPID) == 0 &&
-        mnl_socket_sendto(socket, request, request->nlmsg_len) >= 0) {
-        for (;;) {
-            const ssize_t size = mnl_socket_recvfrom(socket, buffer.data(), buffer.size());
-            if (size <= 0 ||
-                mnl_cb_run(buffer.data(), static_cast<std::size_t>(size), 0,
-                           mnl_socket_get_portid(socket), call,
-                           const_cast<Visit *>(&visit)) <= MNL_CB_STOP ||
-                !(flags & NLM_F_DUMP))
-                break;
-        }
+    for (int more = MNL_CB_OK; more > MNL_CB_STOP;) {
+        const ssize_t size = mnl_socket_recvfrom(socket.get(), buffer.data(), buffer.size());
+        if (size <= 0) return;
+        more = mnl_cb_run(buffer.data(), static_cast<std::size_t>(size), 0,
+                          mnl_socket_get_portid(socket.get()), call, const_cast<Visit *>(&visit));
+        if (!(flags & NLM_F_DUMP)) return;
     }
-    mnl_socket_close(socket);
 }
 
 void dump(int bus, nlmsghdr *request, const Visit &visit) {
     ask(bus, request, NLM_F_DUMP, visit);
 }
 
-int take_interface(const nlattr *attribute, void *context) {
+int read_output_interface(const nlattr *attribute, void *context) {
     if (mnl_attr_get_type(attribute) == RTA_OIF)
         *static_cast<std::uint32_t *>(context) = mnl_attr_get_u32(attribute);
     return MNL_CB_OK;
 }
 
-int take_link(const nlattr *attribute, void *context) {
+int read_link(const nlattr *attribute, void *context) {
     auto &link = *static_cast<Link *>(context);
     switch (mnl_attr_get_type(attribute)) {
         case IFLA_LINK:
@@ -73,15 +66,10 @@ int take_link(const nlattr *attribute, void *context) {
             link.master = mnl_attr_get_u32(attribute);
             break;
         case IFLA_LINK_NETNSID:
-            link.abroad = true;
+            link.lower_is_elsewhere = true;
             break;
     }
     return MNL_CB_OK;
-}
-
-std::string name_of(std::uint32_t id) {
-    const Fd fd(bpf_prog_get_fd_by_id(id));
-    return fd ? program_name(fd.get()) : "";
 }
 
 std::vector<TcProgram> tcx_programs(std::uint32_t ifindex, bool egress) {
@@ -94,8 +82,8 @@ std::vector<TcProgram> tcx_programs(std::uint32_t ifindex, bool egress) {
     if (bpf_prog_query_opts(static_cast<int>(ifindex), egress ? tcx_egress : tcx_ingress,
                             &options) != 0)
         return programs;
-    for (std::size_t i = 0; i < std::min<std::size_t>(options.prog_cnt, ids.size()); i++) {
-        programs.push_back({ids[i], name_of(ids[i]), true});
+    for (std::size_t i = 0; i < std::min<std::size_t>(options.prog_cnt, ids.size()); ++i) {
+        programs.push_back({.id = ids[i], .name = name_of_program(ids[i]), .tcx = true});
     }
     return programs;
 }
@@ -105,7 +93,7 @@ struct Filter {
     TcProgram program;
 };
 
-int take_program(const nlattr *attribute, void *context) {
+int read_program(const nlattr *attribute, void *context) {
     auto &program = *static_cast<TcProgram *>(context);
     if (mnl_attr_get_type(attribute) == TCA_BPF_ID) program.id = mnl_attr_get_u32(attribute);
     if (mnl_attr_get_type(attribute) == TCA_BPF_NAME) program.name = mnl_attr_get_str(attribute);
@@ -117,21 +105,21 @@ struct FilterAttributes {
     const nlattr *options = nullptr;
 };
 
-int take_attribute(const nlattr *attribute, void *context) {
+int read_filter_attribute(const nlattr *attribute, void *context) {
     auto &found = *static_cast<FilterAttributes *>(context);
     if (mnl_attr_get_type(attribute) == TCA_KIND) found.kind = mnl_attr_get_str(attribute);
     if (mnl_attr_get_type(attribute) == TCA_OPTIONS) found.options = attribute;
     return MNL_CB_OK;
 }
 
-// A filter that is a program; nothing, if it is not.
-void take_filter(const nlmsghdr *message, std::vector<Filter> &filters) {
+// Adds the filter if it is a program.
+void add_filter(const nlmsghdr *message, std::vector<Filter> &filters) {
     const auto *tc = static_cast<const tcmsg *>(mnl_nlmsg_get_payload(message));
     FilterAttributes found;
-    mnl_attr_parse(message, sizeof(*tc), take_attribute, &found);
+    mnl_attr_parse(message, sizeof(*tc), read_filter_attribute, &found);
     if (found.kind != "bpf" || !found.options || tc->tcm_handle == 0) return;
     Filter filter = {TC_H_MAJ(tc->tcm_info) >> 16, {}};
-    mnl_attr_parse_nested(found.options, take_program, &filter.program);
+    mnl_attr_parse_nested(found.options, read_program, &filter.program);
     filters.push_back(std::move(filter));
 }
 
@@ -144,9 +132,8 @@ std::vector<Filter> clsact_programs(std::uint32_t ifindex, bool egress) {
     tc->tcm_ifindex = static_cast<int>(ifindex);
     tc->tcm_parent = TC_H_MAKE(TC_H_CLSACT, egress ? TC_H_MIN_EGRESS : TC_H_MIN_INGRESS);
     std::vector<Filter> filters;
-    dump(NETLINK_ROUTE, request, [&](const nlmsghdr *message) { take_filter(message, filters); });
-    std::stable_sort(filters.begin(), filters.end(),
-                     [](const Filter &a, const Filter &b) { return a.priority < b.priority; });
+    dump(NETLINK_ROUTE, request, [&](const nlmsghdr *message) { add_filter(message, filters); });
+    std::ranges::stable_sort(filters, {}, &Filter::priority);
     return filters;
 }
 
@@ -155,8 +142,8 @@ std::vector<Filter> clsact_programs(std::uint32_t ifindex, bool egress) {
 std::vector<TcProgram> tc_programs(std::uint32_t ifindex, bool egress) {
     std::vector<TcProgram> programs = tcx_programs(ifindex, egress);
     for (Filter &one : clsact_programs(ifindex, egress)) {
-        // The filter's own name is that of the file which it was loaded from.
-        if (std::string name = name_of(one.program.id); !name.empty())
+        // The filter's own name is that of the file which its program was loaded from.
+        if (std::string name = name_of_program(one.program.id); !name.empty())
             one.program.name = std::move(name);
         programs.push_back(std::move(one.program));
     }
@@ -185,7 +172,7 @@ std::uint32_t route_interface(const Address &from, const Address &to) {
     std::uint32_t interface = 0;
     ask(NETLINK_ROUTE, request, 0, [&](const nlmsghdr *message) {
         if (message->nlmsg_type == RTM_NEWROUTE)
-            mnl_attr_parse(message, sizeof(rtmsg), take_interface, &interface);
+            mnl_attr_parse(message, sizeof(rtmsg), read_output_interface, &interface);
     });
     return interface;
 }
@@ -200,8 +187,8 @@ std::vector<Link> all_links() {
         Link link;
         link.index = static_cast<std::uint32_t>(
             static_cast<const ifinfomsg *>(mnl_nlmsg_get_payload(message))->ifi_index);
-        mnl_attr_parse(message, sizeof(ifinfomsg), take_link, &link);
-        if (link.abroad) link.lower = 0;
+        mnl_attr_parse(message, sizeof(ifinfomsg), read_link, &link);
+        if (link.lower_is_elsewhere) link.lower = 0;
         links.push_back(link);
     });
     return links;
@@ -215,7 +202,7 @@ std::size_t count_nftables() {
     family->nfgen_family = NFPROTO_UNSPEC;
     family->version = NFNETLINK_V0;
     std::size_t tables = 0;
-    dump(NETLINK_NETFILTER, request, [&](const nlmsghdr *) { tables++; });
+    dump(NETLINK_NETFILTER, request, [&](const nlmsghdr *) { ++tables; });
     return tables;
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is asked of the kernel by netlink, in this network namespace.
+// Questions to the kernel by netlink, about this network namespace.
 #pragma once
 
 #include <cstddef>
@@ -19,20 +19,21 @@ struct TcProgram {
 };
 
 // In the order in which packets meet them: TCX, then the filters of clsact that are programs.
-// Needs CAP_NET_ADMIN; what cannot be asked is left out.
+// Needs CAP_NET_ADMIN; where the kernel refuses to answer, the list lacks that hook.
 std::vector<TcProgram> tc_programs(std::uint32_t ifindex, bool egress);
 
-// Index of the interface by which an own address answers another; 0: there is no route.
+// The index of the interface by which packets go from an own address to another one; 0: there is
+// no route.
 std::uint32_t route_interface(const Address &from, const Address &to);
 
 // An interface and what it belongs to, by index: `lower` is what it stands on, such as the parent
 // of a VLAN; `master` is the bridge or bond that it is a port of. 0: none.
 struct Link {
     std::uint32_t index = 0, lower = 0, master = 0;
-    bool abroad = false;  // what it stands on is in another network namespace
+    bool lower_is_elsewhere = false;  // it stands on an interface of another network namespace
 };
 std::vector<Link> all_links();
 
-std::size_t count_nftables();  // tables; 0 without CAP_NET_ADMIN
+std::size_t count_nftables();  // how many tables nftables has; 0 without CAP_NET_ADMIN
 
 }  // namespace pm

@@ -29,6 +29,11 @@ std::uint32_t program_id(int fd) {
     return info_of(fd).id;
 }
 
+std::string name_of_program(std::uint32_t id) {
+    const Fd fd(bpf_prog_get_fd_by_id(id));
+    return fd ? program_name(fd.get()) : "";
+}
+
 Result<std::optional<XdpProgram>> attached_xdp(const Device &device) {
     bpf_xdp_query_opts options = {};
     options.sz = sizeof(options);
@@ -39,8 +44,7 @@ Result<std::optional<XdpProgram>> attached_xdp(const Device &device) {
     for (const std::uint32_t id :
          {options.prog_id, options.drv_prog_id, options.skb_prog_id, options.hw_prog_id})
         if (program.id == 0) program.id = id;
-    const Fd fd(bpf_prog_get_fd_by_id(program.id));
-    program.name = fd ? program_name(fd.get()) : "";
+    program.name = name_of_program(program.id);
     return program;
 }
 

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-// By sock_diag(7).
 #include "loader/host/tcp_sockets.h"
 
 #include <libmnl/libmnl.h>
@@ -9,14 +8,11 @@
 #include <sys/socket.h>
 
 #include <array>
-#include <memory>
+
+#include "loader/host/netlink_socket.h"
 
 namespace pm {
 namespace {
-
-struct Close {
-    void operator()(mnl_socket *socket) const { mnl_socket_close(socket); }
-};
 
 Address address_of(std::uint8_t family, const __be32 words[4]) {
     if (family == AF_INET) return Address::v4(ntohl(words[0]));
@@ -24,7 +20,7 @@ Address address_of(std::uint8_t family, const __be32 words[4]) {
     return {half(0), half(2)};
 }
 
-int take_socket(const nlmsghdr *message, void *context) {
+int add_socket(const nlmsghdr *message, void *context) {
     const auto *found = static_cast<const inet_diag_msg *>(mnl_nlmsg_get_payload(message));
     static_cast<std::vector<TcpSocket> *>(context)->push_back(
         {.local = address_of(found->idiag_family, found->id.idiag_src),
@@ -35,6 +31,7 @@ int take_socket(const nlmsghdr *message, void *context) {
     return MNL_CB_OK;
 }
 
+// Asks sock_diag(7).
 Done add_sockets(std::uint8_t family, int state, std::vector<TcpSocket> &sockets) {
     std::array<char, 32768> buffer = {};
     nlmsghdr *request = mnl_nlmsg_put_header(buffer.data());
@@ -46,15 +43,14 @@ Done add_sockets(std::uint8_t family, int state, std::vector<TcpSocket> &sockets
     wanted->sdiag_protocol = IPPROTO_TCP;
     wanted->idiag_states = 1u << state;
 
-    const std::unique_ptr<mnl_socket, Close> socket(
-        mnl_socket_open2(NETLINK_SOCK_DIAG, SOCK_CLOEXEC));
+    const NetlinkSocket socket = open_netlink(NETLINK_SOCK_DIAG);
     if (!socket || mnl_socket_sendto(socket.get(), request, request->nlmsg_len) < 0)
         return cannot("list the TCP connections", errno);
     for (int more = MNL_CB_OK; more > MNL_CB_STOP;) {
         const ssize_t size = mnl_socket_recvfrom(socket.get(), buffer.data(), buffer.size());
         more = size <= 0 ? MNL_CB_ERROR
                          : mnl_cb_run(buffer.data(), static_cast<std::size_t>(size), 0, 0,
-                                      take_socket, &sockets);
+                                      add_socket, &sockets);
         if (more == MNL_CB_ERROR) return cannot("list the TCP connections", errno);
     }
     return {};
