@@ -4,12 +4,15 @@
 #include <sys/mman.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <string>
 #include <utility>
 
 #include <bpf/libbpf.h>
 #include <fmt/core.h>
 
 #include "loader/kernel/jiffies.h"
+#include "loader/kernel/map.h"
 #include "loader/kernel/switch.h"
 
 namespace pm {
@@ -38,7 +41,7 @@ void EventRing::Unmap::operator()(pm_control *control) const {
 }
 
 Result<EventRing> EventRing::claim(const Paths &paths, const Pins &pins) {
-    for (std::uint32_t number = 0; number < PM_EVENT_RINGS; number++) {
+    for (std::uint32_t number = 0; number < PM_EVENT_RINGS; ++number) {
         auto lock = Lock::ring(paths, number);
         if (!lock && lock.error().exit == Exit::refused) continue;
         if (!lock) return tl::unexpected(lock.error());
@@ -52,7 +55,7 @@ Result<EventRing> EventRing::claim(const Paths &paths, const Pins &pins) {
 
 Done EventRing::open() {
     const Maps &maps = pins_->maps();
-    // Whoever had the ring is dead: its filter is void, and so is what it did not read.
+    // Whoever had the ring is dead. Its filter holds no more, and its events are thrown away below.
     if (auto done = put({}); !done) return done;
     visit_ = std::make_unique<const Visit *>(nullptr);
     const auto call = [](void *context, void *data, std::size_t size) {
@@ -99,7 +102,8 @@ Result<std::uint64_t> EventRing::arm(const EventFilter &filter) {
     entry.row = filter.row;
     entry.by_peer = filter.peer.has_value();
     if (filter.peer) entry.peer = filter.peer->abi();
-    // At first the filter alone, so that no packet meets half of it.
+    // An entry that is not armed yet gets its filter first, and is armed by a second write: so no
+    // packet meets an armed entry with half of its filter.
     if (before == 0)
         if (auto done = put(entry); !done) return tl::unexpected(done.error());
     entry.until = until_ = now + armed_seconds * kernel_hz();
@@ -114,19 +118,20 @@ Result<std::uint64_t> EventRing::arm(const EventFilter &filter) {
 std::uint64_t EventRing::armed_until() const {
     std::uint64_t latest = 0;
     auto rings = Rings::of(pins_->maps(), "rings");
-    for (std::uint32_t number = 0; rings && number < PM_EVENT_RINGS; number++)
+    for (std::uint32_t number = 0; rings && number < PM_EVENT_RINGS; ++number)
         if (auto entry = rings->get(number)) latest = std::max<std::uint64_t>(latest, entry->until);
     return latest <= jiffies_now() ? 0 : latest;
 }
 
-// Others raise `monitored` after they have armed their ring: whoever is not seen here makes the
-// exchange fail, or raises it after.
+// Lowers `monitored` to what the other rings need. A reader raises it after it has armed its ring.
+// So if a ring is armed that armed_until() does not see, its reader raises `monitored` later:
+// before the exchange, which then fails, or after it.
 void EventRing::disarm() {
     until_ = 0;
-    if (!put({})) return;  // it disarms by itself
+    if (!put({})) return;  // the programs disarm it when its time is over
     const std::uint64_t monitored = load(control_->monitored);
     exchange(control_->monitored, monitored, armed_until());
-    if (auto waited = grace_period(); !waited) return;
+    (void)grace_period();  // at worst some events are sent that nobody reads
 }
 
 void EventRing::read(const Visit &visit) {

@@ -2,7 +2,9 @@
 #include "loader/kernel/flow_table.h"
 
 #include "loader/kernel/jiffies.h"
+#include "loader/kernel/map.h"
 #include "loader/kernel/program.h"
+#include "maps/image.h"
 
 namespace pm {
 
@@ -34,8 +36,8 @@ const char *flow_state(const pm_flow_key &key, const pm_flow &flow) {
 
 Result<std::uint64_t> flow_capacity(const Pins &pins) {
     std::uint64_t sum = 0;
-    for (const char *table : flow_tables) {
-        auto info = map_info(pins.maps().fd(table), table);
+    for (const FlowTable &table : flow_tables) {
+        auto info = map_info(pins.maps().fd(table.name), table.name);
         if (!info) return tl::unexpected(info.error());
         sum += info->max_entries;
     }
@@ -45,12 +47,12 @@ Result<std::uint64_t> flow_capacity(const Pins &pins) {
 Result<std::vector<FlowTableUse>> flow_table_use(const Pins &pins) {
     const std::uint32_t now = flow_stamp_now();
     std::vector<FlowTableUse> all;
-    for (const char *table : flow_tables) {
-        auto map = Map<pm_flow_key, pm_flow>::of(pins.maps(), table);
+    for (const FlowTable &table : flow_tables) {
+        auto map = Map<pm_flow_key, pm_flow>::of(pins.maps(), table.name);
         if (!map) return tl::unexpected(map.error());
-        auto info = map_info(pins.maps().fd(table), table);
+        auto info = map_info(pins.maps().fd(table.name), table.name);
         if (!info) return tl::unexpected(info.error());
-        FlowTableUse use = {table, 0, info->max_entries};
+        FlowTableUse use = {.table = table.name, .live = 0, .room = info->max_entries};
         auto walked = map->each([&](const pm_flow_key &key, const pm_flow &flow) {
             use.live += is_live(key, flow, now);
         });
@@ -61,8 +63,8 @@ Result<std::vector<FlowTableUse>> flow_table_use(const Pins &pins) {
 }
 
 Done each_flow_entry(const Pins &pins, const FlowVisit &visit) {
-    for (const char *table : flow_tables) {
-        auto map = Map<pm_flow_key, pm_flow>::of(pins.maps(), table);
+    for (const FlowTable &table : flow_tables) {
+        auto map = Map<pm_flow_key, pm_flow>::of(pins.maps(), table.name);
         if (!map) return tl::unexpected(map.error());
         if (auto walked = map->each(visit); !walked) return walked;
     }

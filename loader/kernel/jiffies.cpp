@@ -8,7 +8,7 @@
 namespace pm {
 
 std::uint32_t kernel_hz() {
-    static const std::uint32_t hz = [] {  // asked for each flow of a walk
+    static const std::uint32_t hz = [] {  // once: a walk asks for each flow
         timespec tick = {};
         clock_getres(CLOCK_MONOTONIC_COARSE, &tick);  // the length of a jiffy
         return static_cast<std::uint32_t>(std::lround(1e9 / static_cast<double>(tick.tv_nsec)));

@@ -19,7 +19,7 @@ namespace pm {
 
 enum class Access { read, write };
 
-// The maps that all interfaces share, by name.
+// Descriptors of the maps that all interfaces share, by name. They are closed with it.
 class Maps {
 public:
     void add(const std::string &name, Fd fd) { fds_.insert_or_assign(name, std::move(fd)); }
@@ -39,8 +39,17 @@ Result<bpf_map_info> map_info(int fd, const std::string &name);
 // Fails if the sizes of key and value differ.
 Result<bpf_map_info> check_map(int fd, const std::string &name, std::size_t key, std::size_t value);
 
+// Calls visit(key) for every key of a hash map, per-CPU ones too. Keys that come meanwhile may be
+// missed; if the key that was visited last is removed, the walk begins anew.
+template <typename Key, typename Visit>
+void each_key(int fd, Visit visit) {
+    Key key = {};
+    for (const Key *last = nullptr; bpf_map_get_next_key(fd, last, &key) == 0; last = &key)
+        visit(key);
+}
+
 // Does not own the descriptor: Maps or the program that made the map must outlive it.
-template <class K, class V>
+template <typename K, class V>
 class Map {
 public:
     static Result<Map> of(int fd, const std::string &name) {
@@ -66,9 +75,9 @@ public:
     // Deleting what is not there is no fault.
     void remove(const K &key) const { bpf_map_delete_elem(fd_, &key); }
 
-    // Calls visit(key, value) for every entry of a hash map. Entries that come or go meanwhile
-    // may be missed or not.
-    template <class Visit>
+    // Calls visit(key, value) for every entry of a hash map that is not per-CPU. Entries that come
+    // or go meanwhile may be missed or not.
+    template <typename Visit>
     Done each(Visit visit) const {
         std::vector<K> keys(4096);
         std::vector<V> values(keys.size());
@@ -85,7 +94,7 @@ public:
                 continue;
             }
             if (error != 0 && error != -ENOENT) return failed("read", error);
-            for (std::uint32_t i = 0; i < count; i++) visit(keys[i], values[i]);
+            for (std::uint32_t i = 0; i < count; ++i) visit(keys[i], values[i]);
             if (error == -ENOENT) return {};  // that was the last batch
             position = next;
             from = &position;
@@ -106,7 +115,7 @@ private:
 };
 
 // An array with a value for each CPU; V consists of u64 counters, and reading adds them up.
-template <class V>
+template <typename V>
 class CounterArray {
     static_assert(sizeof(V) % sizeof(std::uint64_t) == 0);
 
@@ -128,7 +137,7 @@ public:
 
         if (bpf_map_lookup_elem(fd_, &index, all.data()) != 0)
             return cannot("read the counters '" + name_ + "'", errno);
-        for (std::size_t i = 0; i < all.size(); i++) sum[i % counters] += all[i];
+        for (std::size_t i = 0; i < all.size(); ++i) sum[i % counters] += all[i];
         std::memcpy(&value, sum, sizeof(V));
         return value;
     }

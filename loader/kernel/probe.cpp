@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "loader/kernel/probe.h"
 
-#include <bpf/bpf.h>
 #include <netinet/in.h>
+
+#include <cerrno>
+
+#include <bpf/bpf.h>
 
 #include "maps/lookup.h"
 #include "policy/judge/question.h"
@@ -24,7 +27,7 @@ void put_address(Bytes &to, const Address &address) {
 
 std::uint32_t sum(const Bytes &bytes) {
     std::uint32_t total = 0;
-    for (std::size_t i = 0; i < bytes.size(); i++) total += bytes[i] << (i % 2 ? 0 : 8);
+    for (std::size_t i = 0; i < bytes.size(); ++i) total += bytes[i] << (i % 2 ? 0 : 8);
     return total;
 }
 
@@ -38,7 +41,7 @@ void store(Bytes &to, std::size_t at, std::uint16_t value) {
     to[at + 1] = static_cast<std::uint8_t>(value);
 }
 
-// The transport header with its checksum.
+// The transport header, with its checksum.
 Bytes transport_header(const Question &question) {
     Bytes header;
     std::size_t checksum = 2;
@@ -104,7 +107,7 @@ Bytes ip_header(const Question &question, std::size_t payload) {
     return header;
 }
 
-// The group's or the broadcast address for a packet to many, else any host's.
+// For a packet to many the Ethernet address of the group or of all, else that of some host.
 std::uint64_t ethernet_destination(const Address &to) {
     const pm_addr address = to.abi();
     if (!pm_is_multicast(&address)) return 0x020000000002;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A flow's first packet, and what the probe programs in the kernel say of it.
+// Asks the probe programs in the kernel what they would do with a flow's first packet.
 #pragma once
 
 #include <cstdint>
@@ -12,9 +12,11 @@
 
 namespace pm {
 
-// A frame: Ethernet, IP and a TCP SYN, an empty datagram, an echo request (its identifier is
-// the opener's port) or, of another protocol, eight zero bytes; IGMP with the TTL that it must
-// have.
+// The first packet of the flow as a frame, with Ethernet and IP. It holds
+//   tcp            a SYN
+//   udp            an empty datagram
+//   icmp, icmpv6   an echo request; its identifier is the opener's port
+//   another        eight zero bytes; IGMP has the TTL of 1 that it must have
 std::vector<std::uint8_t> first_packet(const Question &question);
 
 // Runs a probe program (pm_ask_in or pm_ask_out) once on the frame, against the slots that

@@ -7,28 +7,30 @@
 #include <bit>
 #include <cstdio>
 #include <cstring>
-#include <optional>
+#include <vector>
 
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <fmt/core.h>
 
+#include "loader/kernel/jiffies.h"
 #include "maps/image.h"
+
+// The skeleton is made by bpftool, which does not write for our warnings.
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wconversion"
 #pragma GCC diagnostic ignored "-Wpedantic"
 #pragma GCC diagnostic ignored "-Wshadow"
-#include "loader/kernel/jiffies.h"
 #include "portmatrix.skel.h"
 #pragma GCC diagnostic pop
 
 namespace pm {
 namespace {
 
-bool libbpf_speaks = false;
+bool show_libbpf = false;
 
 int print_libbpf(libbpf_print_level level, const char *format, va_list arguments) {
-    return libbpf_speaks && level != LIBBPF_DEBUG ? std::vfprintf(stderr, format, arguments) : 0;
+    return show_libbpf && level != LIBBPF_DEBUG ? std::vfprintf(stderr, format, arguments) : 0;
 }
 
 struct Constant {
@@ -53,7 +55,7 @@ Done set_constants(bpf_object *object, std::initializer_list<Constant> constants
     const btf_var_secinfo *variables = btf_var_secinfos(all);
     for (const Constant &constant : constants) {
         bool found = false;
-        for (int i = 0; i < btf_vlen(all); i++) {
+        for (int i = 0; i < btf_vlen(all); ++i) {
             const btf_type *variable = btf__type_by_id(types, variables[i].type);
             const char *name = btf__name_by_offset(types, variable->name_off);
             if (std::strcmp(name, constant.name) != 0 || variables[i].size != 4 ||
@@ -76,7 +78,8 @@ struct Sizes {
     std::uint32_t assured;  // entries
 };
 
-// The programs' unit of time between two promotions: all of the table in PM_PROMOTION_SECONDS.
+// The time between two promotions, in the programs' unit: so paced, the whole table takes
+// PM_PROMOTION_SECONDS to fill.
 std::uint32_t promotion_pace(std::uint32_t entries) {
     const std::uint64_t pace =
         (std::uint64_t{PM_PROMOTION_SECONDS} * kernel_hz() << PM_PACE_SHIFT) /
@@ -84,21 +87,19 @@ std::uint32_t promotion_pace(std::uint32_t entries) {
     return static_cast<std::uint32_t>(std::min<std::uint64_t>(pace, UINT32_MAX));
 }
 
-// New maps: the sizes asked for.
+// Gives new maps the sizes asked for.
 Result<Sizes> size_maps(bpf_object *object, const ProgramOptions &options) {
     if (!std::has_single_bit(options.image_slot) || !std::has_single_bit(options.bans_slot))
         return fault("the slots of images and bans must be powers of two");
-    const struct {
+    struct Size {
         const char *name;
         std::uint32_t value_size, entries;
-    } sizes[] = {
-        {"images", options.image_slot, PM_IMAGE_SLOTS},
-        {"bans", options.bans_slot, PM_IMAGE_SLOTS},
-        {"outside", sizeof(pm_flow), options.flow_capacity / 2},
-        {"opening", sizeof(pm_flow), options.flow_capacity / 8},
-        {"assured", sizeof(pm_flow), options.flow_capacity / 8 * 3},
     };
-    for (const auto &size : sizes) {
+    std::vector<Size> sizes = {{"images", options.image_slot, PM_IMAGE_SLOTS},
+                               {"bans", options.bans_slot, PM_IMAGE_SLOTS}};
+    for (const FlowTable &table : flow_tables)
+        sizes.push_back({table.name, sizeof(pm_flow), table.entries(options.flow_capacity)});
+    for (const Size &size : sizes) {
         bpf_map *map = bpf_object__find_map_by_name(object, size.name);
         if (!map) return fault(fmt::format("the programs have no map '{}'", size.name));
         if (int error = bpf_map__set_value_size(map, size.value_size))
@@ -106,10 +107,12 @@ Result<Sizes> size_maps(bpf_object *object, const ProgramOptions &options) {
         if (int error = bpf_map__set_max_entries(map, size.entries))
             return cannot(fmt::format("size the map '{}'", size.name), error);
     }
-    return Sizes{options.image_slot, options.bans_slot, options.flow_capacity / 8 * 3};
+    return Sizes{.image_slot = options.image_slot,
+                 .bans_slot = options.bans_slot,
+                 .assured = sizes.back().entries};
 }
 
-// Maps that exist: taken as they are.
+// Uses maps that exist, of the sizes that they have.
 Result<Sizes> reuse_maps(bpf_object *object, const Maps &shared, int rows) {
     bpf_map *map = nullptr;
     bpf_object__for_each_map(map, object) {
@@ -118,7 +121,8 @@ Result<Sizes> reuse_maps(bpf_object *object, const Maps &shared, int rows) {
         const int fd = is_shared(map) ? shared.fd(name) : rows;
         auto info = map_info(fd, name);
         if (!info) return tl::unexpected(info.error());
-        // libbpf compares what stands in the object with the map; the loaded sizes are right.
+        // libbpf refuses a map whose sizes are not those of the object; so the object takes the
+        // map's.
         bpf_map__set_value_size(map, info->value_size);
         bpf_map__set_max_entries(map, info->max_entries);
         if (int error = bpf_map__reuse_fd(map, fd))
@@ -130,7 +134,9 @@ Result<Sizes> reuse_maps(bpf_object *object, const Maps &shared, int rows) {
     if (!bans) return tl::unexpected(bans.error());
     auto assured = map_info(shared.fd("assured"), "assured");
     if (!assured) return tl::unexpected(assured.error());
-    return Sizes{images->value_size, bans->value_size, assured->max_entries};
+    return Sizes{.image_slot = images->value_size,
+                 .bans_slot = bans->value_size,
+                 .assured = assured->max_entries};
 }
 
 bpf_object *open_object(const ProgramOptions &wanted) {
@@ -219,12 +225,12 @@ std::uint32_t build_hash() {
     std::size_t size = 0;
     const auto *bytes = static_cast<const std::uint8_t *>(portmatrix::elf_bytes(&size));
     std::uint32_t hash = 2166136261u;  // FNV-1a
-    for (std::size_t i = 0; i < size; i++) hash = (hash ^ bytes[i]) * 16777619u;
+    for (std::size_t i = 0; i < size; ++i) hash = (hash ^ bytes[i]) * 16777619u;
     return hash;
 }
 
 void show_libbpf_messages(bool on) {
-    libbpf_speaks = on;
+    show_libbpf = on;
     libbpf_set_print(print_libbpf);
 }
 

@@ -1,17 +1,33 @@
 // SPDX-License-Identifier: Apache-2.0
-// The kernel side: opened, sized, loaded. Nothing is pinned or attached here, so that tests can
-// run the programs as they are.
+// The programs and maps of the kernel side: opens the object, sizes its maps, loads it. Nothing is
+// pinned or attached here, so that tests can run the programs as they are.
 #pragma once
 
 #include <cstdint>
 #include <memory>
 #include <string>
 
+#include "loader/base/fault.h"
 #include "loader/kernel/map.h"
 
 struct bpf_object;
 
 namespace pm {
+
+// A flow table, and its share of the flow capacity: parts / whole.
+struct FlowTable {
+    const char *name;
+    std::uint32_t parts, whole;
+
+    std::uint32_t entries(std::uint32_t capacity) const { return capacity / whole * parts; }
+};
+
+// In the order in which a walk meets a flow that is promoted meanwhile: young ones first.
+inline constexpr FlowTable flow_tables[] = {
+    {.name = "outside", .parts = 1, .whole = 2},
+    {.name = "opening", .parts = 1, .whole = 8},
+    {.name = "assured", .parts = 3, .whole = 8},
+};
 
 struct ProgramOptions {
     unsigned interface = 0;  // number, below PM_INTERFACES
@@ -20,14 +36,14 @@ struct ProgramOptions {
     bool hooks = true;   // load pm_ingress and pm_egress
     bool probes = true;  // load pm_ask_in and pm_ask_out
 
-    // Maps to use; null: new ones, of these sizes. Slots in bytes, powers of two from 4096.
+    // The maps to use; null: new ones, of the sizes below.
     const Maps *shared = nullptr;
-    int rows = -1;  // the interface's counters, likewise
-    std::uint32_t image_slot = 2u << 20;
-    std::uint32_t bans_slot = 64u << 10;
+    int rows = -1;                        // the map of the interface's counters; -1: a new one
+    std::uint32_t image_slot = 2u << 20;  // bytes, a power of two from 4096
+    std::uint32_t bans_slot = 64u << 10;  // likewise
     std::uint32_t flow_capacity = 65536;  // of the three tables together
 
-    std::string object;  // a file to load instead of the built-in object
+    std::string object = {};  // a file to load instead of the built-in object
     // What the verifier is to log, as BPF_LOG_*; libbpf passes it on as debugging messages.
     std::uint32_t verifier_log = 0;
 };
@@ -54,7 +70,7 @@ private:
     int ingress_ = -1, egress_ = -1, ask_in_ = -1, ask_out_ = -1, rows_ = -1;
 };
 
-// Tells the built-in object from those of other builds; not a secure hash.
+// A hash of the built-in object, to tell it from those of other builds; not a secure one.
 std::uint32_t build_hash();
 
 void show_libbpf_messages(bool on);  // libbpf's warnings, which speak to developers, on stderr

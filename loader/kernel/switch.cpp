@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "loader/kernel/switch.h"
-#include "loader/base/clock.h"
 
 #include <linux/membarrier.h>
 #include <sys/mman.h>
@@ -8,15 +7,20 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 
+#include <bpf/bpf.h>
 #include <fmt/core.h>
+
+#include "loader/base/clock.h"
+#include "policy/base/fd.h"
 
 namespace pm {
 namespace {
 
-// For kernels with nohz_full CPUs, where membarrier refuses: an update of a map of maps returns
-// after a grace period too.
+// membarrier refuses on kernels with nohz_full CPUs. An update of a map of maps returns after a
+// grace period too.
 Done grace_period_by_map() {
     const Fd inner(bpf_map_create(BPF_MAP_TYPE_ARRAY, "pm_grace", 4, 4, 1, nullptr));
     if (!inner) return cannot("make a map to wait with", errno);
@@ -33,6 +37,10 @@ Done grace_period_by_map() {
 }
 
 constexpr std::uint32_t no_record = PM_RECORDS;
+
+std::uint64_t epoch_of(std::uint64_t sequence, std::uint32_t index) {
+    return sequence << 4 | index;
+}
 
 bool names_image(const pm_record &record, std::uint32_t slot) {
     return record.image == slot || record.shadow == 1 + slot;
@@ -57,46 +65,44 @@ void Switch::Unmap::operator()(void *memory) const {
     munmap(memory, size);
 }
 
-Result<Switch::Memory> Switch::map(const Maps &maps, const char *name, std::size_t size,
-                                   Access access, int &copied_from) {
+Result<Switch::Mapped> Switch::map(const Maps &maps, const char *name, std::size_t size,
+                                   Access access) {
     const auto page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
     size = (size + page - 1) / page * page;
     const int protection = access == Access::write ? PROT_READ | PROT_WRITE : PROT_READ;
+    int copied_from = -1;
     void *memory = mmap(nullptr, size, protection, MAP_SHARED, maps.fd(name), 0);
     if (memory == MAP_FAILED && errno == EINVAL && access == Access::read) {
-        // Of a descriptor without write access the kernel makes a private mapping, and of maps it
-        // has none.
+        // For a descriptor without write access the kernel would have to make a private mapping,
+        // and it makes none of maps.
         copied_from = maps.fd(name);
         memory = mmap(nullptr, size, PROT_READ | PROT_WRITE,
                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     }
     if (memory == MAP_FAILED) return cannot(fmt::format("map '{}' into memory", name), errno);
-    return Memory(memory, Unmap{size});
+    return Mapped{.memory = Memory(memory, Unmap{size}), .copied_from = copied_from};
 }
 
 Result<Switch::Slots> Switch::map_slots(const Maps &maps, const char *name, Access access) {
     auto info = map_info(maps.fd(name), name);
     if (!info) return tl::unexpected(info.error());
-    Slots slots;
-    slots.slot_size = info->value_size;
-    auto memory = map(maps, name, std::size_t{info->value_size} * info->max_entries, access,
-                      slots.copied_from);
-    if (!memory) return tl::unexpected(memory.error());
-    slots.memory = std::move(*memory);
-    return slots;
+    return map(maps, name, std::size_t{info->value_size} * info->max_entries, access)
+        .map([&](Mapped &&mapped) {
+            return Slots{.map = std::move(mapped), .slot_size = info->value_size};
+        });
 }
 
 Result<Switch> Switch::open(const Maps &maps, Access access) {
     auto info = check_map(maps.fd("control"), "control", 4, sizeof(pm_control));
     if (!info) return tl::unexpected(info.error());
-    Switch result;
-    auto control = map(maps, "control", sizeof(pm_control), access, result.control_copied_from_);
+    auto control = map(maps, "control", sizeof(pm_control), access);
     if (!control) return tl::unexpected(control.error());
     auto images = map_slots(maps, "images", access);
     if (!images) return tl::unexpected(images.error());
     auto bans = map_slots(maps, "bans", access);
     if (!bans) return tl::unexpected(bans.error());
 
+    Switch result;
     result.control_ = std::move(*control);
     result.images_ = std::move(*images);
     result.bans_ = std::move(*bans);
@@ -104,9 +110,9 @@ Result<Switch> Switch::open(const Maps &maps, Access access) {
 }
 
 Switch::State Switch::state() const {
-    // The epoch is copied before the records: those that it stands for are complete.
+    // The kernel copies the epoch before the records, so the record that it names is complete.
     const std::uint32_t key = 0;
-    if (control_copied_from_ >= 0) bpf_map_lookup_elem(control_copied_from_, &key, control());
+    if (control_.copied_from >= 0) bpf_map_lookup_elem(control_.copied_from, &key, control());
     State state;
     state.epoch = epoch();
     state.record = record_of(state.epoch);
@@ -118,8 +124,8 @@ Switch::State Switch::state() const {
     return state;
 }
 
-// What was retired by the last publish may still be read until a grace period has passed; also
-// if another process published it and died.
+// Packets may still read what the last publishing made free, until a grace period has passed. It
+// counts also if another process published and died.
 Done Switch::wait_for_readers() {
     if (waited_) return {};
     auto waited = grace_period();
@@ -152,25 +158,27 @@ Result<std::uint32_t> Switch::write_bans(const std::vector<std::uint8_t> &bans) 
     return write(bans_, bans, names_bans);
 }
 
-// A record that neither the epoch published last nor its fallback names, and not `but`.
-std::uint32_t Switch::free_record(std::uint64_t expected, std::uint32_t but) const {
+// The index of a record that neither the epoch published last nor its fallback names; not `except`.
+std::uint32_t Switch::free_record(std::uint64_t expected, std::uint32_t except) const {
     const pm_record &current = record_of(expected);
     std::uint32_t index = pm_record_index(expected);
-    while (index == but || index == pm_record_index(expected) ||
+    while (index == except || index == pm_record_index(expected) ||
            (current.deadline != 0 && index == pm_record_index(current.fallback)))
         index = (index + 1) % PM_RECORDS;
     return index;
 }
 
-// Sequences only grow: past the fallback's too, which programs may have stamped flows with.
+// A sequence that is above that of the epoch published last, and above its fallback's: programs may
+// have stamped flows with either.
 std::uint64_t Switch::next_sequence(std::uint64_t expected) const {
     const pm_record &current = record_of(expected);
     const std::uint64_t fallback = current.deadline != 0 ? current.fallback : 0;
     return (std::max(expected, fallback) >> 4) + 1;
 }
 
-// What is in force must not be written to, also by a writer that is late in spite of the lock.
-Done Switch::ready_for(std::uint64_t expected) {
+// Call before a record is written: a writer that is late in spite of the lock must not write to a
+// record that is in force by now.
+Done Switch::make_ready(std::uint64_t expected) {
     if (epoch() != expected)
         return fault("another portmatrix has changed the policy meanwhile", "try again");
     return wait_for_readers();
@@ -188,9 +196,9 @@ Done Switch::exchange(std::uint64_t expected, std::uint64_t epoch) {
 Done Switch::publish(pm_record record, std::uint64_t expected) {
     const std::uint32_t index = free_record(expected, no_record);
     record.deadline = record.fallback = 0;
-    if (auto ready = ready_for(expected); !ready) return ready;
+    if (auto ready = make_ready(expected); !ready) return ready;
     control()->records[index] = record;
-    return exchange(expected, next_sequence(expected) << 4 | index);
+    return exchange(expected, epoch_of(next_sequence(expected), index));
 }
 
 Done Switch::publish_until(std::uint64_t deadline, pm_record record, pm_record fallback,
@@ -199,12 +207,12 @@ Done Switch::publish_until(std::uint64_t deadline, pm_record record, pm_record f
     const std::uint32_t fallback_index = free_record(expected, index);
     const std::uint64_t sequence = next_sequence(expected);
     record.deadline = deadline;
-    record.fallback = (sequence + 1) << 4 | fallback_index;
+    record.fallback = epoch_of(sequence + 1, fallback_index);
     fallback.deadline = fallback.fallback = 0;
-    if (auto ready = ready_for(expected); !ready) return ready;
+    if (auto ready = make_ready(expected); !ready) return ready;
     control()->records[fallback_index] = fallback;
     control()->records[index] = record;
-    return exchange(expected, sequence << 4 | index);
+    return exchange(expected, epoch_of(sequence, index));
 }
 
 Done Switch::republish(const std::function<void(pm_record &)> &change) {
@@ -215,10 +223,10 @@ Done Switch::republish(const std::function<void(pm_record &)> &change) {
     return publish_until(now.record.deadline, now.record, now.other, now.epoch);
 }
 
-Result<bool> Switch::settle_expired() {
+Done Switch::settle_expired() {
     const State now = state();
-    if (!now.expired) return false;
-    return publish(now.record, now.epoch).map([] { return true; });
+    if (!now.expired) return {};
+    return publish(now.record, now.epoch);
 }
 
 }  // namespace pm

@@ -1,15 +1,69 @@
 // SPDX-License-Identifier: Apache-2.0
-// From one policy to the next: images are written aside into a slot that nobody reads, and one
-// 64-bit store publishes a new epoch to every hook of every interface. The only code that
-// writes `control`, `images` and `bans`; who writes must hold the lock (lock.h).
+// The switch from one policy to the next, while packets go by.
+//
+// Overview
+//   Three maps hold what is in force. The layouts stand in maps/abi.h and maps/image.h.
+//
+//   images    PM_IMAGE_SLOTS slots, each with a compiled policy (an image)
+//   bans      as many slots, each with a compiled list of bans
+//   control   an epoch, and PM_RECORDS records
+//
+//   A record names everything that a verdict depends on: the slots of the image, of the bans and of
+//   a shadow policy, the mode, which interfaces are filtered, a deadline and its fallback. An epoch
+//   is a 64-bit number: a sequence that only grows, and the index of a record. A packet loads the
+//   epoch once and its record once, so it is judged by one policy from its first look-up to its
+//   last.
+//
+// Life of a policy
+//   1. write_image() and write_bans() copy it into slots that neither the record published last nor
+//      its fallback names. The three slots are for the one in force, its fallback, and one to write to; a
+//      shadow policy takes one as well.
+//   2. The caller may ask the probe programs about the slot, which no packet reads yet.
+//   3. publish() writes a record that names the slot, then stores the epoch. From this store on the
+//      policy is in force, at both hooks of every interface.
+//   4. When another epoch is published that does not name it, its slot is free. It is written to
+//      after a grace period: packets that had loaded the old epoch may still read it.
+//
+// One 64-bit store
+//   Images have megabytes and records 24 bytes: no CPU can store either at once. The epoch can be,
+//   and is stored last. So no packet meets half of a change, and there is no instant at which the
+//   two hooks of an interface disagree. tests/packet/switch_test.cpp stops a publishing after each
+//   of its instructions and looks.
+//
+// Order
+//   writer    grace period; slots; record; epoch (release)
+//   program   epoch; the record that it names; the slots that this names
+//   The grace period is that of the publishing before: it is waited for before the next write and
+//   not after the store, so that a change is not longer than it must be. A new process does not
+//   know whether one has passed, and waits as well.
+//
+// Writers
+//   A writer holds the writer's lock (base/lock.h). Every publishing names the epoch that it
+//   expects and stores by compare-and-exchange: a writer that is late in spite of the lock changes
+//   nothing. This is the only code that writes `epoch` and `records` of `control`, and `images` and
+//   `bans` (attach/exchange.h copies them into larger maps; event_ring.h has the word `monitored`).
+//
+// Deadline and fallback
+//   publish_until() writes two records: that of the policy, with a deadline, and that of its
+//   fallback, which has an epoch of its own. A packet that comes after the deadline goes by the
+//   fallback's record. This needs no timer and no process. The record published last stays in
+//   `control` until a writer calls settle_expired(), which publishes the fallback.
+//
+// Readers
+//   state() copies the record by which packets go now. What a reader then reads from a slot is of
+//   one policy only if the epoch is still the same afterwards: while it is, nobody writes to the
+//   slots that its record and its fallback name. read_in_force() in deployment.h does this.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <vector>
 
+#include "loader/base/fault.h"
 #include "loader/kernel/map.h"
+#include "maps/abi.h"
 #include "maps/image.h"
 
 namespace pm {
@@ -17,46 +71,45 @@ namespace pm {
 class Switch {
 public:
     using Access = pm::Access;
-    // Maps that were opened to be read cannot be shared memory: they are copied when they are
-    // asked, and `maps` must outlive this.
+    // The kernel does not share the memory of maps that were opened to be read. They are copied
+    // each time that something is asked of them, so `maps` must outlive this.
     static Result<Switch> open(const Maps &maps, Access access);
 
     struct State {
-        std::uint64_t epoch = 0;  // published last; 0: nothing ever was, mode off
-        // What the programs go by: the record published last, or past its deadline its fallback.
+        std::uint64_t epoch = 0;  // the one published last; 0: none ever was, the mode is off
+        // By which the programs go: the one published last; after its deadline its fallback.
         pm_record record = {};
-        bool pending = false;  // it waits to be confirmed, until record.deadline
-        bool expired = false;  // nobody confirmed it: the fallback is in force, and not settled
-        // Of a pending policy, its fallback; of an expired one, what was not confirmed.
+        bool pending = false;  // the policy waits to be confirmed, until record.deadline
+        bool expired = false;  // nobody confirmed it: the fallback is in force, but not published
+        // pending: the fallback; expired: the record that was not confirmed; else empty.
         pm_record other = {};
     };
     State state() const;
 
-    // What a slot holds. It may change unless a record in force names the slot: who reads
-    // compares state().epoch afterwards.
+    // What a slot holds. See Readers above: compare state().epoch afterwards.
     pm_view image(std::uint32_t slot) const { return images_.view(slot); }
     pm_view bans(std::uint32_t slot) const { return bans_.view(slot); }
     std::uint32_t image_slot_size() const { return images_.slot_size; }
     std::uint32_t bans_slot_size() const { return bans_.slot_size; }
 
-    // Write into a slot that neither the record published last nor its fallback names, and
-    // return its number. The bytes must fit.
+    // Writes into a slot that is free, and returns its number. A fault if none is free, or if there
+    // are more bytes than a slot has.
     Result<std::uint32_t> write_image(const std::vector<std::uint8_t> &image);
     Result<std::uint32_t> write_bans(const std::vector<std::uint8_t> &bans);
 
-    // Puts `record` in force, if `expected` is still the epoch published last.
+    // Puts `record` in force. A fault if `expected` is not the epoch published last.
     Done publish(pm_record record, std::uint64_t expected);
 
-    // The same until `deadline` (CLOCK_BOOTTIME ns), after which the programs go by `fallback`
-    // whoever is alive.
+    // The same until `deadline` (CLOCK_BOOTTIME ns). After it the programs go by `fallback`.
     Done publish_until(std::uint64_t deadline, pm_record record, pm_record fallback,
                        std::uint64_t expected);
 
-    // Changes what is in force, and while it is pending its fallback alike; the deadline stays.
+    // Publishes what is in force with a change, while it is pending also its fallback with the same
+    // change. The deadline stays.
     Done republish(const std::function<void(pm_record &)> &change);
 
-    // Makes the fallback of an expired policy what is published. False: there was none.
-    Result<bool> settle_expired();
+    // Publishes the fallback of an expired policy. Nothing to do if none has expired.
+    Done settle_expired();
 
 private:
     struct Unmap {
@@ -64,51 +117,54 @@ private:
         void operator()(void *memory) const;
     };
     using Memory = std::unique_ptr<void, Unmap>;
-    // Of memory that is a copy, `copied_from` becomes the descriptor; else -1.
-    static Result<Memory> map(const Maps &maps, const char *name, std::size_t size, Access access,
-                              int &copied_from);
 
-    // A map of PM_IMAGE_SLOTS slots in memory.
-    struct Slots {
+    // A map in memory: shared with the kernel, or a copy of it.
+    struct Mapped {
         Memory memory{nullptr, Unmap{0}};
-        std::uint32_t slot_size = 0;
-        int copied_from = -1;
+        int copied_from = -1;  // the descriptor of the map; -1: the memory is shared
+    };
+    static Result<Mapped> map(const Maps &maps, const char *name, std::size_t size, Access access);
+
+    // A map of PM_IMAGE_SLOTS slots.
+    struct Slots {
+        Mapped map;
+        std::uint32_t slot_size = 0;  // bytes
 
         std::uint8_t *at(std::uint32_t slot) const {
-            return static_cast<std::uint8_t *>(memory.get()) + std::size_t{slot} * slot_size;
+            return static_cast<std::uint8_t *>(map.memory.get()) + std::size_t{slot} * slot_size;
         }
         pm_view view(std::uint32_t slot) const {
-            if (copied_from >= 0) bpf_map_lookup_elem(copied_from, &slot, at(slot));
+            if (map.copied_from >= 0) bpf_map_lookup_elem(map.copied_from, &slot, at(slot));
             return {at(slot), slot_size - 1};
         }
     };
     static Result<Slots> map_slots(const Maps &maps, const char *name, Access access);
 
-    pm_control *control() const { return static_cast<pm_control *>(control_.get()); }
+    pm_control *control() const { return static_cast<pm_control *>(control_.memory.get()); }
     const pm_record &record_of(std::uint64_t epoch) const {
         return control()->records[pm_record_index(epoch)];
     }
     std::uint64_t epoch() const { return __atomic_load_n(&control()->epoch, __ATOMIC_ACQUIRE); }
 
     Done wait_for_readers();
-    Done ready_for(std::uint64_t expected);
+    Done make_ready(std::uint64_t expected);
     Result<std::uint32_t> write(const Slots &slots, const std::vector<std::uint8_t> &bytes,
                                 bool (*names)(const pm_record &, std::uint32_t));
-    std::uint32_t free_record(std::uint64_t expected, std::uint32_t but) const;
+    std::uint32_t free_record(std::uint64_t expected, std::uint32_t except) const;
     std::uint64_t next_sequence(std::uint64_t expected) const;
     Done exchange(std::uint64_t expected, std::uint64_t epoch);
 
-    Memory control_{nullptr, Unmap{0}};
-    int control_copied_from_ = -1;
+    Mapped control_;
     Slots images_, bans_;
     bool waited_ = false;  // a grace period has passed since the last publish
 };
 
-// Is the interface of this number filtered by what the record puts in force? Else everything passes
+// Is the interface of this number filtered where this record is in force? If not, everything passes
 // there, attached or not.
 bool holds_on(const pm_record &record, unsigned number);
 
-// Waits until every packet in flight has been judged (synchronize_rcu, from user space).
+// Waits until every packet that is being judged now has its verdict: a grace period of RCU, asked
+// for from user space.
 Done grace_period();
 
 }  // namespace pm

@@ -92,15 +92,13 @@ std::string row_id(const Catalog &catalog, std::uint16_t slot) {
 void read_shadow(const Pins &pins, const Snapshot &snapshot, unsigned number,
                  std::vector<ShadowStatus> &shadow) {
     const int fd = pins.maps().fd("shadows"), cpus = libbpf_num_possible_cpus();
-    pm_shadow_key key = {}, *last = nullptr;
-    while (cpus > 0 && bpf_map_get_next_key(fd, last, &key) == 0) {
-        last = &key;
-        if (key.interface != number) continue;
+    each_key<pm_shadow_key>(fd, [&](const pm_shadow_key &key) {
+        if (cpus <= 0 || key.interface != number) return;
         const Catalog &catalog = key.reason ? snapshot.in_force.catalog : *snapshot.shadow;
         shadow.push_back({static_cast<pm_direction>(key.direction), row_id(catalog, key.row),
                           key.reason ? reason_label(static_cast<pm_reason>(key.reason)) : nullptr,
                           shadow_count(fd, key, static_cast<std::size_t>(cpus))});
-    }
+    });
     std::sort(shadow.begin(), shadow.end(), [](const ShadowStatus &a, const ShadowStatus &b) {
         return a.count.packets > b.count.packets;
     });

@@ -5,8 +5,8 @@
 namespace pm {
 
 Done clear_number(const Pins &pins, unsigned number) {
-    for (const char *table : {"outside", "opening", "assured"}) {
-        auto map = Map<pm_flow_key, pm_flow>::of(pins.maps(), table);
+    for (const FlowTable &table : flow_tables) {
+        auto map = Map<pm_flow_key, pm_flow>::of(pins.maps(), table.name);
         if (!map) return tl::unexpected(map.error());
         std::vector<pm_flow_key> old;
         auto walked = map->each([&](const pm_flow_key &key, const pm_flow &) {
@@ -46,11 +46,7 @@ Done clear_new_rows(const Pins &pins, const std::vector<unsigned> &numbers, cons
 Done clear_shadow(const Pins &pins) {
     const int fd = pins.maps().fd("shadows");
     std::vector<pm_shadow_key> keys;
-    pm_shadow_key key = {}, *last = nullptr;
-    while (bpf_map_get_next_key(fd, last, &key) == 0) {
-        keys.push_back(key);
-        last = &key;
-    }
+    each_key<pm_shadow_key>(fd, [&](const pm_shadow_key &key) { keys.push_back(key); });
     for (const pm_shadow_key &one : keys) bpf_map_delete_elem(fd, &one);
     return {};
 }

@@ -139,11 +139,13 @@ TEST_F(SwitchTest, OnePastItsDeadlineGivesWayToItsFallback) {
     EXPECT_FALSE(state.pending);
     EXPECT_EQ(state.record.image, 2);
     EXPECT_EQ(state.other.image, 1);
-    EXPECT_TRUE(control_->settle_expired().value());
+    EXPECT_TRUE(control_->settle_expired());
     state = control_->state();
     EXPECT_FALSE(state.expired);
     EXPECT_EQ(state.record.image, 2);
-    EXPECT_FALSE(control_->settle_expired().value());
+    const std::uint64_t settled = state.epoch;
+    EXPECT_TRUE(control_->settle_expired());
+    EXPECT_EQ(control_->state().epoch, settled) << "nothing is left to settle";
 }
 
 TEST_F(SwitchTest, WhatIsNamedIsNotWrittenTo) {
