@@ -5,6 +5,9 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
+#include <filesystem>
+#include <system_error>
 
 #include "loader/attach/attach.h"
 #include "loader/kernel/pins.h"
@@ -24,7 +27,7 @@ Result<std::vector<std::string>> unfilter_all(const Paths &paths) {
         if (index != 0 && if_indextoname(index, name.data())) names.emplace_back(name.data());
     }
     Pins::remove_all(paths);
-    std::sort(names.begin(), names.end());
+    std::ranges::sort(names);
     return names;
 }
 

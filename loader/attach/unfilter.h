@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The way out where the pinned state cannot be read: of another version's layout, or damaged.
+// The way out if what is pinned cannot be read, because it has the layout of another version or is
+// damaged.
 #pragma once
 
 #include <string>
@@ -10,10 +11,10 @@
 
 namespace pm {
 
-// Detaches every link and filter that is found under the pin folder, whoever made them, and
-// removes all pins; reads no map. Returns the names of the interfaces that are now unfiltered; one
-// that is gone is left out. What every layout keeps is the names: interface-NUMBER/{ingress,
-// egress, egress_program}, and the handle and priority of a clsact filter.
+// Detaches every link and filter that is found by the pin folder, whichever version made it, and
+// removes all pins. No map is read: it relies only on what every layout has, the names
+// interface-NUMBER/{ingress, egress, egress_program} and the handle and priority of a clsact
+// filter. Returns the names of the interfaces that are unfiltered now, but for those that are gone.
 Result<std::vector<std::string>> unfilter_all(const Paths &paths);
 
 }  // namespace pm

@@ -9,8 +9,8 @@
 
 namespace pm {
 
-// Seconds of "90s", "10m", "2h" or "7d"; at least 1, at most ten years. A bare number is refused:
-// nobody knows its unit.
+// "90s", "10m", "2h" or "7d" in seconds: at least one second, at most ten years. A number without a
+// unit is refused, as people would mean different units.
 Result<std::uint64_t> parse_duration(const std::string &text);
 
 }  // namespace pm

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What went wrong, as the user reads it, and the exit status that it ends in.
+// What went wrong, as the user reads it, and the exit status of the command.
 #pragma once
 
 #include <string>
@@ -19,7 +19,7 @@ struct Fault {
     Exit exit = Exit::failed;
 };
 
-template <class T>
+template <typename T>
 using Result = tl::expected<T, Fault>;
 using Done = Result<void>;
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Small files of the host, read and written whole. Links are not followed: whoever could put one
-// there would have us read or write another file.
+// Small files of the host, read and written whole. Links are not followed: whoever can put a link
+// there could make us read or write another file.
 #pragma once
 
 #include <sys/types.h>
@@ -15,19 +15,21 @@ namespace pm {
 
 Result<std::string> read_file(const std::filesystem::path &path);
 
-// Is it on disk when the call returns, or when the caller has synced what it lies on?
+// now: the file is on disk when the call returns; later: when the caller has synced the file
+// system.
 enum class Sync { now, later };
 
-// Makes the file anew. Whatever has the name is removed first: what a run left that was killed, or
-// a link that others have put there.
+// Makes a new file. Whatever has the name is removed first: it may be left by a run that was
+// killed, or be a link that others have put there.
 Done write_new(const std::filesystem::path &path, std::string_view content, Sync sync = Sync::now,
                mode_t mode = 0600);
 
-// Writes beside the file (".new"), syncs, and renames: what is there is the old or the new, whole.
-// Nothing that others have put into the folder is written to.
+// Replaces the file: writes a new one beside it (".new"), syncs it, renames it, and syncs the
+// folder. At any instant the file is the old or the new one, whole. Nothing that others have put
+// into the folder is written to.
 Done write_file(const std::filesystem::path &path, std::string_view content, mode_t mode = 0600);
 
-// On return the names in the folder are on disk.
+// On return the names in the folder are on disk: files that were made, renamed or removed.
 Done sync_folder(const std::filesystem::path &path);
 
 }  // namespace pm

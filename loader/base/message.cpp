@@ -15,7 +15,8 @@
 namespace pm {
 namespace {
 
-// What cannot be said changes no outcome: a full disk behind stderr is no failed command.
+// A message that cannot be written changes no outcome: if stderr goes to a full disk, the command
+// has not failed for that.
 void say(const std::string &text) {
     (void)std::fputs(text.c_str(), stderr);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What to take back if the rest fails.
+// A list of steps to take back if a later one fails.
 #pragma once
 
 #include <functional>
@@ -8,7 +8,7 @@
 
 namespace pm {
 
-// Takes back what was done unless it is told to keep it; the last deed first.
+// When it goes, it takes back all steps, the last one first; after keep() none.
 class Undo {
 public:
     Undo() = default;

@@ -140,15 +140,15 @@ int run(const Bans &arguments) {
 
 int run(const History &arguments) {
     if (auto root = need_root(); !root) return end(root.error());
-    std::size_t torn = 0;
-    auto entries = read_history(Paths::from_environment(), torn);
-    if (!entries) return end(entries.error());
+    auto history = read_history(Paths::from_environment());
+    if (!history) return end(history.error());
+    auto &[entries, torn] = *history;
     if (torn) print_note(fmt::format("warning: {} torn and left out", show::plural(torn, "line")));
-    if (arguments.limit && entries->size() > arguments.limit)
-        entries->erase(entries->begin(),
-                       entries->end() - static_cast<std::ptrdiff_t>(arguments.limit));
+    if (arguments.limit && entries.size() > arguments.limit)
+        entries.erase(entries.begin(),
+                      entries.end() - static_cast<std::ptrdiff_t>(arguments.limit));
     if (arguments.json) {
-        for (const HistoryEntry &one : *entries) fmt::print("{}", history_json(one));
+        for (const HistoryEntry &one : entries) fmt::print("{}", history_json(one));
         return end(Exit::done);
     }
     show::Table table({{"TIME"},
@@ -159,7 +159,7 @@ int run(const History &arguments) {
                        {"SHA256"},
                        {"MESSAGE"},
                        {"COMMAND"}});
-    for (const HistoryEntry &one : *entries)
+    for (const HistoryEntry &one : entries)
         table.add({time_text(one.time), one.user, one.action, one.outcome,
                    one.generation ? std::to_string(one.generation) : "",
                    one.sha256.substr(0, sha256_shown), one.message, one.command});

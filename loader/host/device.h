@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the kernel says of a network interface. Asked by ioctl, netlink and /proc, which follow
-// the process's network namespace; /sys follows whoever mounted it.
+// What the kernel says of a network interface. It is asked by ioctl and /proc, which follow the
+// network namespace of the process; /sys would follow that of whoever mounted it.
 #pragma once
 
 #include <cstdint>
@@ -13,29 +13,28 @@
 namespace pm {
 
 struct Device {
-    std::string name;  // its own, not an alternative one
+    std::string name;  // the first one, not an alternative name
     std::uint32_t index = 0;
     std::string driver;  // empty where it has none
     bool loopback = false;
     bool ethernet = false;  // its packets have an Ethernet header
-    bool bond = false;      // a bond, or a part of one: it speaks LACP
+    bool bond = false;      // a bond or a port of one: it speaks LACP
 };
 
-// By its name, or an alternative name (`ip link property`).
+// By its name, or by an alternative name (`ip link property`).
 Result<Device> find_device(const std::string &name);
 
 std::vector<Device> all_devices();
 
-// VLAN interfaces on top of it.
+// The VLAN interfaces on top of it.
 std::vector<std::string> vlans_of(const std::string &name);
 
 // The features that are on, under the names that `ethtool -k` uses inside the kernel:
 // "rx-lro", "rx-gro-hw", "rx-vlan-hw-parse". Empty where they cannot be asked.
 std::set<std::string> active_features(const std::string &name);
 
-// Receive queues; 0 where they cannot be asked.
+// 0 where the device cannot be asked.
 unsigned receive_queues(const std::string &name);
-
-unsigned mtu_of(const std::string &name);  // 0: cannot be asked
+unsigned mtu_of(const std::string &name);
 
 }  // namespace pm

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The addresses that the process's network namespace has now.
+// The addresses that this network namespace has now.
 #pragma once
 
 #include <string>

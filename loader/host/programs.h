@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Programs that the kernel has loaded, whoever loaded them.
+// BPF programs in the kernel, whoever loaded them.
 #pragma once
 
 #include <linux/bpf.h>

@@ -8,6 +8,8 @@
 #include <fstream>
 #include <set>
 #include <string>
+#include <string_view>
+#include <system_error>
 
 namespace pm {
 namespace fs = std::filesystem;
@@ -15,7 +17,7 @@ namespace {
 
 constexpr std::uint16_t usual_port = 22;
 
-// What a folder holds, as far as it can be read: processes end while they are looked at.
+// The entries of a folder, as far as it can be read: a process may end while its folder is read.
 std::vector<fs::path> entries_of(const fs::path &folder) {
     std::vector<fs::path> entries;
     std::error_code error;
@@ -53,18 +55,22 @@ Result<std::vector<TcpSocket>> ssh_sessions() {
     auto sessions = tcp_sockets(TCP_ESTABLISHED);
     if (!sessions) return sessions;
     const std::vector<Inodes> processes = sshd_processes();
+
+    // 1 and 2
     std::set<std::uint16_t> ports{usual_port};
     const auto is_session = [&](const TcpSocket &one) { return ports.count(one.local_port) != 0; };
 
     for (const Inodes &process : processes) {
         const auto is_its = [&](const TcpSocket &one) { return process.count(one.inode) != 0; };
-        if (std::any_of(sessions->begin(), sessions->end(), is_its)) continue;
+        if (std::ranges::any_of(*sessions, is_its)) continue;
         for (const TcpSocket &one : *listening)
             if (is_its(one)) ports.insert(one.local_port);
     }
+
+    // 3
     Inodes others;
     for (const Inodes &process : processes)
-        if (std::none_of(sessions->begin(), sessions->end(), [&](const TcpSocket &one) {
+        if (std::ranges::none_of(*sessions, [&](const TcpSocket &one) {
                 return is_session(one) && process.count(one.inode);
             }))
             others.insert(process.begin(), process.end());

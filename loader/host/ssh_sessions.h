@@ -4,16 +4,18 @@
 
 #include <vector>
 
+#include "loader/base/fault.h"
 #include "loader/host/tcp_sockets.h"
 
 namespace pm {
 
 // An established connection is a session if it is
 // 1. to port 22, where systemd may hold the socket that listens;
-// 2. to a port where an sshd listens that has no connection itself: the listener of a host. What
-//    else listens belongs to a session, which forwards by it;
+// 2. to a port where an sshd process listens that has no connection itself: this is the listener of
+// a
+//    host. An sshd that listens and has a connection serves a session, and forwards by that port;
 // 3. of an sshd process that has no session of 1 or 2. Its listener is inetd, has ended, or has
-//    another port by now. Any other connection of an sshd is what its session forwards.
+//    another port by now. All other connections of an sshd process are what its session forwards.
 Result<std::vector<TcpSocket>> ssh_sessions();
 
 }  // namespace pm

@@ -13,10 +13,10 @@ namespace pm {
 struct TcpSocket {
     Address local, remote;
     std::uint16_t local_port = 0, remote_port = 0;
-    std::uint32_t inode = 0;  // as /proc/PID/fd names it
+    std::uint32_t inode = 0;  // /proc/PID/fd names the socket by it
 };
 
-// Those in a state (TCP_LISTEN, TCP_ESTABLISHED, ...), of both families.
+// The sockets in one state (TCP_LISTEN, TCP_ESTABLISHED, ...), of both families.
 Result<std::vector<TcpSocket>> tcp_sockets(int state);
 
 }  // namespace pm

@@ -16,8 +16,8 @@
 //
 // Life of a policy
 //   1. write_image() and write_bans() copy it into slots that neither the record published last nor
-//      its fallback names. The three slots are for the one in force, its fallback, and one to write to; a
-//      shadow policy takes one as well.
+//      its fallback names. The three slots are for the one in force, its fallback, and one to write
+//      to; a shadow policy takes one as well.
 //   2. The caller may ask the probe programs about the slot, which no packet reads yet.
 //   3. publish() writes a record that names the slot, then stores the epoch. From this store on the
 //      policy is in force, at both hooks of every interface.

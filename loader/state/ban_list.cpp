@@ -18,11 +18,12 @@ fs::path file_of(const Paths &paths) {
     return paths.state / "bans";
 }
 
-// Of a text that write_bans() made; times follow the clock if it was stepped since.
+// Reads a text that write_bans() made.
 tl::expected<std::vector<Ban>, std::string> parse_list(std::string text) {
     const std::size_t end = std::min(text.find('\n'), text.size());
     const ClockStamp then = parse_clock(text.substr(0, end));
-    if (!then.boot.empty()) text.erase(0, end);  // and lines keep their numbers
+    if (!then.boot.empty())
+        text.erase(0, end);  // the line feed stays, so that faults name the right lines
     const std::int64_t step = clock_step(then, clock_stamp());
     auto moved = [&](std::uint64_t time) {
         return static_cast<std::uint64_t>(

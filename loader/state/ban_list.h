@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The dynamic block list as it is kept: STATE/bans, a line each, under a line that says by which
-// clock its times were true.
+// The list of bans on disk: STATE/bans has a line for each, below a line that says how the clock
+// was set when their times were written (clock.h).
 #pragma once
 
 #include <cstdint>
@@ -12,13 +12,14 @@
 
 namespace pm {
 
-// As the file says, expired ones left out. Times follow the clock if it was stepped since.
+// Without those that have expired. If the clock was stepped since the file was written, the times
+// are moved with it.
 Result<std::vector<Ban>> read_bans(const Paths &paths);
 
 // Replaces the file. The caller holds the writer's lock, and has made the state folder.
 Done write_bans(const Paths &paths, const std::vector<Ban> &bans);
 
-// The image of the bans that hold now; empty: there are none.
+// The bans compiled for the map `bans`; empty: there are none.
 Result<std::vector<std::uint8_t>> ban_image(const std::vector<Ban> &bans);
 
 }  // namespace pm

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Interfaces that were detached by command: `watch` leaves them alone. The run folder keeps their
-// names until a policy is put in force on them, or the next boot.
+// The interfaces that `detach -i` took away, so that `watch` does not attach them again. A file in
+// the run folder has their names, until a policy is put in force on them or the host boots.
 #pragma once
 
 #include <string>
@@ -12,7 +12,9 @@
 namespace pm {
 
 std::vector<std::string> detached_names(const Paths &paths);
+// `names` but those that are detached.
 std::vector<std::string> without_detached(const Paths &paths, std::vector<std::string> names);
+// Replaces the file.
 Done set_detached_names(const Paths &paths, const std::vector<std::string> &names);
 
 }  // namespace pm

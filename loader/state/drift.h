@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Is what the service would apply what is in force?
+// Does the policy file that the service applies differ from the policy in force?
 #pragma once
 
 #include "loader/base/fault.h"
@@ -8,12 +8,12 @@
 
 namespace pm {
 
-// The policy in force as it was stored, whose set files nobody edits. What was not stored, as
-// boot's remainder, is read from the kernel, and counts only while its set files are the same.
+// The policy in force, as it was stored: nobody edits the set files that are stored with it. If it
+// is not stored, as the failsafe rows that boot may put in force, it is read from the kernel's
+// catalog; then it is a fault if its set files have changed since.
 Result<Policy> read_policy_in_force(const Catalog &catalog);
 
-// The file that the service applies is no policy, or one that `diff` would tell from the one in
-// force.
+// True also if the file is no policy. A difference is one that `diff` would show.
 bool policy_file_differs(const Catalog &in_force);
 
 }  // namespace pm

@@ -4,20 +4,26 @@
 #include <fcntl.h>
 #include <pwd.h>
 #include <sys/stat.h>
+#include <syslog.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <optional>
+#include <string>
 #include <tuple>
 
 #include <fmt/core.h>
 #include <nlohmann/json.hpp>
+#define SD_JOURNAL_SUPPRESS_LOCATION
+#include <systemd/sd-journal.h>
 
 #include "loader/base/clock.h"
 #include "loader/base/message.h"
-#include "loader/state/journal.h"
 #include "policy/base/fd.h"
 
 namespace pm {
@@ -26,14 +32,15 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr off_t size_limit = 4 << 20;  // then it becomes history.jsonl.1, the one before goes
+// Bytes. A file that is larger becomes history.jsonl.1, and the one of that name is lost.
+constexpr off_t size_limit = 4 << 20;
 
 std::string name_of(uid_t user) {
     const passwd *entry = getpwuid(user);
     return entry ? entry->pw_name : std::to_string(user);
 }
 
-// The kernel keeps who logged in, through su and sudo.
+// The kernel remembers who logged in, through su and sudo.
 std::string login_user() {
     std::ifstream file("/proc/self/loginuid");
     std::uint32_t user = 0;
@@ -58,7 +65,7 @@ fs::path older(fs::path path) {
     return path += ".1";
 }
 
-// Nothing, if the line is torn.
+// Nothing, if the line is torn: a power cut may leave a part of it.
 std::optional<HistoryEntry> parse_entry(const std::string &line) {
     const Json json = Json::parse(line, nullptr, false);
     if (!json.is_object()) return std::nullopt;
@@ -82,7 +89,7 @@ std::optional<HistoryEntry> parse_entry(const std::string &line) {
     return entry;
 }
 
-// Of the last line, or of what its last 8 KB hold.
+// The entry of the last line, if that is not longer than 8 KB.
 HistoryEntry last_entry(const fs::path &path) {
     constexpr std::streamoff longest = 8192;
     std::ifstream file(path, std::ios::ate);
@@ -93,13 +100,13 @@ HistoryEntry last_entry(const fs::path &path) {
     return last;
 }
 
-// What runs of itself.
+// The service runs these commands, no user.
 bool is_of_the_service(const HistoryEntry &entry) {
     return entry.command.ends_with(" restore") || entry.command.ends_with(" watch");
 }
 
-// A service that fails to start is started again each second: its failures, all alike, would wash
-// out what was done. The journal has each of them.
+// A service that fails to start is started again each second. Its failures are all alike, and would
+// push what was done out of the file. The journal has each of them.
 bool repeats_last(const Paths &paths, const HistoryEntry &entry) {
     if (entry.outcome == "done" || !is_of_the_service(entry)) return false;
     const HistoryEntry last = last_entry(file_of(paths));
@@ -107,7 +114,7 @@ bool repeats_last(const Paths &paths, const HistoryEntry &entry) {
            std::tie(entry.user, entry.command, entry.action, entry.outcome, entry.message);
 }
 
-// One write, after a line feed where the last line is torn.
+// Writes the line at once, after a line feed if the last line is torn.
 Done append(const Paths &paths, std::string line) {
     if (auto made = make_private_folder(paths.state); !made) return tl::unexpected(made.error());
     const fs::path path = file_of(paths);
@@ -125,12 +132,51 @@ Done append(const Paths &paths, std::string line) {
     return {};
 }
 
-void add_entries(const fs::path &path, std::vector<HistoryEntry> &entries, std::size_t &torn) {
+// MESSAGE_IDs: fixed 128-bit ids. They were chosen once and never change: people match on them.
+constexpr struct {
+    const char *action;
+    const char *id;
+} message_ids[] = {
+    {"apply", "5a1c0f4d2e9b4a7c8f10b6d3c2e4a901"},
+    {"confirm", "8e0f6b1d93c74a55a2d7f4c10b9e6d02"},
+    {"rollback", "c3d92a7f51e84b06b94e1f8a7d025c03"},
+    {"expire", "1f7b4c8e6a2d49d3904c5e7b8a61f304"},
+    {"restore", "b96e3d05f8c14721a6e0d97c4f52ab05"},
+    {"ban", "74d1e8a2c05b4f9d8b3a6f1c90e7d206"},
+    {"unban", "e2a75c19d8f04b63971d0c8b5f3e6a07"},
+    {"attach", "0d84f2b6e71a4c9ebc5397a1d6f80c08"},
+    {"detach", "97c6b0e35d2f48a1ae84f10d7b59c309"},
+};
+constexpr const char *refused_id = "3be85f0c61d74e2f95a0c7d18e4b620a";
+
+const char *message_id(const HistoryEntry &entry) {
+    if (entry.outcome != "done") return refused_id;
+    for (const auto &one : message_ids)
+        if (entry.action == one.action) return one.id;
+    return refused_id;
+}
+
+// Does nothing where no journald listens.
+void send_to_journal(const HistoryEntry &entry) {
+    const bool loud = entry.outcome != "done" || entry.action == "expire";
+    sd_journal_send(
+        "MESSAGE=%s",
+        entry.message.empty() ? fmt::format("{}: {}", entry.action, entry.outcome).c_str()
+                              : entry.message.c_str(),
+        "MESSAGE_ID=%s", message_id(entry), "PRIORITY=%d", loud ? LOG_WARNING : LOG_NOTICE,
+        "SYSLOG_IDENTIFIER=portmatrix", "PORTMATRIX_ACTION=%s", entry.action.c_str(),
+        "PORTMATRIX_OUTCOME=%s", entry.outcome.c_str(), "PORTMATRIX_USER=%s", entry.user.c_str(),
+        "PORTMATRIX_COMMAND=%s", entry.command.c_str(), "PORTMATRIX_GENERATION=%llu",
+        static_cast<unsigned long long>(entry.generation), "PORTMATRIX_SHA256=%s",
+        entry.sha256.c_str(), nullptr);
+}
+
+void add_entries(const fs::path &path, History &history) {
     std::ifstream file(path);
     for (std::string line; std::getline(file, line);) {
         auto entry = parse_entry(line);
-        torn += !entry && !line.empty();
-        if (entry) entries.push_back(std::move(*entry));
+        history.torn += !entry && !line.empty();
+        if (entry) history.entries.push_back(std::move(*entry));
     }
 }
 
@@ -161,14 +207,13 @@ void record(const Paths &paths, HistoryEntry entry) {
         print_note("warning: the history is incomplete: " + written.error().message);
 }
 
-Result<std::vector<HistoryEntry>> read_history(const Paths &paths, std::size_t &torn) {
-    auto safe = has_private_folder(paths.state);
-    if (!safe) return tl::unexpected(safe.error());
-    std::vector<HistoryEntry> entries;
-    torn = 0;
-    add_entries(older(file_of(paths)), entries, torn);
-    add_entries(file_of(paths), entries, torn);
-    return entries;
+Result<History> read_history(const Paths &paths) {
+    auto exists = has_private_folder(paths.state);
+    if (!exists) return tl::unexpected(exists.error());
+    History history;
+    add_entries(older(file_of(paths)), history);
+    add_entries(file_of(paths), history);
+    return history;
 }
 
 }  // namespace pm

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Who changed what, and what came of it: a line of JSON in STATE/history.jsonl, and an entry in
-// the journal. Written by every command that changes something or is refused.
+// What happened: who changed what, and with which outcome. Every command that changes something, or
+// is refused, writes a line of JSON to STATE/history.jsonl and an entry to the journal, with a
+// MESSAGE_ID for each kind of action.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -14,8 +16,8 @@ namespace pm {
 
 struct HistoryEntry {
     std::uint64_t time = 0;        // ns since the epoch; 0: now
-    std::string user;              // who logged in, through sudo; empty: found out
-    std::string command;           // as typed; empty: this process's
+    std::string user;              // who logged in; empty: found out, through sudo
+    std::string command;           // as typed; empty: that of this process
     std::string action;            // apply, confirm, rollback, expire, restore, ban, unban, ...
     std::uint64_t generation = 0;  // 0: none
     std::string sha256;
@@ -23,11 +25,15 @@ struct HistoryEntry {
     std::string message;
 };
 
-// Never fails: what is done is done. What could not be written is said on stderr.
+// Never fails, since what is recorded has been done already. If it cannot be written, stderr says
+// so.
 void record(const Paths &paths, HistoryEntry entry);
 
-// Oldest first. Lines that a power cut tore are left out; `torn` counts them.
-Result<std::vector<HistoryEntry>> read_history(const Paths &paths, std::size_t &torn);
+struct History {
+    std::vector<HistoryEntry> entries;  // oldest first
+    std::size_t torn = 0;               // lines that cannot be read, as a power cut may leave one
+};
+Result<History> read_history(const Paths &paths);
 
 std::string history_json(const HistoryEntry &entry);  // one line
 

@@ -6,7 +6,6 @@
 #include "policy/language/read.h"
 
 namespace pm {
-
 namespace {
 
 ReadOptions options() {
@@ -15,30 +14,32 @@ ReadOptions options() {
     return options;
 }
 
-Result<Source> compiled(ReadResult read, bool test) {
+Result<Source> compiled(ReadResult read, Expect expect) {
     if (read.unreadable) {
         const Diagnostic &why = read.diagnostics.all().front();
         return fault(why.message, why.hint);
     }
-    Source source{std::move(read.policy), std::nullopt, std::move(read.diagnostics)};
+    Source source = {.policy = std::move(read.policy),
+                     .image = std::nullopt,
+                     .diagnostics = std::move(read.diagnostics)};
     if (source.diagnostics.has_errors()) return source;
 
     auto image = compile(*source.policy);
     if (!image) return fault(image.error(), {}, Exit::invalid);
     source.image = std::move(*image);
-    if (test && !source.policy->expect.empty())
+    if (expect == Expect::test && !source.policy->expect.empty())
         check_expectations(*source.policy, ImageView(source.image->bytes), source.diagnostics);
     return source;
 }
 
 }  // namespace
 
-Result<Source> read_source(const std::string &path, bool test) {
-    return compiled(read_policy(path, options()), test);
+Result<Source> read_source(const std::string &path, Expect expect) {
+    return compiled(read_policy(path, options()), expect);
 }
 
-Result<Source> read_source_text(std::string text, const std::string &name, bool test) {
-    return compiled(read_policy_text(std::move(text), name, options()), test);
+Result<Source> read_source_text(std::string text, const std::string &name, Expect expect) {
+    return compiled(read_policy_text(std::move(text), name, options()), expect);
 }
 
 }  // namespace pm

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A policy from its file to what can be applied or asked.
+// From the file of a policy to an image that can be applied or asked.
 #pragma once
 
 #include <optional>
@@ -12,20 +12,22 @@
 
 namespace pm {
 
-// A policy that was read. `image` is compiled for its own interfaces, and missing where there
-// are errors.
+// A policy that was read. The image is compiled for the policy's own interfaces; there is none if
+// there are errors.
 struct Source {
     std::optional<Policy> policy;  // also beside errors, if only `required` sets are missing
     std::optional<Image> image;
     Diagnostics diagnostics;
 };
 
-// Reads and compiles, and with `test` asks the policy's own `expect` list too. The fault is that
-// the file cannot be read, or of the compiler (a limit); what is wrong in the file, and with those
-// that it names, stands in the diagnostics.
-Result<Source> read_source(const std::string &path, bool test);
+// What to do with the `expect` list of a policy.
+enum class Expect { ignore, test };
 
-// The same for text at hand, which messages call `name`.
-Result<Source> read_source_text(std::string text, const std::string &name, bool test);
+// Reads and compiles a policy. A fault: the file cannot be read, or the compiler meets a limit.
+// What is wrong in the file, or in files that it names, stands in the diagnostics.
+Result<Source> read_source(const std::string &path, Expect expect);
+
+// The same for a text, which messages call `name`.
+Result<Source> read_source_text(std::string text, const std::string &name, Expect expect);
 
 }  // namespace pm

@@ -6,8 +6,11 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <map>
 #include <set>
+#include <string_view>
+#include <system_error>
 
 #include <fmt/core.h>
 #include <nlohmann/json.hpp>
@@ -15,6 +18,7 @@
 #include "loader/base/file.h"
 #include "policy/base/fd.h"
 #include "policy/base/sha256.h"
+#include "policy/model/labels.h"
 #include "policy/model/print.h"
 
 namespace pm {
@@ -23,8 +27,9 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr std::size_t generations_kept = 10;
-constexpr std::size_t sets_synced_singly = 64;
+constexpr std::size_t generations_stored = 10;
+constexpr std::size_t sets_synced_singly =
+    64;  // for more of them one sync of the file system is less
 constexpr std::size_t sha256_digits = 64;
 
 std::string_view as_text(const std::vector<std::uint8_t> &bytes) {
@@ -33,7 +38,7 @@ std::string_view as_text(const std::vector<std::uint8_t> &bytes) {
 
 constexpr const char *unconfirmed_suffix = ".unconfirmed";
 
-// Of a folder of a generation; 0: it is none.
+// The number of a generation, from the name of its folder; 0: it is no number.
 std::uint64_t number_of(const std::string &name) {
     if (name.empty() || name.size() > 18 ||
         name.find_first_not_of("0123456789") != std::string::npos)
@@ -48,13 +53,17 @@ Done make_folder(const fs::path &path) {
     return {};
 }
 
+bool contains(const std::vector<std::uint64_t> &numbers, std::uint64_t number) {
+    return std::ranges::find(numbers, number) != numbers.end();
+}
+
 Json to_json(const Generation &one) {
     Json json;
     json["generation"] = one.number;
     json["policy"] = one.policy;
     json["sha256"] = one.sha256;
     json["applied_at"] = one.applied_at;
-    json["mode"] = one.mode == PM_MODE_AUDIT ? "audit" : "enforce";
+    json["mode"] = mode_name(one.mode);
     json["interfaces"] = one.interfaces;
     json["xdp"] = one.xdp;
     json["flow_capacity"] = one.flow_capacity;
@@ -69,7 +78,7 @@ Generation from_json(const Json &json) {
     one.policy = json.at("policy");
     one.sha256 = json.at("sha256");
     one.applied_at = json.at("applied_at");
-    one.mode = json.at("mode") == "audit" ? PM_MODE_AUDIT : PM_MODE_ENFORCE;
+    one.mode = json.at("mode") == mode_name(PM_MODE_AUDIT) ? PM_MODE_AUDIT : PM_MODE_ENFORCE;
     one.interfaces = json.at("interfaces").get<std::vector<std::string>>();
     one.xdp = json.at("xdp");
     one.flow_capacity = json.at("flow_capacity");
@@ -88,7 +97,7 @@ Result<Generation> read_about(const fs::path &path) {
     });
 }
 
-template <class PolicyType, class Visit>
+template <typename PolicyType, typename Visit>
 void each_file(PolicyType &policy, Visit visit) {
     for (auto *sets : {&policy.roles, &policy.peers})
         for (auto &[name, set] : *sets)
@@ -113,37 +122,41 @@ std::vector<SetItem *> file_items(Policy &policy) {
 }
 
 Result<Store> Store::open(const Paths &paths) {
-    auto safe = has_private_folder(paths.state);
-    if (!safe) return tl::unexpected(safe.error());
+    auto exists = has_private_folder(paths.state);
+    if (!exists) return tl::unexpected(exists.error());
     return Store(paths.state);
 }
 
-fs::path Store::of(std::uint64_t number) const {
-    return folder_ / "generations" / std::to_string(number);
+fs::path Store::confirmed_folder(std::uint64_t number) const {
+    return generations() / std::to_string(number);
 }
 
-fs::path Store::unconfirmed(std::uint64_t number) const {
-    return of(number) += unconfirmed_suffix;
+fs::path Store::unconfirmed_folder(std::uint64_t number) const {
+    return confirmed_folder(number) += unconfirmed_suffix;
 }
 
 fs::path Store::policy_path(std::uint64_t number) const {
-    return of(number) / "policy.yaml";
+    return confirmed_folder(number) / "policy.yaml";
+}
+
+fs::path Store::unconfirmed_policy_path(std::uint64_t number) const {
+    return unconfirmed_folder(number) / "policy.yaml";
 }
 
 std::vector<std::uint64_t> Store::confirmed_numbers() const {
     std::vector<std::uint64_t> result;
     std::error_code error;
-    for (const auto &entry : fs::directory_iterator(folder_ / "generations", error))
+    for (const auto &entry : fs::directory_iterator(generations(), error))
         if (const std::uint64_t number = number_of(entry.path().filename()))
             result.push_back(number);
-    std::sort(result.begin(), result.end());
+    std::ranges::sort(result);
     return result;
 }
 
 std::vector<std::uint64_t> Store::all_numbers() const {
     std::set<std::uint64_t> found;
     std::error_code error;
-    for (const auto &entry : fs::directory_iterator(folder_ / "generations", error))
+    for (const auto &entry : fs::directory_iterator(generations(), error))
         if (const std::uint64_t number = number_of(entry.path().stem())) found.insert(number);
     return {found.begin(), found.end()};
 }
@@ -153,16 +166,14 @@ std::uint64_t Store::last_number() const {
     return numbers.empty() ? 0 : numbers.back();
 }
 
-Done Store::prepare() const {
+Done Store::make_folders() const {
     if (auto made = make_private_folder(folder_); !made) return tl::unexpected(made.error());
-    return make_folder(folder_ / "generations").and_then([&] {
-        return make_folder(folder_ / "sets");
-    });
+    return make_folder(generations()).and_then([&] { return make_folder(sets()); });
 }
 
-// What is there already is not written again: its name is its content.
-Done Store::keep_sets(const Policy &policy) const {
-    const fs::path folder = folder_ / "sets";
+// A set that is there already is not written again: its name says its content.
+Done Store::save_sets(const Policy &policy) const {
+    const fs::path folder = sets();
     const auto files = set_files(policy);
     std::size_t written = 0;
     for (const auto &[sha256, item] : files) {
@@ -185,22 +196,22 @@ Done Store::keep_sets(const Policy &policy) const {
     return {};
 }
 
-Done Store::keep(Generation generation, const Image &image, const Policy &policy) {
+Done Store::save_unconfirmed(Generation generation, const Image &image, const Policy &policy) {
     const std::string_view bytes = as_text(image.bytes);
     generation.image_sha256 = sha256(bytes);
     each_file(policy, [&](const SetItem &item) { generation.set_files.push_back(item.file_path); });
-    const fs::path final = unconfirmed(generation.number), aside = folder_ / "generations" / "new";
+    const fs::path final = unconfirmed_folder(generation.number), aside = generations() / "new";
     std::error_code error;
     auto written = [&](const char *name, std::string_view content) {
         return [&, name, content] { return write_new(aside / name, content); };
     };
-    const std::string yaml = print_with_files_in((folder_ / "sets").string(), policy);
+    const std::string yaml = print_with_files_in((sets()).string(), policy);
     const std::string about = to_json(generation).dump(2) + "\n";
-    auto done = prepare()
-                    .and_then([&] { return keep_sets(policy); })
+    auto done = make_folders()
+                    .and_then([&] { return save_sets(policy); })
                     .and_then([&] {
                         fs::remove_all(aside, error);
-                        fs::remove_all(final, error);  // of an apply that did not come to its end
+                        fs::remove_all(final, error);  // of an apply that was killed
                         return make_folder(aside);
                     })
                     .and_then(written("image", bytes))
@@ -217,16 +228,16 @@ Done Store::keep(Generation generation, const Image &image, const Policy &policy
 }
 
 Result<Generation> Store::generation(std::uint64_t number) const {
-    return read_about(of(number) / "about.json");
+    return read_about(confirmed_folder(number) / "about.json");
 }
 
-Result<Generation> Store::kept(std::uint64_t number) const {
+Result<Generation> Store::any_generation(std::uint64_t number) const {
     auto confirmed = generation(number);
-    return confirmed ? confirmed : read_about(unconfirmed(number) / "about.json");
+    return confirmed ? confirmed : read_about(unconfirmed_folder(number) / "about.json");
 }
 
 Result<Image> Store::image(const Generation &generation) const {
-    const fs::path path = of(generation.number) / "image";
+    const fs::path path = confirmed_folder(generation.number) / "image";
     return read_file(path).and_then([&](const std::string &text) -> Result<Image> {
         if (sha256(text) != generation.image_sha256)
             return fault(fmt::format("{} is damaged: its SHA-256 is another", path.string()));
@@ -248,8 +259,9 @@ Result<std::optional<Confirmed>> Store::confirmed() const {
         [&](const std::string &text) -> Result<std::optional<Confirmed>> {
             try {
                 const Json json = Json::parse(text);
-                return Confirmed{json.at("generation"), json.at("previous"),
-                                 json.value("earlier", std::uint64_t{0})};
+                return Confirmed{.generation = json.at("generation"),
+                                 .previous = json.at("previous"),
+                                 .earlier = json.value("earlier", std::uint64_t{0})};
             } catch (const Json::exception &) {
                 return fault(fmt::format("{} is damaged", path.string()));
             }
@@ -265,56 +277,58 @@ Done Store::write_confirmed(const Confirmed &confirmed) const {
 }
 
 Done Store::confirm(Confirmed confirmed) {
-    if (auto made = prepare(); !made) return made;
+    if (auto made = make_folders(); !made) return made;
     const auto before = this->confirmed().value_or(std::nullopt);
     if (before) confirmed.earlier = before->previous;
-    const fs::path waits = unconfirmed(confirmed.generation), final = of(confirmed.generation);
+    const fs::path waits = unconfirmed_folder(confirmed.generation),
+                   final = confirmed_folder(confirmed.generation);
     const bool waited = rename(waits.c_str(), final.c_str()) == 0;
     if (!waited && errno != ENOENT) return cannot(fmt::format("rename {}", waits.string()), errno);
-    promoted_ = waited ? confirmed.generation : 0;
+    newly_confirmed_ = waited ? confirmed.generation : 0;
     auto done =
         sync_folder(final.parent_path()).and_then([&] { return write_confirmed(confirmed); });
-    if (!done) put_back(before);  // it may stand there though it could not be synced
+    if (!done) undo_confirm(before);  // confirmed.json may name it though its sync failed
     return done;
 }
 
-void Store::put_back(const std::optional<Confirmed> &before) {
+void Store::undo_confirm(const std::optional<Confirmed> &before) {
     std::error_code ignored;
-    if (promoted_ != 0) fs::rename(of(promoted_), unconfirmed(promoted_), ignored);
-    promoted_ = 0;
+    if (newly_confirmed_ != 0)
+        fs::rename(confirmed_folder(newly_confirmed_), unconfirmed_folder(newly_confirmed_),
+                   ignored);
+    newly_confirmed_ = 0;
     if (before)
         (void)write_confirmed(*before);
-    else if (confirmed_numbers()
-                 .empty())  // else boot must not think that nothing was ever confirmed
+    else if (confirmed_numbers().empty())
         fs::remove(folder_ / "confirmed.json", ignored);
+    // Else something was confirmed, and boot must not think that nothing ever was.
 }
 
-void Store::prune(const std::vector<std::uint64_t> &keep) {
+void Store::prune(const std::vector<std::uint64_t> &needed) {
     std::error_code error;
     const std::vector<std::uint64_t> all = confirmed_numbers();
-    for (std::size_t i = 0; i + generations_kept < all.size(); i++)
-        if (std::find(keep.begin(), keep.end(), all[i]) == keep.end())
-            fs::remove_all(of(all[i]), error);
+    for (std::size_t i = 0; i + generations_stored < all.size(); ++i)
+        if (!contains(needed, all[i])) fs::remove_all(confirmed_folder(all[i]), error);
     std::vector<fs::path> unused;
     const std::uint64_t last = last_number();
-    for (const auto &entry : fs::directory_iterator(folder_ / "generations", error)) {
+    for (const auto &entry : fs::directory_iterator(generations(), error)) {
         const std::uint64_t number = number_of(entry.path().stem());
         if (entry.path().extension() == unconfirmed_suffix && number != last &&
-            std::find(keep.begin(), keep.end(), number) == keep.end())
+            !contains(needed, number))
             unused.push_back(entry.path());
     }
 
     // A set stays while a policy.yaml that is left names it.
     std::set<std::string> named;
     const std::string folder = (folder_ / "sets/").string();
-    for (const auto &entry : fs::directory_iterator(folder_ / "generations", error)) {
+    for (const auto &entry : fs::directory_iterator(generations(), error)) {
         const std::string text = read_file(entry.path() / "policy.yaml").value_or(std::string());
         for (std::size_t at = 0; (at = text.find(folder, at)) != std::string::npos;) {
             at += folder.size();
             named.insert(text.substr(at, sha256_digits));
         }
     }
-    for (const auto &entry : fs::directory_iterator(folder_ / "sets", error))
+    for (const auto &entry : fs::directory_iterator(sets(), error))
         if (!named.count(entry.path().filename())) unused.push_back(entry.path());
     for (const fs::path &path : unused) fs::remove_all(path, error);
 }

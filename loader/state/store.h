@@ -1,20 +1,60 @@
 // SPDX-License-Identifier: Apache-2.0
-// What outlives a reboot, under the state folder:
+// The policies that outlive a reboot. A policy as it was put in force is a generation.
 //
-//   generations/N/       a policy as it was put in force: `image` (compiled), `policy.yaml`
-//                        (resolved), `about.json`; written aside, synced, renamed
-//   generations/N.unconfirmed/  the same while it waits to be confirmed
-//   sets/SHA256          the set files that they name, each once
-//   confirmed.json       which generation boot puts in force, and the one before it
+// Words
+//   stored        a generation that is on disk
+//   unconfirmed   stored, and waits to be confirmed; boot never takes it
+//   confirmed     stored, and boot may put it in force
 //
-// Written by commands that hold the writer's lock; whoever is killed leaves what was there.
+// Layout of the folder STATE
+//   generations/N/               a confirmed generation: `image` (compiled), `policy.yaml`
+//   (resolved),
+//                                `about.json` (how it was put in force)
+//   generations/N.unconfirmed/   an unconfirmed one; N is in one of the two folders
+//   generations/new/             one that is being written
+//   sets/SHA256                  the set files that the policies name, each once
+//   confirmed.json               which generation boot puts in force, and the one before it
+//   (bans and history.jsonl lie there too: see ban_list.h and history.h)
+//
+// What counts
+//   For boot confirmed.json alone says which generation is in force from then on, and the folder
+//   generations/N what it is. While the host runs, the kernel says what is in force
+//   (kernel/deployment.h), and a stored generation adds what the kernel does not know.
+//
+// Order of writes
+//   save_unconfirmed()   1. sets; 2. the files in generations/new, then the folder itself, all
+//   synced;
+//                        3. new is renamed to N.unconfirmed, and generations is synced
+//   confirm()            4. N.unconfirmed is renamed to N, and generations is synced;
+//                        5. confirmed.json is written aside, synced and renamed
+//   the caller           6. the switch in the kernel (kernel/switch.h)
+//   A policy with a deadline does step 6 after step 3, and `confirm` does steps 4 to 6.
+//
+// Killed or without power in between
+//   in 1 and 2       a set that nothing names, or a folder `new`. The next save_unconfirmed()
+//   removes
+//                    the folder, the next prune() the set.
+//   after 3          an unconfirmed generation that is not in force. prune() removes it, unless it
+//   has
+//                    the highest number.
+//   after 4          a confirmed generation that confirmed.json does not name. It stays until
+//   prune()
+//                    finds it too old.
+//   after 5          confirmed.json names a generation that is not in force. The next change puts
+//   that
+//                    right (update/reconcile.h). A boot before that starts the new policy, which
+//                    has passed every test.
+//   Each file is the old or the new one, whole, at any instant. If a step fails, undo_confirm()
+//   takes back 4 and 5.
+//
+// Who writes holds the writer's lock (base/lock.h).
 #pragma once
 
-#include <sys/types.h>
-
 #include <cstdint>
+#include <filesystem>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "loader/base/fault.h"
@@ -25,26 +65,27 @@
 
 namespace pm {
 
-// How a policy was put in force.
+// What is stored about a generation, beside its policy and image.
 struct Generation {
     std::uint64_t number = 0;
-    std::string policy;  // its name
-    std::string sha256;
+    std::string policy;            // its name
+    std::string sha256;            // of the policy
     std::uint64_t applied_at = 0;  // ns since the epoch
     pm_mode mode = PM_MODE_ENFORCE;
-    std::vector<std::string> interfaces;  // that it was put in force on
-    std::string xdp = "auto";             // as asked for: auto, native, generic
+    std::vector<std::string> interfaces;  // on which it was put in force
+    std::string xdp = "auto";             // as the user asked: auto, native, generic
     std::uint32_t flow_capacity = 0;
     std::string image_sha256;
-    std::vector<std::string> set_files;  // where its set files were read, in the policy's order
+    // Paths from which its set files were read, in the order of the policy.
+    std::vector<std::string> set_files;
 };
 
-// What boot puts in force. A command that is killed before its switch leaves `previous` in force,
-// with `earlier` before it.
+// What confirmed.json says. If a command is killed before its switch, `previous` is still in force,
+// and `earlier` is the one before it.
 struct Confirmed {
-    std::uint64_t generation = 0;
-    std::uint64_t previous = 0;  // 0: none
-    std::uint64_t earlier = 0;   // Store::confirm() fills it in
+    std::uint64_t generation = 0;  // boot puts it in force
+    std::uint64_t previous = 0;    // `rollback` goes back to it; 0: none
+    std::uint64_t earlier = 0;     // Store::confirm() fills it in
 };
 
 class Store {
@@ -52,54 +93,52 @@ public:
     // The folder need not exist; who writes makes it.
     static Result<Store> open(const Paths &paths);
 
-    // Numbers of the confirmed generations that are there, ascending.
-    std::vector<std::uint64_t> confirmed_numbers() const;
-    // The same, confirmed or not.
-    std::vector<std::uint64_t> all_numbers() const;
-    // The highest number that is taken, by a confirmed generation or not; 0: none.
-    std::uint64_t last_number() const;
+    std::vector<std::uint64_t> confirmed_numbers() const;  // of confirmed generations, ascending
+    std::vector<std::uint64_t> all_numbers() const;        // of all that are stored, ascending
+    std::uint64_t last_number() const;                     // the highest of all; 0: none is stored
 
-    // Keeps a generation whole, with the set files of its policy, as one that waits to be
-    // confirmed. On return it is on disk.
-    Done keep(Generation generation, const Image &image, const Policy &policy);
+    // Stores a generation, with the set files of its policy. On return it is on disk.
+    Done save_unconfirmed(Generation generation, const Image &image, const Policy &policy);
 
-    Result<Generation> generation(std::uint64_t number) const;
-    // The same, confirmed or not.
-    Result<Generation> kept(std::uint64_t number) const;
-    // Fails if the file is not the one that was written.
+    Result<Generation> generation(std::uint64_t number) const;      // a confirmed one
+    Result<Generation> any_generation(std::uint64_t number) const;  // confirmed or not
+
+    // The image of a confirmed generation. A fault if the file is not the one that was written.
     Result<Image> image(const Generation &generation) const;
+
+    // The policy.yaml of a confirmed generation, and of an unconfirmed one.
     std::filesystem::path policy_path(std::uint64_t number) const;
-    // The same of one that waits to be confirmed.
-    std::filesystem::path unconfirmed_policy_path(std::uint64_t number) const {
-        return unconfirmed(number) / "policy.yaml";
-    }
-    // Of a generation that is kept, confirmed or not.
-    Result<std::string> policy_text(std::uint64_t number) const;
+    std::filesystem::path unconfirmed_policy_path(std::uint64_t number) const;
+    Result<std::string> policy_text(std::uint64_t number) const;  // confirmed or not
 
-    // What boot puts in force; none: nothing was ever confirmed.
+    // None: nothing was ever confirmed.
     Result<std::optional<Confirmed>> confirmed() const;
+    // Boot puts this generation in force from now on. It may be confirmed already.
     Done confirm(Confirmed confirmed);
-    // After a switch that failed: as it was before, as far as the disk allows. Nothing where it was
-    // not readable either.
-    void put_back(const std::optional<Confirmed> &before);
+    // Takes the last confirm() back, for a switch that failed, as far as the disk allows. `before`
+    // is what confirmed() said; none: nothing, or it could not be read.
+    void undo_confirm(const std::optional<Confirmed> &before);
 
-    // Removes what is older than the newest few and not in `keep`, what was never confirmed, and
-    // sets that nothing names. The last number stays taken: history has it.
-    void prune(const std::vector<std::uint64_t> &keep);
+    // Removes confirmed generations but the newest few, unconfirmed ones, and sets that nothing
+    // names. Those in `needed` stay, and so does the one with the highest number: history has its
+    // number, and no other generation may get it.
+    void prune(const std::vector<std::uint64_t> &needed);
 
 private:
     explicit Store(std::filesystem::path folder) : folder_(std::move(folder)) {}
-    std::filesystem::path of(std::uint64_t number) const;
-    std::filesystem::path unconfirmed(std::uint64_t number) const;
-    Done keep_sets(const Policy &policy) const;
+    std::filesystem::path generations() const { return folder_ / "generations"; }
+    std::filesystem::path sets() const { return folder_ / "sets"; }
+    std::filesystem::path confirmed_folder(std::uint64_t number) const;
+    std::filesystem::path unconfirmed_folder(std::uint64_t number) const;
+    Done save_sets(const Policy &policy) const;
     Done write_confirmed(const Confirmed &confirmed) const;
-    Done prepare() const;
+    Done make_folders() const;
 
     std::filesystem::path folder_;
-    std::uint64_t promoted_ = 0;  // by the last confirm(): it waited to be confirmed
+    std::uint64_t newly_confirmed_ = 0;  // the generation that the last confirm() renamed; 0: none
 };
 
-// The items of a policy's sets that are files, in the order of its text.
+// The items of a policy's sets that are files, in the order of Generation::set_files.
 std::vector<SetItem *> file_items(Policy &policy);
 
 }  // namespace pm

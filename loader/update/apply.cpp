@@ -66,7 +66,7 @@ Done Work::open(const Paths &paths) {
 // What is asked for stays so until something else is: not what a deadline fell back to, nor what a
 // driver could.
 void Work::take_over_wishes() {
-    auto kept = store_->kept(rollout_.before().catalog.generation);
+    auto kept = store_->any_generation(rollout_.before().catalog.generation);
     generation_.mode = request_.mode ? *request_.mode : kept ? kept->mode : rollout_.before().mode;
     if (generation_.mode == PM_MODE_OFF) generation_.mode = PM_MODE_ENFORCE;
     candidate_.xdp = request_.xdp ? *request_.xdp : kept ? xdp_mode(kept->xdp) : XdpMode::automatic;
@@ -139,7 +139,8 @@ Done Work::keep() {
     auto catalog = read_catalog(ImageView(candidate_.image.bytes).view());
     if (!catalog) return fault(fmt::format("the compiled policy is broken: {}", catalog.error()));
     generation_.sha256 = catalog->sha256;
-    if (auto kept = store_->keep(generation_, candidate_.image, policy_); !kept) return kept;
+    if (auto saved = store_->save_unconfirmed(generation_, candidate_.image, policy_); !saved)
+        return saved;
     // Where it cannot be read, boot has nothing to lose.
     before_ = store_->confirmed().value_or(std::nullopt);
     if (request_.confirm_within != 0) return {};
@@ -152,7 +153,7 @@ Result<Applied> Work::switch_over() {
     auto done =
         request_.shadow ? rollout_.commit_shadow() : rollout_.commit(generation_.mode, deadline);
     if (!done) {
-        if (!request_.shadow) store_->put_back(before_);
+        if (!request_.shadow) store_->undo_confirm(before_);
         return tl::unexpected(done.error());
     }
     std::vector<std::uint64_t> keep{generation_.number, rollout_.before().catalog.generation};

@@ -23,10 +23,9 @@ Fault too_late(const std::string &expiry) {
 // What was told of a deadline that has passed, if nothing was changed since: `watch` may have
 // settled that.
 std::optional<std::string> expired_last(const Paths &paths) {
-    std::size_t torn = 0;
-    auto entries = read_history(paths, torn);
-    if (!entries) return std::nullopt;
-    for (auto one = entries->rbegin(); one != entries->rend(); ++one) {
+    auto history = read_history(paths);
+    if (!history) return std::nullopt;
+    for (auto one = history->entries.rbegin(); one != history->entries.rend(); ++one) {
         if (one->outcome != "done" || one->action == "attach") continue;
         if (one->action == "ban" || one->action == "unban") continue;
         return one->action == "expire" ? std::optional(one->message) : std::nullopt;
@@ -51,7 +50,7 @@ Result<Outcome> go_back(Rollout &rollout, Store &store) {
     if (auto done = store.confirm({generation->number, (*confirmed)->generation}); !done)
         return tl::unexpected(done.error());
     if (auto done = rollout.commit(generation->mode, 0, Rollout::Way::back); !done) {
-        store.put_back(*confirmed);
+        store.undo_confirm(*confirmed);
         return tl::unexpected(done.error());
     }
     return outcome_now(*interfaces, rollout, std::move(notes));
@@ -77,7 +76,7 @@ Result<Outcome> confirm(const Paths &paths) {
     auto stored = store->confirm({now.catalog.generation, before ? before->generation : 0});
     if (!stored) return tl::unexpected(stored.error());
     if (auto done = rollout.writer()->publish(now.state.record, now.state.epoch); !done) {
-        store->put_back(before);
+        store->undo_confirm(before);
         return tl::unexpected(done.error());
     }
     if (auto generation = store->generation(now.catalog.generation))

@@ -61,9 +61,11 @@ Policy only_failsafe(Policy policy) {
 
 Result<Candidate> revive(const Store &store, const Generation &generation, const Rollout &rollout,
                          std::vector<std::string> &notes, std::vector<std::string> *unfit) {
-    auto targets = targets_named(rollout.pins(), generation.interfaces, unfit);
-    if (!targets) return tl::unexpected(targets.error());
-    const CompileOptions placement = rollout.placement(*targets);
+    auto named = targets_named(rollout.pins(), generation.interfaces);
+    if (!named) return tl::unexpected(named.error());
+    if (!unfit && !named->refused.empty()) return tl::unexpected(named->refused.front());
+    for (const Fault &one : named->refused) unfit->push_back(one.message);
+    const CompileOptions placement = rollout.placement(named->targets);
     auto image = store.image(generation);
     if (image) {
         auto placed = relocate(*image, placement);
@@ -75,7 +77,7 @@ Result<Candidate> revive(const Store &store, const Generation &generation, const
         image = compile_anew(store, generation, placement);
     }
     if (!image) return tl::unexpected(image.error());
-    return Candidate{std::move(*image), std::move(*targets), generation.flow_capacity,
+    return Candidate{std::move(*image), std::move(named->targets), generation.flow_capacity,
                      xdp_mode(generation.xdp), unfit != nullptr};
 }
 
@@ -91,12 +93,11 @@ Result<Remainder> remainder(const Store &store, const Rollout &rollout) {
         break;
     }
     policy.name = "failsafe-only";
-    std::vector<std::string> unfit;
-    auto targets = targets_named(rollout.pins(), interfaces_of(store), &unfit);
-    if (!targets) return tl::unexpected(targets.error());
-    auto image = compile(policy, rollout.placement(*targets));
+    auto named = targets_named(rollout.pins(), interfaces_of(store));
+    if (!named) return tl::unexpected(named.error());
+    auto image = compile(policy, rollout.placement(named->targets));
     if (!image) return fault(image.error());
-    result.candidate = {std::move(*image), std::move(*targets), policy.flow_capacity,
+    result.candidate = {std::move(*image), std::move(named->targets), policy.flow_capacity,
                         XdpMode::automatic, true};
     return result;
 }

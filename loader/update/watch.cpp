@@ -118,12 +118,11 @@ void Watcher::look_for_late_ones(std::vector<std::string> &done) {
     auto generation = store->generation((*confirmed)->generation);
     auto pins = Pins::open(paths_);
     if (!generation || !pins || !*pins) return;
-    std::vector<std::string> unfit;
-    auto targets = targets_named(&**pins, without_detached(paths_, generation->interfaces), &unfit);
-    if (!targets) return complain("interfaces", targets.error(), done);
-    if (std::none_of(targets->begin(), targets->end(),
+    auto named = targets_named(&**pins, without_detached(paths_, generation->interfaces));
+    if (!named) return complain("interfaces", named.error(), done);
+    if (std::none_of(named->targets.begin(), named->targets.end(),
                      [](const Target &one) { return one.is_new; })) {
-        for (const std::string &text : unfit) complain(text, done);
+        for (const Fault &one : named->refused) complain(one.message, done);
         return;
     }
     auto late = attach_missing(paths_);
