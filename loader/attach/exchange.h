@@ -8,9 +8,8 @@
 //   1. a map like `images` or `bans` with larger slots is made and filled with the same content;
 //   2. it is pinned as PINS/next_NAME;
 //   3. for each interface, programs that use the new map are loaded, pinned as next_..._program,
-//   put
-//      behind the links (the kernel swaps them at once, see replace() in attach.h), and their pins
-//      are renamed over the old ones;
+//      put behind the links (the kernel swaps them at once, see replace() in attach.h), and their
+//      pins are renamed over the old ones;
 //   4. the probe programs are replaced alike;
 //   5. `abi` gets the hash of this build's programs;
 //   6. the pins of the new maps are renamed over the old ones.
@@ -22,7 +21,8 @@
 // Interruption
 //   Nobody writes to the maps meanwhile, so old and new programs judge alike, whichever an
 //   interface has. The pin next_NAME says that growth is not finished. Whoever changes something
-//   next calls finish_replacing(), which begins again at step 3 with the pinned copy.
+//   next calls finish_replacing(), which begins again at step 3 with the pinned copy. An upgrade
+//   that was interrupted is seen by the hash in `abi`, and done again.
 #pragma once
 
 #include <cstddef>

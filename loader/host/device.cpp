@@ -97,7 +97,7 @@ Result<Device> find_device(const std::string &name) {
 std::vector<Device> all_devices() {
     std::vector<Device> all;
     struct if_nameindex *names = if_nameindex();
-    for (const struct if_nameindex *one = names; one && one->if_index != 0; one++)
+    for (const struct if_nameindex *one = names; one && one->if_index != 0; ++one)
         if (auto found = find_device(one->if_name)) all.push_back(std::move(*found));
     if_freenameindex(names);
     return all;

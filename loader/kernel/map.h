@@ -49,7 +49,7 @@ void each_key(int fd, Visit visit) {
 }
 
 // Does not own the descriptor: Maps or the program that made the map must outlive it.
-template <typename K, class V>
+template <typename K, typename V>
 class Map {
 public:
     static Result<Map> of(int fd, const std::string &name) {

@@ -14,9 +14,8 @@
 // Order in which they are made
 //   1. create(): what an interrupted run left is removed; all maps but `abi`; the probe programs;
 //      `abi`. Where there is no `abi` nothing is attached, and the rest is a leftover.
-//   2. pin_interface(): its leftovers are removed; rows; ingress_program; egress_program. Where
-//   there
-//      is no egress_program the folder is a leftover: has_interface().
+//   2. pin_interface(): its leftovers are removed; rows; ingress_program; egress_program. If there
+//      is no egress_program, the folder is a leftover: see has_interface().
 //   3. attach() of attach/attach.h: the interface's entry in the map `interfaces`; the links.
 //
 // Order in which they are removed

@@ -11,8 +11,7 @@
 //   A record names everything that a verdict depends on: the slots of the image, of the bans and of
 //   a shadow policy, the mode, which interfaces are filtered, a deadline and its fallback. An epoch
 //   is a 64-bit number: a sequence that only grows, and the index of a record. A packet loads the
-//   epoch once and its record once, so it is judged by one policy from its first look-up to its
-//   last.
+//   epoch once and its record once, so all its look-ups are of one policy.
 //
 // Life of a policy
 //   1. write_image() and write_bans() copy it into slots that neither the record published last nor

@@ -53,7 +53,7 @@ std::string command_line() {
     std::ifstream file("/proc/self/cmdline");
     std::string text((std::istreambuf_iterator<char>(file)), {});
     while (!text.empty() && text.back() == '\0') text.pop_back();
-    std::replace(text.begin(), text.end(), '\0', ' ');
+    std::ranges::replace(text, '\0', ' ');
     return text;
 }
 

@@ -8,8 +8,7 @@
 //
 // Layout of the folder STATE
 //   generations/N/               a confirmed generation: `image` (compiled), `policy.yaml`
-//   (resolved),
-//                                `about.json` (how it was put in force)
+//                                (resolved), `about.json` (how it was put in force)
 //   generations/N.unconfirmed/   an unconfirmed one; N is in one of the two folders
 //   generations/new/             one that is being written
 //   sets/SHA256                  the set files that the policies name, each once
@@ -17,33 +16,32 @@
 //   (bans and history.jsonl lie there too: see ban_list.h and history.h)
 //
 // What counts
-//   For boot confirmed.json alone says which generation is in force from then on, and the folder
-//   generations/N what it is. While the host runs, the kernel says what is in force
-//   (kernel/deployment.h), and a stored generation adds what the kernel does not know.
+//   For boot, confirmed.json says which generation is put in force, and the folder generations/N
+//   what that is. While the host runs, the kernel says what is in force (kernel/deployment.h), and
+//   the stored generation adds what the kernel does not know.
 //
 // Order of writes
-//   save_unconfirmed()   1. sets; 2. the files in generations/new, then the folder itself, all
-//   synced;
-//                        3. new is renamed to N.unconfirmed, and generations is synced
-//   confirm()            4. N.unconfirmed is renamed to N, and generations is synced;
-//                        5. confirmed.json is written aside, synced and renamed
-//   the caller           6. the switch in the kernel (kernel/switch.h)
-//   A policy with a deadline does step 6 after step 3, and `confirm` does steps 4 to 6.
+//   save_unconfirmed()
+//     1. the sets;
+//     2. the files in generations/new, then that folder itself, all synced;
+//     3. generations/new is renamed to N.unconfirmed, and generations is synced.
+//   confirm()
+//     4. N.unconfirmed is renamed to N, and generations is synced;
+//     5. confirmed.json is written aside, synced and renamed.
+//   the caller
+//     6. the switch in the kernel (kernel/switch.h).
+//   With a deadline, step 6 follows step 3; the command `confirm` does steps 4 to 6 later.
 //
-// Killed or without power in between
-//   in 1 and 2       a set that nothing names, or a folder `new`. The next save_unconfirmed()
-//   removes
-//                    the folder, the next prune() the set.
-//   after 3          an unconfirmed generation that is not in force. prune() removes it, unless it
-//   has
-//                    the highest number.
-//   after 4          a confirmed generation that confirmed.json does not name. It stays until
-//   prune()
-//                    finds it too old.
-//   after 5          confirmed.json names a generation that is not in force. The next change puts
-//   that
-//                    right (update/reconcile.h). A boot before that starts the new policy, which
-//                    has passed every test.
+// What a run that is killed leaves, and who cleans it
+//   in 1 or 2   a set that nothing names: the next prune() removes it; a folder `new`: the next
+//               save_unconfirmed() removes it.
+//   after 3     an unconfirmed generation that is not in force: the next prune() removes it, unless
+//               it has the highest number.
+//   after 4     a confirmed generation that confirmed.json does not name: it stays until prune()
+//               finds it too old.
+//   after 5     confirmed.json names a generation that is not in force: the next change puts that
+//               right (update/reconcile.h). A boot before that starts the new policy, which has
+//               passed every test.
 //   Each file is the old or the new one, whole, at any instant. If a step fails, undo_confirm()
 //   takes back 4 and 5.
 //
