@@ -28,8 +28,8 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr std::size_t generations_stored = 10;
-constexpr std::size_t sets_synced_singly =
-    64;  // for more of them one sync of the file system is less
+// If there are more sets, one sync of the whole file system takes less time than one for each.
+constexpr std::size_t sets_synced_singly = 64;
 constexpr std::size_t sha256_digits = 64;
 
 std::string_view as_text(const std::vector<std::uint8_t> &bytes) {
