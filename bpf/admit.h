@@ -18,7 +18,7 @@
  * the stack: its route lies beside the judge's frames, not below them. */
 __noinline int is_routed(struct xdp_md *ctx, const struct packet *packet)
 {
-	const struct pm_tuple *flow = &packet->ask.flow;
+	const struct pm_tuple *flow = &packet->query.flow;
 	struct bpf_fib_lookup route = {};
 	long found;
 
@@ -42,10 +42,10 @@ __noinline int is_routed(struct xdp_md *ctx, const struct packet *packet)
 	       found == BPF_FIB_LKUP_RET_FRAG_NEEDED || found == BPF_FIB_LKUP_RET_UNSUPP_LWT;
 }
 
-static PM_INLINE int is_of_group(const struct packet *packet)
+static PM_INLINE int is_multicast_flow(const struct packet *packet)
 {
-	return pm_is_multicast(&packet->ask.flow.local) ||
-	       pm_is_multicast(&packet->ask.flow.remote);
+	return pm_is_multicast(&packet->query.flow.local) ||
+	       pm_is_multicast(&packet->query.flow.remote);
 }
 
 /* Can this packet open a flow, if a row permits it? */
@@ -53,27 +53,28 @@ static PM_INLINE int can_open(const struct packet *packet)
 {
 	if (packet->fragment == LATER_FRAGMENT || packet->echo_reply)
 		return 0;
-	return packet->ask.flow.protocol != PM_PROTO_TCP || is_syn(packet);
+	return packet->query.flow.protocol != PM_PROTO_TCP || is_syn(packet);
 }
 
 /* Ask in the packet's own orientation if a row may have its ports, else as an answer; a tcp
  * segment that may be either is asked both ways. Returns the opener that the answer is about.
  * A function of its own: verified once. */
-__noinline int ask_both_ways(struct packet *packet, const struct gate *gate, struct answer *answer)
+__noinline int judge_both_ways(struct packet *packet, const struct gate *gate,
+			       struct answer *answer)
 {
-	__u8 own = packet ? packet->ask.direction : 0;
+	__u8 own = packet ? packet->query.direction : 0;
 	__u32 reason;
 
 	if (!packet || !gate || !answer)
 		return 0;
-	packet->ask.flow.opener = gate->own ? own : !own;
-	judge(&packet->ask, answer);
+	packet->query.flow.opener = gate->own ? own : !own;
+	judge(&packet->query, answer);
 	if (!is_drop(answer->verdict) || !gate->own || !gate->answer || is_syn(packet) ||
-	    packet->ask.flow.protocol != PM_PROTO_TCP)
-		return packet->ask.flow.opener;
+	    packet->query.flow.protocol != PM_PROTO_TCP)
+		return packet->query.flow.opener;
 	reason = answer->verdict;
-	packet->ask.flow.opener = !own;
-	judge(&packet->ask, answer);
+	packet->query.flow.opener = !own;
+	judge(&packet->query, answer);
 	if (is_drop(answer->verdict))
 		answer->verdict = reason;
 	return !own;
@@ -82,8 +83,8 @@ __noinline int ask_both_ways(struct packet *packet, const struct gate *gate, str
 /* May a SYN begin another connection of the same ends? After an RST or FIN; where the socket went
  * without any (looked for only where something hangs on it); and if this host sends it, after a
  * connection that the peer opened. */
-static PM_INLINE int may_begin(void *ctx, const struct pm_flow *flow, const struct packet *packet,
-			       const struct pm_row *row, __u32 hook)
+static PM_INLINE int may_reopen(void *ctx, const struct pm_flow *flow, const struct packet *packet,
+				const struct pm_row *row, __u32 hook)
 {
 	if (flow->marks & PM_FLOW_ENDING)
 		return 1;
@@ -96,8 +97,8 @@ static PM_INLINE int may_begin(void *ctx, const struct pm_flow *flow, const stru
 /* It is held to its row's check. Our own SYN begins it; a peer's may be forged, as the RST before
  * it, and waits for our SYN-ACK. `assured` has one entry for both openers: the other one's goes
  * over. */
-static PM_INLINE void begin_another(struct pm_flow *flow, const struct packet *packet, __u16 slot,
-				    __u8 check)
+static PM_INLINE void reopen_flow(struct pm_flow *flow, const struct packet *packet, __u16 slot,
+				  __u8 check)
 {
 	if (flow->opener != packet->direction) {
 		flow->opener = packet->direction;
@@ -106,7 +107,8 @@ static PM_INLINE void begin_another(struct pm_flow *flow, const struct packet *p
 		flow->check = 0;
 	}
 	flow->last = stamp_now();
-	flow->next = packet->direction == PM_IN ? check | PM_FLOW_CHECK_NEXT : 0;
+	flow->check_after_synack =
+		packet->direction == PM_IN ? check | PM_FLOW_CHECK_AFTER_SYNACK : 0;
 	if (packet->direction == PM_OUT) {
 		flow->check = check;
 		flow->marks &= ~PM_FLOW_ENDING;
@@ -115,7 +117,7 @@ static PM_INLINE void begin_another(struct pm_flow *flow, const struct packet *p
 
 static PM_INLINE void count_syn(struct pm_flow *flow, int young, const struct packet *packet)
 {
-	struct pm_flow_key key = flow_key(&packet->ask.flow);
+	struct pm_flow_key key = flow_key(&packet->query.flow);
 
 	add_to_flow(flow, packet);
 	if (young && *(volatile __u8 *)&flow->moved)
@@ -123,9 +125,9 @@ static PM_INLINE void count_syn(struct pm_flow *flow, int young, const struct pa
 }
 
 /* This host's SYN says that its stack has no such connection: what a peer began is over. */
-static PM_INLINE void end_outside(const struct packet *packet)
+static PM_INLINE void end_inbound_flow(const struct packet *packet)
 {
-	struct pm_flow_key key = flow_key(&packet->ask.flow);
+	struct pm_flow_key key = flow_key(&packet->query.flow);
 	struct pm_flow *flow = bpf_map_lookup_elem(&outside, &key);
 
 	if (!flow)
@@ -139,7 +141,7 @@ static PM_INLINE void end_outside(const struct packet *packet)
 static PM_INLINE struct pm_flow *find_syn_flow(struct packet *packet, const struct gate *gate,
 					       int *young)
 {
-	struct pm_flow_key key = flow_key(&packet->ask.flow);
+	struct pm_flow_key key = flow_key(&packet->query.flow);
 
 	return find_flow(&key, gate, packet, stamp_now(), young);
 }
@@ -161,13 +163,13 @@ static PM_INLINE __u32 admit_opener(void *ctx, struct packet *packet, const stru
 	__u8 check = row_check(row);
 	struct pm_flow *flow = NULL;
 	int young = 0, begins = 1;
-	__u8 next = 0;
+	__u8 check_after_synack = 0;
 
 	if (is_syn(packet))
 		flow = find_syn_flow(packet, gate, &young);
 	if (flow) /* else a SYN of a live flow changes nothing of it, but for the count */
-		begins = may_begin(ctx, flow, packet, row, hook);
-	if (row->limit_interval && begins && !within_limit(packet, row))
+		begins = may_reopen(ctx, flow, packet, row, hook);
+	if (row->limit_interval && begins && !charge_limit(packet, row))
 		return drop_of(PM_DROP_RATE_LIMITED, row->slot);
 	if (check && (!is_syn(packet) || packet->payload_length)) {
 		if (!fits(ctx, packet, row->check, hook)) {
@@ -178,23 +180,23 @@ static PM_INLINE __u32 admit_opener(void *ctx, struct packet *packet, const stru
 		check = 0;
 	}
 	if (hook == PM_OUT && is_syn(packet))
-		end_outside(packet);
+		end_inbound_flow(packet);
 	if (flow) {
 		if (begins)
-			begin_another(flow, packet, row->slot, check);
+			reopen_flow(flow, packet, row->slot, check);
 		count_syn(flow, young, packet);
 		return pass(row->slot);
 	}
-	if (is_of_group(packet))
+	if (is_multicast_flow(packet))
 		return pass(row->slot); /* whoever answers does so from another address */
-	/* A SYN of a connection whose entry is gone: see begin_another. */
+	/* A SYN of a connection whose entry is gone: see reopen_flow. */
 	if (hook == PM_IN && check && is_syn(packet) &&
 	    find_socket_xdp(ctx, packet) == LIVE_SOCKET) {
-		next = check | PM_FLOW_CHECK_NEXT;
+		check_after_synack = check | PM_FLOW_CHECK_AFTER_SYNACK;
 		check = waiting_check(packet, PM_IN);
 	}
 	if (!open_flow(hook == PM_IN ? (void *)&outside : (void *)&opening, packet, hook, answer, 0,
-		       check, next))
+		       check, check_after_synack))
 		return drop_of(PM_DROP_FLOW_TABLE_FULL, row->slot);
 	return pass(row->slot);
 }
@@ -212,9 +214,9 @@ static PM_INLINE int record_flow(void *ctx, struct packet *packet, __u32 opener,
 		return 0;
 	if (half_open && check == waits)
 		return 1;
-	open_flow(!half_open && may_be_assured(opener) ? (void *)&assured
-		  : opener == PM_IN                    ? (void *)&outside
-						       : (void *)&opening,
+	open_flow(!half_open && take_promotion_turn(opener) ? (void *)&assured
+		  : opener == PM_IN                         ? (void *)&outside
+							    : (void *)&opening,
 		  packet, opener, answer, half_open ? 0 : PM_FLOW_ESTABLISHED | end_marks(packet),
 		  check, 0);
 	return 1;
@@ -227,17 +229,17 @@ static PM_INLINE __u32 admit(void *ctx, struct packet *packet, struct gate *gate
 	__u32 opener = hook;
 	int socket, half_open;
 
-	if (gate->unsure)
-		ask_pairs(packet, gate);
+	if (gate->needs_source_port)
+		look_up_pairs(packet, gate);
 	if (is_syn(packet)) /* it only opens: one call less, for a flood's sake */
-		judge(&packet->ask, &answer);
+		judge(&packet->query, &answer);
 	else
-		opener = ask_both_ways(packet, gate, &answer);
+		opener = judge_both_ways(packet, gate, &answer);
 	if (is_drop(answer.verdict))
 		return answer.verdict;
-	if (packet->ask.shadow) {
-		packet->ask.flow.opener = opener;
-		packet->shadow = pm_reason_of(judge_beside(packet));
+	if (packet->query.shadow) {
+		packet->query.flow.opener = opener;
+		packet->shadow = pm_reason_of(shadow_verdict(packet));
 	}
 	if (opener == packet->direction && can_open(packet)) {
 		if (hook == PM_IN && is_routed(ctx, packet))
@@ -246,9 +248,9 @@ static PM_INLINE __u32 admit(void *ctx, struct packet *packet, struct gate *gate
 	}
 	/* Of what opens no flow the first fragment has passed: else there were no ports. */
 	if (packet->fragment == LATER_FRAGMENT && opener == packet->direction &&
-	    is_of_group(packet))
+	    is_multicast_flow(packet))
 		return pass(answer.row.slot);
-	if (packet->ask.flow.protocol != PM_PROTO_TCP)
+	if (packet->query.flow.protocol != PM_PROTO_TCP)
 		return drop_of(PM_DROP_NOT_FIRST_PACKET, answer.row.slot);
 	socket = sender == ESTABLISHED_SENDER ? LIVE_SOCKET
 		 : hook == PM_IN              ? find_socket_xdp(ctx, packet)

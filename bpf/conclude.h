@@ -90,8 +90,8 @@ static PM_INLINE void compare_shadow(struct packet *packet, __u32 verdict)
 	     reason != PM_DROP_UNSUPPORTED_PROTOCOL && reason != PM_DROP_NOT_FIRST_PACKET) ||
 	    !can_open(packet))
 		return;
-	packet->ask.flow.opener = packet->direction;
-	shadow = judge_beside(packet);
+	packet->query.flow.opener = packet->direction;
+	shadow = shadow_verdict(packet);
 	if (!is_drop(shadow))
 		count_shadow(packet, shadow, 0);
 }
@@ -102,7 +102,7 @@ static PM_INLINE int conclude(void *ctx, __u32 hook, struct packet *packet, __u3
 	/* A stage was forgotten, or the image names a slot that is not: fail closed. */
 	if (verdict == UNDECIDED || (!is_drop(verdict) && !count_row(packet, verdict)))
 		verdict = drop(PM_DROP_NO_POLICY);
-	if (packet->ask.shadow)
+	if (packet->query.shadow)
 		compare_shadow(packet, verdict);
 	if (!is_drop(verdict))
 		return 1;

@@ -11,7 +11,7 @@
 #include "verdict.h"
 
 /* What the packet is to be asked about. Returns enum pm_mode. */
-static PM_INLINE __u32 load_epoch(struct question *ask)
+static PM_INLINE __u32 load_epoch(struct query *query)
 {
 	const struct pm_control *all;
 	const struct pm_record *record;
@@ -20,7 +20,7 @@ static PM_INLINE __u32 load_epoch(struct question *ask)
 
 	all = bpf_map_lookup_elem(&control, &zero);
 	if (!all) {
-		ask->image = PM_IMAGE_SLOTS; /* there is none: everything is dropped */
+		query->image = PM_IMAGE_SLOTS; /* there is none: everything is dropped */
 		return PM_MODE_ENFORCE;
 	}
 	value = *(const volatile __u64 *)&all->epoch;
@@ -30,10 +30,10 @@ static PM_INLINE __u32 load_epoch(struct question *ask)
 		value = record->fallback;
 		record = &all->records[pm_record_index(value)];
 	}
-	ask->sequence = pm_sequence(value);
-	ask->image = record->image;
-	ask->bans = record->bans;
-	ask->shadow = record->shadow;
+	query->sequence = pm_sequence(value);
+	query->image = record->image;
+	query->bans = record->bans;
+	query->shadow = record->shadow;
 	return record->interfaces >> pm_interface & 1 ? record->mode : PM_MODE_OFF;
 }
 

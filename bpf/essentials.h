@@ -44,7 +44,7 @@ static PM_INLINE __u32 essential_length(__u8 type)
 static PM_INLINE __u32 essential_icmpv6(const struct frame *frame, const struct packet *packet)
 {
 	const struct pm_addr *source =
-		packet->direction == PM_IN ? &packet->ask.flow.remote : &packet->ask.flow.local;
+		packet->direction == PM_IN ? &packet->query.flow.remote : &packet->query.flow.local;
 	const __u8 *icmp = at(frame, packet->l4, 2);
 	__u8 type = packet->icmp_type;
 	int fine = packet->l4_length >= essential_length(type);
@@ -72,12 +72,12 @@ static PM_INLINE __u32 essential_igmp(const struct packet *packet)
 /* DHCP and DHCPv6: what this host's client asks passes, and for a minute what answers it. */
 static PM_INLINE __u32 essential_dhcp(const struct packet *packet, __u32 stateless)
 {
-	__u32 v6 = packet->ethertype == ETH_IPV6, interface = packet->ask.flow.interface;
+	__u32 v6 = packet->ethertype == ETH_IPV6, interface = packet->query.flow.interface;
 	struct pm_dhcp *client;
 	__u64 now;
 
-	if (packet->ask.flow.local_port != (v6 ? 546 : 68) ||
-	    packet->ask.flow.remote_port != (v6 ? 547 : 67))
+	if (packet->query.flow.local_port != (v6 ? 546 : 68) ||
+	    packet->query.flow.remote_port != (v6 ? 547 : 67))
 		return UNDECIDED;
 	if (stateless)
 		return packet->direction == PM_OUT ? pass(PM_ESSENTIAL_DHCP) : UNDECIDED;
@@ -101,14 +101,14 @@ static PM_INLINE __u32 pass_essential(const struct frame *frame, const struct pa
 		return essential_arp(frame, packet);
 	if (packet->ethertype == ETH_SLOW)
 		return essential_lacp(frame, packet);
-	if (packet->ask.flow.protocol == PM_PROTO_UDP)
+	if (packet->query.flow.protocol == PM_PROTO_UDP)
 		return packet->fragment == NOT_FRAGMENT ? essential_dhcp(packet, stateless)
 							: UNDECIDED;
 	if (packet->fragment == LATER_FRAGMENT)
 		return UNDECIDED;
-	if (packet->ask.flow.protocol == PM_PROTO_ICMPV6 && packet->ethertype == ETH_IPV6)
+	if (packet->query.flow.protocol == PM_PROTO_ICMPV6 && packet->ethertype == ETH_IPV6)
 		return essential_icmpv6(frame, packet);
-	if (packet->ask.flow.protocol == IPPROTO_IGMP && packet->ethertype == ETH_IPV4)
+	if (packet->query.flow.protocol == IPPROTO_IGMP && packet->ethertype == ETH_IPV4)
 		return essential_igmp(packet);
 	return UNDECIDED;
 }

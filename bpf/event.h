@@ -31,7 +31,7 @@ static PM_INLINE int is_wanted(const struct pm_ring *ring, const struct packet *
 	return now < ring->until && ring->reasons >> (pm_reason_of(verdict) & 63) & 1 &&
 	       ring->interfaces >> pm_interface & 1 &&
 	       (!ring->row || ring->row == pm_row_of(verdict)) &&
-	       (!ring->by_peer || is_same(&ring->peer, &packet->ask.flow.remote));
+	       (!ring->by_peer || is_same(&ring->peer, &packet->query.flow.remote));
 }
 
 static PM_INLINE void count_lost(__u32 ring, __u32 packets)
@@ -43,7 +43,8 @@ static PM_INLINE void count_lost(__u32 ring, __u32 packets)
 }
 
 /* Does the ring want the packet, and may it be sent one more? */
-static PM_INLINE int takes(__u32 number, const struct packet *packet, __u32 verdict, __u64 now)
+static PM_INLINE int reserve_event(__u32 number, const struct packet *packet, __u32 verdict,
+				   __u64 now)
 {
 	const struct pm_ring *ring = bpf_map_lookup_elem(&rings, &number);
 	struct pm_ring_count *count;
@@ -66,7 +67,7 @@ static PM_INLINE int takes(__u32 number, const struct packet *packet, __u32 verd
 }
 
 /* The rings that are sent the packet, a bit each. */
-__noinline int takers(const struct packet *packet, __u32 verdict)
+__noinline int rings_wanting(const struct packet *packet, __u32 verdict)
 {
 	__u64 now = bpf_jiffies64();
 	int found = 0;
@@ -75,7 +76,7 @@ __noinline int takers(const struct packet *packet, __u32 verdict)
 		return 0;
 #pragma unroll
 	for (__u32 i = 0; i < PM_EVENT_RINGS; i++)
-		found |= takes(i, packet, verdict, now) << i;
+		found |= reserve_event(i, packet, verdict, now) << i;
 	return found;
 }
 
@@ -88,7 +89,7 @@ static PM_INLINE struct pm_event *describe(const struct packet *packet, __u32 ve
 	if (!event)
 		return NULL;
 	event->time = bpf_ktime_get_boot_ns();
-	event->epoch = packet->ask.sequence;
+	event->epoch = packet->query.sequence;
 	event->length = packet->bytes;
 	event->segments = packet->segments;
 	event->row = pm_row_of(verdict);
@@ -110,34 +111,34 @@ static PM_INLINE __u32 capture_length(__u32 frame)
 	return frame;
 }
 
-#define OFFER(number)                                                                              \
+#define OUTPUT_TO(number)                                                                          \
 	do {                                                                                       \
-		if (rings_taken & 1U << (number) &&                                                \
+		if (wanted & 1U << (number) &&                                                     \
 		    bpf_ringbuf_output(&events_##number, event, sizeof(*event), BPF_RB_NO_WAKEUP)) \
 			count_lost(number, event->segments);                                       \
 	} while (0)
 
-static PM_INLINE void offer(struct pm_event *event, __u32 rings_taken)
+static PM_INLINE void output_event(struct pm_event *event, __u32 wanted)
 {
-	OFFER(0);
-	OFFER(1);
-	OFFER(2);
-	OFFER(3);
-	OFFER(4);
-	OFFER(5);
-	OFFER(6);
-	OFFER(7);
+	OUTPUT_TO(0);
+	OUTPUT_TO(1);
+	OUTPUT_TO(2);
+	OUTPUT_TO(3);
+	OUTPUT_TO(4);
+	OUTPUT_TO(5);
+	OUTPUT_TO(6);
+	OUTPUT_TO(7);
 }
 
 /* `hook` is a constant. */
 static PM_INLINE int send_to_rings(void *ctx, __u32 hook, const struct packet *packet,
 				   __u32 verdict)
 {
-	__u32 size, rings_taken = takers(packet, verdict);
+	__u32 size, wanted = rings_wanting(packet, verdict);
 	struct pm_event *event;
 	long failed;
 
-	if (!packet || !rings_taken)
+	if (!packet || !wanted)
 		return 0;
 	event = describe(packet, verdict);
 	if (!event)
@@ -149,7 +150,7 @@ static PM_INLINE int send_to_rings(void *ctx, __u32 hook, const struct packet *p
 				       : bpf_skb_load_bytes(ctx, 0, event->packet, size);
 		event->captured = failed ? 0 : size;
 	}
-	offer(event, rings_taken);
+	output_event(event, wanted);
 	return 0;
 }
 

@@ -5,7 +5,7 @@
  *   outside  opened by outsiders; they can fill it, so only it suffers; inserted by XDP
  *   opening  opened by this host and not answered yet; inserted by TC
  *   assured  tcp that this host's stack calls established, and what this host opened once it
- *            is answered: who fills it has a real address, and is held back (may_be_assured)
+ *            is answered: who fills it has a real address, and is held back (take_promotion_turn)
  *
  * A young flow (outside, opening) is promoted without losing a count: the assured entry starts
  * at zero, the young one is marked moved, and whoever adds to a young entry looks at the mark
@@ -51,35 +51,35 @@ static PM_INLINE int is_expired(const struct pm_flow *flow, __u32 protocol, __u3
 
 /* Is what the flow was passed under older than the packet's epoch? Serial: a late packet of the
  * epoch before must not count as newer. */
-static PM_INLINE int is_older(const struct pm_flow *flow, const struct question *ask)
+static PM_INLINE int is_older(const struct pm_flow *flow, const struct query *query)
 {
-	return (__s32)(flow->epoch - ask->sequence) < 0;
+	return (__s32)(flow->epoch - query->sequence) < 0;
 }
 
 /* Judge a flow anew, in its opener's orientation. 0: it is cut, and no live flow any more; but
  * a later policy may let it go on. Verified once, like judge. */
-__noinline int judge_anew(struct pm_flow *flow, struct packet *packet)
+__noinline int rejudge(struct pm_flow *flow, struct packet *packet)
 {
 	struct answer answer = {};
 
 	if (!flow || !packet)
 		return 0;
-	packet->ask.flow.opener = flow->opener;
-	judge(&packet->ask, &answer);
-	packet->ask.flow.opener = packet->ask.direction;
+	packet->query.flow.opener = flow->opener;
+	judge(&packet->query, &answer);
+	packet->query.flow.opener = packet->query.direction;
 	if (is_drop(answer.verdict)) {
 		flow->marks |= PM_FLOW_CUT;
 		return 0;
 	}
 	flow->row = answer.row.slot;
 	flow->shadow = 0;
-	if (packet->ask.shadow) {
-		packet->ask.flow.opener = flow->opener;
-		ask_shadow(&packet->ask, &answer);
+	if (packet->query.shadow) {
+		packet->query.flow.opener = flow->opener;
+		judge_by_shadow(&packet->query, &answer);
 		flow->shadow = pm_reason_of(answer.verdict);
-		packet->ask.flow.opener = packet->ask.direction;
+		packet->query.flow.opener = packet->query.direction;
 	}
-	flow->epoch = packet->ask.sequence;
+	flow->epoch = packet->query.sequence;
 	if (flow->marks & PM_FLOW_CUT)
 		flow->marks &= ~PM_FLOW_CUT;
 	return 1;
@@ -93,12 +93,12 @@ static PM_INLINE struct pm_flow *find_entry(void *table, const struct pm_flow_ke
 }
 
 /* The packet's live flow in a table: not expired, and passed under the packet's epoch. */
-static PM_INLINE struct pm_flow *find_in(void *table, const struct pm_flow_key *key,
-					 struct packet *packet, __u32 now)
+static PM_INLINE struct pm_flow *find_live(void *table, const struct pm_flow_key *key,
+					   struct packet *packet, __u32 now)
 {
 	struct pm_flow *flow = find_entry(table, key, now);
 
-	if (flow && is_older(flow, &packet->ask) && !judge_anew(flow, packet))
+	if (flow && is_older(flow, &packet->query) && !rejudge(flow, packet))
 		return NULL;
 	return flow;
 }
@@ -107,7 +107,7 @@ static PM_INLINE struct pm_flow *find_in(void *table, const struct pm_flow_key *
 static PM_INLINE struct pm_flow *find_flow(const struct pm_flow_key *key, const struct gate *gate,
 					   struct packet *packet, __u32 now, int *young)
 {
-	int in = packet->ask.direction == PM_IN;
+	int in = packet->query.direction == PM_IN;
 	int opened_outside = in ? gate->own : gate->answer;
 	int opened_here = in ? gate->answer : gate->own;
 	int assured_first = key->protocol == PM_PROTO_TCP || !opened_outside;
@@ -115,28 +115,28 @@ static PM_INLINE struct pm_flow *find_flow(const struct pm_flow_key *key, const 
 
 	*young = 0;
 	if (assured_first) {
-		flow = find_in(&assured, key, packet, now);
+		flow = find_live(&assured, key, packet, now);
 		if (flow)
 			return flow;
 	}
 	*young = 1;
 	if (opened_outside) {
-		flow = find_in(&outside, key, packet, now);
+		flow = find_live(&outside, key, packet, now);
 		if (flow && !flow->moved)
 			return flow;
 	}
 	if (opened_here && !flow && !assured_first) {
-		flow = find_in(&assured, key, packet, now);
+		flow = find_live(&assured, key, packet, now);
 		if (flow) {
 			*young = 0;
 			return flow;
 		}
 	}
 	if (opened_here && !flow)
-		flow = find_in(&opening, key, packet, now);
+		flow = find_live(&opening, key, packet, now);
 	if (flow && flow->moved) { /* promoted since we looked, or its assured entry is gone */
 		*young = 0;
-		flow = find_in(&assured, key, packet, now);
+		flow = find_live(&assured, key, packet, now);
 	}
 	return flow;
 }
@@ -168,7 +168,7 @@ static PM_INLINE void promote(struct pm_flow *young, const struct pm_flow_key *k
 		.marks = young->marks | mark,
 		.tcp_flags = {young->tcp_flags[0], young->tcp_flags[1]},
 		.check = young->check,
-		.next = young->next,
+		.check_after_synack = young->check_after_synack,
 		.shadow = young->shadow,
 	};
 	struct pm_flow *old = bpf_map_lookup_elem(&assured, key);
@@ -178,7 +178,7 @@ static PM_INLINE void promote(struct pm_flow *young, const struct pm_flow_key *k
 		    !is_expired(old, key->protocol, young->last)) /* another CPU was faster */
 			goto moved;
 		*old = flow;
-	} else if (!may_be_assured(flow.opener) ||
+	} else if (!take_promotion_turn(flow.opener) ||
 		   (bpf_map_update_elem(&assured, key, &flow, BPF_NOEXIST) &&
 		    !bpf_map_lookup_elem(&assured, key))) {
 		return; /* not now, or no room: it stays young */
@@ -203,13 +203,13 @@ static PM_INLINE __u8 end_marks(const struct packet *packet)
 
 /* The flags that few segments have. An RST or FIN may be forged, and a SYN after it: only this
  * host's SYN-ACK, which no live connection sends, tells that another one begins. */
-static PM_INLINE __u8 mark_turn(struct pm_flow *flow, const struct packet *packet, __u8 marks)
+static PM_INLINE __u8 on_flags(struct pm_flow *flow, const struct packet *packet, __u8 marks)
 {
 	if (packet->tcp_flags & (TCP_FIN | TCP_RST))
 		return marks | end_marks(packet);
-	if (packet->direction == PM_OUT && flow->next) {
-		flow->check = flow->next & ~PM_FLOW_CHECK_NEXT;
-		flow->next = 0;
+	if (packet->direction == PM_OUT && flow->check_after_synack) {
+		flow->check = flow->check_after_synack & ~PM_FLOW_CHECK_AFTER_SYNACK;
+		flow->check_after_synack = 0;
 		marks &= ~PM_FLOW_ENDING;
 	}
 	return marks;
@@ -221,13 +221,13 @@ static PM_INLINE void update_marks(struct pm_flow *flow, const struct packet *pa
 {
 	__u8 marks = flow->marks, direction = packet->direction;
 
-	if (packet->ask.flow.protocol == PM_PROTO_TCP) {
+	if (packet->query.flow.protocol == PM_PROTO_TCP) {
 		marks &= ~PM_FLOW_RESET; /* an out-of-window RST shortens, the next segment restores
 					  */
 		if (established)
 			marks = (marks & ~(PM_FLOW_FIN_IN | PM_FLOW_FIN_OUT)) | PM_FLOW_ESTABLISHED;
 		if (packet->tcp_flags & (TCP_FIN | TCP_SYN | TCP_RST))
-			marks = mark_turn(flow, packet, marks);
+			marks = on_flags(flow, packet, marks);
 		if (packet->tcp_flags & ~flow->tcp_flags[direction & 1])
 			flow->tcp_flags[direction & 1] |= packet->tcp_flags;
 	} else if (direction != flow->opener) {
@@ -271,7 +271,7 @@ __noinline int waiting_check(const struct packet *packet, __u32 opener)
 
 	if (!packet)
 		return 0;
-	key = flow_key(&packet->ask.flow);
+	key = flow_key(&packet->query.flow);
 	flow = bpf_map_lookup_elem(&assured, &key);
 	if (!flow || flow->opener != opener)
 		flow = opener == PM_IN ? bpf_map_lookup_elem(&outside, &key)
@@ -283,7 +283,7 @@ __noinline int waiting_check(const struct packet *packet, __u32 opener)
 static PM_INLINE __u32 match_flow(void *ctx, struct packet *packet, const struct gate *gate,
 				  int established, __u32 hook)
 {
-	struct pm_flow_key key = flow_key(&packet->ask.flow);
+	struct pm_flow_key key = flow_key(&packet->query.flow);
 	__u32 now = stamp_now(), verdict;
 	struct pm_flow *flow;
 	int young;
@@ -301,7 +301,7 @@ static PM_INLINE __u32 match_flow(void *ctx, struct packet *packet, const struct
 	add_to_flow(flow, packet);
 	if (!young)
 		return verdict;
-	if (packet->ask.flow.protocol == PM_PROTO_TCP) {
+	if (packet->query.flow.protocol == PM_PROTO_TCP) {
 		if (established)
 			promote(flow, &key, PM_FLOW_ESTABLISHED);
 	} else if (flow->opener == PM_OUT && packet->direction == PM_IN) {
@@ -314,22 +314,23 @@ static PM_INLINE __u32 match_flow(void *ctx, struct packet *packet, const struct
 
 /* Record the flow that a packet opens, or that a socket vouches for. 0: there was no room. */
 static PM_INLINE int open_flow(void *table, struct packet *packet, __u32 opener,
-			       const struct answer *answer, __u8 marks, __u8 check, __u8 next)
+			       const struct answer *answer, __u8 marks, __u8 check,
+			       __u8 check_after_synack)
 {
-	struct pm_flow_key key = flow_key(&packet->ask.flow);
+	struct pm_flow_key key = flow_key(&packet->query.flow);
 	__u32 now = stamp_now(), in = packet->direction == PM_IN;
 	struct pm_flow flow = {
 		.packets = {in ? packet->segments : 0, in ? 0 : packet->segments},
 		.bytes = {in ? packet->bytes : 0, in ? 0 : packet->bytes},
 		.tcp_flags = {in ? packet->tcp_flags : 0, in ? 0 : packet->tcp_flags},
-		.epoch = packet->ask.sequence,
+		.epoch = packet->query.sequence,
 		.start = now,
 		.last = now,
 		.row = answer->row.slot,
 		.opener = opener,
 		.marks = marks,
 		.check = check,
-		.next = next,
+		.check_after_synack = check_after_synack,
 		.shadow = packet->shadow,
 	};
 	struct pm_flow *old;

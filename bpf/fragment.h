@@ -13,8 +13,8 @@ static PM_INLINE struct pm_fragment_key fragment_key(const struct packet *packet
 {
 	int in = packet->direction == PM_IN;
 	struct pm_fragment_key key = {
-		.source = in ? packet->ask.flow.remote : packet->ask.flow.local,
-		.destination = in ? packet->ask.flow.local : packet->ask.flow.remote,
+		.source = in ? packet->query.flow.remote : packet->query.flow.local,
+		.destination = in ? packet->query.flow.local : packet->query.flow.remote,
 		.id = packet->fragment_id,
 		.protocol = packet->fragment_protocol,
 		.interface = pm_interface,
@@ -28,9 +28,9 @@ static PM_INLINE void remember_fragment(const struct packet *packet)
 {
 	struct pm_fragment_key key = fragment_key(packet);
 	struct pm_fragment fragment = {
-		.local_port = packet->ask.flow.local_port,
-		.remote_port = packet->ask.flow.remote_port,
-		.protocol = packet->ask.flow.protocol,
+		.local_port = packet->query.flow.local_port,
+		.remote_port = packet->query.flow.remote_port,
+		.protocol = packet->query.flow.protocol,
 		.echo_reply = packet->echo_reply,
 		.seen = bpf_jiffies64(),
 	};
@@ -54,9 +54,9 @@ static PM_INLINE __u32 follow_fragment(struct packet *packet, __u32 stateless)
 	first = bpf_map_lookup_elem(&fragments, &key);
 	if (!first || is_over(first->seen, bpf_jiffies64(), PM_TIMEOUT_FRAGMENT))
 		return PM_DROP_FRAGMENT_UNKNOWN;
-	packet->ask.flow.local_port = first->local_port;
-	packet->ask.flow.remote_port = first->remote_port;
-	packet->ask.flow.protocol = first->protocol;
+	packet->query.flow.local_port = first->local_port;
+	packet->query.flow.remote_port = first->remote_port;
+	packet->query.flow.protocol = first->protocol;
 	packet->echo_reply = first->echo_reply;
 	packet->tcp_flags = TCP_ACK;
 	return PM_UNDECIDED;
@@ -69,7 +69,7 @@ static PM_INLINE __u32 check_fragment(struct packet *packet, __u32 stateless)
 
 	if (packet->fragment == NOT_FRAGMENT)
 		return PM_UNDECIDED;
-	image = view_of(&images, packet->ask.image, pm_image_mask);
+	image = view_of(&images, packet->query.image, pm_image_mask);
 	if (!image.base)
 		return PM_DROP_NO_POLICY;
 	if (pm_field(image, pm_image, flags) & PM_IMAGE_FRAGMENTS_DROP)

@@ -23,50 +23,50 @@ static PM_INLINE struct pm_view view_of(void *map, __u32 slot, __u32 mask)
 
 /* A function of its own, verified once: inlined wherever it is needed it would exceed what the
  * verifier of Linux 6.1 looks at. */
-__noinline int judge(const struct question *question, struct answer *answer)
+__noinline int judge(const struct query *query, struct answer *answer)
 {
 	struct pm_view image, bans_view = {};
 	__u64 now = 0;
 
-	if (!question || !answer)
+	if (!query || !answer)
 		return 0;
-	image = view_of(&images, question->image, pm_image_mask);
+	image = view_of(&images, query->image, pm_image_mask);
 	if (!image.base) {
 		answer->verdict = drop(PM_DROP_NO_POLICY);
 		return 0;
 	}
-	if (question->bans) {
-		bans_view = view_of(&bans, question->bans - 1, pm_bans_mask);
+	if (query->bans) {
+		bans_view = view_of(&bans, query->bans - 1, pm_bans_mask);
 		if (!bans_view.base) {
 			answer->verdict = drop(PM_DROP_NO_POLICY);
 			return 0;
 		}
 		now = bpf_ktime_get_boot_ns();
 	}
-	answer->verdict = pm_judge(image, bans_view, now, &question->flow, question->direction);
+	answer->verdict = pm_judge(image, bans_view, now, &query->flow, query->direction);
 	if (!is_drop(answer->verdict))
 		answer->row = pm_row_at(image, pm_row_of(answer->verdict));
 	return 0;
 }
 
 /* The same question to the shadow policy. */
-static PM_INLINE void ask_shadow(struct question *question, struct answer *answer)
+static PM_INLINE void judge_by_shadow(struct query *query, struct answer *answer)
 {
-	__u32 image = question->image;
+	__u32 image = query->image;
 
-	question->image = question->shadow - 1;
-	judge(question, answer);
-	question->image = image;
+	query->image = query->shadow - 1;
+	judge(query, answer);
+	query->image = image;
 }
 
 /* Its verdict, a pass as the counter slot of its row. */
-__noinline int judge_beside(struct packet *packet)
+__noinline int shadow_verdict(struct packet *packet)
 {
 	struct answer answer = {};
 
 	if (!packet)
 		return 0;
-	ask_shadow(&packet->ask, &answer);
+	judge_by_shadow(&packet->query, &answer);
 	return is_drop(answer.verdict) ? answer.verdict : answer.row.slot;
 }
 
@@ -75,67 +75,69 @@ __noinline int judge_beside(struct packet *packet)
 struct gate {
 	__u32 own;
 	__u32 answer;
-	__u32 unsure; /* the source port decides, and was not looked up yet */
+	__u32 needs_source_port; /* the source port decides, and was not looked up yet */
 };
 
-static PM_INLINE __u16 source_port(const struct question *ask)
+static PM_INLINE __u16 source_port(const struct query *query)
 {
-	return ask->direction == PM_IN ? ask->flow.remote_port : ask->flow.local_port;
+	return query->direction == PM_IN ? query->flow.remote_port : query->flow.local_port;
 }
 
-static PM_INLINE __u16 destination_port(const struct question *ask)
+static PM_INLINE __u16 destination_port(const struct query *query)
 {
-	return ask->direction == PM_IN ? ask->flow.local_port : ask->flow.remote_port;
+	return query->direction == PM_IN ? query->flow.local_port : query->flow.remote_port;
 }
 
 /* The ports as they are, both together. A function of its own, like judge. */
-__noinline int ask_pairs(const struct packet *packet, struct gate *gate)
+__noinline int look_up_pairs(const struct packet *packet, struct gate *gate)
 {
-	const struct question *ask = &packet->ask;
+	const struct query *query = &packet->query;
 	struct pm_view image;
 
 	if (!packet || !gate)
 		return 0;
-	gate->own = gate->answer = gate->unsure = 0;
-	image = view_of(&images, ask->image, pm_image_mask);
+	gate->own = gate->answer = gate->needs_source_port = 0;
+	image = view_of(&images, query->image, pm_image_mask);
 	if (!image.base)
 		return 0;
 	gate->own = pm_pair_opens(
-		image, pm_pair(image, ask->flow.protocol, destination_port(ask), source_port(ask)),
-		ask->direction);
+		image,
+		pm_pair(image, query->flow.protocol, destination_port(query), source_port(query)),
+		query->direction);
 	if (!is_syn(packet))
-		gate->answer = pm_pair_opens(
-			image,
-			pm_pair(image, ask->flow.protocol, source_port(ask), destination_port(ask)),
-			!ask->direction);
+		gate->answer = pm_pair_opens(image,
+					     pm_pair(image, query->flow.protocol,
+						     source_port(query), destination_port(query)),
+					     !query->direction);
 	return 0;
 }
 
 /* A table of bytes tells of each port what it can without the other one; what it cannot is
  * asked of the pairs, but only once it matters. */
-static PM_INLINE void ask_gate(struct pm_view image, const struct packet *packet, struct gate *gate)
+static PM_INLINE void look_up_gate(struct pm_view image, const struct packet *packet,
+				   struct gate *gate)
 {
-	const struct question *ask = &packet->ask;
+	const struct query *query = &packet->query;
 	__u32 own, answer = 0, table;
 
 	gate->own = gate->answer = 1;
-	if (ask->flow.protocol != PM_PROTO_TCP && ask->flow.protocol != PM_PROTO_UDP) {
+	if (query->flow.protocol != PM_PROTO_TCP && query->flow.protocol != PM_PROTO_UDP) {
 		if (is_icmp(packet)) { /* an echo's way is its type */
 			gate->own = !packet->echo_reply;
 			gate->answer = packet->echo_reply;
 		}
 		return;
 	}
-	table = ask->flow.protocol == PM_PROTO_TCP ? pm_field(image, pm_image, gates[0])
-						   : pm_field(image, pm_image, gates[1]);
-	own = pm_load(image, table + destination_port(ask), 1) >> ask->direction;
+	table = query->flow.protocol == PM_PROTO_TCP ? pm_field(image, pm_image, gates[0])
+						     : pm_field(image, pm_image, gates[1]);
+	own = pm_load(image, table + destination_port(query), 1) >> query->direction;
 	if (!is_syn(packet))
-		answer = pm_load(image, table + source_port(ask), 1) >> !ask->direction;
+		answer = pm_load(image, table + source_port(query), 1) >> !query->direction;
 	gate->own = own & (PM_GATE_IN | PM_GATE_MAYBE_IN);
 	gate->answer = answer & (PM_GATE_IN | PM_GATE_MAYBE_IN);
-	gate->unsure = (own | answer) & PM_GATE_MAYBE_IN;
-	if (!((own | answer) & PM_GATE_IN) && gate->unsure)
-		ask_pairs(packet, gate);
+	gate->needs_source_port = (own | answer) & PM_GATE_MAYBE_IN;
+	if (!((own | answer) & PM_GATE_IN) && gate->needs_source_port)
+		look_up_pairs(packet, gate);
 }
 
 #endif

@@ -23,7 +23,7 @@ static PM_INLINE struct pm_limit_key limit_key(const struct packet *packet,
 
 	if (row->flags & PM_ROW_LIMIT_ROW)
 		return key;
-	key.peer = packet->ask.flow.remote;
+	key.peer = packet->query.flow.remote;
 	if (!pm_is_v4(&key.peer))
 		key.peer.low = 0;
 	return key;
@@ -44,7 +44,7 @@ static PM_INLINE int take_turn(__u64 *scheduled, __u64 now, __u64 interval, __u6
 }
 
 /* 1: the flow is within the limit, and was charged. */
-static PM_INLINE int within_limit(const struct packet *packet, const struct pm_row *row)
+static PM_INLINE int charge_limit(const struct packet *packet, const struct pm_row *row)
 {
 	__u64 interval = (__u64)row->limit_interval * 1000, now = bpf_ktime_get_ns(), due;
 	struct pm_limit_key key = limit_key(packet, row);
@@ -62,7 +62,7 @@ static PM_INLINE int within_limit(const struct packet *packet, const struct pm_r
 /* May another flow of this opener enter `assured`? Real handshakes, or answered datagrams, come
  * without end; within 30 s they may take 3/16 of the table, so that a flow which was used in that
  * time is never the oldest. A function of its own: verified once. */
-__noinline int may_be_assured(__u32 opener)
+__noinline int take_promotion_turn(__u32 opener)
 {
 	__u32 index = opener & 1;
 	__u64 *scheduled = bpf_map_lookup_elem(&promotions, &index);

@@ -51,7 +51,7 @@ struct frame {
 enum fragment_part { NOT_FRAGMENT, FIRST_FRAGMENT, LATER_FRAGMENT };
 
 /* A question to the policy. */
-struct question {
+struct query {
 	struct pm_tuple flow;
 	__u32 image; /* slot in `images` */
 	__u16 bans; /* 1 + slot in `bans`, 0: none */
@@ -61,7 +61,7 @@ struct question {
 };
 
 struct packet {
-	struct question ask; /* its flow is the packet's own, until another one is asked about */
+	struct query query; /* its flow is the packet's own, until another one is asked about */
 	__u32 bytes; /* IP bytes on the wire; non-IP: behind the frame's header */
 	__u32 segments;
 	__u32 fragment_id;
@@ -130,35 +130,35 @@ static PM_INLINE int is_same(const struct pm_addr *one, const struct pm_addr *ot
 	return one->high == other->high && one->low == other->low;
 }
 
-static PM_INLINE void set_addresses(struct question *ask, struct pm_addr source,
+static PM_INLINE void set_addresses(struct query *query, struct pm_addr source,
 				    struct pm_addr destination)
 {
-	int in = ask->direction == PM_IN;
+	int in = query->direction == PM_IN;
 
-	ask->flow.local = in ? destination : source;
-	ask->flow.remote = in ? source : destination;
+	query->flow.local = in ? destination : source;
+	query->flow.remote = in ? source : destination;
 }
 
-static PM_INLINE void set_ports(struct question *ask, __u16 source, __u16 destination)
+static PM_INLINE void set_ports(struct query *query, __u16 source, __u16 destination)
 {
-	int in = ask->direction == PM_IN;
+	int in = query->direction == PM_IN;
 
-	ask->flow.local_port = in ? destination : source;
-	ask->flow.remote_port = in ? source : destination;
+	query->flow.local_port = in ? destination : source;
+	query->flow.remote_port = in ? source : destination;
 }
 
 /* An echo's ports are its identifier and who asked: a request that reuses the identifier of our
  * own ping is no part of that flow. */
-static PM_INLINE void set_echo(struct question *ask, __u16 identifier, int reply)
+static PM_INLINE void set_echo(struct query *query, __u16 identifier, int reply)
 {
-	ask->flow.local_port = identifier;
-	ask->flow.remote_port = reply ? !ask->direction : ask->direction;
+	query->flow.local_port = identifier;
+	query->flow.remote_port = reply ? !query->direction : query->direction;
 }
 
 /* ICMP of the packet's own IP version; the other's is a protocol like any. */
 static PM_INLINE int is_icmp(const struct packet *packet)
 {
-	return packet->ask.flow.protocol ==
+	return packet->query.flow.protocol ==
 	       (packet->ethertype == ETH_IPV4 ? PM_PROTO_ICMP : PM_PROTO_ICMPV6);
 }
 
@@ -169,7 +169,7 @@ static PM_INLINE int is_echo(const struct packet *packet)
 
 static PM_INLINE int is_syn(const struct packet *packet)
 {
-	return packet->ask.flow.protocol == PM_PROTO_TCP &&
+	return packet->query.flow.protocol == PM_PROTO_TCP &&
 	       (packet->tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
 }
 

@@ -65,7 +65,7 @@ static PM_INLINE __u32 parse(const struct frame *frame, struct packet *packet)
 	if (reason != PM_UNDECIDED)
 		return reason;
 	if (packet->multicast_frame && packet->direction == PM_IN &&
-	    !pm_is_multicast(&packet->ask.flow.local))
+	    !pm_is_multicast(&packet->query.flow.local))
 		return PM_DROP_MALFORMED_ETHERNET;
 	return parse_l4(frame, packet);
 }

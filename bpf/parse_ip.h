@@ -82,8 +82,8 @@ static PM_INLINE __u32 parse_ipv4(const struct frame *frame, struct packet *pack
 	if (total < header || !ends_within(frame, packet->l3 + total))
 		return PM_DROP_MALFORMED_IP;
 	set_ip_bytes(frame, packet, total);
-	set_addresses(&packet->ask, address_v4(ip->saddr), address_v4(ip->daddr));
-	packet->ask.flow.protocol = ip->protocol;
+	set_addresses(&packet->query, address_v4(ip->saddr), address_v4(ip->daddr));
+	packet->query.flow.protocol = ip->protocol;
 	packet->hop_limit = ip->ttl;
 	packet->l4 = packet->l3 + header;
 	packet->l4_length = total - header > 0xffff ? 0xffff : total - header;
@@ -120,7 +120,7 @@ static PM_INLINE __u32 parse_chain(const struct frame *frame, struct packet *pac
 		__u32 length;
 
 		if (next != 0 && next != 60 && next != 44 && next != 43 && next != 59) {
-			packet->ask.flow.protocol = next;
+			packet->query.flow.protocol = next;
 			packet->l4 = offset;
 			packet->l4_length = end - offset > 0xffff ? 0xffff : end - offset;
 			return PM_UNDECIDED;
@@ -149,7 +149,7 @@ static PM_INLINE __u32 parse_chain(const struct frame *frame, struct packet *pac
 					return PM_DROP_MALFORMED_IP;
 			}
 			if (packet->fragment == LATER_FRAGMENT) {
-				packet->ask.flow.protocol = header[0];
+				packet->query.flow.protocol = header[0];
 				packet->l4 = offset + 8;
 				packet->l4_length = end - offset - 8;
 				return PM_UNDECIDED;
@@ -179,7 +179,7 @@ static PM_INLINE __u32 parse_ipv6(const struct frame *frame, struct packet *pack
 	destination = address_v6(&ip->daddr);
 	if (pm_is_v4(&source) || pm_is_v4(&destination)) /* mapped: IPv4 in disguise */
 		return PM_DROP_MALFORMED_IP;
-	set_addresses(&packet->ask, source, destination);
+	set_addresses(&packet->query, source, destination);
 	packet->hop_limit = ip->hop_limit;
 	return parse_chain(frame, packet, ip->nexthdr, packet->l3 + sizeof(*ip) + payload);
 }

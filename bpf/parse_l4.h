@@ -27,7 +27,7 @@ static PM_INLINE __u32 parse_tcp(const struct frame *frame, struct packet *packe
 	header = tcp->doff * 4;
 	if (header < sizeof(*tcp) || header > packet->l4_length || !tcp->source || !tcp->dest)
 		return PM_DROP_MALFORMED_L4;
-	set_ports(&packet->ask, bpf_ntohs(tcp->source), bpf_ntohs(tcp->dest));
+	set_ports(&packet->query, bpf_ntohs(tcp->source), bpf_ntohs(tcp->dest));
 	packet->payload = packet->l4 + header;
 	packet->payload_here = packet->l4_length - header;
 	packet->payload_length = packet->payload_here;
@@ -50,7 +50,7 @@ static PM_INLINE __u32 parse_udp(const struct frame *frame, struct packet *packe
 	packet->payload_length = length - sizeof(*udp);
 	packet->payload_here =
 		(length < packet->l4_length ? length : packet->l4_length) - sizeof(*udp);
-	set_ports(&packet->ask, bpf_ntohs(udp->source), bpf_ntohs(udp->dest));
+	set_ports(&packet->query, bpf_ntohs(udp->source), bpf_ntohs(udp->dest));
 	return PM_UNDECIDED;
 }
 
@@ -66,14 +66,14 @@ struct icmp_header {
 static PM_INLINE __u32 parse_icmp(const struct frame *frame, struct packet *packet)
 {
 	const struct icmp_header *icmp = at(frame, packet->l4, sizeof(*icmp));
-	int v4 = packet->ask.flow.protocol == PM_PROTO_ICMP;
+	int v4 = packet->query.flow.protocol == PM_PROTO_ICMP;
 
 	if (!icmp || packet->l4_length < sizeof(*icmp))
 		return PM_DROP_MALFORMED_L4;
 	packet->icmp_type = icmp->type;
 	if (icmp->type == (v4 ? 8 : 128) || icmp->type == (v4 ? 0 : 129)) {
 		packet->echo_reply = icmp->type == (v4 ? 0 : 129);
-		set_echo(&packet->ask, bpf_ntohs(icmp->identifier), packet->echo_reply);
+		set_echo(&packet->query, bpf_ntohs(icmp->identifier), packet->echo_reply);
 	}
 	return PM_UNDECIDED;
 }
@@ -82,9 +82,9 @@ static PM_INLINE __u32 parse_l4(const struct frame *frame, struct packet *packet
 {
 	if (packet->fragment == LATER_FRAGMENT)
 		return PM_UNDECIDED;
-	if (packet->ask.flow.protocol == PM_PROTO_TCP)
+	if (packet->query.flow.protocol == PM_PROTO_TCP)
 		return parse_tcp(frame, packet);
-	if (packet->ask.flow.protocol == PM_PROTO_UDP)
+	if (packet->query.flow.protocol == PM_PROTO_UDP)
 		return parse_udp(frame, packet);
 	if (is_icmp(packet))
 		return parse_icmp(frame, packet);

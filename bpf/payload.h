@@ -128,7 +128,7 @@ static PM_INLINE int fits(void *ctx, const struct packet *packet, __u32 check, _
 {
 	struct payload payload = {
 		.length = packet->payload_length,
-		.protocol = packet->ask.flow.protocol,
+		.protocol = packet->query.flow.protocol,
 	};
 	__u32 here = packet->payload_here, offset = packet->payload;
 

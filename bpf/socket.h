@@ -27,7 +27,7 @@ enum sender_state {
  * the table, and its port unless that was asked for, before its RST goes by. */
 static PM_INLINE enum sender_state sender_of(struct __sk_buff *skb, const struct packet *packet)
 {
-	const struct pm_tuple *flow = &packet->ask.flow;
+	const struct pm_tuple *flow = &packet->query.flow;
 	struct bpf_sock *socket = skb->sk;
 	__u32 port;
 
@@ -70,7 +70,7 @@ static PM_INLINE int carries_cookie(struct xdp_md *ctx, const struct packet *pac
 /* `ctx` is a struct xdp_md or a struct __sk_buff; `hook` is a constant. */
 static PM_INLINE enum socket_state find_socket(void *ctx, const struct packet *packet, __u32 hook)
 {
-	const struct pm_tuple *flow = &packet->ask.flow;
+	const struct pm_tuple *flow = &packet->query.flow;
 	enum socket_state found = LIVE_SOCKET;
 	struct bpf_sock_tuple tuple = {};
 	struct bpf_sock *socket;

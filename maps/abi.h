@@ -25,7 +25,8 @@
 #define PM_ABI_VERSION 3
 
 #define PM_INTERFACES 16 /* interfaces under one policy */
-#define PM_RECORDS 16 /* epoch records; the low bits of an epoch choose one */
+#define PM_RECORD_BITS 4 /* the low bits of an epoch, which choose its record */
+#define PM_RECORDS (1 << PM_RECORD_BITS)
 #define PM_IMAGE_SLOTS 3 /* in force, its fallback, and one to build in */
 #define PM_ROW_SLOTS 32768 /* counter slots of rows on an interface, essentials included */
 #define PM_ROWS_MAX                                                                                \
@@ -116,7 +117,7 @@ enum pm_flow_mark {
 };
 
 #define PM_FLOW_CHECK_DROPS 0x80
-#define PM_FLOW_CHECK_NEXT 0x40 /* in `next`: there is one */
+#define PM_FLOW_CHECK_AFTER_SYNACK 0x40 /* in `next`: there is one */
 
 /* Written by the programs only; counters by atomic addition, the rest by plain stores. */
 struct pm_flow {
@@ -134,8 +135,8 @@ struct pm_flow {
 	__u8 shadow; /* reason by which the shadow policy drops it, as of its epoch; else 0 */
 	__u8 check; /* tcp, until the opener's first payload: enum pm_check of its row,
 		       or-ed with PM_FLOW_CHECK_DROPS */
-	__u8 next; /* tcp: what `check` becomes with this host's SYN-ACK, or-ed with
-		      PM_FLOW_CHECK_NEXT; 0: nothing. Zero in layouts before it */
+	__u8 check_after_synack; /* tcp: what `check` becomes with this host's SYN-ACK, or-ed with
+		      PM_FLOW_CHECK_AFTER_SYNACK; 0: nothing. Zero in layouts before it */
 	__u8 zero[2];
 };
 PM_ASSERT(sizeof(struct pm_flow) == 56, "pm_flow");
@@ -245,6 +246,11 @@ struct pm_build {
 };
 PM_ASSERT(sizeof(struct pm_build) == 8, "pm_build");
 
+static inline __u64 pm_epoch(__u64 sequence, __u32 index)
+{
+	return sequence << PM_RECORD_BITS | index;
+}
+
 static inline __u32 pm_record_index(__u64 epoch)
 {
 	return (__u32)(epoch & (PM_RECORDS - 1));
@@ -252,7 +258,7 @@ static inline __u32 pm_record_index(__u64 epoch)
 
 static inline __u32 pm_sequence(__u64 epoch)
 {
-	return (__u32)(epoch >> 4);
+	return (__u32)(epoch >> PM_RECORD_BITS);
 }
 
 /* What an interface's number stands for; the loader and `watch` write it, the exporter (which
@@ -283,13 +289,13 @@ struct pm_dhcp {
 PM_ASSERT(sizeof(struct pm_dhcp) == 16, "pm_dhcp");
 
 /* A question to the probe programs: which slots to ask, as which interface. */
-struct pm_ask {
+struct pm_probe {
 	__u32 image;
 	__u32 bans; /* 1 + slot; 0: none */
 	__u32 interface;
 	__u32 zero;
 };
-PM_ASSERT(sizeof(struct pm_ask) == 16, "pm_ask");
+PM_ASSERT(sizeof(struct pm_probe) == 16, "pm_probe");
 
 /* What a consumer wants in its ring; it alone writes here, and holds the ring's lock. */
 struct pm_ring {

@@ -40,7 +40,7 @@ struct pm_space {
 };
 
 /* Peers and local addresses are classed apart: there are many sets of peers and few roles. */
-struct pm_places {
+struct pm_classes {
 	struct pm_space v4;
 	struct pm_space v6;
 };
@@ -58,8 +58,8 @@ struct pm_image {
 	__u64 generation; /* written by the loader when the slot is filled, like applied_at */
 	__u64 applied_at; /* CLOCK_REALTIME ns */
 	__u8 sha256[32]; /* of the resolved policy with the contents of its file sets */
-	struct pm_places peers;
-	struct pm_places locals;
+	struct pm_classes peers;
+	struct pm_classes locals;
 	__u32 gates[2]; /* [0] tcp, [1] udp: u8[65536] by destination port: enum pm_gate_flag */
 	__u32 port_classes[2]; /* likewise: u16[65536] */
 	__u32 port_first; /* u32[port classes + 1]: runs in `port_bounds` */
@@ -70,8 +70,8 @@ struct pm_image {
 	__u32 pair_count;
 	__u32 local_flags; /* u8[local classes]: enum pm_local_flag */
 	__u32 local_count;
-	__u32 services; /* u16[zone][direction][local class][pair] */
-	__u32 service_first; /* u32[services + 1]: runs in `cell_bounds` */
+	__u32 decisions; /* u16[zone][direction][local class][pair] */
+	__u32 decision_first; /* u32[services + 1]: runs in `cell_bounds` */
 	__u32 cell_bounds; /* u16 first peer class of each run, the first of a service 0 */
 	__u32 cells; /* u16 of each run: PM_CELL_* or a row */
 	__u32 rows; /* struct pm_row[row_count] */
@@ -102,8 +102,8 @@ enum pm_local_flag {
 	PM_LOCAL_OWN = 1, /* listed in a role: this host's own address */
 };
 
-#define PM_SERVICE_NO_ROLE 0 /* the local address is in no role of the zone */
-#define PM_SERVICE_NO_ROW 1 /* it is in one, but no row has this pair */
+#define PM_DECISION_NO_ROLE 0 /* the local address is in no role of the zone */
+#define PM_DECISION_NO_ROW 1 /* it is in one, but no row has this pair */
 
 #define PM_CELL_NONE 0
 #define PM_CELL_BLOCKED 1
@@ -156,7 +156,7 @@ struct pm_ban_image {
 	__u32 size;
 	__u32 expiries; /* u64 by class: CLOCK_BOOTTIME ns of the latest ban that covers the
 			   interval; class 0 holds 0: not banned */
-	struct pm_places peers;
+	struct pm_classes peers;
 };
 
 /* An image and the bound of its slot: its size less 1. */

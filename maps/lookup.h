@@ -79,11 +79,11 @@ static PM_INLINE int pm_is_v4(const struct pm_addr *address)
 }
 
 /* The class of an address in the peers or the locals of an image's header. */
-static PM_INLINE __u32 pm_class(struct pm_view view, const struct pm_places *places,
+static PM_INLINE __u32 pm_class(struct pm_view view, const struct pm_classes *classes,
 				const struct pm_addr *address)
 {
 	int v4 = pm_is_v4(address);
-	const struct pm_space *space = v4 ? &places->v4 : &places->v6;
+	const struct pm_space *space = v4 ? &classes->v4 : &classes->v6;
 	__u64 key = v4 ? (__u32)address->low : address->high;
 	__u32 direct = space->direct + (__u32)(key >> (space->shift & 63)) * 4;
 	__u32 first = (__u32)pm_load(view, direct, 4);
@@ -199,20 +199,21 @@ static PM_INLINE __u32 pm_check_addresses(struct pm_view view, const struct pm_t
 
 /* The cell of the matrix for a flow: PM_CELL_*; `service` tells why there is none. */
 static PM_INLINE __u32 pm_cell(struct pm_view view, const struct pm_tuple *tuple, __u32 pair,
-			       __u32 *service)
+			       __u32 *decision)
 {
 	__u32 zone = pm_field(view, pm_image, zones)[tuple->interface & (PM_INTERFACES - 1)];
 	__u32 local, peer, first, last;
 
 	peer = pm_class(view, &pm_field(view, pm_image, peers), &tuple->remote);
-	*service = PM_SERVICE_NO_ROLE;
+	*decision = PM_DECISION_NO_ROLE;
 	if (zone < pm_field(view, pm_image, zone_count)) {
 		local = pm_class(view, &pm_field(view, pm_image, locals), &tuple->local);
 		local += (zone * 2 + (tuple->opener & 1)) * pm_field(view, pm_image, local_count);
 		local = local * pm_field(view, pm_image, pair_count) + pair;
-		*service = (__u32)pm_load(view, pm_field(view, pm_image, services) + local * 2, 2);
+		*decision =
+			(__u32)pm_load(view, pm_field(view, pm_image, decisions) + local * 2, 2);
 	}
-	first = pm_field(view, pm_image, service_first) + *service * 4;
+	first = pm_field(view, pm_image, decision_first) + *decision * 4;
 	last = (__u32)pm_load(view, first + 4, 4) - 1;
 	first = (__u32)pm_load(view, first, 4);
 	if (first < last)
@@ -239,7 +240,7 @@ static PM_INLINE __u32 pm_judge(struct pm_view view, struct pm_view bans, __u64 
 				const struct pm_tuple *tuple, __u32 direction)
 {
 	__u32 reason = pm_check_addresses(view, tuple, direction);
-	__u32 pair, cell, service;
+	__u32 pair, cell, decision;
 
 	if (reason != PM_UNDECIDED)
 		return pm_drop(reason);
@@ -253,7 +254,7 @@ static PM_INLINE __u32 pm_judge(struct pm_view view, struct pm_view bans, __u64 
 		return pm_drop(PM_DROP_UNSUPPORTED_PROTOCOL);
 	}
 
-	cell = pm_cell(view, tuple, pair, &service);
+	cell = pm_cell(view, tuple, pair, &decision);
 	if (cell & PM_CELL_FAILSAFE)
 		return (cell & ~PM_CELL_FAILSAFE) - PM_CELL_ROW;
 	if (bans.base && now < pm_banned_until(bans, &tuple->remote))
@@ -261,7 +262,7 @@ static PM_INLINE __u32 pm_judge(struct pm_view view, struct pm_view bans, __u64 
 	if (cell == PM_CELL_BLOCKED)
 		return pm_drop(PM_DROP_BLOCKED);
 	if (cell == PM_CELL_NONE)
-		return pm_drop(service == PM_SERVICE_NO_ROLE ? PM_DROP_NO_ROLE : PM_DROP_NO_ROW);
+		return pm_drop(decision == PM_DECISION_NO_ROLE ? PM_DROP_NO_ROLE : PM_DROP_NO_ROW);
 	return cell - PM_CELL_ROW;
 }
 

@@ -162,7 +162,7 @@ struct {
 	__uint(max_entries, 1);
 	__uint(map_flags, BPF_F_MMAPABLE);
 	__type(key, __u32);
-	__type(value, struct pm_ask);
+	__type(value, struct pm_probe);
 } question SEC(".maps");
 
 #endif

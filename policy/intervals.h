@@ -48,6 +48,6 @@ struct Intervals {
 tl::expected<Intervals, std::string> cut(const std::vector<const AddressSet *> &sets,
                                          const std::string &what);
 
-pm_places write_places(const Intervals &intervals, Writer &writer);
+pm_classes write_places(const Intervals &intervals, Writer &writer);
 
 }  // namespace pm

@@ -97,8 +97,8 @@ pm_space write_v6(const std::vector<Interval> &intervals, Writer &writer) {
 
 }  // namespace
 
-pm_places write_places(const Intervals &intervals, Writer &writer) {
-    pm_places places{};
+pm_classes write_places(const Intervals &intervals, Writer &writer) {
+    pm_classes places{};
     places.v4 = write_v4(intervals.v4, writer);
     places.v6 = write_v6(intervals.v6, writer);
     return places;
