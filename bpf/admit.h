@@ -6,41 +6,14 @@
 #ifndef PM_ADMIT_H
 #define PM_ADMIT_H
 
-#include "flow.h"
-#include "fragment.h"
+#include "flow_state.h"
+#include "flow_table.h"
+#include "judge.h"
 #include "limit.h"
+#include "payload.h"
+#include "reopen.h"
+#include "route.h"
 #include "socket.h"
-
-#define FAMILY_V4 2
-#define FAMILY_V6 10
-
-/* Would this host route the packet on? Asked of what a row would admit. A function of its own, for
- * the stack: its route lies beside the judge's frames, not below them. */
-__noinline int is_routed(struct xdp_md *ctx, const struct packet *packet)
-{
-	const struct pm_tuple *flow = &packet->query.flow;
-	struct bpf_fib_lookup route = {};
-	long found;
-
-	if (!packet)
-		return 0;
-	route.l4_protocol = flow->protocol;
-	route.ifindex = ctx->ingress_ifindex;
-	if (pm_is_multicast(&flow->local))
-		return 0;
-	if (pm_is_v4(&flow->local)) {
-		route.family = FAMILY_V4;
-		route.ipv4_src = bpf_htonl((__u32)flow->remote.low);
-		route.ipv4_dst = bpf_htonl((__u32)flow->local.low);
-	} else {
-		route.family = FAMILY_V6;
-		to_v6(&flow->remote, route.ipv6_src);
-		to_v6(&flow->local, route.ipv6_dst);
-	}
-	found = bpf_fib_lookup(ctx, &route, sizeof(route), 0);
-	return found == BPF_FIB_LKUP_RET_SUCCESS || found == BPF_FIB_LKUP_RET_NO_NEIGH ||
-	       found == BPF_FIB_LKUP_RET_FRAG_NEEDED || found == BPF_FIB_LKUP_RET_UNSUPP_LWT;
-}
 
 static PM_INLINE int is_multicast_flow(const struct packet *packet)
 {
@@ -78,72 +51,6 @@ __noinline int judge_both_ways(struct packet *packet, const struct gate *gate,
 	if (is_drop(answer->verdict))
 		answer->verdict = reason;
 	return !own;
-}
-
-/* May a SYN begin another connection of the same ends? After an RST or FIN; where the socket went
- * without any (looked for only where something hangs on it); and if this host sends it, after a
- * connection that the peer opened. */
-static PM_INLINE int may_reopen(void *ctx, const struct pm_flow *flow, const struct packet *packet,
-				const struct pm_row *row, __u32 hook)
-{
-	if (flow->marks & PM_FLOW_ENDING)
-		return 1;
-	if (hook == PM_OUT)
-		return flow->opener == PM_IN;
-	return (flow->marks & PM_FLOW_ESTABLISHED) && (row->limit_interval || row->check) &&
-	       find_socket_xdp(ctx, packet) == NO_SOCKET;
-}
-
-/* It is held to its row's check. Our own SYN begins it; a peer's may be forged, as the RST before
- * it, and waits for our SYN-ACK. `assured` has one entry for both openers: the other one's goes
- * over. */
-static PM_INLINE void reopen_flow(struct pm_flow *flow, const struct packet *packet, __u16 slot,
-				  __u8 check)
-{
-	if (flow->opener != packet->direction) {
-		flow->opener = packet->direction;
-		flow->row = slot;
-		flow->shadow = packet->shadow;
-		flow->check = 0;
-	}
-	flow->last = stamp_now();
-	flow->check_after_synack =
-		packet->direction == PM_IN ? check | PM_FLOW_CHECK_AFTER_SYNACK : 0;
-	if (packet->direction == PM_OUT) {
-		flow->check = check;
-		flow->marks &= ~PM_FLOW_ENDING;
-	}
-}
-
-static PM_INLINE void count_syn(struct pm_flow *flow, int young, const struct packet *packet)
-{
-	struct pm_flow_key key = flow_key(&packet->query.flow);
-
-	add_to_flow(flow, packet);
-	if (young && *(volatile __u8 *)&flow->moved)
-		drain(flow, &key);
-}
-
-/* This host's SYN says that its stack has no such connection: what a peer began is over. */
-static PM_INLINE void end_inbound_flow(const struct packet *packet)
-{
-	struct pm_flow_key key = flow_key(&packet->query.flow);
-	struct pm_flow *flow = bpf_map_lookup_elem(&outside, &key);
-
-	if (!flow)
-		return;
-	flow->check = 0;
-	flow->marks |= PM_FLOW_OVER;
-	if (flow->last == stamp_now())
-		flow->last--; /* idle for no time at all is not expired */
-}
-
-static PM_INLINE struct pm_flow *find_syn_flow(struct packet *packet, const struct gate *gate,
-					       int *young)
-{
-	struct pm_flow_key key = flow_key(&packet->query.flow);
-
-	return find_flow(&key, gate, packet, stamp_now(), young);
 }
 
 /* What the first payload of a row's flow is held to, as an entry has it. */

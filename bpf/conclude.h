@@ -7,9 +7,12 @@
 #define PM_CONCLUDE_H
 
 #include "admit.h"
-#include "epoch.h"
+#include "constants.h"
 #include "event.h"
+#include "judge.h"
+#include "maps.bpf.h"
 #include "packet.h"
+#include "verdict.h"
 
 /* 0: there is no such slot. */
 static PM_INLINE int count_row(const struct packet *packet, __u32 slot)

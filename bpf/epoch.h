@@ -6,6 +6,7 @@
 #ifndef PM_EPOCH_H
 #define PM_EPOCH_H
 
+#include "constants.h"
 #include "maps.bpf.h"
 #include "packet.h"
 #include "verdict.h"

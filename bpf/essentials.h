@@ -7,6 +7,9 @@
 #ifndef PM_ESSENTIALS_H
 #define PM_ESSENTIALS_H
 
+#include "clock.h"
+#include "constants.h"
+#include "maps.bpf.h"
 #include "packet.h"
 #include "verdict.h"
 

@@ -7,6 +7,7 @@
 #ifndef PM_EVENT_H
 #define PM_EVENT_H
 
+#include "constants.h"
 #include "maps.bpf.h"
 #include "packet.h"
 #include "verdict.h"

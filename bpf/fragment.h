@@ -7,6 +7,7 @@
 #ifndef PM_FRAGMENT_H
 #define PM_FRAGMENT_H
 
+#include "clock.h"
 #include "judge.h"
 
 static PM_INLINE struct pm_fragment_key fragment_key(const struct packet *packet)

@@ -6,8 +6,11 @@
 #ifndef PM_JUDGE_H
 #define PM_JUDGE_H
 
+#include "constants.h"
 #include "epoch.h"
+#include "maps.bpf.h"
 #include "packet.h"
+#include "verdict.h"
 
 /* What the policy answers about a flow: the verdict of pm_judge, and of a pass the row. */
 struct answer {

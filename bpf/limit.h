@@ -10,6 +10,7 @@
 #ifndef PM_LIMIT_H
 #define PM_LIMIT_H
 
+#include "constants.h"
 #include "maps.bpf.h"
 #include "packet.h"
 #include "verdict.h"

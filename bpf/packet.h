@@ -125,6 +125,14 @@ static PM_INLINE struct pm_addr address_v6(const struct in6_addr *address)
 	return value;
 }
 
+static PM_INLINE void to_v6(const struct pm_addr *address, __be32 word[4])
+{
+	word[0] = bpf_htonl(address->high >> 32);
+	word[1] = bpf_htonl((__u32)address->high);
+	word[2] = bpf_htonl(address->low >> 32);
+	word[3] = bpf_htonl((__u32)address->low);
+}
+
 static PM_INLINE int is_same(const struct pm_addr *one, const struct pm_addr *other)
 {
 	return one->high == other->high && one->low == other->low;

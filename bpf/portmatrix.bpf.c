@@ -8,7 +8,11 @@
 
 #include "admit.h"
 #include "conclude.h"
+#include "constants.h"
+#include "epoch.h"
 #include "essentials.h"
+#include "fragment.h"
+#include "match.h"
 #include "parse.h"
 #include "related.h"
 

@@ -8,6 +8,8 @@
 #define PM_RELATED_H
 
 #include "admit.h"
+#include "flow_table.h"
+#include "socket.h"
 
 static PM_INLINE int is_icmp_error(const struct packet *packet)
 {

@@ -42,14 +42,6 @@ static PM_INLINE enum sender_state sender_of(struct __sk_buff *skb, const struct
 	return NO_SENDER;
 }
 
-static PM_INLINE void to_v6(const struct pm_addr *address, __be32 word[4])
-{
-	word[0] = bpf_htonl(address->high >> 32);
-	word[1] = bpf_htonl((__u32)address->high);
-	word[2] = bpf_htonl(address->low >> 32);
-	word[3] = bpf_htonl((__u32)address->low);
-}
-
 /* Is it a pure ACK that carries a cookie which the listener's stack gave out? */
 static PM_INLINE int carries_cookie(struct xdp_md *ctx, const struct packet *packet,
 				    struct bpf_sock *listener)

@@ -5,7 +5,7 @@
  * the row. No policy, no expiry, no state, no other table: the figure to measure against.
  */
 #include "epoch.h"
-#include "flow.h"
+#include "flow_table.h"
 #include "parse.h"
 
 SEC("xdp.frags")

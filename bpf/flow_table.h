@@ -12,12 +12,15 @@
  * afterwards and drains it by exchange. Entries are changed through their pointer only: updating
  * an existing key of a full LRU evicts strangers.
  */
-#ifndef PM_FLOW_H
-#define PM_FLOW_H
+#ifndef PM_FLOW_TABLE_H
+#define PM_FLOW_TABLE_H
 
+#include "clock.h"
+#include "constants.h"
 #include "judge.h"
 #include "limit.h"
-#include "payload.h"
+#include "maps.bpf.h"
+#include "packet.h"
 
 static PM_INLINE struct pm_flow_key flow_key(const struct pm_tuple *tuple)
 {
@@ -30,11 +33,6 @@ static PM_INLINE struct pm_flow_key flow_key(const struct pm_tuple *tuple)
 		.interface = pm_interface,
 	};
 	return key;
-}
-
-static PM_INLINE __u32 stamp_now(void)
-{
-	return bpf_jiffies64() >> PM_STAMP_SHIFT;
 }
 
 /* A minute and more: another CPU may have stamped a flow since we read the clock. */
@@ -83,6 +81,14 @@ __noinline int rejudge(struct pm_flow *flow, struct packet *packet)
 	if (flow->marks & PM_FLOW_CUT)
 		flow->marks &= ~PM_FLOW_CUT;
 	return 1;
+}
+
+static PM_INLINE void add_to_flow(struct pm_flow *flow, const struct packet *packet)
+{
+	__u32 way = packet->direction & 1;
+
+	__sync_fetch_and_add(&flow->packets[way], packet->segments);
+	__sync_fetch_and_add(&flow->bytes[way], packet->bytes);
 }
 
 static PM_INLINE struct pm_flow *find_entry(void *table, const struct pm_flow_key *key, __u32 now)
@@ -186,130 +192,6 @@ static PM_INLINE void promote(struct pm_flow *young, const struct pm_flow_key *k
 moved:
 	*(volatile __u8 *)&young->moved = 1;
 	drain(young, key);
-}
-
-/* What an RST or FIN says. */
-static PM_INLINE __u8 end_marks(const struct packet *packet)
-{
-	__u8 marks = 0;
-
-	if (packet->tcp_flags & TCP_FIN)
-		marks |= PM_FLOW_ENDING |
-			 (packet->direction == PM_IN ? PM_FLOW_FIN_IN : PM_FLOW_FIN_OUT);
-	if (packet->tcp_flags & TCP_RST)
-		marks |= PM_FLOW_ENDING | PM_FLOW_RESET;
-	return marks;
-}
-
-/* The flags that few segments have. An RST or FIN may be forged, and a SYN after it: only this
- * host's SYN-ACK, which no live connection sends, tells that another one begins. */
-static PM_INLINE __u8 on_flags(struct pm_flow *flow, const struct packet *packet, __u8 marks)
-{
-	if (packet->tcp_flags & (TCP_FIN | TCP_RST))
-		return marks | end_marks(packet);
-	if (packet->direction == PM_OUT && flow->check_after_synack) {
-		flow->check = flow->check_after_synack & ~PM_FLOW_CHECK_AFTER_SYNACK;
-		flow->check_after_synack = 0;
-		marks &= ~PM_FLOW_ENDING;
-	}
-	return marks;
-}
-
-/* State from a packet's flags. `established`: this host's socket is, whatever was seen. */
-static PM_INLINE void update_marks(struct pm_flow *flow, const struct packet *packet,
-				   int established)
-{
-	__u8 marks = flow->marks, direction = packet->direction;
-
-	if (packet->query.flow.protocol == PM_PROTO_TCP) {
-		marks &= ~PM_FLOW_RESET; /* an out-of-window RST shortens, the next segment restores
-					  */
-		if (established)
-			marks = (marks & ~(PM_FLOW_FIN_IN | PM_FLOW_FIN_OUT)) | PM_FLOW_ESTABLISHED;
-		if (packet->tcp_flags & (TCP_FIN | TCP_SYN | TCP_RST))
-			marks = on_flags(flow, packet, marks);
-		if (packet->tcp_flags & ~flow->tcp_flags[direction & 1])
-			flow->tcp_flags[direction & 1] |= packet->tcp_flags;
-	} else if (direction != flow->opener) {
-		marks |= PM_FLOW_ANSWERED;
-	}
-	if (marks != flow->marks)
-		flow->marks = marks;
-}
-
-static PM_INLINE void add_to_flow(struct pm_flow *flow, const struct packet *packet)
-{
-	__u32 way = packet->direction & 1;
-
-	__sync_fetch_and_add(&flow->packets[way], packet->segments);
-	__sync_fetch_and_add(&flow->bytes[way], packet->bytes);
-}
-
-/* The opener's first payload of a tcp flow whose row has a check. 0: drop the packet. A fragment
- * always has some: what lies in later ones must not go unseen. */
-static PM_INLINE int check_first_payload(void *ctx, __u8 *check, __u32 opener,
-					 struct packet *packet, __u32 hook)
-{
-	if (packet->direction != opener ||
-	    (packet->payload_length == 0 && packet->fragment == NOT_FRAGMENT))
-		return 1;
-	if (!fits(ctx, packet, *check & ~PM_FLOW_CHECK_DROPS, hook)) {
-		packet->mismatched = 1;
-		if (*check & PM_FLOW_CHECK_DROPS)
-			return 0;
-	}
-	*check = 0;
-	return 1;
-}
-
-/* What a flow's entry still waits to check, be it expired: a client may say nothing for as long as
- * it likes. A function of its own: verified once. */
-__noinline int waiting_check(const struct packet *packet, __u32 opener)
-{
-	struct pm_flow_key key;
-	struct pm_flow *flow;
-
-	if (!packet)
-		return 0;
-	key = flow_key(&packet->query.flow);
-	flow = bpf_map_lookup_elem(&assured, &key);
-	if (!flow || flow->opener != opener)
-		flow = opener == PM_IN ? bpf_map_lookup_elem(&outside, &key)
-				       : bpf_map_lookup_elem(&opening, &key);
-	return flow && !flow->moved ? flow->check : 0;
-}
-
-/* A packet of a live flow: counted there, and on its row; or undecided if there is none. */
-static PM_INLINE __u32 match_flow(void *ctx, struct packet *packet, const struct gate *gate,
-				  int established, __u32 hook)
-{
-	struct pm_flow_key key = flow_key(&packet->query.flow);
-	__u32 now = stamp_now(), verdict;
-	struct pm_flow *flow;
-	int young;
-
-	flow = find_flow(&key, gate, packet, now, &young);
-	if (!flow)
-		return UNDECIDED;
-	verdict = pass(flow->row);
-	packet->shadow = flow->shadow;
-	if (flow->check && !check_first_payload(ctx, &flow->check, flow->opener, packet, hook))
-		return drop_of(PM_DROP_PAYLOAD_MISMATCH, flow->row);
-	update_marks(flow, packet, established);
-	if (flow->last != now)
-		flow->last = now;
-	add_to_flow(flow, packet);
-	if (!young)
-		return verdict;
-	if (packet->query.flow.protocol == PM_PROTO_TCP) {
-		if (established)
-			promote(flow, &key, PM_FLOW_ESTABLISHED);
-	} else if (flow->opener == PM_OUT && packet->direction == PM_IN) {
-		promote(flow, &key, PM_FLOW_ANSWERED);
-	}
-	if (*(volatile __u8 *)&flow->moved)
-		drain(flow, &key);
-	return verdict;
 }
 
 /* Record the flow that a packet opens, or that a socket vouches for. 0: there was no room. */
