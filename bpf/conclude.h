@@ -110,7 +110,7 @@ static PM_INLINE int conclude(void *ctx, __u32 hook, struct packet *packet, __u3
 	if (!is_drop(verdict))
 		return 1;
 	if (packet->mismatched)
-		count_mismatch(verdict & 0xffff);
+		count_mismatch(pm_row_of(verdict));
 	count_drop(packet, pm_reason_of(verdict));
 	if (is_monitored())
 		send_event(ctx, hook, packet, verdict);

@@ -16,10 +16,11 @@
 /* ARP for IPv4 over Ethernet: request or reply (RFC 826). */
 static PM_INLINE __u32 essential_arp(const struct frame *frame, const struct packet *packet)
 {
-	const __u8 *arp = at(frame, packet->l3, 28);
+	const __u8 *arp = at(frame, packet->l3, ARP_BYTES);
 
-	if (!arp || arp[0] != 0 || arp[1] != 1 || arp[2] != 8 || arp[3] != 0 || arp[4] != 6 ||
-	    arp[5] != 4 || arp[6] != 0 || (arp[7] != 1 && arp[7] != 2))
+	if (!arp || arp[0] != 0 || arp[1] != ARP_HARDWARE_ETHERNET || arp[2] != ETH_IPV4 >> 8 ||
+	    arp[3] != (ETH_IPV4 & 0xff) || arp[4] != ETH_ALEN || arp[5] != sizeof(__be32) ||
+	    arp[6] != 0 || (arp[7] != ARP_REQUEST && arp[7] != ARP_REPLY))
 		return drop(PM_DROP_MALFORMED_ESSENTIAL);
 	return pass(PM_ESSENTIAL_ARP);
 }
@@ -29,7 +30,7 @@ static PM_INLINE __u32 essential_lacp(const struct frame *frame, const struct pa
 {
 	const __u8 *subtype = at(frame, packet->l3, 1);
 
-	if (!pm_lacp || !subtype || (*subtype != 1 && *subtype != 2))
+	if (!pm_lacp || !subtype || (*subtype != SLOW_LACP && *subtype != SLOW_MARKER))
 		return drop(PM_DROP_UNSUPPORTED_ETHERTYPE);
 	return pass(PM_ESSENTIAL_LACP);
 }
@@ -37,9 +38,11 @@ static PM_INLINE __u32 essential_lacp(const struct frame *frame, const struct pa
 /* The fixed part of each message: what is shorter is cut off. */
 static PM_INLINE __u32 essential_length(__u8 type)
 {
-	if (type == 133 || type == 143) /* router solicitation, MLDv2 report */
+	if (type == ICMPV6_ROUTER_SOLICITATION || type == ICMPV6_LISTENER_REPORT_V2)
 		return 8;
-	return type == 134 ? 16 : 24; /* router advertisement; neighbours and the rest of MLD */
+	if (type == ICMPV6_ROUTER_ADVERTISEMENT)
+		return 16;
+	return 24; /* neighbours, and the rest of MLD */
 }
 
 /* Neighbour and router discovery (RFC 4861: hop limit 255, code 0; RFC 6980: no fragment header),
@@ -52,14 +55,15 @@ static PM_INLINE __u32 essential_icmpv6(const struct frame *frame, const struct 
 	__u8 type = packet->icmp_type;
 	int fine = packet->l4_length >= essential_length(type);
 
-	if (type >= 133 && type <= 136) {
-		fine = fine && icmp && icmp[1] == 0 && packet->hop_limit == 255 &&
+	if (type >= ICMPV6_ROUTER_SOLICITATION && type <= ICMPV6_NEIGHBOUR_ADVERTISEMENT) {
+		fine = fine && icmp && icmp[1] == 0 && packet->hop_limit == HOP_LIMIT_MAX &&
 		       packet->fragment_protocol == 0;
 		return fine ? pass(PM_ESSENTIAL_NEIGHBOUR) : drop(PM_DROP_MALFORMED_ESSENTIAL);
 	}
-	if ((type >= 130 && type <= 132) || type == 143) {
+	if ((type >= ICMPV6_LISTENER_QUERY && type <= ICMPV6_LISTENER_DONE) ||
+	    type == ICMPV6_LISTENER_REPORT_V2) {
 		fine = fine && packet->hop_limit == 1 && packet->fragment == NOT_FRAGMENT &&
-		       (source->high >> 54 == 0x3fa || (source->high == 0 && source->low == 0));
+		       (is_link_local(source) || (source->high == 0 && source->low == 0));
 		return fine ? pass(PM_ESSENTIAL_MULTICAST) : drop(PM_DROP_MALFORMED_ESSENTIAL);
 	}
 	return UNDECIDED;
@@ -67,7 +71,8 @@ static PM_INLINE __u32 essential_icmpv6(const struct frame *frame, const struct 
 
 static PM_INLINE __u32 essential_igmp(const struct packet *packet)
 {
-	if (packet->hop_limit != 1 || packet->fragment != NOT_FRAGMENT || packet->l4_length < 8)
+	if (packet->hop_limit != 1 || packet->fragment != NOT_FRAGMENT ||
+	    packet->l4_length < IGMP_BYTES_MIN)
 		return drop(PM_DROP_MALFORMED_ESSENTIAL);
 	return pass(PM_ESSENTIAL_MULTICAST);
 }
@@ -79,8 +84,8 @@ static PM_INLINE __u32 essential_dhcp(const struct packet *packet, __u32 statele
 	struct pm_dhcp *client;
 	__u64 now;
 
-	if (packet->query.flow.local_port != (v6 ? 546 : 68) ||
-	    packet->query.flow.remote_port != (v6 ? 547 : 67))
+	if (packet->query.flow.local_port != (v6 ? DHCPV6_CLIENT_PORT : DHCP_CLIENT_PORT) ||
+	    packet->query.flow.remote_port != (v6 ? DHCPV6_SERVER_PORT : DHCP_SERVER_PORT))
 		return UNDECIDED;
 	if (stateless)
 		return packet->direction == PM_OUT ? pass(PM_ESSENTIAL_DHCP) : UNDECIDED;

@@ -29,7 +29,8 @@ static PM_INLINE int is_monitored(void)
 static PM_INLINE int is_wanted(const struct pm_ring *ring, const struct packet *packet,
 			       __u32 verdict, __u64 now)
 {
-	return now < ring->until && ring->reasons >> (pm_reason_of(verdict) & 63) & 1 &&
+	return now < ring->until &&
+	       ring->reasons >> (pm_reason_of(verdict) & (PM_REASON_SLOTS - 1)) & 1 &&
 	       ring->interfaces >> pm_interface & 1 &&
 	       (!ring->row || ring->row == pm_row_of(verdict)) &&
 	       (!ring->by_peer || is_same(&ring->peer, &packet->query.flow.remote));

@@ -18,24 +18,11 @@
 #include <bpf/bpf_helpers.h>
 
 #include "lookup.h"
-
-#define ETH_8021Q 0x8100
-#define ETH_8021AD 0x88a8
-#define ETH_QINQ 0x9100
-#define ETH_IPV4 0x0800
-#define ETH_IPV6 0x86dd
-#define ETH_ARP 0x0806
-#define ETH_SLOW 0x8809
+#include "wire.h"
 
 #define IPV6_CHAIN_HEADERS 8 /* extension headers walked at most, and their bytes */
 #define IPV6_CHAIN_BYTES 256
 #define HEADERS_MAX 512 /* no header that is looked at starts later: 18 + 60 + 256 + 60 */
-
-#define TCP_FIN 0x01
-#define TCP_SYN 0x02
-#define TCP_RST 0x04
-#define TCP_ACK 0x10
-#define TCP_URG 0x20
 
 /* The frame as the hook hands it over. */
 struct frame {
@@ -138,6 +125,11 @@ static PM_INLINE int is_same(const struct pm_addr *one, const struct pm_addr *ot
 	return one->high == other->high && one->low == other->low;
 }
 
+static PM_INLINE int is_link_local(const struct pm_addr *address)
+{
+	return address->high >> (64 - LINK_LOCAL_BITS) == LINK_LOCAL_PREFIX;
+}
+
 static PM_INLINE void set_addresses(struct query *query, struct pm_addr source,
 				    struct pm_addr destination)
 {
@@ -170,9 +162,20 @@ static PM_INLINE int is_icmp(const struct packet *packet)
 	       (packet->ethertype == ETH_IPV4 ? PM_PROTO_ICMP : PM_PROTO_ICMPV6);
 }
 
+static PM_INLINE int echo_request_type(int v4)
+{
+	return v4 ? ICMP_ECHO_REQUEST : ICMPV6_ECHO_REQUEST;
+}
+
+static PM_INLINE int echo_reply_type(int v4)
+{
+	return v4 ? ICMP_ECHO_REPLY : ICMPV6_ECHO_REPLY;
+}
+
 static PM_INLINE int is_echo(const struct packet *packet)
 {
-	return packet->echo_reply || packet->icmp_type == (packet->ethertype == ETH_IPV4 ? 8 : 128);
+	return packet->echo_reply ||
+	       packet->icmp_type == echo_request_type(packet->ethertype == ETH_IPV4);
 }
 
 static PM_INLINE int is_syn(const struct packet *packet)

@@ -27,18 +27,18 @@ static PM_INLINE __u32 parse_ethernet(const struct frame *frame, struct packet *
 		return PM_DROP_MALFORMED_ETHERNET;
 	packet->ethertype = bpf_ntohs(*(const __be16 *)(eth + 2 * ETH_ALEN));
 #pragma unroll
-	for (__u32 tag = 0; tag < 3; tag++) { /* the third is refused */
+	for (__u32 tag = 0; tag <= VLAN_TAGS_MAX; tag++) { /* one more is refused */
 		const __be16 *inner;
 
 		if (!is_vlan(packet->ethertype))
 			break;
-		if (tag + frame->tags >= 2)
+		if (tag + frame->tags >= VLAN_TAGS_MAX)
 			return PM_DROP_MALFORMED_ETHERNET;
 		inner = at(frame, offset + 2, sizeof(*inner));
 		if (!inner)
 			return PM_DROP_MALFORMED_ETHERNET;
 		packet->ethertype = bpf_ntohs(*inner);
-		offset += 4;
+		offset += VLAN_TAG_BYTES;
 	}
 	packet->l3 = offset;
 	packet->bytes = frame->wire - offset * frame->segments;

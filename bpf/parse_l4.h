@@ -31,7 +31,7 @@ static PM_INLINE __u32 parse_tcp(const struct frame *frame, struct packet *packe
 	packet->payload = packet->l4 + header;
 	packet->payload_here = packet->l4_length - header;
 	packet->payload_length = packet->payload_here;
-	packet->tcp_flags = ((const __u8 *)tcp)[13];
+	packet->tcp_flags = ((const __u8 *)tcp)[TCP_FLAGS_BYTE];
 	return tcp_flags_are_fine(packet->tcp_flags) ? PM_UNDECIDED : PM_DROP_BAD_TCP_FLAGS;
 }
 
@@ -54,15 +54,6 @@ static PM_INLINE __u32 parse_udp(const struct frame *frame, struct packet *packe
 	return PM_UNDECIDED;
 }
 
-/* <linux/icmp.h> needs the C library's headers. */
-struct icmp_header {
-	__u8 type;
-	__u8 code;
-	__be16 checksum;
-	__be16 identifier; /* of echo */
-	__be16 sequence;
-};
-
 static PM_INLINE __u32 parse_icmp(const struct frame *frame, struct packet *packet)
 {
 	const struct icmp_header *icmp = at(frame, packet->l4, sizeof(*icmp));
@@ -71,8 +62,8 @@ static PM_INLINE __u32 parse_icmp(const struct frame *frame, struct packet *pack
 	if (!icmp || packet->l4_length < sizeof(*icmp))
 		return PM_DROP_MALFORMED_L4;
 	packet->icmp_type = icmp->type;
-	if (icmp->type == (v4 ? 8 : 128) || icmp->type == (v4 ? 0 : 129)) {
-		packet->echo_reply = icmp->type == (v4 ? 0 : 129);
+	if (icmp->type == echo_request_type(v4) || icmp->type == echo_reply_type(v4)) {
+		packet->echo_reply = icmp->type == echo_reply_type(v4);
 		set_echo(&packet->query, bpf_ntohs(icmp->identifier), packet->echo_reply);
 	}
 	return PM_UNDECIDED;

@@ -35,13 +35,16 @@ static PM_INLINE __u32 payload_u32(const struct payload *payload, __u32 at_)
 /* A TLS ClientHello; of a first segment that is shorter, as much of it as there is. */
 static PM_INLINE int is_tls(const struct payload *p)
 {
-	return p->here >= 1 && p->byte[0] == 0x16 && (p->here < 2 || p->byte[1] == 3) &&
-	       (p->here < 3 || p->byte[2] <= 4) && (p->here < 6 || p->byte[5] == 1);
+	return p->here >= 1 && p->byte[0] == TLS_HANDSHAKE &&
+	       (p->here < 2 || p->byte[1] == TLS_MAJOR) &&
+	       (p->here < 3 || p->byte[2] <= TLS_MINOR_MAX) &&
+	       (p->here < 6 || p->byte[5] == TLS_CLIENT_HELLO);
 }
 
 static PM_INLINE int is_dtls(const struct payload *p)
 {
-	return p->here >= 13 && p->byte[0] == 22 && p->byte[1] == 0xfe;
+	return p->here >= DTLS_RECORD_BYTES && p->byte[0] == TLS_HANDSHAKE &&
+	       p->byte[1] == DTLS_MAJOR;
 }
 
 static PM_INLINE int is_stun(const struct payload *p)
@@ -52,24 +55,30 @@ static PM_INLINE int is_stun(const struct payload *p)
 	 */
 	if (p->protocol == PM_PROTO_TCP)
 		return p->here >= 1 && p->byte[0] == 0 &&
-		       (p->here < 2 || p->byte[1] == 1 || p->byte[1] == 3 || p->byte[1] == 11) &&
-		       (p->here < 8 || payload_u32(p, 4) == 0x2112a442);
-	return p->here >= 20 && (type == 1 || type == 3) && payload_u32(p, 4) == 0x2112a442 &&
-	       payload_u16(p, 2) == p->length - 20 && p->length % 4 == 0;
+		       (p->here < 2 || p->byte[1] == STUN_BINDING || p->byte[1] == STUN_ALLOCATE ||
+			p->byte[1] == STUN_CONNECTION_BIND) &&
+		       (p->here < 8 || payload_u32(p, 4) == STUN_COOKIE);
+	return p->here >= STUN_HEADER_BYTES && (type == STUN_BINDING || type == STUN_ALLOCATE) &&
+	       payload_u32(p, 4) == STUN_COOKIE &&
+	       payload_u16(p, 2) == p->length - STUN_HEADER_BYTES && p->length % 4 == 0;
 }
 
 static PM_INLINE int is_msturn_datagram(const struct payload *p)
 {
 	__u32 type = payload_u16(p, 0);
 
-	if (type == 0xff10)
-		return p->here >= 12 && payload_u16(p, 2) == p->length - 4;
-	if (p->here < 20 || (type != 1 && type != 3 && type != 4 && type != 6) ||
-	    payload_u16(p, 2) != p->length - 20)
+	if (type == MSTURN_FRAME)
+		return p->here >= MSTURN_FRAME_BYTES_MIN &&
+		       payload_u16(p, 2) == p->length - MSTURN_FRAME_HEADER_BYTES;
+	if (p->here < STUN_HEADER_BYTES ||
+	    (type != STUN_BINDING && type != STUN_ALLOCATE && type != MSTURN_SEND &&
+	     type != MSTURN_SET_ACTIVE) ||
+	    payload_u16(p, 2) != p->length - STUN_HEADER_BYTES)
 		return 0;
-	return type == 1 || payload_u32(p, 4) == 0x2112a442 ||
-	       (p->here >= 28 && payload_u32(p, 20) == 0x000f0004 &&
-		payload_u32(p, 24) == 0x72c64bc6);
+	return type == STUN_BINDING || payload_u32(p, 4) == STUN_COOKIE ||
+	       (p->here >= PAYLOAD_BYTES &&
+		payload_u32(p, STUN_HEADER_BYTES) == MSTURN_COOKIE_ATTRIBUTE &&
+		payload_u32(p, STUN_HEADER_BYTES + 4) == MSTURN_COOKIE);
 }
 
 /* Pseudo-TLS of MS-TURN and of Google, or framing without it. */
@@ -77,25 +86,28 @@ static PM_INLINE int is_msturn_stream(const struct payload *p)
 {
 	if (is_tls(p))
 		return 1;
-	if (p->byte[0] == 0x80)
-		return p->here < 2 || p->byte[1] == 0x46;
-	return (p->byte[0] == 2 || p->byte[0] == 3) && (p->here < 2 || p->byte[1] == 0);
+	if (p->byte[0] == PSEUDO_TLS_FIRST)
+		return p->here < 2 || p->byte[1] == PSEUDO_TLS_SECOND;
+	return (p->byte[0] == MSTURN_CONTROL || p->byte[0] == MSTURN_DATA) &&
+	       (p->here < 2 || p->byte[1] == 0);
 }
 
 static PM_INLINE int is_rtp(const struct payload *p)
 {
 	__u8 first = p->byte[0];
 
-	if (first >= 128 && first <= 191)
-		return p->length >= 8;
-	return p->here >= 1 && (first <= 3 || (first >= 16 && first <= 63));
+	if (first >= FIRST_RTP && first <= FIRST_RTP_MAX)
+		return p->length >= RTP_BYTES_MIN;
+	return p->here >= 1 &&
+	       (first <= FIRST_STUN_MAX || (first >= FIRST_ZRTP && first <= FIRST_DTLS_MAX));
 }
 
 static PM_INLINE int is_sip(const struct payload *p)
 {
 	__u8 first = p->byte[0];
 
-	if (p->protocol == PM_PROTO_UDP && (p->length == 0 || (p->here >= 1 && first <= 3)))
+	if (p->protocol == PM_PROTO_UDP &&
+	    (p->length == 0 || (p->here >= 1 && first <= FIRST_STUN_MAX)))
 		return 1; /* keepalives: empty, NUL, STUN */
 	return p->here >= 1 && ((first >= 'A' && first <= 'Z') || first == '\r' || first == '\n');
 }

@@ -16,16 +16,14 @@
 #include "parse.h"
 #include "related.h"
 
-#define ICMP_ERROR 0xfffffffeU /* a verdict of its own: the flow tables are to be probe */
-
 /* What most packets are: tcp or udp, whole, and not DHCP. */
 static PM_INLINE int is_plain(const struct packet *packet)
 {
 	const struct pm_tuple *flow = &packet->query.flow;
 
 	return (flow->protocol == PM_PROTO_TCP ||
-		(flow->protocol == PM_PROTO_UDP && flow->local_port != 68 &&
-		 flow->local_port != 546)) &&
+		(flow->protocol == PM_PROTO_UDP && flow->local_port != DHCP_CLIENT_PORT &&
+		 flow->local_port != DHCPV6_CLIENT_PORT)) &&
 	       packet->fragment == NOT_FRAGMENT;
 }
 

@@ -16,8 +16,9 @@ static PM_INLINE int is_icmp_error(const struct packet *packet)
 	__u8 type = packet->icmp_type;
 
 	if (packet->ethertype == ETH_IPV4)
-		return type == 3 || type == 11 || type == 12;
-	return type >= 1 && type <= 4;
+		return type == ICMP_UNREACHABLE || type == ICMP_TIME_EXCEEDED ||
+		       type == ICMP_PARAMETER_PROBLEM;
+	return type >= ICMPV6_UNREACHABLE && type <= ICMPV6_PARAMETER_PROBLEM;
 }
 
 /* Extension headers of a quoted packet at most, and their bytes: together with the error's own they
@@ -36,14 +37,15 @@ static PM_INLINE __u32 skip_quoted_chain(const struct frame *frame, struct packe
 	for (int i = 0; i <= QUOTED_CHAIN_HEADERS; i++) {
 		const __u8 *header;
 
-		if (next != 0 && next != 60 && next != 44) {
+		if (next != IPV6_HOP_BY_HOP && next != IPV6_DESTINATION && next != IPV6_FRAGMENT) {
 			icmp->query.flow.protocol = next;
 			return offset;
 		}
 		header = i < QUOTED_CHAIN_HEADERS ? at(frame, offset, 8) : NULL;
-		if (!header || (next == 44 && *(const __be16 *)(header + 2) & bpf_htons(0xfff8)))
+		if (!header || (next == IPV6_FRAGMENT &&
+				*(const __be16 *)(header + 2) & bpf_htons(IPV6_FRAGMENT_OFFSET)))
 			return 0;
-		offset += next == 44 ? 8 : (header[1] + 1) * 8;
+		offset += next == IPV6_FRAGMENT ? IPV6_FRAGMENT_BYTES : (header[1] + 1) * 8;
 		if (offset > end)
 			return 0;
 		next = header[0];
@@ -55,13 +57,14 @@ static PM_INLINE __u32 skip_quoted_chain(const struct frame *frame, struct packe
  * of who sent it. Returns where its ports are, or 0: it quotes nothing that fits. */
 static PM_INLINE __u32 parse_quoted_ip(const struct frame *frame, struct packet *icmp)
 {
-	__u32 l3 = icmp->l4 + 8, l4;
+	__u32 l3 = icmp->l4 + sizeof(struct icmp_header), l4;
 	struct pm_addr source, destination;
 
 	if (icmp->ethertype == ETH_IPV4) {
 		const struct iphdr *ip = at(frame, l3, sizeof(*ip));
 
-		if (!ip || ip->version != 4 || ip->ihl < 5 || (ip->frag_off & bpf_htons(0x1fff)))
+		if (!ip || ip->version != 4 || ip->ihl < 5 ||
+		    (ip->frag_off & bpf_htons(IPV4_FRAGMENT_OFFSET)))
 			return 0;
 		source = address_v4(ip->saddr);
 		destination = address_v4(ip->daddr);
@@ -106,9 +109,9 @@ static PM_INLINE int parse_quoted(const struct frame *frame, struct packet *icmp
 	if (protocol != (v4 ? PM_PROTO_ICMP : PM_PROTO_ICMPV6))
 		return 1;
 	type = *(const __u8 *)ports;
-	if (type != (v4 ? 8 : 128) && type != (v4 ? 0 : 129))
+	if (type != echo_request_type(v4) && type != echo_reply_type(v4))
 		return 0; /* an error about an error, or about what opens no flow */
-	set_echo(&icmp->query, bpf_ntohs(ports[2]), type == (v4 ? 0 : 129));
+	set_echo(&icmp->query, bpf_ntohs(ports[2]), type == echo_reply_type(v4));
 	return 1;
 }
 

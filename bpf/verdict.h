@@ -9,7 +9,10 @@
 
 #include "lookup.h"
 
+/* Two answers of a stage that are no verdict: the next stages decide; and, only before the flow
+ * tables: the packet is an ICMP error, the flow that it quotes decides. */
 #define UNDECIDED 0xffffffffU
+#define ICMP_ERROR 0xfffffffeU
 
 static PM_INLINE __u32 pass(__u32 slot)
 {
