@@ -8,6 +8,7 @@
 #include "flow_table.h"
 #include "packet.h"
 #include "payload.h"
+#include "reopen.h"
 
 /* What an RST or FIN says. */
 static PM_INLINE __u8 end_marks(const struct packet *packet)
@@ -22,17 +23,13 @@ static PM_INLINE __u8 end_marks(const struct packet *packet)
 	return marks;
 }
 
-/* The flags that few segments have. An RST or FIN may be forged, and a SYN after it: only this
- * host's SYN-ACK, which no live connection sends, tells that another one begins. */
+/* The marks after a segment with one of the flags that few segments have. */
 static PM_INLINE __u8 on_flags(struct pm_flow *flow, const struct packet *packet, __u8 marks)
 {
 	if (packet->tcp_flags & (TCP_FIN | TCP_RST))
 		return marks | end_marks(packet);
-	if (packet->direction == PM_OUT && flow->check_after_synack) {
-		flow->check = flow->check_after_synack & ~PM_FLOW_CHECK_AFTER_SYNACK;
-		flow->check_after_synack = 0;
-		marks &= ~PM_FLOW_ENDING;
-	}
+	if (packet->direction == PM_OUT && flow->check_after_synack)
+		return finish_reopening(flow, marks);
 	return marks;
 }
 

@@ -179,17 +179,15 @@ static PM_INLINE void promote(struct pm_flow *young, const struct pm_flow_key *k
 	};
 	struct pm_flow *old = bpf_map_lookup_elem(&assured, key);
 
-	if (old) {
-		if (old->opener == young->opener && !(old->marks & PM_FLOW_CUT) &&
-		    !is_expired(old, key->protocol, young->last)) /* another CPU was faster */
-			goto moved;
-		*old = flow;
+	if (old) { /* another CPU was faster, or it is the other opener's, or dead */
+		if (old->opener != young->opener || old->marks & PM_FLOW_CUT ||
+		    is_expired(old, key->protocol, young->last))
+			*old = flow;
 	} else if (!take_promotion_turn(flow.opener) ||
 		   (bpf_map_update_elem(&assured, key, &flow, BPF_NOEXIST) &&
 		    !bpf_map_lookup_elem(&assured, key))) {
 		return; /* not now, or no room: it stays young */
 	}
-moved:
 	*(volatile __u8 *)&young->moved = 1;
 	drain(young, key);
 }

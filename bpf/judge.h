@@ -94,11 +94,12 @@ static PM_INLINE __u16 destination_port(const struct query *query)
 /* The ports as they are, both together. A function of its own, like judge. */
 __noinline int look_up_pairs(const struct packet *packet, struct gate *gate)
 {
-	const struct query *query = &packet->query;
+	const struct query *query;
 	struct pm_view image;
 
 	if (!packet || !gate)
 		return 0;
+	query = &packet->query;
 	gate->own = gate->answer = gate->needs_source_port = 0;
 	image = view_of(&images, query->image, pm_image_mask);
 	if (!image.base)

@@ -169,7 +169,7 @@ static PM_INLINE int is_related(struct packet *icmp, __u32 opener)
 /* A tcp flow whose entry is gone may live on in the socket table. */
 static PM_INLINE int has_related_socket(void *ctx, struct packet *icmp, __u32 hook)
 {
-	const struct gate anywhere = {1, 1, 0};
+	const struct gate anywhere = {.own = 1, .answer = 1};
 	struct answer answer = {};
 	int socket;
 

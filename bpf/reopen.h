@@ -74,4 +74,12 @@ static PM_INLINE struct pm_flow *find_syn_flow(struct packet *packet, const stru
 	return find_flow(&key, gate, packet, stamp_now(), young);
 }
 
+/* This host's SYN-ACK: the peer's SYN has opened another connection. Returns the new marks. */
+static PM_INLINE __u8 finish_reopening(struct pm_flow *flow, __u8 marks)
+{
+	flow->check = flow->check_after_synack & ~PM_FLOW_CHECK_AFTER_SYNACK;
+	flow->check_after_synack = 0;
+	return marks & ~PM_FLOW_ENDING;
+}
+
 #endif

@@ -14,12 +14,13 @@
  * the stack: its route lies beside the judge's frames, not below them. */
 __noinline int is_routed(struct xdp_md *ctx, const struct packet *packet)
 {
-	const struct pm_tuple *flow = &packet->query.flow;
+	const struct pm_tuple *flow;
 	struct bpf_fib_lookup route = {};
 	long found;
 
 	if (!packet)
 		return 0;
+	flow = &packet->query.flow;
 	route.l4_protocol = flow->protocol;
 	route.ifindex = ctx->ingress_ifindex;
 	if (pm_is_multicast(&flow->local))
