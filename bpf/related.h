@@ -175,8 +175,7 @@ static PM_INLINE int has_related_socket(void *ctx, struct packet *icmp, __u32 ho
 
 	if (icmp->query.flow.protocol != PM_PROTO_TCP)
 		return 0;
-	icmp->tcp_flags = TCP_ACK;
-	icmp->fragment = LATER_FRAGMENT; /* its header may be cut: no cookie is looked for */
+	/* An ICMP packet has no TCP flags: here it is no SYN, and no ACK with a SYN cookie. */
 	judge_both_ways(icmp, &anywhere, &answer);
 	if (is_drop(answer.verdict))
 		return 0;
