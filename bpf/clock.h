@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Time in jiffies, and in stamps of flows.
+ * Time in jiffies, and in stamps: what flows count in, 16 jiffies each (PM_STAMP_SHIFT).
  */
 #ifndef PM_CLOCK_H
 #define PM_CLOCK_H
@@ -11,8 +11,8 @@
 #include "constants.h"
 #include "image.h"
 
-/* Have more than so many seconds gone by, in jiffies? Signed: another CPU may have stamped `then`
- * when `now` was read already. */
+/* Are more than so many seconds gone by since `then`, both in jiffies? Signed, because `then` may
+ * lie after `now`: another CPU may have stamped it after this one read the clock. */
 static PM_INLINE int is_over(__u64 then, __u64 now, __u32 seconds)
 {
 	return (__s64)(now - then) > (__s64)seconds * pm_hz;

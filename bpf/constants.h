@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * What the loader set when it loaded the programs.
+ * What the loader sets when it loads the programs of an interface. Constants for the verifier: a
+ * branch that they rule out is not even looked at.
  */
 #ifndef PM_CONSTANTS_H
 #define PM_CONSTANTS_H

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * What a flow's packets change of its entry.
+ * What the packets of a live flow change in its entry: the marks of its state, and the check of
+ * its first payload.
+ *
+ * A mark says what was seen, not what is true: an RST or FIN may be forged. So marks only choose
+ * the idle time (pm_idle_seconds) and whether a SYN may open another connection (reopen.h).
  */
 #ifndef PM_FLOW_STATE_H
 #define PM_FLOW_STATE_H
@@ -10,7 +14,7 @@
 #include "payload.h"
 #include "reopen.h"
 
-/* What an RST or FIN says. */
+/* The marks of a segment's RST or FIN. */
 static PM_INLINE __u8 end_marks(const struct packet *packet)
 {
 	__u8 marks = 0;
@@ -23,7 +27,8 @@ static PM_INLINE __u8 end_marks(const struct packet *packet)
 	return marks;
 }
 
-/* The marks after a segment with one of the flags that few segments have. */
+/* The new marks, after a segment with SYN, FIN or RST. Apart from update_marks, because few
+ * segments have these flags. */
 static PM_INLINE __u8 on_flags(struct pm_flow *flow, const struct packet *packet, __u8 marks)
 {
 	if (packet->tcp_flags & (TCP_FIN | TCP_RST))
@@ -33,15 +38,15 @@ static PM_INLINE __u8 on_flags(struct pm_flow *flow, const struct packet *packet
 	return marks;
 }
 
-/* State from a packet's flags. `established`: this host's socket is, whatever was seen. */
+/* Update a flow's marks from a packet. `established`: this host's socket says so; then a FIN that
+ * was seen before was forged, or of the connection before. */
 static PM_INLINE void update_marks(struct pm_flow *flow, const struct packet *packet,
 				   int established)
 {
 	__u8 marks = flow->marks, direction = packet->direction;
 
 	if (packet->query.flow.protocol == PM_PROTO_TCP) {
-		marks &= ~PM_FLOW_RESET; /* an out-of-window RST shortens, the next segment restores
-					  */
+		marks &= ~PM_FLOW_RESET; /* an RST that the stack ignored: the flow goes on */
 		if (established)
 			marks = (marks & ~(PM_FLOW_FIN_IN | PM_FLOW_FIN_OUT)) | PM_FLOW_ESTABLISHED;
 		if (packet->tcp_flags & (TCP_FIN | TCP_SYN | TCP_RST))
@@ -55,8 +60,9 @@ static PM_INLINE void update_marks(struct pm_flow *flow, const struct packet *pa
 		flow->marks = marks;
 }
 
-/* The opener's first payload of a tcp flow whose row has a check. 0: drop the packet. A fragment
- * always has some: what lies in later ones must not go unseen. */
+/* Check the first payload of a flow's opener; packets without payload and those of the other side
+ * are not asked. `check` becomes 0 once it is done. A fragment counts as one with payload: what
+ * lies in later fragments must not go unseen. 0: drop the packet. */
 static PM_INLINE int check_first_payload(void *ctx, __u8 *check, __u32 opener,
 					 struct packet *packet, __u32 hook)
 {
@@ -72,8 +78,8 @@ static PM_INLINE int check_first_payload(void *ctx, __u8 *check, __u32 opener,
 	return 1;
 }
 
-/* What a flow's entry still waits to check, be it expired: a client may say nothing for as long as
- * it likes. A function of its own: verified once. */
+/* The check that an entry still waits to make, even if it is expired: a client that says nothing
+ * for a long time must not escape the check. A function of its own: verified once. */
 __noinline int waiting_check(const struct packet *packet, __u32 opener)
 {
 	struct pm_flow_key key;

@@ -1,16 +1,67 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * The flow tables: what was passed once, passes again while its epoch is the packet's.
+ * The flow tables: finding, opening and promoting flows.
  *
- *   outside  opened by outsiders; they can fill it, so only it suffers; inserted by XDP
- *   opening  opened by this host and not answered yet; inserted by TC
- *   assured  tcp that this host's stack calls established, and what this host opened once it
- *            is answered: who fills it has a real address, and is held back (take_promotion_turn)
+ * Overview. A flow that a row has passed is recorded here. Its later packets pass after one
+ * look-up, without being judged, as long as the policy is still the one that passed it. There
+ * are three LRU tables, divided by who can fill them:
  *
- * A young flow (outside, opening) is promoted without losing a count: the assured entry starts
- * at zero, the young one is marked moved, and whoever adds to a young entry looks at the mark
- * afterwards and drains it by exchange. Entries are changed through their pointer only: updating
- * an existing key of a full LRU evicts strangers.
+ *   outside  opened by outsiders. They can fill it with forged sources; then only the flows in
+ *            this table suffer.
+ *   opening  opened by this host, and not answered yet.
+ *   assured  tcp that this host's stack calls established, and what this host has opened once
+ *            it is answered. Whoever fills it has a real address, and is held back by
+ *            take_promotion_turn().
+ *
+ * A flow in `outside` or `opening` is called young. A key names two ends, but not the opener:
+ * the same ends may have one entry in `outside` and one in `opening`. `assured` has one entry
+ * for both.
+ *
+ * The life of a flow:
+ *
+ *   1. Opened. admit.h judges the packet that opens it, and open_flow() inserts a young entry.
+ *      A tcp flow without an entry that a socket vouches for is recorded too; it goes to
+ *      `assured` at once if the pace permits.
+ *   2. Promoted to `assured`: tcp when this host sends and its socket is established; other
+ *      protocols when a flow that this host opened is answered. An inbound udp flow is never
+ *      promoted: two forged datagrams to a port that answers look like a conversation. What
+ *      comes too fast stays young, and works all the same.
+ *   3. Ending. An RST or FIN was seen: the entry is marked, and its idle time is shorter
+ *      (pm_idle_seconds). Both may be forged, so the flow still lives.
+ *   4. Then one of these:
+ *        reopened  a SYN begins another connection in the same entry (reopen.h);
+ *        over      this host has opened another connection of these ends;
+ *        expired   no packet came for its idle time;
+ *        cut       a newer policy drops it, see below;
+ *        evicted   the LRU table was full. Tcp goes on by the socket table (socket.h).
+ *      Nothing deletes an entry: open_flow() writes over a dead one, or the LRU evicts it.
+ *
+ * Judging anew. An entry has the epoch under which it was last passed. A packet under a newer
+ * epoch has its flow judged once more, as its opener's first packet (rejudge):
+ *
+ *   passed   the entry takes the new row and epoch; its counts and state stay.
+ *   dropped  the entry is marked cut and is not live; the packet goes on to admit.h. The entry
+ *            stays: a later policy that permits the flow, such as the one before after a
+ *            rollback, lets it go on.
+ *
+ * Who writes what. Only the programs write, on any CPU and at both hooks:
+ *
+ *   insert     with BPF_NOEXIST only, in open_flow() and promote().
+ *   change     through the entry's pointer. Updating an existing key would take a new node
+ *              first, and in a full LRU that evicts a stranger.
+ *   counters   by atomic addition.
+ *   the rest   by plain stores. A race may lose a mark, but no count and no `moved`: that one
+ *              has a byte of its own and is never taken back, except when the whole entry is
+ *              opened again.
+ *
+ * No count is lost by a promotion, because of this order:
+ *
+ *   1. promote() inserts the assured entry with counts of zero,
+ *   2. marks the young one as moved,
+ *   3. and drains it: each count is exchanged for 0 and added to the assured entry.
+ *
+ * A packet that found the young entry meanwhile adds to it first, and then looks at `moved`. If
+ * it is set, the packet drains the entry itself; if not, step 3 comes later and takes its count.
  */
 #ifndef PM_FLOW_TABLE_H
 #define PM_FLOW_TABLE_H
@@ -35,7 +86,8 @@ static PM_INLINE struct pm_flow_key flow_key(const struct pm_tuple *tuple)
 	return key;
 }
 
-/* A minute and more: another CPU may have stamped a flow since we read the clock. */
+/* Another CPU may have stamped a flow after this one read the clock: up to so many stamps (over a
+ * minute) ahead of `now` count as no idle time. */
 #define STAMP_AHEAD 4096
 
 static PM_INLINE int is_expired(const struct pm_flow *flow, __u32 protocol, __u32 now)
@@ -47,15 +99,15 @@ static PM_INLINE int is_expired(const struct pm_flow *flow, __u32 protocol, __u3
 	return idle > STAMP_AHEAD + (pm_idle_seconds(flow, protocol) * pm_hz >> PM_STAMP_SHIFT);
 }
 
-/* Is what the flow was passed under older than the packet's epoch? Serial: a late packet of the
- * epoch before must not count as newer. */
+/* Was the flow last passed under an older epoch than the packet's? The numbers may wrap, so their
+ * difference decides; a late packet of the epoch before finds no older flow. */
 static PM_INLINE int is_older(const struct pm_flow *flow, const struct query *query)
 {
 	return (__s32)(flow->epoch - query->sequence) < 0;
 }
 
-/* Judge a flow anew, in its opener's orientation. 0: it is cut, and no live flow any more; but
- * a later policy may let it go on. Verified once, like judge. */
+/* Judge a flow anew, as its opener's first packet; see above. 0: it is cut. A function of its own:
+ * verified once, like judge. */
 __noinline int rejudge(struct pm_flow *flow, struct packet *packet)
 {
 	struct answer answer = {};
@@ -83,6 +135,7 @@ __noinline int rejudge(struct pm_flow *flow, struct packet *packet)
 	return 1;
 }
 
+/* Count a packet in its flow. */
 static PM_INLINE void add_to_flow(struct pm_flow *flow, const struct packet *packet)
 {
 	__u32 way = packet->direction & 1;
@@ -91,6 +144,7 @@ static PM_INLINE void add_to_flow(struct pm_flow *flow, const struct packet *pac
 	__sync_fetch_and_add(&flow->bytes[way], packet->bytes);
 }
 
+/* An entry that is not expired; nothing is asked of its epoch or marks. */
 static PM_INLINE struct pm_flow *find_entry(void *table, const struct pm_flow_key *key, __u32 now)
 {
 	struct pm_flow *flow = bpf_map_lookup_elem(table, key);
@@ -98,7 +152,8 @@ static PM_INLINE struct pm_flow *find_entry(void *table, const struct pm_flow_ke
 	return flow && !is_expired(flow, key->protocol, now) ? flow : NULL;
 }
 
-/* The packet's live flow in a table: not expired, and passed under the packet's epoch. */
+/* The packet's live flow in a table: not expired, and passed under the packet's epoch. A flow that
+ * was passed under an older one is judged anew here. The entry may be marked moved. */
 static PM_INLINE struct pm_flow *find_live(void *table, const struct pm_flow_key *key,
 					   struct packet *packet, __u32 now)
 {
@@ -109,7 +164,9 @@ static PM_INLINE struct pm_flow *find_live(void *table, const struct pm_flow_key
 	return flow;
 }
 
-/* Where a packet's flow may be, in the order that finds it with one look-up when hot. */
+/* A packet's live flow, or null; `young`: 1 if it is in `outside` or `opening`. The gate tells
+ * which side may have opened it. The tables are asked in the order that finds a busy flow at once:
+ * an inbound udp flow is never assured, all others mostly are. */
 static PM_INLINE struct pm_flow *find_flow(const struct pm_flow_key *key, const struct gate *gate,
 					   struct packet *packet, __u32 now, int *young)
 {
@@ -140,14 +197,14 @@ static PM_INLINE struct pm_flow *find_flow(const struct pm_flow_key *key, const 
 	}
 	if (opened_here && !flow)
 		flow = find_live(&opening, key, packet, now);
-	if (flow && flow->moved) { /* promoted since we looked, or its assured entry is gone */
+	if (flow && flow->moved) { /* promoted; its assured entry may be gone already */
 		*young = 0;
 		flow = find_live(&assured, key, packet, now);
 	}
 	return flow;
 }
 
-/* Hand a young entry's counts over to its assured one. */
+/* Move a young entry's counts to its assured entry. */
 static PM_INLINE void drain(struct pm_flow *young, const struct pm_flow_key *key)
 {
 	struct pm_flow *flow = bpf_map_lookup_elem(&assured, key);
@@ -163,6 +220,8 @@ static PM_INLINE void drain(struct pm_flow *young, const struct pm_flow_key *key
 	}
 }
 
+/* Give a young flow an entry in `assured`, and mark it moved. Does nothing if there is no room, or
+ * if flows are promoted too fast: the flow stays young. */
 static PM_INLINE void promote(struct pm_flow *young, const struct pm_flow_key *key, __u8 mark)
 {
 	struct pm_flow flow = {
@@ -179,20 +238,21 @@ static PM_INLINE void promote(struct pm_flow *young, const struct pm_flow_key *k
 	};
 	struct pm_flow *old = bpf_map_lookup_elem(&assured, key);
 
-	if (old) { /* another CPU was faster, or it is the other opener's, or dead */
+	if (old) { /* of another CPU that was faster, of the other opener, or dead */
 		if (old->opener != young->opener || old->marks & PM_FLOW_CUT ||
 		    is_expired(old, key->protocol, young->last))
 			*old = flow;
 	} else if (!take_promotion_turn(flow.opener) ||
 		   (bpf_map_update_elem(&assured, key, &flow, BPF_NOEXIST) &&
 		    !bpf_map_lookup_elem(&assured, key))) {
-		return; /* not now, or no room: it stays young */
+		return;
 	}
 	*(volatile __u8 *)&young->moved = 1;
 	drain(young, key);
 }
 
-/* Record the flow that a packet opens, or that a socket vouches for. 0: there was no room. */
+/* Record the flow that a packet opens, or that a socket vouches for. `check` and
+ * `check_after_synack` are those of struct pm_flow. 0: there was no room. */
 static PM_INLINE int open_flow(void *table, struct packet *packet, __u32 opener,
 			       const struct answer *answer, __u8 marks, __u8 check,
 			       __u8 check_after_synack)
@@ -217,8 +277,8 @@ static PM_INLINE int open_flow(void *table, struct packet *packet, __u32 opener,
 
 	packet->opened = 1;
 	if (!bpf_map_update_elem(table, &key, &flow, BPF_NOEXIST)) {
-		/* A full LRU evicts what was never looked up before anything else: what waits for
-		 * its answer would go first. Look it up. */
+		/* A full LRU first evicts entries that were never looked up. What this host sends
+		 * and waits to be answered would go before all others: so look it up. */
 		if (packet->direction == PM_OUT)
 			bpf_map_lookup_elem(table, &key);
 		return 1;
@@ -226,7 +286,8 @@ static PM_INLINE int open_flow(void *table, struct packet *packet, __u32 opener,
 	old = bpf_map_lookup_elem(table, &key);
 	if (!old)
 		return 0;
-	/* Of the other opener: `assured` has one entry for both, and this one goes on. */
+	/* Write over an entry that is dead or was promoted, or, in `assured`, that is of the other
+	 * opener: the flow in hand is the one that lives. */
 	if (old->moved || old->opener != opener || is_expired(old, key.protocol, now)) {
 		*old = flow;
 	} else { /* another CPU was faster */

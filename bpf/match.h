@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * A packet of a live flow.
+ * The stage that most packets end in: a packet of a live flow is counted in the flow's entry, and
+ * passes on the flow's row. A SYN never comes here: it is judged first (admit.h).
  */
 #ifndef PM_MATCH_H
 #define PM_MATCH_H
@@ -9,7 +10,8 @@
 #include "flow_table.h"
 #include "verdict.h"
 
-/* A packet of a live flow: counted there, and on its row; or undecided if there is none. */
+/* Passes on the row of the packet's live flow; undecided if there is none. `established`: the
+ * socket that sends the packet is. */
 static PM_INLINE __u32 match_flow(void *ctx, struct packet *packet, const struct gate *gate,
 				  int established, __u32 hook)
 {

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * What is decided of a packet, as one number that stages hand on: undecided, a pass on a
- * counter slot (of a row or an essential), or a drop for a reason, of a row where there is one.
- * And what the loader set when it loaded the programs.
+ * What is decided of a packet, as one number that the stages hand on:
+ *
+ *   UNDECIDED         the next stage decides; at the end it is a drop
+ *   below 65536       a pass, on this counter slot (of a row or of an essential)
+ *   reason << 16      a drop; the lower half is the slot of a row where one is known, else 0
  */
 #ifndef PM_VERDICT_H
 #define PM_VERDICT_H
