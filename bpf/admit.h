@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * A packet without a live flow: judge it, and if a row permits, open its flow or let a socket
- * vouch for it. docs/design.md, "Directions and orientation", has the rules in words.
+ * Admission: the stage of a packet without a live flow, and of every SYN. It is judged, and if a
+ * row permits it, it
+ *
+ *   - opens a flow, within the row's limit and with the payload that the row demands; or
+ *   - is a tcp segment of a connection that one of this host's sockets vouches for (socket.h).
+ *
+ * Everything else is dropped. docs/design.md, "Directions and orientation", has the rules in words.
  */
 #ifndef PM_ADMIT_H
 #define PM_ADMIT_H
@@ -15,13 +20,14 @@
 #include "route.h"
 #include "socket.h"
 
+/* Such a packet opens no flow: whoever answers does so from another address. */
 static PM_INLINE int is_multicast_flow(const struct packet *packet)
 {
 	return pm_is_multicast(&packet->query.flow.local) ||
 	       pm_is_multicast(&packet->query.flow.remote);
 }
 
-/* Can this packet open a flow, if a row permits it? */
+/* Can a packet of this kind open a flow, if a row permits it? */
 static PM_INLINE int can_open(const struct packet *packet)
 {
 	if (packet->fragment == LATER_FRAGMENT || packet->echo_reply)
@@ -29,9 +35,13 @@ static PM_INLINE int can_open(const struct packet *packet)
 	return packet->query.flow.protocol != PM_PROTO_TCP || is_syn(packet);
 }
 
-/* Ask in the packet's own orientation if a row may have its ports, else as an answer; a tcp
- * segment that may be either is asked both ways. Returns the opener that the answer is about.
- * A function of its own: verified once. */
+/* Judge a packet in the orientations that the gate permits:
+ *
+ *   - as its flow's opener (own) if the gate has that, else as an answer;
+ *   - a tcp segment that may be either, and that was not passed as the opener, as an answer too.
+ *
+ * Returns the opener that `answer` is about. A drop has the reason of the first orientation. A
+ * function of its own: verified once. */
 __noinline int judge_both_ways(struct packet *packet, const struct gate *gate,
 			       struct answer *answer)
 {
@@ -53,7 +63,7 @@ __noinline int judge_both_ways(struct packet *packet, const struct gate *gate,
 	return !own;
 }
 
-/* What the first payload of a row's flow is held to, as an entry has it. */
+/* A row's check of the first payload, as struct pm_flow has it in `check`. */
 static PM_INLINE __u8 row_check(const struct pm_row *row)
 {
 	if (!row->check)
@@ -61,8 +71,8 @@ static PM_INLINE __u8 row_check(const struct pm_row *row)
 	return row->check | (row->flags & PM_ROW_CHECK_DROPS ? PM_FLOW_CHECK_DROPS : 0);
 }
 
-/* A permitted packet that opens a flow: within the limit, with the payload that the row demands.
- * The first payload of a tcp flow is checked when it comes. */
+/* A permitted packet that can open a flow. A tcp flow's first payload mostly comes after the SYN:
+ * then its entry waits for it. */
 static PM_INLINE __u32 admit_opener(void *ctx, struct packet *packet, const struct gate *gate,
 				    const struct answer *answer, __u32 hook)
 {
@@ -74,7 +84,7 @@ static PM_INLINE __u32 admit_opener(void *ctx, struct packet *packet, const stru
 
 	if (is_syn(packet))
 		flow = find_syn_flow(packet, gate, &young);
-	if (flow) /* else a SYN of a live flow changes nothing of it, but for the count */
+	if (flow)
 		begins = may_reopen(ctx, flow, packet, row, hook);
 	if (row->limit_interval && begins && !charge_limit(packet, row))
 		return drop_of(PM_DROP_RATE_LIMITED, row->slot);
@@ -95,8 +105,8 @@ static PM_INLINE __u32 admit_opener(void *ctx, struct packet *packet, const stru
 		return pass(row->slot);
 	}
 	if (is_multicast_flow(packet))
-		return pass(row->slot); /* whoever answers does so from another address */
-	/* A SYN of a connection whose entry is gone: see reopen_flow. */
+		return pass(row->slot);
+	/* A SYN of a connection that lives, but has lost its entry: rule 7 of reopen.h. */
 	if (hook == PM_IN && check && is_syn(packet) &&
 	    find_socket_xdp(ctx, packet) == LIVE_SOCKET) {
 		check_after_synack = check | PM_FLOW_CHECK_AFTER_SYNACK;
@@ -108,9 +118,9 @@ static PM_INLINE __u32 admit_opener(void *ctx, struct packet *packet, const stru
 	return pass(row->slot);
 }
 
-/* A flow that a socket vouches for, whose entry is gone or expired. What completes a handshake
- * (`half_open`) brings the first payload, or makes no entry. 0: drop the packet, its payload is not
- * what the row demands. */
+/* Record a flow that a socket vouches for; its entry is gone or expired. If the socket is half
+ * open, the packet completes the handshake: it gets an entry only if it brings the first payload,
+ * which is checked. 0: drop the packet, its payload is not what the row demands. */
 static PM_INLINE int record_flow(void *ctx, struct packet *packet, __u32 opener,
 				 const struct answer *answer, int half_open, __u32 hook)
 {
@@ -129,6 +139,7 @@ static PM_INLINE int record_flow(void *ctx, struct packet *packet, __u32 opener,
 	return 1;
 }
 
+/* `sender`: what the socket that sends the packet says (hook out only). */
 static PM_INLINE __u32 admit(void *ctx, struct packet *packet, struct gate *gate,
 			     enum sender_state sender, __u32 hook)
 {
@@ -138,7 +149,7 @@ static PM_INLINE __u32 admit(void *ctx, struct packet *packet, struct gate *gate
 
 	if (gate->needs_source_port)
 		look_up_pairs(packet, gate);
-	if (is_syn(packet)) /* it only opens: one call less, for a flood's sake */
+	if (is_syn(packet)) /* it is no answer; and one call less matters in a SYN flood */
 		judge(&packet->query, &answer);
 	else
 		opener = judge_both_ways(packet, gate, &answer);
@@ -153,7 +164,8 @@ static PM_INLINE __u32 admit(void *ctx, struct packet *packet, struct gate *gate
 			return drop_of(PM_DROP_FORWARDED, answer.row.slot);
 		return admit_opener(ctx, packet, gate, &answer, hook);
 	}
-	/* Of what opens no flow the first fragment has passed: else there were no ports. */
+	/* There is no flow to a group, so a later fragment has none to find. That it has ports
+	 * shows that its first fragment passed. */
 	if (packet->fragment == LATER_FRAGMENT && opener == packet->direction &&
 	    is_multicast_flow(packet))
 		return pass(answer.row.slot);

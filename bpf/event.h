@@ -1,8 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Dropped packets for those who monitor. Each consumer has a ring of its own, armed until a time:
- * one that is killed disarms by itself. A CPU sends a ring PM_EVENT_BURST events in 1/8 s at most,
- * and never wakes its reader; what is wanted and not sent is counted as lost.
+ * Events: dropped packets for those who monitor. How one gets to its readers:
+ *
+ *   1. Each consumer has a ring buffer of its own, since two readers of one would take events from
+ *      each other. What it wants (reasons, interfaces, a row, a peer) is in the map `rings`.
+ *   2. It arms its ring until a time in the near future, and again before that time. So the ring
+ *      of a consumer that was killed disarms by itself.
+ *   3. While no ring is armed, a dropped packet costs one load (is_monitored).
+ *   4. A CPU sends at most PM_EVENT_BURST events to a ring in 1/8 s (reserve_event), and never
+ *      wakes the reader, which looks by itself.
+ *   5. A packet that a ring wants and does not get is counted as lost, in `ring_counts`.
  */
 #ifndef PM_EVENT_H
 #define PM_EVENT_H
@@ -12,7 +19,7 @@
 #include "packet.h"
 #include "verdict.h"
 
-/* While nobody monitors this is one load, from the line in which the epoch lies. */
+/* Is any ring armed? The answer lies in the cache line of the epoch, which is loaded anyway. */
 static PM_INLINE int is_monitored(void)
 {
 	const struct pm_control *all;
@@ -44,7 +51,8 @@ static PM_INLINE void count_lost(__u32 ring, __u32 packets)
 		count->lost += packets;
 }
 
-/* Does the ring want the packet, and may it be sent one more? */
+/* Reserve one event of the ring's burst for the packet. 0: the ring does not want it, or the burst
+ * is used up; then the packet is counted as lost. */
 static PM_INLINE int reserve_event(__u32 number, const struct packet *packet, __u32 verdict,
 				   __u64 now)
 {
@@ -68,7 +76,7 @@ static PM_INLINE int reserve_event(__u32 number, const struct packet *packet, __
 	return 1;
 }
 
-/* The rings that are sent the packet, a bit each. */
+/* The rings that want the packet and may have it, a bit each; an event is reserved in each. */
 __noinline int rings_wanting(const struct packet *packet, __u32 verdict)
 {
 	__u64 now = bpf_jiffies64();
@@ -82,7 +90,8 @@ __noinline int rings_wanting(const struct packet *packet, __u32 verdict)
 	return found;
 }
 
-/* All but the packet itself. It lies in this CPU's scratch, which nothing else uses meanwhile. */
+/* An event without the packet's bytes, in this CPU's scratch: no other program runs on the CPU
+ * meanwhile. */
 static PM_INLINE struct pm_event *describe(const struct packet *packet, __u32 verdict)
 {
 	__u32 zero = 0;
@@ -103,7 +112,8 @@ static PM_INLINE struct pm_event *describe(const struct packet *packet, __u32 ve
 	return event;
 }
 
-/* How much of a frame is copied. The barriers keep the bounds where Linux 6.1 sees them. */
+/* How many bytes of a frame are copied. The barriers keep the bound where the verifier of Linux 6.1
+ * sees it. */
 static PM_INLINE __u32 capture_length(__u32 frame)
 {
 	asm volatile("" : "+r"(frame));
@@ -132,7 +142,7 @@ static PM_INLINE void output_event(struct pm_event *event, __u32 wanted)
 	OUTPUT_TO(7);
 }
 
-/* `hook` is a constant. */
+/* `hook` is a constant here and below: the helpers differ. */
 static PM_INLINE int send_to_rings(void *ctx, __u32 hook, const struct packet *packet,
 				   __u32 verdict)
 {
@@ -167,7 +177,6 @@ __noinline int send_event_skb(struct __sk_buff *skb, const struct packet *packet
 	return send_to_rings(skb, PM_OUT, packet, verdict);
 }
 
-/* `hook` is a constant. */
 static PM_INLINE void send_event(void *ctx, __u32 hook, const struct packet *packet, __u32 verdict)
 {
 	if (hook == PM_IN)

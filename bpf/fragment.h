@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Fragments: a first one that was passed leaves its ports, a later one takes them and is then a
- * packet of that flow like any other. Nothing is reassembled, and ports are never read out of a
- * later fragment's bytes.
+ * Fragments. Only the first fragment of a datagram has ports. So one that passed leaves its ports
+ * in the map `fragments`, by addresses, protocol, id and direction. A later fragment takes them,
+ * and is from then on a packet of that flow that cannot open it. Nothing is reassembled, and ports
+ * are never read from the bytes of a later fragment.
  */
 #ifndef PM_FRAGMENT_H
 #define PM_FRAGMENT_H
@@ -24,7 +25,8 @@ static PM_INLINE struct pm_fragment_key fragment_key(const struct packet *packet
 	return key;
 }
 
-/* Called for a first fragment that passes. */
+/* Called for a first fragment that passes. An old entry is written over in place: see
+ * flow_table.h, "Who writes what". */
 static PM_INLINE void remember_fragment(const struct packet *packet)
 {
 	struct pm_fragment_key key = fragment_key(packet);
@@ -43,7 +45,8 @@ static PM_INLINE void remember_fragment(const struct packet *packet)
 		bpf_map_update_elem(&fragments, &key, &fragment, BPF_NOEXIST);
 }
 
-/* Give a later fragment its first's ports: a reason, or PM_UNDECIDED. */
+/* Give a later fragment the ports of its first one; a tcp one counts as an ACK. Returns a reason,
+ * or PM_UNDECIDED. */
 static PM_INLINE __u32 follow_fragment(struct packet *packet, __u32 stateless)
 {
 	struct pm_fragment_key key;
@@ -63,7 +66,7 @@ static PM_INLINE __u32 follow_fragment(struct packet *packet, __u32 stateless)
 	return PM_UNDECIDED;
 }
 
-/* Fragments as the policy wants them. */
+/* The stage: returns a reason, or PM_UNDECIDED. */
 static PM_INLINE __u32 check_fragment(struct packet *packet, __u32 stateless)
 {
 	struct pm_view image;

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Asking the policy: the gate, which every packet meets, and the judge, which only packets
- * without a live flow meet. The look-ups themselves are those of image.h.
+ * Asking the policy. There are two questions, and both look into the compiled image (lookup.h):
+ *
+ *   the gate   which every packet meets: could any row of any interface have these ports? It
+ *              costs a load or two, and turns away most of what is hostile.
+ *   the judge  which only a packet without a live flow meets, and every SYN: the row that
+ *              permits it, or the reason why none does.
  */
 #ifndef PM_JUDGE_H
 #define PM_JUDGE_H
@@ -12,10 +16,10 @@
 #include "packet.h"
 #include "verdict.h"
 
-/* What the policy answers about a flow: the verdict of pm_judge, and of a pass the row. */
+/* What the policy says of a flow. */
 struct answer {
-	__u32 verdict;
-	struct pm_row row;
+	__u32 verdict; /* as pm_judge has it: a row's number, or a drop */
+	struct pm_row row; /* of a pass only */
 };
 
 static PM_INLINE struct pm_view view_of(void *map, __u32 slot, __u32 mask)
@@ -24,8 +28,8 @@ static PM_INLINE struct pm_view view_of(void *map, __u32 slot, __u32 mask)
 	return view;
 }
 
-/* A function of its own, verified once: inlined wherever it is needed it would exceed what the
- * verifier of Linux 6.1 looks at. */
+/* A function of its own, verified once: inlined wherever it is needed, it would be more than the
+ * verifier of Linux 6.1 is willing to look at. */
 __noinline int judge(const struct query *query, struct answer *answer)
 {
 	struct pm_view image, bans_view = {};
@@ -52,7 +56,7 @@ __noinline int judge(const struct query *query, struct answer *answer)
 	return 0;
 }
 
-/* The same question to the shadow policy. */
+/* The same by the shadow policy. */
 static PM_INLINE void judge_by_shadow(struct query *query, struct answer *answer)
 {
 	__u32 image = query->image;
@@ -62,7 +66,8 @@ static PM_INLINE void judge_by_shadow(struct query *query, struct answer *answer
 	query->image = image;
 }
 
-/* Its verdict, a pass as the counter slot of its row. */
+/* The shadow policy's verdict on a packet: a drop, or the counter slot of the row that passes it.
+ */
 __noinline int shadow_verdict(struct packet *packet)
 {
 	struct answer answer = {};
@@ -73,12 +78,16 @@ __noinline int shadow_verdict(struct packet *packet)
 	return is_drop(answer.verdict) ? answer.verdict : answer.row.slot;
 }
 
-/* What the gate says of a packet: could a row have its ports, as the flow's opener (own) or as
- * its answer? */
+/* What the gate says of a packet. A row could have its ports,
+ *
+ *   own     if the packet is of its flow's opener;
+ *   answer  if it is of the other side. (A SYN never is.)
+ *
+ * The gate does not know addresses or interfaces: it can only rule out. */
 struct gate {
 	__u32 own;
 	__u32 answer;
-	__u32 needs_source_port; /* the source port decides, and was not looked up yet */
+	__u32 needs_source_port; /* own and answer are a maybe: see look_up_gate */
 };
 
 static PM_INLINE __u16 source_port(const struct query *query)
@@ -91,7 +100,7 @@ static PM_INLINE __u16 destination_port(const struct query *query)
 	return query->direction == PM_IN ? query->flow.local_port : query->flow.remote_port;
 }
 
-/* The ports as they are, both together. A function of its own, like judge. */
+/* The exact answer, from both ports together. A function of its own, like judge. */
 __noinline int look_up_pairs(const struct packet *packet, struct gate *gate)
 {
 	const struct query *query;
@@ -116,8 +125,10 @@ __noinline int look_up_pairs(const struct packet *packet, struct gate *gate)
 	return 0;
 }
 
-/* A table of bytes tells of each port what it can without the other one; what it cannot is
- * asked of the pairs, but only once it matters. */
+/* The quick answer, from the one port that the opener sends to. A table of bytes tells of each port
+ * whether rows have it from any source port, from some source ports (maybe), or not at all. A maybe
+ * is looked up exactly at once only if there is nothing better; else later, and only for a packet
+ * without a live flow. */
 static PM_INLINE void look_up_gate(struct pm_view image, const struct packet *packet,
 				   struct gate *gate)
 {
@@ -126,7 +137,7 @@ static PM_INLINE void look_up_gate(struct pm_view image, const struct packet *pa
 
 	gate->own = gate->answer = 1;
 	if (query->flow.protocol != PM_PROTO_TCP && query->flow.protocol != PM_PROTO_UDP) {
-		if (is_icmp(packet)) { /* an echo's way is its type */
+		if (is_icmp(packet)) { /* its type tells if an echo is a request or a reply */
 			gate->own = !packet->echo_reply;
 			gate->answer = packet->echo_reply;
 		}

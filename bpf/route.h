@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Would this host route a packet on?
+ * Is a packet that comes in on its way through this host? Asked last, of what a row would admit:
+ * a look-up in the routing table costs a lot.
  */
 #ifndef PM_ROUTE_H
 #define PM_ROUTE_H
 
 #include "packet.h"
 
-#define FAMILY_V4 2
-#define FAMILY_V6 10
+#define FAMILY_V4 2 /* AF_INET: <sys/socket.h> is of the C library */
+#define FAMILY_V6 10 /* AF_INET6 */
 
-/* Would this host route the packet on? Asked of what a row would admit. A function of its own, for
- * the stack: its route lies beside the judge's frames, not below them. */
+/* Would this host route the packet on? A function of its own, so that the large bpf_fib_lookup lies
+ * beside the frames of judge() on the stack, not below them. */
 __noinline int is_routed(struct xdp_md *ctx, const struct packet *packet)
 {
 	const struct pm_tuple *flow;

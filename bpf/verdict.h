@@ -11,10 +11,9 @@
 
 #include "lookup.h"
 
-/* Two answers of a stage that are no verdict: the next stages decide; and, only before the flow
- * tables: the packet is an ICMP error, the flow that it quotes decides. */
 #define UNDECIDED 0xffffffffU
-#define ICMP_ERROR 0xfffffffeU
+#define ICMP_ERROR 0xfffffffeU /* only from check_uncommon(): the quoted flow decides (related.h)  \
+				*/
 
 static PM_INLINE __u32 pass(__u32 slot)
 {
@@ -26,7 +25,7 @@ static PM_INLINE __u32 drop(__u32 reason)
 	return pm_drop(reason);
 }
 
-/* The same where a row is known: events name it. */
+/* A drop of a packet whose row is known: events name the row. */
 static PM_INLINE __u32 drop_of(__u32 reason, __u32 slot)
 {
 	return pm_drop(reason) | slot;
