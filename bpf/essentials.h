@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * What a host cannot live without passes with no row and no switch: address resolution,
- * neighbour discovery, multicast membership, LACP, DHCP of this host's client. ICMP errors need
- * the flow tables and stand in related.h.
+ * Essentials: what a host cannot live without. They pass with no row, and nothing switches them
+ * off: ARP, neighbour discovery, multicast membership, LACP, and the DHCP of this host's client.
+ * One that breaks its RFC is dropped. ICMP errors are essentials too, but need the flow tables:
+ * they are in related.h.
  */
 #ifndef PM_ESSENTIALS_H
 #define PM_ESSENTIALS_H
@@ -25,7 +26,7 @@ static PM_INLINE __u32 essential_arp(const struct frame *frame, const struct pac
 	return pass(PM_ESSENTIAL_ARP);
 }
 
-/* Slow protocols are LACP (1) and marker (2); both only make sense on a bond. */
+/* LACP and marker; both only make sense on a bond. */
 static PM_INLINE __u32 essential_lacp(const struct frame *frame, const struct packet *packet)
 {
 	const __u8 *subtype = at(frame, packet->l3, 1);
@@ -35,7 +36,7 @@ static PM_INLINE __u32 essential_lacp(const struct frame *frame, const struct pa
 	return pass(PM_ESSENTIAL_LACP);
 }
 
-/* The fixed part of each message: what is shorter is cut off. */
+/* Bytes of the fixed part of an ICMPv6 message: a shorter one is truncated. */
 static PM_INLINE __u32 essential_length(__u8 type)
 {
 	if (type == ICMPV6_ROUTER_SOLICITATION || type == ICMPV6_LISTENER_REPORT_V2)
@@ -77,7 +78,8 @@ static PM_INLINE __u32 essential_igmp(const struct packet *packet)
 	return pass(PM_ESSENTIAL_MULTICAST);
 }
 
-/* DHCP and DHCPv6: what this host's client asks passes, and for a minute what answers it. */
+/* DHCP and DHCPv6: what this host's client asks passes, and for PM_TIMEOUT_DHCP seconds what
+ * answers it. Without state (a probe) only the client's own packets pass. */
 static PM_INLINE __u32 essential_dhcp(const struct packet *packet, __u32 stateless)
 {
 	__u32 v6 = packet->ethertype == ETH_IPV6, interface = packet->query.flow.interface;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * From bytes to struct packet. Both hooks and both IP versions go through the same code; what
- * cannot be parsed has a reason of its own.
+ * From bytes to struct packet: Ethernet here, IP in parse_ip.h, what lies above in parse_l4.h. Both
+ * hooks and both IP versions go through the same code. A packet that cannot be parsed is dropped
+ * for a reason that names the layer. Functions return a reason, or PM_UNDECIDED.
  */
 #ifndef PM_PARSE_H
 #define PM_PARSE_H
@@ -27,7 +28,7 @@ static PM_INLINE __u32 parse_ethernet(const struct frame *frame, struct packet *
 		return PM_DROP_MALFORMED_ETHERNET;
 	packet->ethertype = bpf_ntohs(*(const __be16 *)(eth + 2 * ETH_ALEN));
 #pragma unroll
-	for (__u32 tag = 0; tag <= VLAN_TAGS_MAX; tag++) { /* one more is refused */
+	for (__u32 tag = 0; tag <= VLAN_TAGS_MAX; tag++) { /* the last turn only refuses one more */
 		const __be16 *inner;
 
 		if (!is_vlan(packet->ethertype))

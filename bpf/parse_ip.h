@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * IPv4 with options, IPv6 with extension headers, and what either says of fragments.
+ * IPv4 with its options, IPv6 with its extension headers, and what each says of fragments.
  */
 #ifndef PM_PARSE_IP_H
 #define PM_PARSE_IP_H
@@ -12,7 +12,8 @@ struct options {
 	__u32 length;
 };
 
-/* IPv4 options that may pass: no source routes (RFC 7126), no broken lengths (RFC 1122). */
+/* Options may not have source routes (RFC 7126), nor broken lengths (RFC 1122). A function of its
+ * own: verified once. */
 __noinline int options_are_fine(struct options *options)
 {
 	__u32 i = 0;
@@ -60,7 +61,8 @@ static PM_INLINE int ipv4_options_are_fine(const struct frame *frame, __u32 offs
 	return options_are_fine(&options);
 }
 
-/* The bytes of the IP packet on the wire, from its length and the frame it is in. */
+/* The bytes that are counted are those of the IP packet. Of a GSO frame only the whole is known: it
+ * stays as parse_ethernet has set it. */
 static PM_INLINE void set_ip_bytes(const struct frame *frame, struct packet *packet, __u32 length)
 {
 	if (frame->segments == 1)
@@ -76,7 +78,7 @@ static PM_INLINE __u32 parse_ipv4(const struct frame *frame, struct packet *pack
 		return PM_DROP_MALFORMED_IP;
 	header = ip->ihl * 4;
 	total = bpf_ntohs(ip->tot_len);
-	if (frame->segments > 1) /* of a GSO packet beyond 64 KB the field is 0 */
+	if (frame->segments > 1) /* the field of a GSO packet above 64 KB is 0 */
 		total = frame->length - packet->l3;
 	if (total < header || !ends_within(frame, packet->l3 + total))
 		return PM_DROP_MALFORMED_IP;
@@ -93,7 +95,8 @@ static PM_INLINE __u32 parse_ipv4(const struct frame *frame, struct packet *pack
 		packet->fragment_id = bpf_ntohs(ip->id);
 		packet->fragment_protocol = ip->protocol;
 		if ((offset & IPV4_MORE_FRAGMENTS) && (total - header) & 7)
-			return PM_DROP_MALFORMED_IP; /* the stack would cut what is judged here */
+			return PM_DROP_MALFORMED_IP; /* the stack would cut off bytes that are
+							judged here */
 		offset = (offset & IPV4_FRAGMENT_OFFSET) * 8;
 		if (offset + total - header > IP_BYTES_MAX - header ||
 		    (offset == 8 && ip->protocol == PM_PROTO_TCP))
@@ -105,14 +108,16 @@ static PM_INLINE __u32 parse_ipv4(const struct frame *frame, struct packet *pack
 	return PM_UNDECIDED;
 }
 
-/* RFC 8200: hop-by-hop first or not at all, destination options, one fragment header. */
+/* The chain of extension headers. Permitted are (RFC 8200): hop-by-hop options in the first place,
+ * destination options, and one fragment header. `next` is the number of the first header, `end` the
+ * offset behind the packet. */
 static PM_INLINE __u32 parse_chain(const struct frame *frame, struct packet *packet, __u32 next,
 				   __u32 end)
 {
 	__u32 offset = packet->l3 + sizeof(struct ipv6hdr), start = offset;
 	int fragment_seen = 0;
 
-	/* Unrolled: the loop that clang makes has a back edge that Linux 6.1 does not take. */
+	/* Unrolled: the verifier of Linux 6.1 refuses the loop that clang makes of it. */
 #pragma unroll
 	for (int i = 0; i <= IPV6_CHAIN_HEADERS; i++) {
 		const __u8 *header;
@@ -142,7 +147,7 @@ static PM_INLINE __u32 parse_chain(const struct frame *frame, struct packet *pac
 				return PM_DROP_EXTENSION_HEADERS;
 			fragment_seen = 1;
 			packet->fragment_protocol = header[0];
-			if (field & IPV6_FRAGMENTED) { /* else atomic (RFC 6946): whole */
+			if (field & IPV6_FRAGMENTED) { /* else atomic (RFC 6946) */
 				packet->fragment = field & IPV6_FRAGMENT_OFFSET ? LATER_FRAGMENT
 										: FIRST_FRAGMENT;
 				packet->fragment_id = bpf_ntohl(*(const __be32 *)(header + 4));
@@ -183,7 +188,7 @@ static PM_INLINE __u32 parse_ipv6(const struct frame *frame, struct packet *pack
 	set_ip_bytes(frame, packet, sizeof(*ip) + payload);
 	source = address_v6(&ip->saddr);
 	destination = address_v6(&ip->daddr);
-	if (pm_is_v4(&source) || pm_is_v4(&destination)) /* mapped: IPv4 in disguise */
+	if (pm_is_v4(&source) || pm_is_v4(&destination)) /* mapped: IPv4 in an IPv6 header */
 		return PM_DROP_MALFORMED_IP;
 	set_addresses(&packet->query, source, destination);
 	packet->hop_limit = ip->hop_limit;

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * TCP, UDP, ICMP and ICMPv6 headers.
+ * The headers of TCP, UDP, ICMP and ICMPv6. Other protocols have no ports; nothing of them is read.
  */
 #ifndef PM_PARSE_L4_H
 #define PM_PARSE_L4_H
 
 #include "packet.h"
 
+/* Only what occurs in valid segments; PSH, ECE and CWR are not looked at. */
 static PM_INLINE int tcp_flags_are_fine(__u8 flags)
 {
 	__u8 core = flags & (TCP_FIN | TCP_SYN | TCP_RST | TCP_ACK);
@@ -35,6 +36,8 @@ static PM_INLINE __u32 parse_tcp(const struct frame *frame, struct packet *packe
 	return tcp_flags_are_fine(packet->tcp_flags) ? PM_UNDECIDED : PM_DROP_BAD_TCP_FLAGS;
 }
 
+/* Bytes behind the UDP datagram are ignored. The length of a first fragment may be more than is
+ * here. */
 static PM_INLINE __u32 parse_udp(const struct frame *frame, struct packet *packet)
 {
 	const struct udphdr *udp = at(frame, packet->l4, sizeof(*udp));

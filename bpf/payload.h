@@ -1,23 +1,30 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * What a row may demand of the first payload of a flow's opener. Nothing is ever asked of a
- * flow that goes on: raw media, keepalives and multiplexed frames fit no fixed pattern.
+ * What a row may demand of the first payload of a flow's opener (enum pm_check). Nothing is asked
+ * of a flow that goes on: raw media, keepalives and multiplexed frames fit no fixed pattern.
  *
- * Sources: RFC 8446 (records), RFC 8489 (STUN), RFC 6062 (TCP relays), RFC 7983 (first bytes),
- * RFC 6347 (DTLS), MS-TURN 2.2 and 3.1 (no cookie at offset 4, no padding, a cookie attribute
- * first, 0xFF10 frames, pseudo-TLS), MS-ICE2 (checks without a cookie), RFC 3261 and 6263 (SIP,
- * keepalives).
+ * Sources:
+ *
+ *   RFC 8446          TLS records
+ *   RFC 6347          DTLS records
+ *   RFC 8489          STUN
+ *   RFC 6062          TURN over TCP: ConnectionBind
+ *   RFC 7983          who is who on a port of media, by the first byte
+ *   MS-TURN 2.2, 3.1  no STUN cookie at offset 4, no padding, an attribute with its own cookie
+ *                     first, frames of type 0xff10, pseudo-TLS
+ *   MS-ICE2           checks without a cookie
+ *   RFC 3261, 6263    SIP, keepalives
  */
 #ifndef PM_PAYLOAD_H
 #define PM_PAYLOAD_H
 
 #include "packet.h"
 
-#define PAYLOAD_BYTES 28 /* STUN's header and the attribute behind it */
+#define PAYLOAD_BYTES 28 /* that are looked at: STUN's header, and MS-TURN's cookie behind it */
 
 struct payload {
-	__u8 byte[32]; /* a power of two: its bound is a mask */
-	__u32 here; /* bytes that are in `byte` */
+	__u8 byte[32]; /* a power of two, so that its bound can be a mask */
+	__u32 here; /* bytes in `byte`; behind them are zeros */
 	__u32 length; /* of the whole payload */
 	__u32 protocol;
 };
@@ -32,7 +39,7 @@ static PM_INLINE __u32 payload_u32(const struct payload *payload, __u32 at_)
 	return payload_u16(payload, at_) << 16 | payload_u16(payload, at_ + 2);
 }
 
-/* A TLS ClientHello; of a first segment that is shorter, as much of it as there is. */
+/* A TLS ClientHello. A first segment may be short: then only the bytes that it has are checked. */
 static PM_INLINE int is_tls(const struct payload *p)
 {
 	return p->here >= 1 && p->byte[0] == TLS_HANDSHAKE &&
@@ -51,8 +58,8 @@ static PM_INLINE int is_stun(const struct payload *p)
 {
 	__u32 type = payload_u16(p, 0);
 
-	/* A stream may bring the header in pieces; TCP relayed by TCP begins with ConnectionBind.
-	 */
+	/* A stream may bring the header in pieces. A connection that relays TCP begins with
+	 * ConnectionBind. */
 	if (p->protocol == PM_PROTO_TCP)
 		return p->here >= 1 && p->byte[0] == 0 &&
 		       (p->here < 2 || p->byte[1] == STUN_BINDING || p->byte[1] == STUN_ALLOCATE ||
@@ -81,7 +88,7 @@ static PM_INLINE int is_msturn_datagram(const struct payload *p)
 		payload_u32(p, STUN_HEADER_BYTES + 4) == MSTURN_COOKIE);
 }
 
-/* Pseudo-TLS of MS-TURN and of Google, or framing without it. */
+/* TLS, which is also how MS-TURN's pseudo-TLS looks; the pseudo-TLS of Google; or plain frames. */
 static PM_INLINE int is_msturn_stream(const struct payload *p)
 {
 	if (is_tls(p))
@@ -108,11 +115,11 @@ static PM_INLINE int is_sip(const struct payload *p)
 
 	if (p->protocol == PM_PROTO_UDP &&
 	    (p->length == 0 || (p->here >= 1 && first <= FIRST_STUN_MAX)))
-		return 1; /* keepalives: empty, NUL, STUN */
+		return 1; /* a keepalive: empty, NUL bytes, or STUN */
 	return p->here >= 1 && ((first >= 'A' && first <= 'Z') || first == '\r' || first == '\n');
 }
 
-/* 1: the payload is what `check` (enum pm_check) demands. */
+/* 1: the payload is what `check` (enum pm_check) demands. A function of its own: verified once. */
 __noinline int payload_fits(const struct payload *payload, __u32 check)
 {
 	if (!payload)
@@ -135,7 +142,7 @@ __noinline int payload_fits(const struct payload *payload, __u32 check)
 	return 1;
 }
 
-/* `hook` is a constant: the helper differs. */
+/* The same of a packet. `hook` is a constant: the helpers differ. */
 static PM_INLINE int fits(void *ctx, const struct packet *packet, __u32 check, __u32 hook)
 {
 	struct payload payload = {
@@ -149,7 +156,7 @@ static PM_INLINE int fits(void *ctx, const struct packet *packet, __u32 check, _
 	if (here) {
 		long failed;
 
-		/* Linux 6.1 forgets the compares above, but not a mask. */
+		/* The verifier of Linux 6.1 forgets the compares above, but not a mask. */
 		asm volatile("" : "+r"(here));
 		here = ((here - 1) & 31) + 1;
 		failed = hook == PM_IN ? bpf_xdp_load_bytes(ctx, offset, payload.byte, here)

@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * The packet path, as a list of stages. pm_ingress (XDP) sees what comes in, pm_egress (TC) what
- * goes out; pm_ask_in and pm_ask_out are the same stages without state, for questions about a
- * policy in any slot. A packet starts undecided, and undecided at the end is a drop.
+ * The packet path, as a list of stages: filter() runs them in order. A packet starts undecided; if
+ * it is still undecided at the end, it is dropped. There are four programs:
+ *
+ *   pm_ingress   XDP: what comes in
+ *   pm_egress    TC: what goes out
+ *   pm_ask_in    the same stages without state, to probe the policy in any slot with one frame
+ *   pm_ask_out   (these two and the map `question` are pinned: their names stay)
  */
 #include <linux/pkt_cls.h>
 
@@ -16,7 +20,7 @@
 #include "parse.h"
 #include "related.h"
 
-/* What most packets are: tcp or udp, whole, and not DHCP. */
+/* Most packets are plain: tcp or udp, no fragment, and not DHCP. */
 static PM_INLINE int is_plain(const struct packet *packet)
 {
 	const struct pm_tuple *flow = &packet->query.flow;
@@ -27,6 +31,7 @@ static PM_INLINE int is_plain(const struct packet *packet)
 	       packet->fragment == NOT_FRAGMENT;
 }
 
+/* The stages for packets that are not plain: essentials, fragments, ICMP. */
 static PM_INLINE __u32 check_uncommon(const struct frame *frame, struct packet *packet,
 				      int stateless)
 {
@@ -57,8 +62,8 @@ __noinline int check_uncommon_skb(struct __sk_buff *skb, struct packet *packet, 
 	return packet ? check_uncommon(&frame, packet, stateless) : drop(PM_DROP_NO_POLICY);
 }
 
-/* The stages before the flow tables. `hook` and `stateless` are constants: what a hook lacks is
- * cut, not skipped. */
+/* The stages before the flow tables. `hook` and `stateless` are constants: clang leaves out what
+ * does not apply. `stateless`: a probe, which has no flow tables. */
 static PM_INLINE __u32 before_flows(void *ctx, struct packet *packet, struct gate *gate, __u32 hook,
 				    int forwarded, int stateless)
 {
@@ -91,7 +96,7 @@ static PM_INLINE __u32 before_flows(void *ctx, struct packet *packet, struct gat
 	return drop(reason != PM_UNDECIDED ? reason : PM_DROP_NO_SERVICE);
 }
 
-/* True: the packet passes. */
+/* The packet path. True: the packet passes. */
 static PM_INLINE int filter(void *ctx, __u32 hook, int forwarded)
 {
 	enum sender_state sender = NO_SENDER;
@@ -129,8 +134,8 @@ int pm_egress(struct __sk_buff *skb)
 	return filter(skb, PM_OUT, skb->ingress_ifindex != 0) ? TC_ACT_UNSPEC : TC_ACT_SHOT;
 }
 
-/* The verdict on the frame by the policy in question.image: a row's number, a reason << 16, or
- * an essential with all upper bits set. */
+/* Probe a policy: the verdict on the frame by the image in the slot that the map `question` names.
+ * Returns a row's number, a reason << 16, or an essential with all upper bits set. */
 static PM_INLINE __u32 probe_policy(void *ctx, __u32 hook)
 {
 	struct packet packet = {};

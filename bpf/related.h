@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * ICMP errors: one passes if the packet that it quotes belongs to a live flow, and then neither
- * refreshes nor closes that flow (RFC 5927). Everything else of ICMP that is no echo and no
- * essential is refused.
+ * ICMP errors. One passes if the packet that it quotes belongs to a live flow. It neither refreshes
+ * nor closes that flow (RFC 5927), since it may be forged. Functions here take the error as `icmp`:
+ * once parse_quoted() is through, its query is about the quoted packet's flow.
  */
 #ifndef PM_RELATED_H
 #define PM_RELATED_H
@@ -21,13 +21,13 @@ static PM_INLINE int is_icmp_error(const struct packet *packet)
 	return type >= ICMPV6_UNREACHABLE && type <= ICMPV6_PARAMETER_PROBLEM;
 }
 
-/* Extension headers of a quoted packet at most, and their bytes: together with the error's own they
+/* Extension headers of a quoted packet at most, and their bytes. With the error's own headers they
  * end before HEADERS_MAX. */
 #define QUOTED_CHAIN_HEADERS 4
 #define QUOTED_CHAIN_BYTES 128
 
-/* Options, and the header of a first fragment: "too big" is mostly about those. Returns where the
- * transport is, or 0. */
+/* Skip options, and the header of a first fragment: "packet too big" often quotes one. Returns the
+ * offset of the transport header, or 0. */
 static PM_INLINE __u32 skip_quoted_chain(const struct frame *frame, struct packet *icmp, __u32 next,
 					 __u32 offset)
 {
@@ -53,8 +53,9 @@ static PM_INLINE __u32 skip_quoted_chain(const struct frame *frame, struct packe
 	return 0;
 }
 
-/* The quoted packet's addresses and protocol become those that `icmp` asks about, in the view
- * of who sent it. Returns where its ports are, or 0: it quotes nothing that fits. */
+/* Make the query one about the quoted packet: its addresses, its protocol, and its direction, which
+ * is the other one than the error's. Returns the offset of its ports, or 0: what is quoted is no
+ * packet that this error can be about. */
 static PM_INLINE __u32 parse_quoted_ip(const struct frame *frame, struct packet *icmp)
 {
 	__u32 l3 = icmp->l4 + sizeof(struct icmp_header), l4;
@@ -81,12 +82,12 @@ static PM_INLINE __u32 parse_quoted_ip(const struct frame *frame, struct packet 
 		if (!l4)
 			return 0;
 	}
-	/* CVE-2019-5598: the quoted packet must be one of the host that is told about it. */
+	/* CVE-2019-5598: the quoted packet must be of the host that the error is sent to. And of an
+	 * error that this host sends, it must have been sent to the error's source. */
 	if (icmp->direction == PM_IN ? !is_same(&source, &icmp->query.flow.local)
 				     : !is_same(&source, &icmp->query.flow.remote) ||
 					       !is_same(&destination, &icmp->query.flow.local))
 		return 0;
-	/* What comes in quotes what went out, and the other way round. */
 	icmp->query.direction = !icmp->direction;
 	set_addresses(&icmp->query, source, destination);
 	return l4 + 8 > (__u32)icmp->l4 + icmp->l4_length ? 0 : l4;
@@ -110,7 +111,7 @@ static PM_INLINE int parse_quoted(const struct frame *frame, struct packet *icmp
 		return 1;
 	type = *(const __u8 *)ports;
 	if (type != echo_request_type(v4) && type != echo_reply_type(v4))
-		return 0; /* an error about an error, or about what opens no flow */
+		return 0; /* about an error, or about a type that opens no flow */
 	set_echo(&icmp->query, bpf_ntohs(ports[2]), type == echo_reply_type(v4));
 	return 1;
 }
@@ -130,10 +131,15 @@ __noinline int parse_quoted_skb(struct __sk_buff *skb, struct packet *icmp)
 	return icmp && parse_quoted(&frame, icmp);
 }
 
-enum related { UNRELATED, RELATED, STALE };
+enum related {
+	UNRELATED,
+	RELATED,
+	STALE, /* passed under an older epoch: to be judged anew */
+};
 
-/* The entry of the quoted flow as `opener` opened it; STALE: passed under an older epoch. Nothing
- * of it is changed: an error neither refreshes nor closes. */
+/* Is there a live entry of the quoted flow that `opener` opened? Returns enum related. Unlike
+ * find_flow() it changes nothing: so a stale entry is judged by is_related(), and keeps its epoch.
+ */
 __noinline int find_related(struct packet *icmp, __u32 opener)
 {
 	struct pm_flow_key key;
@@ -153,7 +159,8 @@ __noinline int find_related(struct packet *icmp, __u32 opener)
 	return is_older(flow, &icmp->query) ? STALE : RELATED;
 }
 
-/* Live is also what would pass under the packet's epoch. */
+/* Does the quoted flow have a live entry? A stale one counts if it would pass under the packet's
+ * epoch. */
 static PM_INLINE int is_related(struct packet *icmp, __u32 opener)
 {
 	struct answer answer = {};
@@ -166,7 +173,7 @@ static PM_INLINE int is_related(struct packet *icmp, __u32 opener)
 	return !is_drop(answer.verdict);
 }
 
-/* A tcp flow whose entry is gone may live on in the socket table. */
+/* A tcp flow that has lost its entry may live on in the socket table, if a row permits it. */
 static PM_INLINE int has_related_socket(void *ctx, struct packet *icmp, __u32 hook)
 {
 	const struct gate anywhere = {.own = 1, .answer = 1};

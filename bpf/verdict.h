@@ -12,8 +12,9 @@
 #include "lookup.h"
 
 #define UNDECIDED 0xffffffffU
-#define ICMP_ERROR 0xfffffffeU /* only from check_uncommon(): the quoted flow decides (related.h)  \
-				*/
+#define ICMP_ERROR                                                                                 \
+	0xfffffffeU /* only from check_uncommon(): the quoted flow decides (related.h)             \
+		     */
 
 static PM_INLINE __u32 pass(__u32 slot)
 {
