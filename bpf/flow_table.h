@@ -34,7 +34,7 @@
  *        expired   no packet came for its idle time;
  *        cut       a newer policy drops it, see below;
  *        evicted   the LRU table was full. Tcp goes on by the socket table (socket.h).
- *      Nothing deletes an entry: open_flow() writes over a dead one, or the LRU evicts it.
+ *      A dead entry is not deleted: open_flow() writes over it, or the LRU evicts it.
  *
  * Judging anew. An entry has the epoch under which it was last passed. A packet under a newer
  * epoch has its flow judged once more, as its opener's first packet (rejudge):
@@ -44,7 +44,8 @@
  *            stays: a later policy that permits the flow, such as the one before after a
  *            rollback, lets it go on.
  *
- * Who writes what. Only the programs write, on any CPU and at both hooks:
+ * Who writes what. The programs write, on any CPU and at both hooks. (The loader only removes the
+ * flows of an interface's number before it gives that number to another one.)
  *
  *   insert     with BPF_NOEXIST only, in open_flow() and promote().
  *   change     through the entry's pointer. Updating an existing key would take a new node

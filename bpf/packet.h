@@ -45,13 +45,11 @@ struct query {
 	__u16 bans; /* 1 + slot in `bans`, 0: none */
 	__u16 shadow; /* 1 + slot in `images` of the shadow policy, 0: none */
 	__u32 sequence; /* of the epoch that named them */
-	__u32 direction; /* of the packet that `flow` is taken from: an ICMP error's is the quoted
-			    one */
+	__u32 direction; /* of the packet in hand; of an ICMP error: of the quoted packet */
 };
 
 struct packet {
-	struct query
-		query; /* about the packet's own flow; of an ICMP error: about the quoted one */
+	struct query query; /* about the packet's flow; of an ICMP error: the quoted one */
 	__u32 bytes; /* IP bytes on the wire, of all segments; not IP: bytes behind the frame's
 			header */
 	__u32 segments;

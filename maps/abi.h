@@ -7,11 +7,14 @@
  * Who writes:
  *
  *   the loader    `control`, `abi`, `images`, `bans`, `interfaces`, `question`
- *   the programs  flow tables, fragments, limits, counters, events
- *   a consumer of events   the entry of its ring in `rings`, and `monitored` in `control`
+ *   the programs  the flow tables, `promotions`, `fragments`, `limits`, `dhcp`, counters, events
+ *   a consumer    of events: the entry of its ring in `rings`, and `monitored` in `control`
  *
- * Nothing else writes anything. What an older release has pinned is read by this one, so names,
- * sizes and offsets may only change together with PM_ABI_VERSION.
+ * The loader also clears what an interface, a row or a shadow policy would inherit from one that
+ * had its number before: flows, counters, `dhcp`. Nothing else writes anything.
+ *
+ * A loader meets maps that another release has pinned. So names of maps, sizes and offsets may
+ * only change together with PM_ABI_VERSION.
  */
 #ifndef PM_ABI_H
 #define PM_ABI_H
@@ -146,10 +149,9 @@ struct pm_flow {
 	__u8 shadow; /* reason by which the shadow policy of its epoch drops it; else 0 */
 	__u8 check; /* tcp: what the opener's first payload must be, enum pm_check of its row,
 		       or-ed with PM_FLOW_CHECK_DROPS; 0: nothing, or it was checked */
-	__u8
-		check_after_synack; /* tcp: what `check` becomes with this host's next SYN-ACK,
-			 or-ed with PM_FLOW_CHECK_AFTER_SYNACK; 0: it stays. Layouts before this
-			 field have zero here */
+	__u8 check_after_synack; /* tcp: what `check` becomes with this host's next SYN-ACK,
+		      or-ed with PM_FLOW_CHECK_AFTER_SYNACK; 0: it stays. Layouts before this
+		      field have zero here */
 	__u8 zero[2];
 };
 PM_ASSERT(sizeof(struct pm_flow) == 56, "pm_flow");

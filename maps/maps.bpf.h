@@ -66,6 +66,7 @@ struct {
 	__type(value, __u64);
 } promotions SEC(".maps");
 
+/* What first fragments leave for later ones (bpf/fragment.h). */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 4096);
@@ -114,6 +115,7 @@ struct {
 	__type(value, struct pm_interface);
 } interfaces SEC(".maps");
 
+/* When the DHCP client of each interface last sent something (bpf/essentials.h). */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, PM_INTERFACES);
