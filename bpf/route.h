@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Is a packet that comes in on its way through this host? Asked last, of what a row would admit:
- * a look-up in the routing table costs a lot.
+ * Is a packet that comes in on its way through this host? This is checked last, and only for a
+ * packet that a row would admit: a look-up in the routing table costs a lot.
  */
 #ifndef PM_ROUTE_H
 #define PM_ROUTE_H
