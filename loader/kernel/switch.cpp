@@ -166,7 +166,7 @@ std::uint32_t Switch::free_record(std::uint64_t expected, std::uint32_t but) con
 std::uint64_t Switch::next_sequence(std::uint64_t expected) const {
     const pm_record &current = record_of(expected);
     const std::uint64_t fallback = current.deadline != 0 ? current.fallback : 0;
-    return (std::max(expected, fallback) >> 4) + 1;
+    return (std::max(expected, fallback) >> PM_RECORD_BITS) + 1;
 }
 
 // What is in force must not be written to, also by a writer that is late in spite of the lock.
@@ -190,7 +190,7 @@ Done Switch::publish(pm_record record, std::uint64_t expected) {
     record.deadline = record.fallback = 0;
     if (auto ready = ready_for(expected); !ready) return ready;
     control()->records[index] = record;
-    return exchange(expected, next_sequence(expected) << 4 | index);
+    return exchange(expected, pm_epoch(next_sequence(expected), index));
 }
 
 Done Switch::publish_until(std::uint64_t deadline, pm_record record, pm_record fallback,
@@ -199,12 +199,12 @@ Done Switch::publish_until(std::uint64_t deadline, pm_record record, pm_record f
     const std::uint32_t fallback_index = free_record(expected, index);
     const std::uint64_t sequence = next_sequence(expected);
     record.deadline = deadline;
-    record.fallback = (sequence + 1) << 4 | fallback_index;
+    record.fallback = pm_epoch(sequence + 1, fallback_index);
     fallback.deadline = fallback.fallback = 0;
     if (auto ready = ready_for(expected); !ready) return ready;
     control()->records[fallback_index] = fallback;
     control()->records[index] = record;
-    return exchange(expected, sequence << 4 | index);
+    return exchange(expected, pm_epoch(sequence, index));
 }
 
 Done Switch::republish(const std::function<void(pm_record &)> &change) {

@@ -103,7 +103,7 @@ TEST_F(SwitchTest, AfterEachInstructionItIsOldOrNew) {
         EXPECT_EQ(now.other.image, 2);
         EXPECT_EQ(now.other.mode, PM_MODE_AUDIT);
         EXPECT_EQ(now.other.deadline, 0u);
-        EXPECT_GT(now.record.fallback >> 4, now.epoch >> 4);
+        EXPECT_GT(now.record.fallback >> PM_RECORD_BITS, now.epoch >> PM_RECORD_BITS);
     };
 
     std::size_t steps = 0, store = 0;
@@ -165,7 +165,7 @@ TEST_F(SwitchTest, AChangeHoldsForAPendingPolicyAndItsFallback) {
     const std::uint64_t before = control_->state().epoch;
     ASSERT_TRUE(control_->republish([](pm_record &one) { one.bans = 2; }));
     const Switch::State state = control_->state();
-    EXPECT_GT(state.epoch >> 4, before >> 4);
+    EXPECT_GT(state.epoch >> PM_RECORD_BITS, before >> PM_RECORD_BITS);
     EXPECT_TRUE(state.pending);
     EXPECT_EQ(state.record.deadline, deadline);
     EXPECT_EQ(state.record.bans, 2);

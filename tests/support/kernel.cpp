@@ -98,7 +98,7 @@ struct Kernel::Parts {
                                     .rollbacks = 0,
                                     .deadline = 0,
                                     .fallback = 0};
-        const std::uint64_t epoch = std::uint64_t{sequence} << 4 | index;
+        const std::uint64_t epoch = pm_epoch(sequence, index);
         __atomic_store_n(&control().epoch, epoch, __ATOMIC_RELEASE);
         return epoch;
     }
@@ -154,7 +154,7 @@ bool Kernel::can_run(Direction direction, const Bytes &frame) {
 
 void Kernel::load_candidate(const Image &image) {
     parts_->write_image(0, image);
-    auto &ask = *reinterpret_cast<pm_ask *>(parts_->question.bytes());
+    auto &ask = *reinterpret_cast<pm_probe *>(parts_->question.bytes());
     ask = {.image = 0, .bans = 0, .interface = interface_number, .zero = 0};
 }
 

@@ -54,8 +54,8 @@ TEST(Image, HeaderAndAlignment) {
                                  header.protocols,
                                  header.pairs,
                                  header.local_flags,
-                                 header.services,
-                                 header.service_first,
+                                 header.decisions,
+                                 header.decision_first,
                                  header.cell_bounds,
                                  header.cells,
                                  header.rows,
@@ -167,7 +167,7 @@ TEST(Image, EqualDecisionsAreStoredOnce) {
     std::set<std::uint64_t> services;
     const std::uint32_t entries = 2 * image.header().local_count * image.header().pair_count;
     for (std::uint32_t i = 0; i < entries; i++)
-        services.insert(pm_load(view.view(), image.header().services + i * 2, 2));
+        services.insert(pm_load(view.view(), image.header().decisions + i * 2, 2));
     EXPECT_EQ(services.size(), 2U + 100U);
 }
 
@@ -238,7 +238,7 @@ TEST(Image, ADamagedImageIsRefusedOrReadInsideItsBounds) {
               "the compiled policy is damaged: it has no name");
     EXPECT_EQ(broken([](pm_image &h) { h.catalog_size -= 1; }),
               "the compiled policy is damaged in row 19");
-    EXPECT_EQ(broken([](pm_image &h) { h.rows = h.services; }),
+    EXPECT_EQ(broken([](pm_image &h) { h.rows = h.decisions; }),
               "the compiled policy is damaged in row 0");
 
     const std::vector<std::uint8_t> nothing;
