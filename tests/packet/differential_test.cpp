@@ -15,7 +15,9 @@
 #include "policy/print.h"
 #include "tests/support/host.h"
 #include "tests/support/policies.h"
-#include "tests/support/random.h"
+#include "tests/support/policy_builder.h"
+#include "tests/support/random_packet.h"
+#include "tests/support/random_policy.h"
 
 namespace pm::test {
 namespace {

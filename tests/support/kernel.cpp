@@ -15,6 +15,7 @@
 #include "loader/program.h"
 #include "policy/bans.h"
 #include "tests/support/arrays.h"
+#include "tests/support/policies.h"
 
 namespace pm::test {
 

@@ -15,9 +15,6 @@
 
 namespace pm::test {
 
-inline constexpr unsigned interface_number = 1;
-inline constexpr const char *interface_name = "edge0";
-
 // What the kernel knows of a frame beside its bytes.
 struct Context {
     std::uint32_t came_in_on = 0;  // ifindex, on the way out: not 0 is forwarded

@@ -180,13 +180,6 @@ Bytes datagram_v6(const Packet &packet) {
 
 }  // namespace
 
-Address address(std::string_view text) {
-    auto parsed = parse_address(text);
-    if (parsed) return *parsed;
-    std::fprintf(stderr, "test packet: %s\n", parsed.error().c_str());
-    std::abort();
-}
-
 Bytes datagram(const Packet &packet) {
     return packet.from.is_v4() && packet.to.is_v4() ? datagram_v4(packet) : datagram_v6(packet);
 }

@@ -7,11 +7,10 @@
 #include <array>
 #include <cstdint>
 #include <optional>
-#include <string_view>
 #include <variant>
 #include <vector>
 
-#include "policy/address.h"
+#include "tests/support/addresses.h"
 
 namespace pm::test {
 
@@ -99,9 +98,6 @@ struct Packet {
     std::optional<std::uint8_t> protocol{};      // of the last header before the transport
     std::uint16_t ipv4_flags = 0;                // or-ed to the fragment field: 0x4000 is DF
 };
-
-// Text to address; ends the test run on a fault, since tests write only right ones.
-Address address(std::string_view text);
 
 Bytes frame(const Packet &packet);
 Bytes datagram(const Packet &packet);  // without the Ethernet header: what an ICMP error quotes

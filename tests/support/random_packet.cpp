@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Random packets; see random.h.
+#include "tests/support/random_packet.h"
+
 #include <algorithm>
 
 #include "tests/support/kernel.h"
 #include "tests/support/payloads.h"
-#include "tests/support/random.h"
 
 namespace pm::test {
 
