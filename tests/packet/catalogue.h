@@ -40,30 +40,6 @@ protected:
     }
     std::size_t flows() { return host.kernel().flows().size(); }
 
-    static Packet tcp(const char *source, int source_port, const char *destination, int port,
-                      int flags, Bytes payload = {}) {
-        return from(source, destination,
-                    Tcp{.source = static_cast<std::uint16_t>(source_port),
-                        .destination = static_cast<std::uint16_t>(port),
-                        .flags = static_cast<std::uint8_t>(flags),
-                        .payload = std::move(payload)});
-    }
-    static Packet udp(const char *source, int source_port, const char *destination, int port,
-                      Bytes payload = Bytes(8, 0x55)) {
-        return from(source, destination,
-                    Udp{.source = static_cast<std::uint16_t>(source_port),
-                        .destination = static_cast<std::uint16_t>(port),
-                        .payload = std::move(payload)});
-    }
-    static Packet echo(const char *source, const char *destination, int type, int id = 77) {
-        return from(
-            source, destination,
-            Icmp{.type = static_cast<std::uint8_t>(type), .id = static_cast<std::uint16_t>(id)});
-    }
-    // The datagram of row stun-in, and its IPv6 twin.
-    static Packet stun_in() { return from("198.51.100.7", "203.0.113.11", Udp{}); }
-    static Packet stun_in6() { return from("2001:db8:20::7", "2001:db8:10::11", Udp{}); }
-
     static Packet part(Packet packet, std::uint16_t offset, bool more, std::size_t length = 65535) {
         packet.fragment = Fragment{.offset = offset, .more = more, .length = length};
         return packet;
@@ -77,9 +53,5 @@ private:
         return direction == in ? host.in(bytes) : host.out(bytes);
     }
 };
-
-inline constexpr const char *access4 = "203.0.113.10", *av4 = "203.0.113.11",
-                            *partner = "198.51.100.7", *stranger = "192.0.2.7";
-inline constexpr const char *access6 = "2001:db8:10::10", *partner6 = "2001:db8:20::7";
 
 }  // namespace pm::test

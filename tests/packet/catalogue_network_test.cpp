@@ -212,8 +212,8 @@ TEST_F(Catalogue, Row024PayloadLengthOfIpv6) {
 
 TEST_F(Catalogue, Row025Discovery) {
     auto message = [](int type, std::size_t body, const char *source = "fe80::1") {
-        Packet packet = from(source, access6,
-                             Icmp{.type = static_cast<std::uint8_t>(type), .body = Bytes(body, 0)});
+        Packet packet = make_packet(
+            source, access6, Icmp{.type = static_cast<std::uint8_t>(type), .body = Bytes(body, 0)});
         packet.hop_limit = 255;
         return packet;
     };
@@ -232,11 +232,11 @@ TEST_F(Catalogue, Row025Discovery) {
 }
 
 TEST_F(Catalogue, Row026Ipv4InIpv6) {
-    dropped("malformed-ip", from("198.51.100.7", access6));
-    dropped("malformed-ip", from(partner6, "203.0.113.10"));
-    dropped("bad-source-address", from("::198.51.100.7", access6));
-    dropped("bad-source-address", from("::1", access6));
-    dropped("bad-destination-address", from(partner6, "::1"));
+    dropped("malformed-ip", make_packet("198.51.100.7", access6));
+    dropped("malformed-ip", make_packet(partner6, "203.0.113.10"));
+    dropped("bad-source-address", make_packet("::198.51.100.7", access6));
+    dropped("bad-source-address", make_packet("::1", access6));
+    dropped("bad-destination-address", make_packet(partner6, "::1"));
 }
 
 TEST_F(Catalogue, Row051TagsInTheFrame) {
@@ -318,25 +318,25 @@ TEST_F(Catalogue, Row058TunnelsAreJudgedByTheirOutside) {
 }
 
 TEST_F(Catalogue, Row059OwnAddressAsSource) {
-    dropped("own-address-spoofed", from(access4, access4));
-    dropped("own-address-spoofed", from(av4, access4));
-    dropped("own-address-spoofed", from("10.9.0.10", access4));  // another interface's
-    dropped("own-address-spoofed", from("192.0.2.9", "192.0.2.9"));
+    dropped("own-address-spoofed", make_packet(access4, access4));
+    dropped("own-address-spoofed", make_packet(av4, access4));
+    dropped("own-address-spoofed", make_packet("10.9.0.10", access4));  // another interface's
+    dropped("own-address-spoofed", make_packet("192.0.2.9", "192.0.2.9"));
 }
 
 TEST_F(Catalogue, Row060Loopback) {
-    dropped("bad-source-address", from("127.0.0.1", access4));
-    dropped("bad-destination-address", from(partner, "127.0.0.1"));
-    dropped("bad-source-address", from("::1", access6));
-    dropped("bad-destination-address", from("203.0.113.10", "127.0.0.1"), out);
+    dropped("bad-source-address", make_packet("127.0.0.1", access4));
+    dropped("bad-destination-address", make_packet(partner, "127.0.0.1"));
+    dropped("bad-source-address", make_packet("::1", access6));
+    dropped("bad-destination-address", make_packet("203.0.113.10", "127.0.0.1"), out);
 }
 
 TEST_F(Catalogue, Row061SourcesThatAreNobody) {
     for (const char *source :
          {"0.0.0.0", "0.1.2.3", "224.0.0.1", "239.255.255.255", "240.0.0.1", "255.255.255.255"})
-        dropped("bad-source-address", from(source, access4));
-    dropped("bad-source-address", from("ff02::1", access6));
-    dropped("bad-source-address", from("::", access6));
+        dropped("bad-source-address", make_packet(source, access4));
+    dropped("bad-source-address", make_packet("ff02::1", access6));
+    dropped("bad-source-address", make_packet("::", access6));
 }
 
 TEST_F(Catalogue, Row061aGroupsAsDestination) {
@@ -348,15 +348,15 @@ TEST_F(Catalogue, Row061aGroupsAsDestination) {
     dropped("no-role", grouped(udp(stranger, 5353, "224.0.0.250", 5353)));
     dropped("no-service", grouped(udp(stranger, 1900, "239.255.255.250", 1900)));
     dropped("no-service", grouped(udp(stranger, 138, "255.255.255.255", 138)));
-    Packet report = grouped(from("fe80::1", "ff02::16", Icmp{.type = 143}));
+    Packet report = grouped(make_packet("fe80::1", "ff02::16", Icmp{.type = 143}));
     report.hop_limit = 1;
     passed("essential-multicast", report);
     EXPECT_EQ(flows(), 0U);
 }
 
 TEST_F(Catalogue, Row062AddressThatIsNotTheHosts) {
-    dropped("no-role", from(partner, "203.0.113.12"));
-    dropped("no-role", from(partner, "10.8.0.1"));
+    dropped("no-role", make_packet(partner, "203.0.113.12"));
+    dropped("no-role", make_packet(partner, "10.8.0.1"));
 }
 
 TEST_F(Catalogue, Row065HeadersNextToALargeBody) {

@@ -2,40 +2,12 @@
 // Packets in a row: replies, expiry, a new policy under live flows, fragments, ICMP errors, DHCP.
 #include <gtest/gtest.h>
 
+#include "tests/support/edge_packets.h"
 #include "tests/support/host.h"
 #include "tests/support/policies.h"
 
 namespace pm::test {
 namespace {
-
-const char *const access4 = "203.0.113.10", *const av4 = "203.0.113.11";
-const char *const partner = "198.51.100.7", *const stranger = "192.0.2.7";
-
-Packet tcp(const char *from, int from_port, const char *to, int to_port, int flags) {
-    return {.from = address(from),
-            .to = address(to),
-            .transport = Tcp{.source = static_cast<std::uint16_t>(from_port),
-                             .destination = static_cast<std::uint16_t>(to_port),
-                             .flags = static_cast<std::uint8_t>(flags)}};
-}
-
-Packet udp(const char *from, int from_port, const char *to, int to_port,
-           Bytes payload = Bytes(8, 0x55)) {
-    return {.from = address(from),
-            .to = address(to),
-            .transport = Udp{.source = static_cast<std::uint16_t>(from_port),
-                             .destination = static_cast<std::uint16_t>(to_port),
-                             .payload = std::move(payload)}};
-}
-
-Packet echo(const char *from, const char *to, bool reply = false, int id = 77) {
-    bool v4 = address(from).is_v4();
-    return {.from = address(from),
-            .to = address(to),
-            .transport =
-                Icmp{.type = static_cast<std::uint8_t>(reply ? (v4 ? 0 : 129) : (v4 ? 8 : 128)),
-                     .id = static_cast<std::uint16_t>(id)}};
-}
 
 class Flow : public testing::Test {
 protected:
@@ -148,16 +120,16 @@ TEST_F(Flow, AnAnswerFromElsewhereIsNone) {
 }
 
 TEST_F(Flow, EchoRepliesBelongToTheirRequestAlone) {
-    EXPECT_EQ(host.out(echo(access4, stranger)), "row ping-out");
-    EXPECT_EQ(host.in(echo(stranger, access4, true, 78)), "not-first-packet");
-    EXPECT_EQ(host.in(echo(stranger, access4, true)), "row ping-out");
+    EXPECT_EQ(host.out(echo_request(access4, stranger)), "row ping-out");
+    EXPECT_EQ(host.in(echo_reply(stranger, access4, 78)), "not-first-packet");
+    EXPECT_EQ(host.in(echo_reply(stranger, access4)), "row ping-out");
     // A request that reuses the identifier of our own ping is no part of that flow.
-    EXPECT_EQ(host.in(echo(stranger, access4)), "no-row");
+    EXPECT_EQ(host.in(echo_request(stranger, access4)), "no-row");
     host.wait(33);
-    EXPECT_EQ(host.in(echo(stranger, access4, true)), "not-first-packet");
+    EXPECT_EQ(host.in(echo_reply(stranger, access4)), "not-first-packet");
 
-    EXPECT_EQ(host.in(echo("2001:db8:20::7", "2001:db8:10::10")), "row ping-in");
-    EXPECT_EQ(host.out(echo("2001:db8:10::10", "2001:db8:20::7", true)), "row ping-in");
+    EXPECT_EQ(host.in(echo_request("2001:db8:20::7", "2001:db8:10::10")), "row ping-in");
+    EXPECT_EQ(host.out(echo_reply("2001:db8:10::10", "2001:db8:20::7")), "row ping-in");
 }
 
 TEST_F(Flow, OtherProtocolsAreFlowsByAddressPair) {
@@ -285,10 +257,10 @@ TEST_F(Flow, AnIcmpv6ErrorPassesLikewise) {
         return host.in(
             icmp_error(address("2001:db8:99::1"), address(local), datagram(quoted), 576, type));
     };
-    EXPECT_EQ(host.out(echo(local, remote)), "row ping-out");
+    EXPECT_EQ(host.out(echo_request(local, remote)), "row ping-out");
     for (int type : {1, 2, 3, 4})
-        EXPECT_EQ(error(type, echo(local, remote)), "essential-icmp-error");
-    EXPECT_EQ(error(1, echo(local, remote, true)), "icmp-unrelated");
+        EXPECT_EQ(error(type, echo_request(local, remote)), "essential-icmp-error");
+    EXPECT_EQ(error(1, echo_reply(local, remote)), "icmp-unrelated");
     EXPECT_EQ(error(1, icmp_error(address(local), address(remote), Bytes(64))), "icmp-unrelated")
         << "an error about an error";
 }

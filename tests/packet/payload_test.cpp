@@ -174,7 +174,7 @@ class Payloads : public testing::TestWithParam<PayloadCase> {};
 TEST_P(Payloads, Verdict) {
     const PayloadCase &it = GetParam();
     Host host(checking(it.check));
-    Packet packet = from(partner, it.tcp ? access4 : av4, Udp{.payload = it.payload});
+    Packet packet = make_packet(partner, it.tcp ? access4 : av4, Udp{.payload = it.payload});
     const std::string row = it.tcp ? "row sip-in" : "row stun-in";
     if (it.tcp) {
         EXPECT_EQ(host.in(sip()), row);

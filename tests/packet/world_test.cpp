@@ -17,6 +17,7 @@
 
 #include "loader/fd.h"
 #include "loader/switch.h"
+#include "tests/support/edge_packets.h"
 #include "tests/support/host.h"
 #include "tests/support/payloads.h"
 #include "tests/support/policies.h"
@@ -52,14 +53,6 @@ Fd tcp_socket(const char *address, int port) {
     return socket;
 }
 
-Packet segment(const char *from, int from_port, const char *to, int to_port, int flags) {
-    return {.from = address(from),
-            .to = address(to),
-            .transport = Tcp{.source = static_cast<std::uint16_t>(from_port),
-                             .destination = static_cast<std::uint16_t>(to_port),
-                             .flags = static_cast<std::uint8_t>(flags)}};
-}
-
 // A connection between two addresses of this namespace that no program has seen being made.
 class Sockets : public testing::Test {
 protected:
@@ -91,29 +84,28 @@ protected:
 
 TEST_F(Sockets, ASocketVouchesForASegmentWithoutAFlow) {
     connect("198.51.100.7");
-    const Packet in = segment("198.51.100.7", 40000, "203.0.113.10", 5061, ACK);
+    const Packet in = tcp("198.51.100.7", 40000, "203.0.113.10", 5061, ACK);
     EXPECT_EQ(host.in(in, live), "row sip-in");
     host.wait(7200);
     EXPECT_EQ(host.in(in, live), "row sip-in") << "its flow is an established one";
-    EXPECT_EQ(host.in(segment("198.51.100.7", 40001, "203.0.113.10", 5061, ACK)),
-              "not-first-packet")
+    EXPECT_EQ(host.in(tcp("198.51.100.7", 40001, "203.0.113.10", 5061, ACK)), "not-first-packet")
         << "the listener alone vouches for nothing";
     EXPECT_EQ(host.kernel().flows().size(), 1U);
 }
 
 TEST_F(Sockets, AndOnTheWayOut) {
     connect("198.51.100.7");
-    const Packet out = segment("203.0.113.10", 5061, "198.51.100.7", 40000, ACK | PSH);
+    const Packet out = tcp("203.0.113.10", 5061, "198.51.100.7", 40000, ACK | PSH);
     EXPECT_EQ(host.out(out, live), "row sip-in");
 }
 
 TEST_F(Sockets, ButNotAgainstThePolicy) {
     connect("10.1.1.1");  // excepted from the row's peers
-    EXPECT_EQ(host.in(segment("10.1.1.1", 40000, "203.0.113.10", 5061, ACK), live), "no-row");
+    EXPECT_EQ(host.in(tcp("10.1.1.1", 40000, "203.0.113.10", 5061, ACK), live), "no-row");
     Policy without = mixed_policy();
     std::erase_if(without.rows, [](const Row &row) { return row.id != "ping-in"; });
     host.apply(without);
-    EXPECT_EQ(host.in(segment("10.1.1.1", 40000, "203.0.113.10", 5061, ACK), live), "no-service");
+    EXPECT_EQ(host.in(tcp("10.1.1.1", 40000, "203.0.113.10", 5061, ACK), live), "no-service");
 }
 
 Policy with_tls_asked() {
@@ -121,12 +113,6 @@ Policy with_tls_asked() {
     for (Row &row : policy.rows)
         if (row.id.starts_with("sip-")) row.check = {.payload = Check::Payload::tls, .drop = true};
     return policy;
-}
-
-Packet data(const char *from, int from_port, const char *to, int to_port, Bytes payload) {
-    Packet packet = segment(from, from_port, to, to_port, PSH | ACK);
-    std::get<Tcp>(packet.transport).payload = std::move(payload);
-    return packet;
 }
 
 class SocketsChecked : public Sockets {
@@ -139,13 +125,14 @@ protected:
         EXPECT_EQ(client(ACK), "row sip-in");
     }
     std::string client(int flags) {
-        return host.in(segment("198.51.100.7", 40000, "203.0.113.10", 5061, flags), live);
+        return host.in(tcp("198.51.100.7", 40000, "203.0.113.10", 5061, flags), live);
     }
     std::string client(Bytes payload) {
-        return host.in(data("198.51.100.7", 40000, "203.0.113.10", 5061, std::move(payload)), live);
+        return host.in(
+            tcp("198.51.100.7", 40000, "203.0.113.10", 5061, PSH | ACK, std::move(payload)), live);
     }
     std::string server(int flags) {
-        return host.out(segment("203.0.113.10", 5061, "198.51.100.7", 40000, flags), live);
+        return host.out(tcp("203.0.113.10", 5061, "198.51.100.7", 40000, flags), live);
     }
 };
 
@@ -189,7 +176,7 @@ TEST_F(SocketsChecked, AForgedSynDoesNotHaveAForgottenConnectionAskedAgain) {
 TEST_F(SocketsChecked, WhatCompletesAHandshakeLateIsAskedToo) {
     const World half_open{.socket = naive::Socket::half_open};
     auto sends = [&](int flags, Bytes payload = {}) {
-        Packet packet = segment("198.51.100.7", 40000, "203.0.113.10", 5061, flags);
+        Packet packet = tcp("198.51.100.7", 40000, "203.0.113.10", 5061, flags);
         std::get<Tcp>(packet.transport).payload = std::move(payload);
         return host.in(packet, half_open);
     };
@@ -213,11 +200,10 @@ TEST_F(SocketsChecked, WhatFollowsAConnectionThatDiedSilentlyIsAsked) {
     EXPECT_EQ(client(text("of the same connection")), "row sip-in");
     client_ = Fd();
     server_ = Fd();
-    const Packet syn = segment("198.51.100.7", 40000, "203.0.113.10", 5061, SYN);
+    const Packet syn = tcp("198.51.100.7", 40000, "203.0.113.10", 5061, SYN);
     EXPECT_EQ(host.in(syn), "row sip-in");
-    EXPECT_EQ(host.out(segment("203.0.113.10", 5061, "198.51.100.7", 40000, SYN | ACK)),
-              "row sip-in");
-    EXPECT_EQ(host.in(data("198.51.100.7", 40000, "203.0.113.10", 5061, text("GET /"))),
+    EXPECT_EQ(host.out(tcp("203.0.113.10", 5061, "198.51.100.7", 40000, SYN | ACK)), "row sip-in");
+    EXPECT_EQ(host.in(tcp("198.51.100.7", 40000, "203.0.113.10", 5061, PSH | ACK, text("GET /"))),
               "payload-mismatch");
 }
 
@@ -235,18 +221,15 @@ TEST_F(SocketsChecked, AnRstThatASocketVouchesForIsAnRst) {
 TEST_F(Sockets, AFlowThatTheOtherSideOpensTakesTheEntryOver) {
     host.apply(with_tls_asked());
     connect("198.51.100.7", 5061);
-    const Packet syn = segment("198.51.100.7", 5061, "203.0.113.10", 5061, SYN);
+    const Packet syn = tcp("198.51.100.7", 5061, "203.0.113.10", 5061, SYN);
     auto opener = [&] { return host.kernel().flows().at(0).opener; };
-    EXPECT_EQ(host.out(segment("203.0.113.10", 5061, "198.51.100.7", 5061, ACK), live),
-              "row sip-out");
-    EXPECT_EQ(host.in(segment("198.51.100.7", 5061, "203.0.113.10", 5061, FIN | ACK)),
-              "row sip-out");
+    EXPECT_EQ(host.out(tcp("203.0.113.10", 5061, "198.51.100.7", 5061, ACK), live), "row sip-out");
+    EXPECT_EQ(host.in(tcp("198.51.100.7", 5061, "203.0.113.10", 5061, FIN | ACK)), "row sip-out");
     EXPECT_EQ(opener(), PM_OUT);
     EXPECT_EQ(host.in(syn), "row sip-in");
-    EXPECT_EQ(host.out(segment("203.0.113.10", 5061, "198.51.100.7", 5061, SYN | ACK)),
-              "row sip-in");
+    EXPECT_EQ(host.out(tcp("203.0.113.10", 5061, "198.51.100.7", 5061, SYN | ACK)), "row sip-in");
     EXPECT_EQ(opener(), PM_IN);
-    EXPECT_EQ(host.in(data("198.51.100.7", 5061, "203.0.113.10", 5061, text("GET /"))),
+    EXPECT_EQ(host.in(tcp("198.51.100.7", 5061, "203.0.113.10", 5061, PSH | ACK, text("GET /"))),
               "payload-mismatch");
     EXPECT_EQ(host.kernel().flows().size(), 1U);
 }
@@ -254,7 +237,7 @@ TEST_F(Sockets, AFlowThatTheOtherSideOpensTakesTheEntryOver) {
 // Of a row that is gone an entry may be left; what another row permits goes on in it.
 TEST_F(Sockets, AnEntryThatWasCutGoesToTheOtherOpener) {
     connect("198.51.100.7", 5061);
-    const Packet out = segment("203.0.113.10", 5061, "198.51.100.7", 5061, ACK);
+    const Packet out = tcp("203.0.113.10", 5061, "198.51.100.7", 5061, ACK);
     EXPECT_EQ(host.out(out, live), "row sip-out");
     Policy without = mixed_policy();
     std::erase_if(without.rows, [](const Row &row) { return row.id == "sip-out"; });
@@ -266,10 +249,10 @@ TEST_F(Sockets, AnEntryThatWasCutGoesToTheOtherOpener) {
 
 TEST_F(Sockets, AndForTheIcmpErrorsAboutThem) {
     connect("198.51.100.7");
-    const Packet sent = segment("203.0.113.10", 5061, "198.51.100.7", 40000, ACK);
+    const Packet sent = tcp("203.0.113.10", 5061, "198.51.100.7", 40000, ACK);
     const Packet error = icmp_error(address("192.0.2.1"), sent.from, datagram(sent));
     EXPECT_EQ(host.in(error, live), "essential-icmp-error");
-    Packet stranger = segment("203.0.113.10", 5061, "198.51.100.7", 40001, ACK);
+    Packet stranger = tcp("203.0.113.10", 5061, "198.51.100.7", 40001, ACK);
     EXPECT_EQ(host.in(icmp_error(address("192.0.2.1"), sent.from, datagram(stranger))),
               "icmp-unrelated");
 }
