@@ -14,6 +14,7 @@
 
 #include <bpf/bpf.h>
 
+#include "loader/flow_table.h"
 #include "loader/program.h"
 #include "loader/snapshot.h"
 
@@ -75,7 +76,7 @@ void fill_all(const pm::Pins &pins, std::uint32_t count) {
 void time_walk(const pm::Pins &pins) {
     const auto start = Clock::now();
     std::uint64_t flows = 0;
-    for (const char *table : {"outside", "opening", "assured"}) {
+    for (const char *table : pm::flow_tables) {
         const auto map = must(pm::Map<pm_flow_key, pm_flow>::of(pins.maps(), table));
         auto walked = map.each(
             [&](const pm_flow_key &, const pm_flow &flow) { flows += flow.moved ? 0 : 1; });

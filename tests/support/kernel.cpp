@@ -9,9 +9,11 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <span>
 #include <stdexcept>
 #include <system_error>
 
+#include "loader/flow_table.h"
 #include "loader/program.h"
 #include "policy/bans.h"
 #include "tests/support/arrays.h"
@@ -25,6 +27,7 @@ constexpr std::uint32_t slot_size = 2U << 20;
 constexpr std::uint32_t bans_size = 64U << 10;
 const std::uint32_t first_drop = pm_drop_index(interface_number, 0, 0);
 constexpr std::uint32_t drop_count = 2 * PM_REASON_SLOTS;
+const auto young_tables = std::span(flow_tables).first(2);  // all but `assured`
 
 template <class T>
 T value(Result<T> result) {
@@ -307,7 +310,7 @@ void Kernel::set_counters(std::uint64_t packets) {
 }
 
 void Kernel::clear() {
-    for (const char *table : {"outside", "opening", "assured"})
+    for (const char *table : flow_tables)
         parts_->each<pm_flow_key, pm_flow>(
             table, [](auto &map, const auto &key, const auto &) { map.remove(key); });
     parts_->each<pm_fragment_key, pm_fragment>(
@@ -323,7 +326,7 @@ void Kernel::clear() {
 
 void Kernel::age(std::uint32_t seconds, std::uint32_t ahead) {
     const std::int64_t jiffies = std::int64_t{seconds} * kernel_hz() - ahead;
-    for (const char *table : {"outside", "opening", "assured"})
+    for (const char *table : flow_tables)
         parts_->each<pm_flow_key, pm_flow>(table, [&](auto &map, const auto &key, auto &flow) {
             flow.last -= static_cast<std::uint32_t>(jiffies >> PM_STAMP_SHIFT);
             (void)map.put(key, flow);
@@ -346,7 +349,7 @@ void Kernel::age(std::uint32_t seconds, std::uint32_t ahead) {
 
 std::vector<pm_flow> Kernel::flows() const {
     std::vector<pm_flow> all;
-    for (const char *table : {"outside", "opening", "assured"})
+    for (const char *table : flow_tables)
         parts_->each<pm_flow_key, pm_flow>(table, [&](auto &, const auto &, const auto &flow) {
             if (!flow.moved) all.push_back(flow);
         });
@@ -354,7 +357,7 @@ std::vector<pm_flow> Kernel::flows() const {
 }
 
 void Kernel::mark_moved() {
-    for (const char *table : {"outside", "opening"})
+    for (const char *table : young_tables)
         parts_->each<pm_flow_key, pm_flow>(table, [&](auto &map, const auto &key, auto &flow) {
             flow.moved = 1;
             (void)map.put(key, flow);
@@ -363,7 +366,7 @@ void Kernel::mark_moved() {
 
 void Kernel::add_cut_entries() {
     auto assured = value(Map<pm_flow_key, pm_flow>::of(parts_->program.maps(), "assured"));
-    for (const char *table : {"outside", "opening"})
+    for (const char *table : young_tables)
         parts_->each<pm_flow_key, pm_flow>(table, [&](auto &, const auto &key, auto &flow) {
             flow.opener = !flow.opener;
             flow.marks = PM_FLOW_CUT;
