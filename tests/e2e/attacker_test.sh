@@ -23,7 +23,7 @@ guarded() {
     expect_equal 0 "$(counter attacker answers)" "answers beside the matrix"
 }
 
-scan() { # ADDRESS NMAP-OPTION...: the ports by state, as 443/open
+ports_by_state() { # ADDRESS NMAP-OPTION...: the ports by state, as 443/open
     in_ns attacker timeout $((30 * SLOW)) nmap -n -Pn -T5 --max-retries 1 --min-rate 2000 --host-timeout $((20 * SLOW))s \
         -oG - "${@:2}" "$1" | { grep -oE '[0-9]+/(open|closed|unfiltered)/' || true; } | sed 's|/$||' | paste -sd,
 }
@@ -33,7 +33,7 @@ expect_scans() {
     local want options process processes=()
     while read -r want options; do
         # shellcheck disable=SC2086 # one word an option
-        { expect_equal "${want#none}" "$(scan "$1" $options)" "nmap $options" || exit 1; } &
+        { expect_equal "${want#none}" "$(ports_by_state "$1" $options)" "nmap $options" || exit 1; } &
         processes+=($!)
     done
     for process in "${processes[@]}"; do wait "$process"; done
@@ -107,7 +107,7 @@ END
 
 case_every_protocol() {
     # Protocols that answer: ICMP, since the policy lets anyone ping.
-    expect_equal 1/open "$(scan "$EDGE4" -sO -p 0-5,7-16,18-255)" "protocols that answer"
+    expect_equal 1/open "$(ports_by_state "$EDGE4" -sO -p 0-5,7-16,18-255)" "protocols that answer"
     guarded
 }
 

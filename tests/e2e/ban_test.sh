@@ -11,17 +11,13 @@ here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=tests/e2e/ssh.sh
 . "$here/ssh.sh"
 
-in_force() { pm status --json | jq -r .policy.name; }
-is_in_force() { [ "$(in_force)" = "$1" ]; }
-drops() { pm status --json | jq --arg reason "$1" '[.drops[] | select(.reason == $reason) | .packets] | add // 0'; }
-
 case_a_ban_before_any_policy_waits_for_one() {
     expect_status 0 pm ban "$PARTNER4"
     expect_output "no policy is in force"
     mutual_tls_talks partner "$EDGE4" 5061
     expect_status 0 pm apply -i eth0 "$(variant base)"
     refused mutual_tls_talks partner "$EDGE4" 5061
-    [ "$(drops banned)" -gt 0 ]
+    [ "$(drop_count any banned)" -gt 0 ]
     expect_status 0 pm unban "$PARTNER4"
     mutual_tls_talks partner "$EDGE4" 5061
 }
@@ -195,11 +191,11 @@ case_an_ssh_session_is_not_cut() {
     expect_output "cut 1 SSH session of this host, from $USER4 (no-"
     expect_output "--confirm-within"
     expect_output "stays in force"
-    expect_equal ssh "$(in_force)" "in force"
+    expect_equal ssh "$(policy_in_force)" "in force"
     ssh_says still
     # With a deadline it may be cut: it comes back by itself.
     expect_status 0 pm apply "$LAB/cut.yaml" --confirm-within 1s
-    wait_for 5 is_in_force ssh
+    wait_for 5 policy_is ssh
     ssh_says back
     # Audit cuts nothing.
     expect_status 0 pm apply "$LAB/cut.yaml" --mode audit

@@ -9,8 +9,6 @@ here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=tests/e2e/cases.sh
 . "$here/cases.sh"
 
-in_force() { pm status --json | jq -r '"\(.policy.generation) \(.policy.name) \(.mode)"'; }
-is_in_force() { [ "$(in_force)" = "$1" ]; }
 confirmed() { jq -c '[.generation, .previous]' "$LAB/state/confirmed.json"; }
 
 # A reboot takes the kernel's part away and leaves the disk's.
@@ -58,12 +56,12 @@ case_a_bare_number_is_no_time() {
 case_a_first_apply_that_nobody_confirms_ends_in_audit() {
     expect_status 0 pm apply -i eth0 "$(variant one)" --confirm-within $((2 * SLOW))s
     refused tcp_talks attacker "$EDGE4" 22
-    wait_for 10 is_in_force "1 one audit"
+    wait_for 10 state_is "1 one audit"
     tcp_talks attacker "$EDGE4" 22
     [ ! -e "$LAB/state/confirmed.json" ]
     # Nobody asked for audit: the next one enforces.
     expect_status 0 pm apply "$LAB/one.yaml" --confirm-within 100s
-    expect_equal "2 one enforce" "$(in_force)" "in force"
+    expect_equal "2 one enforce" "$(state_in_force)" "in force"
     expect_status 0 pm rollback
     pm detach --all
     rm -r "$LAB/state/generations/2.unconfirmed"
@@ -71,13 +69,13 @@ case_a_first_apply_that_nobody_confirms_ends_in_audit() {
 
 case_an_apply_is_confirmed_at_once() {
     expect_status 0 pm apply -i eth0 --mode enforce "$(variant one)"
-    expect_equal "2 one enforce" "$(in_force)" "in force"
+    expect_equal "2 one enforce" "$(state_in_force)" "in force"
     expect_equal "[2,0]" "$(confirmed)" "on disk"
 }
 
 case_a_pending_policy_says_so_and_bars_another() {
     expect_status 0 pm apply "$(variant two 's/admins: .*/admins: none/')" --confirm-within 100s
-    expect_equal "3 two enforce" "$(in_force)" "in force"
+    expect_equal "3 two enforce" "$(state_in_force)" "in force"
     expect_equal "[2,0]" "$(confirmed)" "on disk"
     [ "$(pm status --json | jq .pending_confirm.seconds_left)" -gt 90 ]
     grep -q "rolled back in" <<<"$(pm status)"
@@ -91,14 +89,14 @@ case_a_pending_policy_says_so_and_bars_another() {
 
 case_rollback_ends_it() {
     expect_status 0 pm rollback
-    expect_equal "2 one enforce" "$(in_force)" "in force"
+    expect_equal "2 one enforce" "$(state_in_force)" "in force"
     tcp_talks user "$EDGE4" 22
 }
 
 case_confirm_keeps_it() {
     expect_status 0 pm apply "$(variant two)" --confirm-within 100s
     expect_status 0 pm confirm
-    expect_equal "4 two enforce" "$(in_force)" "in force"
+    expect_equal "4 two enforce" "$(state_in_force)" "in force"
     expect_equal null "$(pm status --json | jq .pending_confirm)" pending
     expect_equal "[4,2]" "$(confirmed)" "on disk"
     expect_status 1 pm confirm
@@ -107,7 +105,7 @@ case_confirm_keeps_it() {
 
 case_the_programs_roll_back_though_every_process_is_dead() {
     local before
-    before=$(in_force)
+    before=$(state_in_force)
     # Pings pass by both policies; the attacker's port only by the pending one.
     expect_status 0 pm apply "$(variant open 's/admins: .*/admins: any/')" --confirm-within $((3 * SLOW))s
     local pings
@@ -124,7 +122,7 @@ case_the_programs_roll_back_though_every_process_is_dead() {
     kill "$process"
     wait "$process" || true
     end_pings
-    expect_equal "$before" "$(in_force)" "in force"
+    expect_equal "$before" "$(state_in_force)" "in force"
     tcp_talks user "$EDGE4" 22
 }
 
@@ -140,7 +138,7 @@ case_confirming_too_late_is_refused() {
 case_a_mode_can_wait_to_be_confirmed_too() {
     expect_status 0 pm apply --mode audit --confirm-within $((3 * SLOW))s
     tcp_talks attacker "$EDGE4" 8080
-    wait_for 10 is_in_force "4 two enforce"
+    wait_for 10 state_is "4 two enforce"
     refused tcp_talks attacker "$EDGE4" 8080
     # Who rolls back what has rolled back by itself goes no step further.
     expect_status 0 pm rollback
@@ -150,10 +148,10 @@ case_a_mode_can_wait_to_be_confirmed_too() {
 
 case_rollback_goes_back_and_forth() {
     expect_status 0 pm rollback
-    expect_equal "2 one enforce" "$(in_force)" "in force"
+    expect_equal "2 one enforce" "$(state_in_force)" "in force"
     expect_equal "[2,4]" "$(confirmed)" "on disk"
     expect_status 0 pm rollback
-    expect_equal "4 two enforce" "$(in_force)" "in force"
+    expect_equal "4 two enforce" "$(state_in_force)" "in force"
 }
 
 # The disk was told, and then the command was killed.
@@ -162,21 +160,21 @@ case_a_rollback_that_was_cut_short_is_begun_anew() {
     jq -c '{generation: .previous, previous: .generation, earlier: .previous}' "$LAB/before" \
         >"$LAB/state/confirmed.json"
     expect_status 0 pm rollback
-    expect_equal "2 one enforce" "$(in_force)" "in force"
+    expect_equal "2 one enforce" "$(state_in_force)" "in force"
     expect_status 0 pm rollback
-    expect_equal "4 two enforce" "$(in_force)" "in force"
+    expect_equal "4 two enforce" "$(state_in_force)" "in force"
     # An apply likewise: what it was to put in force never was.
     jq -c '{generation: 5, previous: .generation, earlier: .previous}' "$LAB/before" \
         >"$LAB/state/confirmed.json"
     expect_status 0 pm rollback
-    expect_equal "2 one enforce" "$(in_force)" "in force"
+    expect_equal "2 one enforce" "$(state_in_force)" "in force"
     expect_status 0 pm rollback
     expect_equal "[4,2]" "$(confirmed)" "on disk"
 }
 
 case_counters_follow_the_row_through_a_rollback() {
     local before
-    before=$(pm status --json | jq '.rows[] | select(.id == "ssh-admins") | .packets_in')
+    before=$(row_count ssh-admins packets_in)
     [ "$before" -gt 0 ]
     expect_status 0 pm rollback
     expect_equal "$before" "$(pm status --json |
@@ -196,7 +194,7 @@ case_generations_can_be_shown() {
 case_a_reboot_restores_what_was_confirmed() {
     expect_status 0 pm apply "$(variant open 's/admins: .*/admins: any/')" --confirm-within 100s
     # One that waits is kept too.
-    expect_status 0 pm show --generation "$(pm status --json | jq .policy.generation)"
+    expect_status 0 pm show --generation "$(generation_in_force)"
     expect_output "admins: any"
     reboot
     tcp_talks attacker "$EDGE4" 22
@@ -263,7 +261,7 @@ case_a_damaged_record_bars_no_confirm() {
     expect_status 0 pm apply "$LAB/files.yaml" --confirm-within 100s
     echo torn >"$LAB/state/confirmed.json"
     expect_status 0 pm confirm
-    expect_equal "$(pm status --json | jq .policy.generation)" \
+    expect_equal "$(generation_in_force)" \
         "$(jq .generation "$LAB/state/confirmed.json")" "on disk"
 }
 

@@ -10,6 +10,8 @@ here=$(cd "$(dirname "$0")" && pwd)
 . "$here/lab.sh"
 # shellcheck source=tests/e2e/cases.sh
 . "$here/cases.sh"
+# shellcheck source=tests/e2e/exporter.sh
+. "$here/exporter.sh"
 
 COLLECT=(/usr/bin/python3 "$here/metrics.py")
 COLLECTOR=9995 PROMETHEUS=127.0.0.1:9090
@@ -21,15 +23,15 @@ rows() {
 access-sip-mtls-in   in  tcp  5061        -           talks_tls partner edge 5061 partner
 access-sip-mtls-out  out tcp  -           5061        talks_tls edge partner 5061 edge
 access-sip-tls-in    in  tcp  443         -           talks_tls user edge 443
-av-rtp-tcp-out       out tcp  -           50000-59999 echoes edge messenger 59999
-av-rtp-tcp-relay-out out tcp  50000-59999 8443        echoes edge messenger 8443 %P
+av-rtp-tcp-out       out tcp  -           50000-59999 tcp_echoes edge messenger 59999
+av-rtp-tcp-relay-out out tcp  50000-59999 8443        tcp_echoes edge messenger 8443 %P
 av-stun-out          out udp  -           3478        stun_talks edge messenger
 av-stun-in           in  udp  3478        -           stun_talks messenger edge
-ssh-admins           in  tcp  22          -           echoes user edge 22
+ssh-admins           in  tcp  22          -           tcp_echoes user edge 22
 dns-out              out udp  -           53          asks edge messenger 53 7
-dns-out              out tcp  -           53          echoes edge messenger 53
+dns-out              out tcp  -           53          tcp_echoes edge messenger 53
 ntp-out              out udp  -           123         asks edge messenger 123 3
-crl-out              out tcp  -           80          echoes edge messenger 80
+crl-out              out tcp  -           80          tcp_echoes edge messenger 80
 ping-in              in  icmp -           -           pings user edge 9
 ping-out             out icmp -           -           pings edge user 11
 TABLE
@@ -48,7 +50,7 @@ talks_tls() {
 
 let_go() { : >"$LAB/gate"; }
 
-echoes() { # NAME ADDRESS PORT [SOURCE-PORT]: 100,000 bytes there and back
+tcp_echoes() { # NAME ADDRESS PORT [SOURCE-PORT]: 100,000 bytes there and back
     expect_equal 100000 "$(head -c 100000 /dev/zero | in_ns "$1" socat -t $((10 * SLOW)) - \
         "TCP:$(bracket "$2"):$3${4:+,reuseaddr,sourceport=$4}" | wc -c)" "bytes that came back"
 }
@@ -100,12 +102,6 @@ start_collector() {
     lab_await edge udp $COLLECTOR
 }
 
-row() { # ID FIELD
-    jq -e --arg id "$1" ".rows[] | select(.id == \$id) | .$2" "$LAB/status"
-}
-
-read_status() { pm status --json >"$LAB/status"; }
-
 send() { # NAME ADDRESS PORT COUNT SIZE [SEGMENT]: SEGMENT: many datagrams in one call (UDP GSO)
     in_ns "$1" /usr/bin/python3 - "${@:2}" <<'PYTHON'
 import socket, sys
@@ -122,8 +118,8 @@ PYTHON
 # ROW FIELD WANT, more than in the status before
 grew() {
     local before
-    before=$(jq --arg id "$1" ".rows[] | select(.id == \$id) | .$2" "$LAB/before")
-    expect_equal "$3" $(($(row "$1" "$2") - before)) "$1 $2"
+    before=$(row_count "$1" "$2" "$LAB/before")
+    expect_equal "$3" $(($(row_count "$1" "$2" "$LAB/status") - before)) "$1 $2"
 }
 
 traffic() {
@@ -174,13 +170,8 @@ flows_agree() {
 
 metrics_agree() {
     read_status
-    in_ns edge curl -sS --fail -o "$LAB/metrics" http://127.0.0.1:9927/metrics
+    read_metrics
     "${COLLECT[@]}" equal "$LAB/status" "$LAB/metrics"
-}
-
-prometheus_agrees() {
-    read_status
-    in_ns edge "${COLLECT[@]}" query "$LAB/status" "http://$PROMETHEUS"
 }
 
 start_prometheus() {
@@ -191,7 +182,7 @@ start_prometheus() {
 every_output_agrees() {
     wait_for 10 wire_agrees || wire_agrees
     wait_for 10 metrics_agree || metrics_agree
-    wait_for 20 prometheus_agrees || prometheus_agrees
+    wait_for 20 prometheus_agrees "$PROMETHEUS" || { cat "$LAB/agreed"; return 1; }
 }
 
 mac() { in_ns "$1" ip -j link show dev eth0 | jq -r '.[0].address'; }

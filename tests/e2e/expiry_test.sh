@@ -8,7 +8,6 @@ here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=tests/e2e/cases.sh
 . "$here/cases.sh"
 
-is_in_force() { [ "$(pm status --json | jq .policy.generation)" = "$1" ]; }
 mode_of() { pm status -i "$1" --json | jq -r .mode; }
 is_open() { [ "$(mode_of "$1")" = off ]; }
 explained() { # INTERFACE
@@ -45,10 +44,10 @@ case_an_interface_whose_addition_is_rolled_back_is_open_and_said_to_be() {
 # Whatever comes first after a deadline tells of it.
 case_detaching_tells_of_an_expiry() {
     local before number
-    before=$(pm status --json | jq .policy.generation)
+    before=$(generation_in_force)
     expect_status 0 pm apply "$(variant two)" --confirm-within 1s
-    number=$(pm status --json | jq .policy.generation)
-    wait_for 10 is_in_force "$before"
+    number=$(generation_in_force)
+    wait_for 10 generation_is "$before"
     expect_status 0 pm detach --all
     expect_output "generation $number was not confirmed in time and is rolled back"
     expect_output "eth0 is now unfiltered"

@@ -9,6 +9,8 @@ here=$(cd "$(dirname "$0")" && pwd)
 . "$here/lab.sh"
 # shellcheck source=tests/e2e/cases.sh
 . "$here/cases.sh"
+# shellcheck source=tests/e2e/exporter.sh
+. "$here/exporter.sh"
 
 PORT=9927
 PROMETHEUS=9090
@@ -20,12 +22,7 @@ get() { # URL-PATH [OPTION...]
     in_ns edge curl -sS --fail-with-body --max-time 5 "$@" "http://127.0.0.1:$PORT$path"
 }
 
-is_up() { get /-/healthy; }
-
-metric() { # NAME [LABEL=VALUE]...
-    get /metrics >"$LAB/metrics"
-    "${COLLECT[@]}" get "$LAB/metrics" "$@"
-}
+exporter_is_healthy() { get /-/healthy; }
 
 metric_is() { # VALUE NAME [LABEL=VALUE]...
     local want=$1
@@ -35,33 +32,19 @@ metric_is() { # VALUE NAME [LABEL=VALUE]...
 
 start_exporter() { # [OPTION...]
     lab_start edge exporter "$PORTMATRIX" export --interval 1s "$@"
-    wait_for 10 is_up || { cat "$LAB/log/exporter"; return 1; }
+    wait_for 10 exporter_is_healthy || { cat "$LAB/log/exporter"; return 1; }
 }
-
-stop_exporter() { # waits until it has ended
-    local pid
-    pid=$(exporter_pid)
-    kill "$pid"
-    wait_for 10 refused kill -0 "$pid"
-}
-
-exporter_pid() { in_ns edge ss -Hltnp "sport = :$PORT" | grep -o 'pid=[0-9]*' | cut -d= -f2 | sort -u; }
 
 # The same figures, as soon as all of them are of the same moment.
 same_figures() {
     pm status --json >"$LAB/status"
-    get /metrics >"$LAB/metrics"
+    read_metrics
     "${COLLECT[@]}" equal "$LAB/status" "$LAB/metrics"
 }
 
 query() { # PROMQL: the value of the only result
     in_ns edge curl -sS -G --data-urlencode "query=$1" "http://127.0.0.1:$PROMETHEUS/api/v1/query" |
         jq -er '.data.result[0].value[1]'
-}
-
-prometheus_agrees() {
-    pm status --json >"$LAB/status"
-    in_ns edge "${COLLECT[@]}" query "$LAB/status" "http://127.0.0.1:$PROMETHEUS" >"$LAB/agreed" 2>&1
 }
 
 case_nothing_in_force() {
@@ -117,7 +100,7 @@ YAML
     lab_start edge prometheus prometheus --config.file "$LAB/prometheus.yml" \
         --storage.tsdb.path "$LAB/prometheus" --web.listen-address "127.0.0.1:$PROMETHEUS" \
         --log.level warn
-    wait_for 20 prometheus_agrees || { cat "$LAB/agreed" "$LAB/log/prometheus"; return 1; }
+    wait_for 20 prometheus_agrees "127.0.0.1:$PROMETHEUS" || { cat "$LAB/agreed" "$LAB/log/prometheus"; return 1; }
     cat "$LAB/agreed"
 }
 
@@ -250,7 +233,7 @@ case_hostile_clients_delay_no_scrape() {
     # One a second, but for the first and the last.
     [ "$(query "count_over_time(up[${seconds}s])")" -ge $((seconds - 2)) ]
     wait_for 15 few_descriptors
-    is_up
+    exporter_is_healthy
 }
 
 few_descriptors() { [ "$(find "/proc/$(exporter_pid)/fd" -mindepth 1 | wc -l)" -lt 60 ]; }

@@ -16,8 +16,6 @@ here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=tests/e2e/faults.sh
 . "$here/faults.sh"
 
-in_force() { pm status --json | jq -rs 'map(.policy.name) | unique | join(" ")'; }
-
 # What is ours: ip and tc put folders into any bpffs that they find.
 pins() { find "$LAB/bpf" -path "$LAB/bpf/portmatrix*" | sort; }
 
@@ -40,7 +38,7 @@ newest_confirmed() { find "$LAB/state/generations" -name '*[0-9]' -printf '%f\n'
 case_apply_is_killed() {
     prepare() { expect_status 0 pm apply "$LAB/old.yaml"; }
     judge() {
-        case $(in_force) in old | new) ;; *) return 1 ;; esac
+        case $(policy_in_force) in old | new) ;; *) return 1 ;; esac
         is_closed && expect_status 0 pm apply "$LAB/old.yaml" &&
             expect_equal "$PINS" "$(pins)" "pins after $FAULT"
     }
@@ -53,13 +51,13 @@ case_apply_is_refused_a_call() {
     judge() {
         is_closed || return 1
         if [ "$STATUS" -ne 0 ]; then
-            expect_equal old "$(in_force)" "in force after $FAULT" &&
+            expect_equal old "$(policy_in_force)" "in force after $FAULT" &&
                 expect_equal old "$(jq -r .policy "$LAB/state/generations/$(
                     jq .generation "$LAB/state/confirmed.json")/about.json")" "confirmed" &&
                 expect_equal "$(jq .generation "$LAB/state/confirmed.json")" \
                     "$(newest_confirmed)" "newest generation after $FAULT"
         else
-            expect_equal new "$(in_force)" "in force after $FAULT"
+            expect_equal new "$(policy_in_force)" "in force after $FAULT"
         fi
     }
     with_every_error ENOSPC "$PORTMATRIX" apply "$LAB/new.yaml"
@@ -71,7 +69,7 @@ case_confirm_is_killed() {
         expect_status 0 pm apply "$LAB/new.yaml" --confirm-within 100s
     }
     judge() {
-        expect_equal new "$(in_force)" "in force" && is_closed || return 1
+        expect_equal new "$(policy_in_force)" "in force" && is_closed || return 1
         if pm status --json | jq -e .pending_confirm >/dev/null; then
             expect_status 0 pm confirm
         fi
@@ -86,7 +84,7 @@ case_a_call_of_confirm_is_refused() {
     }
     judge() {
         local pending confirmed
-        expect_equal new "$(in_force)" "in force" && is_closed || return 1
+        expect_equal new "$(policy_in_force)" "in force" && is_closed || return 1
         pending=$(pm status --json | jq '.pending_confirm != null')
         confirmed=$(jq -r .policy "$LAB/state/generations/$(
             jq .generation "$LAB/state/confirmed.json")/about.json")
@@ -107,9 +105,9 @@ case_rollback_is_killed() {
     }
     judge() { # and it goes to the other, from whichever it is
         local before
-        before=$(in_force)
+        before=$(policy_in_force)
         case $before in old | new) ;; *) return 1 ;; esac
-        is_closed && expect_status 0 pm rollback && [ "$(in_force)" != "$before" ]
+        is_closed && expect_status 0 pm rollback && [ "$(policy_in_force)" != "$before" ]
     }
     with_every_fault signal=KILL -- "$PORTMATRIX" rollback
 }
@@ -120,7 +118,7 @@ case_restore_is_killed() {
     prepare() { pm detach --all; }
     judge() { # by the next try, at the latest, it stands
         expect_status 0 pm status && expect_status 0 pm restore || return 1
-        expect_equal old "$(in_force)" "in force" && is_closed
+        expect_equal old "$(policy_in_force)" "in force" && is_closed
     }
     with_every_fault signal=KILL -- "$PORTMATRIX" restore
 }
@@ -132,7 +130,7 @@ case_a_call_of_restore_is_refused() {
     prepare() { pm detach --all; }
     judge() {
         [ "$STATUS" -eq 0 ] || expect_status 0 pm restore || return 1
-        expect_equal old "$(in_force)" "in force after $FAULT" && is_attached && is_closed
+        expect_equal old "$(policy_in_force)" "in force after $FAULT" && is_attached && is_closed
     }
     with_every_error ENOMEM "$PORTMATRIX" restore
 }
@@ -151,7 +149,7 @@ is_barred() { refused in_ns attacker ping -n -q -c 1 -W 0.5 "$EDGE4" >/dev/null;
 case_ban_is_killed() {
     prepare() { pm unban "$ATTACKER4" >"$LAB/log/unban" 2>&1 || true; }
     judge() { # banned in the programs, or not; what the list says is what they do by the next change
-        expect_equal new "$(in_force)" "in force" && is_closed || return 1
+        expect_equal new "$(policy_in_force)" "in force" && is_closed || return 1
         expect_status 0 pm ban "$USER4"
         if pm bans | grep "$ATTACKER4" >/dev/null; then
             is_barred || return 1
@@ -167,7 +165,7 @@ case_ban_is_killed() {
 case_a_call_of_ban_is_refused() {
     prepare() { pm unban "$ATTACKER4" >"$LAB/log/unban" 2>&1 || true; }
     judge() {
-        expect_equal new "$(in_force)" "in force" && is_closed || return 1
+        expect_equal new "$(policy_in_force)" "in force" && is_closed || return 1
         if [ "$STATUS" -ne 0 ]; then
             is_free
         else
@@ -186,9 +184,9 @@ case_a_call_of_rollback_is_refused() {
     judge() {
         is_closed || return 1
         if [ "$STATUS" -ne 0 ]; then
-            expect_equal new "$(in_force)" "in force after $FAULT"
+            expect_equal new "$(policy_in_force)" "in force after $FAULT"
         else
-            expect_equal old "$(in_force)" "in force after $FAULT"
+            expect_equal old "$(policy_in_force)" "in force after $FAULT"
         fi
     }
     with_every_error EIO "$PORTMATRIX" rollback
@@ -198,7 +196,7 @@ case_detach_is_killed() {
     seldom 3
     prepare() { expect_status 0 pm apply -i eth0 "$LAB/old.yaml"; }
     judge() { # what is attached is whole, and the next one ends it, with nothing left
-        if is_attached && [ "$(in_force)" = old ]; then is_closed || return 1; fi
+        if is_attached && [ "$(policy_in_force)" = old ]; then is_closed || return 1; fi
         expect_status 0 pm detach --all || return 1
         refused is_attached || return 1
         refused test -e "$PORTMATRIX_PIN_DIR"
@@ -216,7 +214,7 @@ judge_detached() {
         grep -q "the same command clears away the rest" "$LAB/log/out" && tcp_refused_port
     else
         is_attached && is_closed && refused grep -qx eth0 "$LAB/run/detached" 2>/dev/null &&
-            expect_equal old "$(in_force)" "in force after $FAULT"
+            expect_equal old "$(policy_in_force)" "in force after $FAULT"
     fi
 }
 
@@ -253,7 +251,7 @@ case_a_call_of_detaching_one_of_two_is_refused() {
     prepare() { expect_status 0 pm apply -i eth0 "$LAB/old.yaml"; }
     judge() {
         judge_detached && spare_is_attached || return 1
-        expect_equal old "$(in_force)" "in force after $FAULT" || return 1
+        expect_equal old "$(policy_in_force)" "in force after $FAULT" || return 1
         if [ "$STATUS" -ne 0 ]; then expect_status 0 pm detach -i eth0; fi
     }
     with_every_error EIO "$PORTMATRIX" detach -i eth0
@@ -266,7 +264,7 @@ case_detaching_one_of_two_is_killed() {
     prepare() { expect_status 0 pm apply -i eth0 "$LAB/old.yaml"; }
     judge() { # the next one ends it, if it was not ended
         spare_is_attached || return 1
-        expect_equal old "$(in_force)" "in force after $FAULT" || return 1
+        expect_equal old "$(policy_in_force)" "in force after $FAULT" || return 1
         pm detach -i eth0 >"$LAB/log/next" 2>&1 || grep -q "nothing is attached to 'eth0'" "$LAB/log/next"
         refused is_attached && tcp_refused_port
     }
@@ -289,7 +287,7 @@ case_adding_an_interface_is_killed() {
     two_interfaces
     prepare() { prepare_addition; }
     judge() {
-        case $(in_force) in old | new) ;; *) return 1 ;; esac
+        case $(policy_in_force) in old | new) ;; *) return 1 ;; esac
         judge_addition
     }
     with_every_fault signal=KILL -- "$PORTMATRIX" apply -i spare "$LAB/new.yaml"
@@ -302,10 +300,10 @@ case_a_call_of_adding_an_interface_is_refused() {
     prepare() { prepare_addition; }
     judge() {
         if [ "$STATUS" -ne 0 ]; then
-            expect_equal old "$(in_force)" "in force after $FAULT" || return 1
+            expect_equal old "$(policy_in_force)" "in force after $FAULT" || return 1
             refused spare_is_attached || return 1
         else
-            expect_equal new "$(in_force)" "in force after $FAULT" && spare_is_attached || return 1
+            expect_equal new "$(policy_in_force)" "in force after $FAULT" && spare_is_attached || return 1
         fi
         judge_addition
     }
@@ -331,7 +329,7 @@ case_a_takeover_is_killed() {
     seldom 10 # programs are loaded twice for each
     prepare() { prepare_takeover; }
     judge() {
-        case $(in_force) in old | new) ;; *) return 1 ;; esac
+        case $(policy_in_force) in old | new) ;; *) return 1 ;; esac
         judge_takeover
     }
     expect_status 0 pm apply "$LAB/new.yaml"
@@ -343,9 +341,9 @@ case_a_call_of_a_takeover_is_refused() {
     prepare() { prepare_takeover; }
     judge() {
         if [ "$STATUS" -ne 0 ]; then
-            expect_equal old "$(in_force)" "in force after $FAULT" || return 1
+            expect_equal old "$(policy_in_force)" "in force after $FAULT" || return 1
         else
-            expect_equal new "$(in_force)" "in force after $FAULT" || return 1
+            expect_equal new "$(policy_in_force)" "in force after $FAULT" || return 1
         fi
         judge_takeover
     }

@@ -120,6 +120,15 @@ in_ns() {
 
 pm() { in_ns edge "$PORTMATRIX" "$@"; }
 
+# shellcheck source=tests/e2e/status.sh
+. "$ROOT/tests/e2e/status.sh"
+
+# What --help lists: the commands; the options, those of a COMMAND if it is given.
+help_commands() { "$PORTMATRIX" --help | sed -n '/^Subcommands:/,$ s/^  \([a-z][a-z-]*\) .*/\1/p'; }
+help_options() { "$PORTMATRIX" "$@" --help | grep -oE '^  (-[a-zA-Z],)?--[a-z-]+' | grep -oE -- '--[a-z-]+'; }
+
+watch_said() { grep -qF -- "$1" "$LAB/log/watch"; } # TEXT
+
 # SECONDS COMMAND...: until the command succeeds; so many seconds of a usual machine.
 wait_for() {
     local end=$((SECONDS + $1 * SLOW))
@@ -238,10 +247,32 @@ tcp_talks() {
     [ "$(in_ns "$1" socat -t $((2 * SLOW)) -T $((2 * SLOW)) - "TCP:$(bracket "$2"):$3,$options" <<<matrix 2>/dev/null)" = matrix ]
 }
 
+# The matrix opens port 22 to administrators, and the attacker is none.
+ssh_is_closed() { ! tcp_talks attacker "$EDGE4" 22; }
+
 # NAME ADDRESS: a STUN binding with a real client and server.
 stun_talks() {
     in_ns "$1" timeout $((2 * SLOW)) turnutils_stunclient -p 3478 "$2" 2>&1 | grep 'reflexive addr' >/dev/null
 }
+
+# NAME ADDRESS PORT COUNT [SIZE [SECONDS]]: from one socket, so long between two.
+send_datagrams() {
+    in_ns "$1" /usr/bin/python3 - "$2" "$3" "$4" "${5:-32}" "${6:-0}" <<'END'
+import socket, sys, time
+address, port, count, size, pause = sys.argv[1], *map(int, sys.argv[2:5]), float(sys.argv[5])
+out = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM)
+for number in range(count):
+    try:
+        out.sendto(b"x" * size, (address, port))
+    except PermissionError:  # dropped on the way out
+        pass
+    if pause:
+        time.sleep(pause)
+END
+}
+
+# NAME ARGUMENT...: a flood of floods.py; prints how many were sent.
+flood() { in_ns "$1" /usr/bin/python3 "$ROOT/tests/e2e/floods.py" "${@:2}"; }
 
 # NAME ADDRESS COUNT: every echo request is answered.
 pings() {
@@ -273,11 +304,14 @@ set_build() {
 }
 abi() { printf '%d\n' "$(bpftool -j map dump pinned "$PORTMATRIX_PIN_DIR/abi" | jq -r '.[0].value[0]')"; }
 
-# NAME [SED-EXPRESSION]: a variation of the lab's policy, of that name; prints its path.
-variant() {
-    sed "s/contoso-edge/$1/; ${2:-}" "$ROOT/tests/e2e/edge.yaml" >"$LAB/$1.yaml"
+# FILE [SED-EXPRESSION]: the lab's policy with that change, as FILE.yaml; prints its path.
+edited_policy() {
+    sed "${2:-}" "$ROOT/tests/e2e/edge.yaml" >"$LAB/$1.yaml"
     echo "$LAB/$1.yaml"
 }
+
+# NAME [SED-EXPRESSION]: the same under another name.
+variant() { edited_policy "$1" "s/contoso-edge/$1/; ${2:-}"; }
 
 # NAME PREFIXES: the lab's policy, of that name, with so many random partners, which outgrow the
 # memory of a usual one; prints its path.

@@ -9,13 +9,6 @@ here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=tests/e2e/cases.sh
 . "$here/cases.sh"
 
-policy() { # [SED-EXPRESSION]: a variation of the lab's policy; prints its path
-    sed "${1:-}" "$here/edge.yaml" >"$LAB/policy.yaml"
-    echo "$LAB/policy.yaml"
-}
-
-generation() { pm status --json | jq .policy.generation; }
-
 case_nothing_is_filtered_before() {
     tcp_talks attacker "$EDGE4" 22
 }
@@ -67,7 +60,7 @@ case_with_little_it_works_or_says_why_not() {
 }
 
 case_a_broken_policy_changes_nothing() {
-    expect_status 3 pm apply -i eth0 "$(policy 's/port: .*//; s/tcp: 5061/tcp: 50610/')"
+    expect_status 3 pm apply -i eth0 "$(edited_policy policy 's/port: .*//; s/tcp: 5061/tcp: 50610/')"
     tcp_talks attacker "$EDGE4" 22
 }
 
@@ -97,7 +90,7 @@ case_apply_closes_what_is_not_listed() {
     expect_status 0 pm apply -i eth0 "$here/edge.yaml"
     tls_talks user "$EDGE4" 443
     refused tcp_talks attacker "$EDGE4" 22
-    expect_equal 1 "$(generation)" generation
+    expect_equal 1 "$(generation_in_force)" generation
 }
 
 case_a_second_writer_is_turned_away() {
@@ -108,7 +101,7 @@ case_a_second_writer_is_turned_away() {
         expect_output "another portmatrix (pid $(cat "$LAB/run/lock")) is changing the policy"
     )
     expect_status 0 pm apply "$here/edge.yaml"
-    expect_equal 2 "$(generation)" generation
+    expect_equal 2 "$(generation_in_force)" generation
 }
 
 case_a_live_connection_survives_apply() {
@@ -118,7 +111,7 @@ case_a_live_connection_survives_apply() {
     echo before >&"$in"
     read -r -t 3 line <&"$out"
     expect_equal before "$line" echo
-    expect_status 0 pm apply "$(policy 's/198.51.100.0\/24/198.51.100.0\/25/')"
+    expect_status 0 pm apply "$(edited_policy policy 's/198.51.100.0\/24/198.51.100.0\/25/')"
     echo after >&"$in"
     read -r -t 3 line <&"$out"
     expect_equal after "$line" echo
@@ -131,7 +124,7 @@ case_a_row_that_is_gone_cuts_its_connections() {
     local out=${TALK[0]} in=${TALK[1]} process=$TALK_PID line
     echo before >&"$in"
     read -r -t 3 line <&"$out"
-    expect_status 0 pm apply --force "$(policy 's/admins: .*/admins: none/')"
+    expect_status 0 pm apply --force "$(edited_policy policy 's/admins: .*/admins: none/')"
     echo after >&"$in"
     refused read -r -t 1 line <&"$out"
     # It was cut, not closed: with the row back it goes on.
@@ -144,29 +137,29 @@ case_a_row_that_is_gone_cuts_its_connections() {
 
 case_counters_continue_over_apply() {
     local before after
-    before=$(pm status --json | jq '.rows[] | select(.id == "ssh-admins") | .packets_in')
+    before=$(row_count ssh-admins packets_in)
     [ "$before" -gt 0 ]
-    expect_status 0 pm apply "$(policy 's/contoso-edge/contoso-edge-2/')"
-    after=$(pm status --json | jq '.rows[] | select(.id == "ssh-admins") | .packets_in')
+    expect_status 0 pm apply "$(edited_policy policy 's/contoso-edge/contoso-edge-2/')"
+    after=$(row_count ssh-admins packets_in)
     expect_equal "$before" "$after" packets
-    expect_equal '"contoso-edge-2"' "$(pm status --json | jq .policy.name)" policy
+    expect_equal contoso-edge-2 "$(policy_in_force)" policy
 }
 
 case_no_packet_is_lost_while_policies_change() {
     local round pings
     begin_pings
     for round in 1 2 3 4 5 6; do
-        expect_status 0 pm apply "$(policy "s/contoso-edge/round-$round/")"
+        expect_status 0 pm apply "$(edited_policy policy "s/contoso-edge/round-$round/")"
     done
     end_pings
 }
 
 case_a_policy_with_errors_leaves_the_one_in_force() {
     local before
-    before=$(generation)
-    expect_status 3 pm apply "$(policy 's/verdict: pass/verdict: drop/')"
+    before=$(generation_in_force)
+    expect_status 3 pm apply "$(edited_policy policy 's/verdict: pass/verdict: drop/')"
     expect_output "generation $before stays in force"
-    expect_equal "$before" "$(generation)" generation
+    expect_equal "$before" "$(generation_in_force)" generation
     expect_status 1 pm apply "$LAB/none.yaml"
     expect_output "cannot read policy '$LAB/none.yaml'"
     expect_output "generation $before stays in force"
@@ -175,13 +168,13 @@ case_a_policy_with_errors_leaves_the_one_in_force() {
 case_killed_at_any_moment_it_is_old_or_new() {
     local round process before after
     for round in $(seq 1 25); do
-        before=$(generation)
-        pm apply "$(policy "s/contoso-edge/kill-$round/")" >/dev/null 2>&1 &
+        before=$(generation_in_force)
+        pm apply "$(edited_policy policy "s/contoso-edge/kill-$round/")" >/dev/null 2>&1 &
         process=$!
         python3 -c "import time; time.sleep($round * 0.002)"
         kill -9 "$process" 2>/dev/null || true
         wait "$process" 2>/dev/null || true
-        after=$(generation)
+        after=$(generation_in_force)
         [ "$after" -eq "$before" ] || [ "$after" -eq $((before + 1)) ] ||
             { echo "generation $before, then $after"; return 1; }
         pings user "$EDGE4" 2

@@ -41,7 +41,7 @@ is_enforcing() {
     grep -q '8080/filtered' "$LAB/nmap"
 }
 
-in_force() { host portmatrix status --json | jq -r '"\(.policy.name) \(.policy.generation)"'; }
+status() { host portmatrix status --json; } # what status.sh asks
 
 # FOLDER VERSION: the same packages under another version.
 repack() {
@@ -97,10 +97,10 @@ case_a_policy_is_applied() {
 
 case_an_upgrade_keeps_enforcing() {
     local before
-    before=$(in_force)
+    before=$(state_in_force)
     repack "$LAB/newer" 9.0
     install_from "$LAB/newer"
-    expect_equal "$before" "$(in_force)" "in force"
+    expect_equal "$before" "$(state_in_force)" "in force"
     is_enforcing
     host portmatrix apply
     [ -s "$LAB/host/etc/portmatrix/policy.yaml" ]
@@ -108,9 +108,9 @@ case_an_upgrade_keeps_enforcing() {
 
 case_a_downgrade_keeps_enforcing() {
     local before
-    before=$(in_force)
+    before=$(state_in_force)
     install_from "$PACKAGES"
-    expect_equal "$before" "$(in_force)" "in force"
+    expect_equal "$before" "$(state_in_force)" "in force"
     is_enforcing
     host portmatrix apply
 }

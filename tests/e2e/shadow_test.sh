@@ -25,7 +25,7 @@ case_what_passes_and_would_be_dropped_is_counted_by_row_and_reason() {
     echo before >&"$in"
     read -r -t 3 line <&"$out"
     expect_status 0 pm apply --mode shadow "$(variant strict 's/admins: .*/admins: [192.0.2.99]/')"
-    expect_equal 1 "$(pm status --json | jq .policy.generation)" generation
+    expect_equal 1 "$(generation_in_force)" generation
     expect_equal '"strict"' "$(shadow .policy.name)" name
     # A flow that is live, and new ones: all go on as before.
     echo during >&"$in"
@@ -131,15 +131,14 @@ case_a_broken_set_file_is_of_the_policy_in_force() {
 case_no_number_is_given_twice() {
     local number
     expect_status 0 pm apply "$(variant expiring)" --confirm-within 1s
-    number=$(pm status --json | jq .policy.generation)
-    wait_for 10 refused is_generation "$number"
+    number=$(generation_in_force)
+    wait_for 10 refused generation_is "$number"
     expect_status 0 pm apply --mode shadow "$(variant strict)"
     expect_status 0 pm apply "$here/edge.yaml"
-    expect_equal $((number + 1)) "$(pm status --json | jq .policy.generation)" generation
+    expect_equal $((number + 1)) "$(generation_in_force)" generation
     pm history --json | jq -es '[.[] | select(.generation)] | group_by(.generation) |
         all(.[]; (map(.sha256) | unique | length) == 1)' >/dev/null
 }
-is_generation() { [ "$(pm status --json | jq .policy.generation)" = "$1" ]; }
 
 lab_make
 trap 'lab_remove "$LAB"' EXIT

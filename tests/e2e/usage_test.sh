@@ -37,7 +37,7 @@ case_an_empty_value_is_none() {
     refused_empty --peer flows --peer ""
     refused_empty --pcap monitor --pcap ""
     refused_empty --listen export --listen ""
-    expect_equal 1 "$(pm status --json | jq .policy.generation)" generation
+    expect_equal 1 "$(generation_in_force)" generation
     expect_equal "" "$(pm bans --json)" bans
 }
 

@@ -213,7 +213,7 @@ TEST(Counting, AFlowIsCountedOnceOnItsRow) {
     std::vector<pm_flow> flows = host.kernel().flows();
     ASSERT_EQ(flows.size(), 1U);
     EXPECT_EQ(flows[0].packets[PM_IN], 5U);
-    EXPECT_EQ(flows[0].bytes[PM_IN], 5U * 48);
+    EXPECT_EQ(flows[0].bytes[PM_IN], 5U * 36);
     EXPECT_EQ(flows[0].packets[PM_OUT], 0U);
     EXPECT_EQ(flows[0].opener, PM_IN);
 }
