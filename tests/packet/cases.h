@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// One packet, one verdict: the form of the tests of what needs no packet before it. The policy
+// The form of tests with one packet and one verdict, for what needs no packet before it. The policy
 // is mixed_policy().
 #pragma once
 

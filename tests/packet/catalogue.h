@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The rows of tests/catalogue.tsv that one host and some frames can tell: a test is named after
-// its row. The policy is mixed_policy().
+// The form of tests for rows of tests/catalogue.tsv that need one host and some frames. A test is
+// named after its row. The policy is mixed_policy().
 #pragma once
 
 #include "tests/packet/cases.h"
@@ -23,7 +23,7 @@ class Catalogue : public testing::Test {
 protected:
     static constexpr auto in = Direction::in, out = Direction::out;
 
-    // The reason, and no flow more or less than before.
+    // The frame is dropped for this reason, and there are as many flows as before.
     void dropped(const std::string &reason, const Bytes &bytes, Direction direction = in) {
         const std::size_t before = host.kernel().flows().size();
         EXPECT_EQ(send(bytes, direction), reason);

@@ -115,7 +115,8 @@ TEST_F(Catalogue, Row012BytesBehindTheDatagram) {
     passed("row sip-in", with(sip6(), [](Packet &p) { p.trailer = Bytes(1400, 0xee); }));
 }
 
-// The stack drops it. It opens an entry that an outsider could open anyway, no more.
+// The programs do not check the sum; the stack drops such a packet. It can open an entry, but an
+// outsider could open the same one with a right packet.
 TEST_F(Catalogue, Row013WrongIpChecksumChangesNoVerdict) {
     Bytes bytes = frame(sip());
     bytes[24] ^= 0xff;
@@ -195,7 +196,7 @@ TEST_F(Catalogue, Row022AtomicFragmentIsNone) {
     dropped("fragment-unknown", part(stun_in6(), 8, false));  // nothing was remembered
 }
 
-// Reassembly is the stack's, and it refuses overlaps; no overlap can change what was judged.
+// The stack reassembles and refuses overlaps, so no overlap can change the bytes that were judged.
 TEST_F(Catalogue, Row023OverlapRewritesNoPorts) {
     Packet tcp6 = sip6(Tcp{.payload = Bytes(64, 1)});
     passed("row sip-in", part(tcp6, 0, true, 32));
@@ -279,7 +280,7 @@ TEST_F(Catalogue, Row056FrameAddresses) {
             with(sip(), [](Packet &p) { p.destination_mac = broadcast_mac; }));
     dropped("malformed-ethernet",
             with(sip6(), [](Packet &p) { p.destination_mac = multicast_mac; }));
-    // A frame for another host, as in promiscuous mode, is judged like any: the stack drops it.
+    // A frame for another host (promiscuous mode) is judged like any other; the stack drops it.
     auto elsewhere = [](int port) {
         Bytes bytes = frame(sip(Tcp{.destination = static_cast<std::uint16_t>(port)}));
         bytes[5] ^= 0x5a;

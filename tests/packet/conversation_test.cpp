@@ -99,7 +99,7 @@ TEST_F(Conversation, Row034MiddleOfAConversationNeedsASocket) {
     EXPECT_EQ(flows(), 0U);
 }
 
-// One source port again and again is one flow after the other to a limit.
+// To a limit, a source port that is used again and again is one new flow each time.
 TEST_F(Conversation, Row050PortsThatAreUsedAgainAreHeldToTheLimit) {
     Policy policy = mixed_policy();
     for (Row &row : policy.rows)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Packets in a row: replies, expiry, a new policy under live flows, fragments, ICMP errors, DHCP.
+// What packets leave behind for later ones: replies, expiry, a new policy under live flows,
+// fragments, ICMP errors, DHCP.
 #include <gtest/gtest.h>
 
 #include "tests/support/edge_packets.h"
@@ -11,7 +12,7 @@ namespace {
 
 class Flow : public testing::Test {
 protected:
-    // A tcp flow on row sip-in, as far as its first three segments.
+    // Opens a tcp flow on row sip-in by the three segments of its handshake.
     void shake_hands() {
         EXPECT_EQ(host.in(tcp(partner, 40000, access4, 5061, SYN)), "row sip-in");
         EXPECT_EQ(host.out(tcp(access4, 5061, partner, 40000, SYN | ACK)), "row sip-in");
@@ -123,7 +124,7 @@ TEST_F(Flow, EchoRepliesBelongToTheirRequestAlone) {
     EXPECT_EQ(host.out(echo_request(access4, stranger)), "row ping-out");
     EXPECT_EQ(host.in(echo_reply(stranger, access4, 78)), "not-first-packet");
     EXPECT_EQ(host.in(echo_reply(stranger, access4)), "row ping-out");
-    // A request that reuses the identifier of our own ping is no part of that flow.
+    // A request with the identifier of our own ping does not belong to that flow.
     EXPECT_EQ(host.in(echo_request(stranger, access4)), "no-row");
     host.wait(33);
     EXPECT_EQ(host.in(echo_reply(stranger, access4)), "not-first-packet");
@@ -176,7 +177,7 @@ TEST_F(Flow, ANewBlockCutsAtOnceInBothDirections) {
     EXPECT_EQ(segment_in(), "blocked");
 }
 
-// An error from anywhere on the way, about a packet of ours.
+// An ICMP error from any router on the way, about a packet that this host sent.
 TEST_F(Flow, AnIcmpErrorPassesIfItQuotesALiveFlow) {
     const Packet sent = tcp(access4, 5061, partner, 40000, ACK);
     const Packet received = tcp(partner, 40000, access4, 5061, ACK);
@@ -210,7 +211,8 @@ TEST_F(Flow, AnIcmpErrorPassesIfItQuotesALiveFlow) {
     EXPECT_EQ(error_in(sent), "essential-icmp-error") << "a flow that would still pass is live";
 }
 
-// After an RST, say, the assured entry of a flow dies long before the young one it came from.
+// A flow that is promoted leaves its young entry behind, marked as moved. The assured entry may
+// expire long before that one, for example after an RST.
 TEST(Promotion, AYoungEntryThatWasPromotedIsNoFlow) {
     Host host(mixed_policy());
     const Packet syn = tcp(partner, 40000, access4, 5061, SYN);
@@ -226,7 +228,8 @@ TEST(Promotion, AYoungEntryThatWasPromotedIsNoFlow) {
     }
 }
 
-// The table has one entry for the ends of both, and a cut one is no flow.
+// `assured` has one entry for the same ends, whoever opened. An entry that a policy has cut is no
+// live flow and may be overwritten.
 TEST(Promotion, AnEntryOfTheOtherOpenerIsWrittenOver) {
     Host host(mixed_policy());
     EXPECT_EQ(host.out(udp(access4, 40000, stranger, 53)), "row dns-out");
@@ -265,7 +268,7 @@ TEST_F(Flow, AnIcmpv6ErrorPassesLikewise) {
         << "an error about an error";
 }
 
-// A fragmented datagram is what "packet too big" is mostly about.
+// Most "packet too big" errors quote a fragmented datagram.
 TEST_F(Flow, AnIcmpv6ErrorMayQuoteExtensionHeaders) {
     const char *local = "2001:db8:10::10", *remote = "2001:db8:20::7";
     Packet sent = udp(local, 40000, remote, 53, Bytes(2000, 1));
@@ -305,8 +308,8 @@ TEST_F(Flow, AnIcmpv6ErrorMayQuoteExtensionHeaders) {
     EXPECT_EQ(error(sent), "icmp-unrelated") << "what looks like its ports";
 }
 
-// Processors do not read the clock at one instant: what one has stamped a moment ahead of another
-// is new, not older than everything.
+// CPUs do not read the clock at the same instant. A stamp that lies a moment in the future is new;
+// it must not be taken for one that is older than everything.
 TEST_F(Flow, AStampFromAProcessorThatIsAheadIsNotOld) {
     const std::uint32_t tick = 1U << PM_STAMP_SHIFT;
     Packet first = udp(stranger, 40000, av4, 3478, Bytes(56, 1)), later = first;
@@ -318,7 +321,7 @@ TEST_F(Flow, AStampFromAProcessorThatIsAheadIsNotOld) {
     EXPECT_EQ(host.in(first), "row stun-in");
     EXPECT_EQ(host.out(discover), "essential-dhcp");
     for (const std::uint32_t ticks :
-         {50U, 2U, 1U}) {  // one that was put aside may read an old clock
+         {50U, 2U, 1U}) {  // a CPU that was interrupted may hold an old time
         host.kernel().age(0, ticks * tick);
         EXPECT_EQ(segment_in(), "row sip-in");
         EXPECT_EQ(segment_out(), "row sip-in");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A row's payload check: what each takes and refuses, and that it is asked once in a flow.
+// Payload checks of rows: what each accepts and refuses, and that a flow is checked once.
 #include "tests/packet/catalogue.h"
 #include "tests/support/payloads.h"
 
@@ -170,7 +170,8 @@ std::vector<PayloadCase> media_cases() {
 
 class Payloads : public testing::TestWithParam<PayloadCase> {};
 
-// Both the datagram or first payload itself, and that a refusal leaves the flow as it was.
+// The verdict on the datagram (or the first TCP payload), and that a refusal leaves the flow as it
+// was.
 TEST_P(Payloads, Verdict) {
     const PayloadCase &it = GetParam();
     Host host(checking(it.check));
@@ -257,8 +258,9 @@ TEST_F(Checked, TheNextConnectionOfTheSamePortsIsAskedToo) {
     EXPECT_EQ(client(ACK, text("whatever follows")), "row sip-in");
 }
 
-// Whoever knows its ends can send an RST or FIN that misses its place, and a SYN: the stack
-// answers by a challenge ACK, and the client's next data is in the middle of its stream.
+// Whoever knows the addresses and ports can forge an RST or FIN with a wrong sequence number, and
+// then a SYN. The stack answers with a challenge ACK. The client's next data lies in the middle of
+// its stream and would fail a check.
 TEST_F(Checked, AForgedSynDoesNotHaveALiveConnectionAskedAgain) {
     host.apply(checking(Payload::tls));
     EXPECT_EQ(client(SYN), "row sip-in");
@@ -272,7 +274,8 @@ TEST_F(Checked, AForgedSynDoesNotHaveALiveConnectionAskedAgain) {
     }
 }
 
-// An ACK that the stack discards, for its checksum say, hides no RST.
+// An ACK that the stack discards (for a wrong checksum, for example) must not hide that an RST was
+// seen.
 TEST_F(Checked, ASegmentAfterAnRstDoesNotHideIt) {
     host.apply(checking(Payload::tls));
     EXPECT_EQ(client(SYN), "row sip-in");
@@ -285,7 +288,7 @@ TEST_F(Checked, ASegmentAfterAnRstDoesNotHideIt) {
     EXPECT_EQ(client(ACK, text("GET /")), "payload-mismatch");
 }
 
-// The RST of a handshake does not take its check away.
+// An RST during the handshake must not remove the check that still waits.
 TEST_F(Checked, ASynAckThatIsSentAgainKeepsTheCheck) {
     host.apply(checking(Payload::tls));
     EXPECT_EQ(client(SYN), "row sip-in");
@@ -295,7 +298,8 @@ TEST_F(Checked, ASynAckThatIsSentAgainKeepsTheCheck) {
     EXPECT_EQ(client(ACK, text("GET /")), "payload-mismatch");
 }
 
-// Nor is the answer late because its SYN came just before the entry's end.
+// A SYN just before the old entry expires must give the new connection its full time: the answer is
+// not too late.
 TEST_F(Checked, TheNextConnectionHasTheTimeOfItsOwn) {
     host.apply(checking(Payload::tls));
     EXPECT_EQ(client(SYN), "row sip-in");
@@ -308,7 +312,8 @@ TEST_F(Checked, TheNextConnectionHasTheTimeOfItsOwn) {
     EXPECT_EQ(client(ACK, text("GET /")), "payload-mismatch");
 }
 
-// Rows of both ways have these ends. This host's SYN says that it knows of no connection.
+// A row inbound and a row outbound permit the same addresses and ports. A SYN of this host says
+// that it knows of no connection, so the peer's is over.
 TEST_F(Checked, WhatThisHostOpensIsNotHeldToWhatAPeerBegan) {
     host.apply(checking(Payload::tls));
     auto peer = [&](int flags, Bytes payload = {}) {

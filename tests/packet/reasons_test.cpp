@@ -16,7 +16,7 @@ namespace {
 
 constexpr auto in = Direction::in, out = Direction::out;
 
-// Where the kernel alone is asked: what it counted a frame as.
+// As which verdict the kernel counted a frame, for tests that ask the kernel alone.
 std::string verdict_of(const Seen &seen, const Policy &policy) {
     return seen.moved.size() == 1 ? to_string(seen.moved.front().verdict, policy)
                                   : std::to_string(seen.moved.size()) + " counters moved";
@@ -39,7 +39,7 @@ std::string mixed_in(const Packet &packet) {
     return Host(mixed_policy()).in(packet);
 }
 
-// Not reached here, and why. An entry that is reached after all fails the test.
+// Reasons that no test packet reaches, and why. If one is reached after all, the test fails.
 const std::map<std::string, std::string> unreached = {
     {"flow-table-full", "an LRU table takes every flow; only a race on its last entry refuses one"},
 };

@@ -44,7 +44,7 @@ std::vector<Case> transport_cases() {
         {"IcmpInV6", in, frame(sip6(Raw{1, Bytes(8, 8)})), "unsupported-protocol"},
         {"Icmpv6InV4", in, frame(sip(Raw{58, Bytes(8, 128)})), "unsupported-protocol"},
     };
-    // RFC 9293: the segments that exist; everything else is a scanner's.
+    // RFC 9293 knows these combinations of flags. Only scanners send others.
     for (int value = 0; value < 256; value++) {
         const int core = value & (FIN | SYN | RST | ACK);
         bool exists = core == SYN || core == (SYN | ACK) || core == ACK || core == (FIN | ACK) ||

@@ -25,7 +25,7 @@
 namespace pm::test {
 namespace {
 
-// In the namespace of the tests; it ends with the process, and so does what is set here.
+// Runs in the network namespace of the tests. All that is set there ends with the process.
 void ip(const std::string &command) {
     if (std::system(("ip " + command).c_str()) != 0)
         throw std::runtime_error("cannot run: ip " + command);
@@ -53,7 +53,7 @@ Fd tcp_socket(const char *address, int port) {
     return socket;
 }
 
-// A connection between two addresses of this namespace that no program has seen being made.
+// A connection between two addresses of this namespace. The programs have not seen its handshake.
 class Sockets : public testing::Test {
 protected:
     static void SetUpTestSuite() {
@@ -62,7 +62,8 @@ protected:
         ip("address replace 10.1.1.1/32 dev lo");
     }
 
-    // With `waits` for data the handshake stays half-open: the listener defers what completes it.
+    // If the listener waits for data (`waits` seconds), the handshake stays half-open: the ACK that
+    // would complete it is deferred.
     void begin_connection(const char *peer, int port, int waits) {
         listener_ = tcp_socket("203.0.113.10", 5061);
         setsockopt(listener_.get(), IPPROTO_TCP, TCP_DEFER_ACCEPT, &waits, sizeof(waits));
@@ -146,7 +147,7 @@ TEST_F(SocketsChecked, AClientThatWaitsDoesNotOutwaitItsCheck) {
     EXPECT_EQ(client(text("whatever follows")), "row sip-in");
 }
 
-// The RST misses its place, and shortens the entry's life.
+// An RST with a wrong sequence number shortens the life of the entry, but the socket stays.
 TEST_F(SocketsChecked, NorOneThatResets) {
     shake_hands();
     EXPECT_EQ(client(RST), "row sip-in");
@@ -159,7 +160,8 @@ TEST_F(SocketsChecked, NorOneThatResets) {
     EXPECT_EQ(client(client_hello()), "row sip-in");
 }
 
-// A SYN on it gets a challenge ACK only, and the client's next data is in the middle of its stream.
+// The stack answers a SYN on a live connection with a challenge ACK. The client's next data lies in
+// the middle of its stream and would fail a check.
 TEST_F(SocketsChecked, AForgedSynDoesNotHaveAForgottenConnectionAskedAgain) {
     host.apply(with_tls_asked());
     connect("198.51.100.7");
@@ -172,7 +174,7 @@ TEST_F(SocketsChecked, AForgedSynDoesNotHaveAForgottenConnectionAskedAgain) {
     EXPECT_EQ(client(text("GET /")), "payload-mismatch") << "what it waited for stays";
 }
 
-// Its entry expires before it completes the handshake.
+// The entry expires before the client completes the handshake; only the half-open socket is left.
 TEST_F(SocketsChecked, WhatCompletesAHandshakeLateIsAskedToo) {
     const World half_open{.socket = naive::Socket::half_open};
     auto sends = [&](int flags, Bytes payload = {}) {
@@ -190,7 +192,7 @@ TEST_F(SocketsChecked, WhatCompletesAHandshakeLateIsAskedToo) {
     EXPECT_EQ(sends(PSH | ACK, text("whatever follows")), "row sip-in");
 }
 
-// Neither a FIN nor an RST went by: this host gave up on a peer that acknowledged nothing.
+// This host gave up on a peer that acknowledged nothing, so neither a FIN nor an RST was seen.
 TEST_F(SocketsChecked, WhatFollowsAConnectionThatDiedSilentlyIsAsked) {
     host.apply(with_tls_asked());
     connect("198.51.100.7");
@@ -207,7 +209,8 @@ TEST_F(SocketsChecked, WhatFollowsAConnectionThatDiedSilentlyIsAsked) {
               "payload-mismatch");
 }
 
-// It is the first that is seen of the connection, and it is not forgotten.
+// The RST is the first packet that the programs see of the connection. It must be remembered like
+// any RST.
 TEST_F(SocketsChecked, AnRstThatASocketVouchesForIsAnRst) {
     host.apply(with_tls_asked());
     connect("198.51.100.7");
@@ -217,7 +220,8 @@ TEST_F(SocketsChecked, AnRstThatASocketVouchesForIsAnRst) {
     EXPECT_EQ(client(text("GET /")), "payload-mismatch");
 }
 
-// Rows of both ways have these ends. The table of assured flows has one entry for both.
+// A row inbound and a row outbound permit the same addresses and ports. `assured` has one entry for
+// both.
 TEST_F(Sockets, AFlowThatTheOtherSideOpensTakesTheEntryOver) {
     host.apply(with_tls_asked());
     connect("198.51.100.7", 5061);
@@ -234,7 +238,7 @@ TEST_F(Sockets, AFlowThatTheOtherSideOpensTakesTheEntryOver) {
     EXPECT_EQ(host.kernel().flows().size(), 1U);
 }
 
-// Of a row that is gone an entry may be left; what another row permits goes on in it.
+// An entry may be left of a row that the policy no longer has. A flow of another row takes it over.
 TEST_F(Sockets, AnEntryThatWasCutGoesToTheOtherOpener) {
     connect("198.51.100.7", 5061);
     const Packet out = tcp("203.0.113.10", 5061, "198.51.100.7", 5061, ACK);
@@ -277,8 +281,9 @@ TEST(Forwarding, WhatTheHostWouldRouteOnMatchesNoRow) {
     ip("link delete pm-fwd0");
 }
 
-// Under one record the packet passes by a row, under the other because nothing is dropped: it
-// is dropped only if the image of one meets the mode of the other.
+// One record has a row for the packet and enforces; the other has no row and only audits. The
+// packet passes under both. It is dropped only if the image of one is used with the mode of the
+// other.
 TEST(Switching, APacketIsJudgedByOneWholeRecord) {
     Kernel &kernel = Kernel::shared();
     Policy closed = mixed_policy();
@@ -294,7 +299,7 @@ TEST(Switching, APacketIsJudgedByOneWholeRecord) {
     std::thread flipper([&] {
         for (; !done; flips++) kernel.put_in_force(flips % 2 ? open : audited);
     });
-    // Only packets under which a record changed count; on one CPU there are none.
+    // Only packets during which the record changed count. On one CPU there are none.
     const int enough = std::thread::hardware_concurrency() > 1 ? 2'000 : 0;
     int raced = 0, dropped = 0;
     const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
@@ -310,7 +315,7 @@ TEST(Switching, APacketIsJudgedByOneWholeRecord) {
     kernel.clear();
 }
 
-// Nothing but the packet itself: no process, and no new epoch.
+// The programs fall back by themselves: no process acts, and no new epoch is written.
 TEST(Deadline, PastItAPacketIsJudgedByTheFallback) {
     Kernel &kernel = Kernel::shared();
     Policy closed = mixed_policy();

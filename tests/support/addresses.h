@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Addresses and sets of them from text. A fault in the text is thrown and ends the test: tests
-// write only right ones.
+// Addresses and address sets from text. A fault in the text is thrown and ends the test.
 #pragma once
 
 #include <stdexcept>

@@ -6,7 +6,7 @@
 
 namespace pm::test {
 
-// In the roles `access` and `av`; in the peers `partners`; in no set of its own.
+// Two roles, a member of `partners`, and an address that no set of peers names.
 inline constexpr const char *access4 = "203.0.113.10", *av4 = "203.0.113.11",
                             *partner = "198.51.100.7", *stranger = "192.0.2.7";
 inline constexpr const char *access6 = "2001:db8:10::10", *av6 = "2001:db8:10::11",
@@ -17,7 +17,7 @@ Packet tcp(const char *source, int source_port, const char *destination, int por
            Bytes payload = {});
 Packet udp(const char *source, int source_port, const char *destination, int port,
            Bytes payload = Bytes(8, 0x55));
-// ICMP or ICMPv6, as the addresses are.
+// ICMP or ICMPv6, by the family of the addresses.
 Packet icmp(const char *source, const char *destination, int type, int id = 77);
 Packet echo_request(const char *source, const char *destination, int id = 77);
 Packet echo_reply(const char *source, const char *destination, int id = 77);

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-// Test runs of the programs; see kernel.h.
 #include "tests/support/kernel.h"
 
 #include <linux/bpf.h>
@@ -89,7 +88,7 @@ struct Kernel::Parts {
                     image.bytes.size());
     }
 
-    // No packet is under way meanwhile, so nothing has to be waited for.
+    // No packet is under way, so there is no grace period to wait for.
     std::uint64_t publish(std::uint32_t slot, pm_mode mode, bool banning = false) {
         const std::uint32_t index = ++sequence % PM_RECORDS;
         control().records[index] = {.image = static_cast<std::uint8_t>(slot),
@@ -137,7 +136,7 @@ Kernel::Kernel(bool bond) : parts_(std::make_unique<Parts>(bond)) {
 
 Kernel::~Kernel() = default;
 
-// Without it no test means anything: the run ends.
+// If the programs cannot be loaded, no test means anything: the run ends.
 Kernel &Kernel::shared() {
     try {
         static Kernel kernel;
@@ -261,7 +260,7 @@ Seen Kernel::see(Direction direction, const Bytes &frame, const Context &context
     return seen;
 }
 
-// A counter of the other direction is reported as one that nobody expects.
+// If a counter of the other direction moved, it gets the number -1, which no test expects.
 std::vector<Moved> Kernel::moved_since(const Counters &now, Direction direction) const {
     const Counters &before = parts_->last;
     const auto way = static_cast<std::size_t>(direction);

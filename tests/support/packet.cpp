@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-// Composes frames; see packet.h.
 #include "tests/support/packet.h"
 
 #include <algorithm>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Frames composed from parts with working defaults. Whatever is set is written as it is, right
-// or wrong; what is left out is computed, so that one field at a time can be broken on purpose.
-// Numbers are in host byte order, lengths in bytes unless said otherwise.
+// Composes frames from parts with working defaults. What is set is written as it is, right or
+// wrong; what is left out is computed. So a test can break one field at a time. Numbers are in host
+// byte order, lengths in bytes unless said otherwise.
 #pragma once
 
 #include <array>

@@ -26,9 +26,10 @@ public:
     PolicyBuilder &place(const std::string &interface, const std::vector<std::string> &roles);
     PolicyBuilder &block(const std::string &peers);
 
-    // A row goes out if its source is a role, else in. Ports count only where a transport has some.
-    // Failsafe rows come before matrix rows, whatever the order of the calls. A later row ends the
-    // life of the reference.
+    // - The direction is out if the source is a role, else in.
+    // - Ports are ignored if no transport of the row has ports.
+    // - Failsafe rows come before matrix rows, whatever the order of the calls.
+    // - The reference is valid until the next row is added.
     Row &row(const std::string &id, const std::vector<std::uint8_t> &transports,
              const std::string &source, const std::string &destination,
              const Ports &ports = any_port, const Ports &source_ports = any_port);

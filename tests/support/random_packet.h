@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Random packets, drawn where faults are likely: at the edges of sets and port ranges, with broken
-// headers, and nearly of a flow.
+// Random packets where faults are likely: at the edges of sets and port ranges, with broken
+// headers, or nearly belonging to a flow.
 #pragma once
 
 #include <cstdint>
@@ -20,10 +20,10 @@ struct FlowEnds {
     std::uint16_t local_port = 1, remote_port = 1;  // echo: the identifier is local_port
 };
 
-// A flow that a row permits, or nearly: each end may be one step beside.
+// A flow that a row permits or nearly permits: each end may lie one step beside.
 FlowEnds random_ends(Random &random, const Policy &policy);
 
-// The first bytes of what is spoken on such rows, whole, cut or broken.
+// The first bytes of a protocol that payload checks know: whole, cut or broken.
 Bytes random_payload(Random &random);
 
 // Addresses to ban: some of those that the flows come from.
@@ -37,7 +37,7 @@ struct Sent {
 // A packet of the flow, from either end, mostly well-formed.
 Packet packet_of(Random &random, const FlowEnds &ends, Direction direction);
 
-// Any packet, in any state of repair, that a program can be run with.
+// Any packet, whole or broken, that a program can be run with.
 Sent random_packet(Random &random, const Policy &policy);
 
 }  // namespace pm::test

@@ -126,7 +126,8 @@ void add_row(Random &random, PolicyBuilder &builder, const std::string &id,
         builder.row(id, some, source, destination, ports, source_ports);
 }
 
-// Limits in steps that no sum of the tests' waits (11 s each) comes near, but for being the same.
+// The limits count in steps of 11 s, as the tests wait: a sum of waits is either exactly a step or
+// far from one.
 void add_conditions(Random &random, Row &row) {
     if (row.section == Section::failsafe) return;
     if (random.chance(25))

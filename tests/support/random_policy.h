@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Random policies, drawn where faults are likely: their sets and port ranges overlap and touch.
+// Random policies where faults are likely: their sets and port ranges overlap and touch.
 #pragma once
 
 #include "policy/model.h"
@@ -9,7 +9,7 @@ namespace pm::test {
 
 Policy random_policy(Random &random);
 
-// A policy that differs a little: rows gone, moved or added, a set blocked.
+// The policy with a few changes: rows removed or moved, or a set blocked.
 Policy changed_policy(Random &random, const Policy &policy);
 
 }  // namespace pm::test

@@ -92,7 +92,7 @@ TEST(AddressSet, RangesPrintAsPrefixes) {
     EXPECT_EQ(AddressSet::v4().prefixes().size(), 1U);
 }
 
-// The kernel's lookups have the same rules as code: they agree at every bound.
+// The kernel has these sets as code (pm_is_multicast, pm_is_martian): both agree at every bound.
 TEST(AddressSet, MulticastAndMartiansAreWhatTheDataPathSays) {
     const AddressSet multicast = AddressSet::multicast(), martians = AddressSet::martians();
     std::vector<Address> bounds{address("255.255.255.255"), {~0ULL, ~0ULL}};

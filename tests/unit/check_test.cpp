@@ -32,7 +32,7 @@ std::vector<std::string> findings(const Policy &policy) {
     return out;
 }
 
-// Nothing to find in it as it stands.
+// A policy without findings.
 PolicyBuilder clean() {
     PolicyBuilder b;
     b.role("access", {"203.0.113.10", "2001:db8:10::10"}).role("av", {"203.0.113.11"});

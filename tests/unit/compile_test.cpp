@@ -133,7 +133,7 @@ TEST(Compile, FailsafeGoesBeforeBlock) {
     EXPECT_EQ(judged("in tcp 198.51.100.64:40000 > 203.0.113.10:22"), "blocked");
     EXPECT_EQ(judged("in tcp 198.51.100.63:40000 > 203.0.113.10:22"), "web");
     EXPECT_EQ(judged("out tcp 203.0.113.10:40000 > 192.0.2.1:443"), "blocked");
-    // Blocked is said before no-role and no-row, but not before no-service.
+    // The reason "blocked" goes before no-role and no-row, but not before no-service.
     EXPECT_EQ(judged("in tcp 192.0.2.1:40000 > 203.0.113.99:443"), "blocked");
     EXPECT_EQ(judged("in icmp 192.0.2.1 > 203.0.113.10"), "blocked");
     EXPECT_EQ(judged("in tcp 192.0.2.1:40000 > 203.0.113.10:8080"), "no-service");
@@ -170,7 +170,7 @@ TEST(Compile, ZonesSeparateInterfaces) {
     EXPECT_EQ(judged("in icmp 192.0.2.1 > 10.1.0.1", 0), "ping");
     EXPECT_EQ(judged("in icmp 192.0.2.1 > 203.0.113.10", 1), "ping");
     EXPECT_EQ(judged("in tcp 192.0.2.1:40000 > 10.1.0.1:8443", 2), "no-role");
-    // The numbers that the loader gave, not the order in the policy.
+    // Interfaces have the numbers that the loader gave them, not their order in the policy.
     CompileOptions options;
     options.interfaces = {"", "eth1", "lan9", "eth0"};
     const Judged numbered(b.policy, options);

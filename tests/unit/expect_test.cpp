@@ -139,7 +139,7 @@ TEST(Expect, OnTheInterfacesOfTheRole) {
     EXPECT_EQ(run(b, {passes(elsewhere)}),
               "expected pass, but tcp 192.0.2.7:40000 -> 10.1.0.1:8443 on eth0 is dropped "
               "(no-role)\n");
-    // By address: where a role has it.
+    // An address is tested on the interface of the role that has it.
     Expectation plain = e;
     plain.to_role.clear();
     plain.to_address = address("10.1.0.1");
@@ -161,7 +161,8 @@ TEST(Expect, InterfaceRolesStandForWhatMayArrive) {
               "'web'\n");
 }
 
-// Of two addresses the one that is listed is this host's, as explain has it.
+// If one of the two addresses is listed under edge, it is this host's. explain decides the same
+// way.
 TEST(Expect, ListedSourceGoesOut) {
     PolicyBuilder b = edge();
     b.role("net", {"10.0.0.0/8"});
@@ -178,7 +179,8 @@ TEST(Expect, ListedSourceGoesOut) {
                       between("8.8.8.8", "203.0.113.10", udp, {{53, 53}}),
                       between("203.0.113.11", "8.8.8.8", udp, {{53, 53}})}),
               "");
-    // A packet between two of this host's that meets the programs goes out; a role says more.
+    // A packet between two addresses of this host meets the programs on its way out. Naming a role
+    // makes it inbound.
     EXPECT_EQ(run(b, {passes(between("203.0.113.10", "10.0.0.1", udp, {{53, 53}}), "dns"),
                       inbound("203.0.113.10", "net", udp, {{53, 53}})}),
               "");
@@ -214,7 +216,7 @@ TEST(Expect, TwoAddressesOfWhichNoneIsListedComeIn) {
               "write a role, as 'host', in place of the address of this host");
     EXPECT_EQ(run(b, {passes(between("8.8.8.8", "10.0.0.5", tcp, {{22, 22}}))}),
               "expected pass, but tcp 8.8.8.8:40000 -> 10.0.0.5:22 is dropped (no-service)\n");
-    // Without such a role whose they are is known: of nobody here.
+    // Without an interface role it is known that neither address belongs to this host.
     EXPECT_EQ(run(edge(), {between("10.0.0.5", "8.8.8.8", udp, {{53, 53}})}), "");
     EXPECT_EQ(run(b, {between("10.0.0.5", "224.0.0.251", udp, {{5353, 5353}})}), "");
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The command line's side of explain: what is typed, which way a flow goes, when the source
-// port must be given.
+// The command line of explain: reading its arguments, finding the direction of a flow, and asking
+// for the source port if it decides.
 #include "loader/explain.h"
 
 #include <gmock/gmock.h>

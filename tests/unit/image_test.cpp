@@ -159,7 +159,7 @@ TEST(Image, EqualDecisionsAreStoredOnce) {
         b.row("row" + std::to_string(i), {tcp}, "clients", "access",
               {{static_cast<std::uint16_t>(1000 + i), static_cast<std::uint16_t>(2000 + i)}});
     const Image image = compile(b.policy).value();
-    // 100 rows make 199 stretches of ports; in each the first row that has it wins.
+    // 100 rows make 199 port ranges; in each, the first row that has it wins.
     EXPECT_EQ(image.header().pair_count, 1U + 199U);
     const ImageView view(image.bytes);
     std::set<std::uint64_t> services;
@@ -169,7 +169,7 @@ TEST(Image, EqualDecisionsAreStoredOnce) {
     EXPECT_EQ(services.size(), 2U + 100U);
 }
 
-// The gate's flags by destination port sum up the pairs of all source ports.
+// The flags of the gate for a destination port join those of its pairs with all source ports.
 TEST(Image, GatesAgreeWithPairs) {
     PolicyBuilder b = edge();
     b.row("web", {tcp}, "clients", "access", {{443, 443}});
@@ -242,7 +242,7 @@ TEST(Image, ADamagedImageIsRefusedOrReadInsideItsBounds) {
     const std::vector<std::uint8_t> nothing;
     EXPECT_FALSE(read_catalog(ImageView(nothing).view()));
 
-    // Any bytes: no read leaves the slot (sanitizers watch), no search hangs.
+    // Random bytes: no read leaves the slot (checked by the sanitizers), and no search hangs.
     Random random(3);
     const Question packet = test::question("in tcp 192.0.2.1:40000 > 203.0.113.10:443");
     for (int round = 0; round < 3000; round++) {

@@ -143,7 +143,7 @@ TEST(Judge, EssentialsComeBeforeAddressesAndRows) {
         {"out tcp 203.0.113.10:68 > 192.0.2.1:67", "no-service"},
         {"out udp 0.0.0.0:67 > 255.255.255.255:67", "bad-source-address"},
         {"out udp [2001:db8:10::10]:68 > [2001:db8::1]:67", "out"},
-        // Its client's question was never seen.
+        // The programs have not seen the client's question.
         {"in udp 192.0.2.1:67 > 203.0.113.10:68", "not-first-packet"},
         {"in udp 192.0.2.1:68 > 203.0.113.10:67", "not-first-packet"},
         {"in 2 192.0.2.1 > 224.0.0.1", "essential-multicast"},

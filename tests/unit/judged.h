@@ -18,7 +18,8 @@ inline constexpr std::uint8_t tcp = PM_PROTO_TCP, udp = PM_PROTO_UDP, icmp = PM_
 // "[2001:db8::1]:443" for IPv6 with a port.
 Question question(const std::string &text, unsigned interface = 0);
 
-// Compiles, and asks: the id of the row, or the reason. A test fails where it cannot compile.
+// A policy, compiled. Asked about a packet it returns the id of the row, or the reason. A policy
+// that cannot be compiled fails the test.
 class Judged {
 public:
     explicit Judged(const Policy &policy, const CompileOptions &options = {});

@@ -34,7 +34,7 @@ bool has_transport(const Row &row, std::uint8_t transport) {
     return false;
 }
 
-// Empty: the addresses are fine.
+// The reason why the addresses are refused; empty if they are fine.
 std::string naive_addresses(const Policy &policy, const Question &q) {
     const bool in = q.direction == Direction::in;
     for (const auto &[name, role] : policy.roles)
@@ -46,7 +46,7 @@ std::string naive_addresses(const Policy &policy, const Question &q) {
     return AddressSet::martians().contains(q.to) ? "bad-destination-address" : "";
 }
 
-// Of a flow that such a packet opens: the row, or why there is none.
+// The row that permits the flow of such a packet, or the reason why there is none.
 std::string naive_rows(const Policy &policy, const Question &q, const std::string &interface) {
     const bool in = q.direction == Direction::in;
     const Address &local = in ? q.to : q.from, &peer = in ? q.from : q.to;
