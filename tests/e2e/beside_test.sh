@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Beside other filters of the same host: nftables before and behind the programs, and containers
-# whose ports Debian's Docker publishes. A packet must pass all of them; none opens another's door.
+# whose ports Debian's Docker publishes. A packet must pass all of them; none opens what another
+# has closed.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=tests/e2e/lab.sh
@@ -54,13 +55,13 @@ EOF
     [ "$(nft_packets dropped)" -gt 0 ]
 }
 
-# XDP comes first on the way in: nftables does not meet what the matrix does not name.
+# XDP comes first on the way in: nftables does not see what the matrix does not name.
 case_what_nftables_accepts_is_not_opened_by_it() {
     refused tcp_talks user "$EDGE4" 8080
     expect_equal 0 "$(nft_packets seen)" "packets that nftables saw"
 }
 
-# On the way out netfilter comes first: the matrix does not meet what it drops.
+# On the way out netfilter comes first: the programs do not see what it drops.
 case_on_the_way_out_nftables_comes_first() {
     local before
     before=$(row_count ask packets_out)
@@ -119,7 +120,7 @@ case_a_bridged_container_opens_nothing() {
     refused box_asks
 }
 
-# It is the matrix alone that keeps them.
+# In audit mode both work, so the matrix alone stops them.
 case_without_the_matrix_both_would_work() {
     pm apply --mode audit "$LAB/policy.yaml"
     wait_for 10 fetches 8002

@@ -12,7 +12,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 FILES=$(dirname "$PORTMATRIX")/packaging
 SCHEMA=$ROOT/packaging/policy.schema.json
 
-# WORD...: what bash offers for the last of them.
+# WORD...: the completions that bash offers for the last word.
 offered() {
     # shellcheck disable=SC2016 # expanded by the inner shell
     bash -c '. "$1" && shift && COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)) && _portmatrix &&
@@ -56,7 +56,7 @@ case_zsh_reads_it_and_knows_every_option() {
     local command
     zsh -n "$FILES/portmatrix.zsh"
     for command in $(help_commands); do
-        # The functions of the completion system, as far as it calls them.
+        # Stands for those functions of zsh's completion system that the file calls.
         # shellcheck disable=SC2016 # expanded by zsh
         zsh -fc '_arguments() { [[ $1 == -C ]] && state=arguments || print -l -- "$@"; }
             _describe() { :; }; words=("$2"); run() { . "$1"; }; run "$1"' - \

@@ -36,7 +36,7 @@ case_a_device_without_an_ethernet_header_is_refused() {
     in_ns edge ip link delete tun7
 }
 
-# Its place in the policy is kept, and nothing else stays open for it.
+# The policy keeps its place for it, and no other interface stays open because of it.
 case_a_device_that_comes_back_without_an_ethernet_header_is_left_alone() {
     make_veth spare
     make_veth late
@@ -81,7 +81,7 @@ case_a_boot_filters_the_rest() {
     expect_status 0 pm detach --all
 }
 
-# However it is named, it is one interface, known by its own name.
+# Whichever of its names is used, it is one interface, shown by its own name.
 case_an_alternative_name_is_that_of_the_interface() {
     in_ns edge ip link property add dev eth0 altname foo0
     expect_status 0 pm apply -i foo0 "$here/edge.yaml"
@@ -96,7 +96,7 @@ case_an_alternative_name_is_that_of_the_interface() {
     pm detach --all
     expect_status 0 pm restore
     expect_equal '["eth0"]' "$(interfaces)" interfaces
-    # A generation may have the alternative name, of a version that kept it.
+    # A generation of an older version may contain an alternative name.
     pm detach --all
     sed -i 's/"eth0"/"foo0"/' "$LAB/state/generations/$(jq .generation "$LAB/state/confirmed.json")/"*.json
     expect_status 0 pm restore
@@ -104,7 +104,7 @@ case_an_alternative_name_is_that_of_the_interface() {
     ssh_is_closed
     expect_status 0 pm detach -i foo0
     expect_output "eth0 is now unfiltered"
-    # A policy has the interface's own name: alternative ones may come late.
+    # A policy is stored with the interface's own name, since alternative names may appear late at boot.
     local placed
     placed=$(variant placed)
     printf 'interfaces:\n  foo0: [access, av, host]\n' >>"$placed"
@@ -126,7 +126,8 @@ rename() { # FROM TO
     in_ns edge ip -6 route replace default dev "$2"
 }
 
-# It stays filtered and is known by the name before, which is said; an apply takes the name over.
+# A renamed interface stays filtered and is shown by its old name, with a drift; an apply takes over the
+# new name.
 case_a_renamed_device_is_the_interface_that_it_was() {
     expect_status 0 pm apply -i eth0 "$(variant one)"
     rename eth0 ren0
@@ -139,7 +140,7 @@ case_a_renamed_device_is_the_interface_that_it_was() {
     expect_status 0 pm doctor --json -i ren0
     jq -es 'any(.check == "name" and .interface == "ren0" and .grade == "warning" and
         (.message | contains("as eth0"))) and any(.check == "ingress" and .grade == "ok")' <<<"$OUTPUT" >/dev/null
-    # Another device may have the old name now, and is another interface.
+    # A device that now has the old name is another interface.
     make_veth eth0
     expect_status 0 pm apply -i ren0 "$(variant two)" --confirm-within 100s
     expect_output "is in force on ren0"
@@ -159,7 +160,7 @@ case_a_renamed_device_is_the_interface_that_it_was() {
     expect_status 0 pm detach -i eth0
     in_ns edge ip link delete eth0
     ssh_is_closed
-    # Known or not by its new name, it is what the command means.
+    # The command means this device, whether its new name is known yet or not.
     rename ren0 eth0
     expect_status 0 pm apply
     expect_output "is in force on eth0"
@@ -169,7 +170,7 @@ case_a_renamed_device_is_the_interface_that_it_was() {
     rename ren0 eth0
 }
 
-# Its zone is that of the name that the policy in force has for it.
+# Its zone follows from the name that it has in the policy in force.
 case_a_policy_with_zones_follows_a_rename_by_an_apply() {
     expect_status 0 pm apply -i eth0 "$LAB/placed.yaml"
     rename eth0 ren0
@@ -185,7 +186,7 @@ case_a_policy_with_zones_follows_a_rename_by_an_apply() {
     ssh_is_closed
     rename ren0 eth0
     in_ns edge ip link delete late
-    # A late interface is filtered beside it, by zones as they were.
+    # An interface that comes late is filtered beside it, and the zones stay.
     expect_status 0 pm detach -i late
     rm "$LAB/run/detached"
     lab_start edge watch "$PORTMATRIX" watch

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# What a policy would change, and what it would do to live flows, is told before it is applied; and
-# is then what happens.
+# diff says before an apply what a policy would change and what it would do to live flows, and exactly
+# that happens.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=tests/e2e/lab.sh
@@ -62,7 +62,7 @@ case_live_flows_that_would_be_cut_are_those_that_are() {
     expect_status 0 pm apply "$here/edge.yaml"
     read -r -t 5 line <&"$out"
 
-    # Another row that permits it too only takes the credit.
+    # If another row permits the flow too, only the row that is credited changes.
     edited_policy credit 's/^expect:/failsafe:\n  - { id: all-of-it, transport: tcp, source: admins, destination: access, port: 22 }\nexpect:/' >/dev/null
     expect_status 5 pm diff "$LAB/credit.yaml"
     expect_output "1 live flow would be credited to another row:"
@@ -71,7 +71,7 @@ case_live_flows_that_would_be_cut_are_those_that_are() {
     wait "$process" || true
 }
 
-# A flow without a packet since is as it was in the table: what matters is what its next one meets.
+# A flow stays in the table as it was until its next packet. diff has to say what that packet will meet.
 case_what_is_in_force_already_is_no_change() {
     lab_start attacker idle socat -u "TCP:$EDGE4:443" -
     wait_for 5 has_flow "$ATTACKER4"
@@ -98,7 +98,7 @@ case_what_is_in_force_already_is_no_change() {
     expect_status 0 pm apply "$here/edge.yaml"
 }
 
-# What is compared is what the programs go by, not what the set file says by now.
+# diff compares with what the programs use, not with what the set file says now.
 case_a_set_file_that_changed() {
     pm detach --all
     echo "192.0.2.66" >"$LAB/fraud.txt"

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # What leaves the host: a TURN relay reaches nothing behind it, nobody sends with addresses that
-# are not the host's, large datagrams leave in parts, and the path's MTU is found. What no program
-# sees is shown too.
+# are not the host's, large datagrams leave in fragments, and the path's MTU is found. Also shown: what
+# the programs cannot see.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=tests/e2e/lab.sh
@@ -15,7 +15,7 @@ relay() { # PEER: how many datagrams came back through the relay
         grep -o 'tot_recv_msgs=[0-9]*' | tail -n 1 | cut -d= -f2
 }
 
-# PEER: the relay sends there, and all of it ends on its way out.
+# PEER: the relay sends to it, and every datagram is dropped on its way out.
 relays_in_vain() {
     local client before
     before=$(drop_count out no-row)
@@ -136,7 +136,7 @@ case_spoofed_sources_do_not_leave() {
     expect_equal 0 "$(heard)" "datagrams that the user got"
 }
 
-# Its socket has left the stack's tables by then, and the programs have never seen the connection.
+# By then the socket has left the stack's tables, and the programs have never seen the connection.
 case_a_peer_is_told_that_its_connection_is_aborted() {
     pm detach --all
     mkfifo "$LAB/abort"
@@ -207,7 +207,7 @@ case_large_datagrams_leave_and_arrive() {
     expect_equal "$before" "$(drop_count out fragment-unknown)" "parts that were lost"
 }
 
-# A filter behind ours has its say about what ours lets pass.
+# A filter behind ours can still drop what ours lets pass.
 case_a_filter_behind_ours_is_asked_too() {
     printf '%s\n' '__attribute__((section("tc"), used)) int last(void *context) { return 2; }' |
         clang-16 -target bpf -O2 -g -x c -c - -o "$LAB/last.o"

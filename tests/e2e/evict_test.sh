@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# More flows than there is room for: each is counted on its row, what lost its place is counted as evicted,
-# to the flow, and told; established connections and what this host has asked keep theirs.
+# More flows than there is room for. Each is counted on its row; evictions are counted exactly and
+# reported. Established connections, and flows that this host has opened, keep their place.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=tests/e2e/lab.sh
@@ -17,7 +17,7 @@ QUIET=50      # conversations that must not lose their place
 
 live() { jq .flows.live "$LAB/status"; }
 
-# What the exporter has walked is what there is: so many have been evicted since it began.
+# COUNT: the exporter has found that so many flows were evicted since it began.
 evicted_is() { [ "$(metric portmatrix_flow_evictions_total)" = "$1" ]; }
 
 assured() { # the ends of each flow of this host's questions and of the established connection
@@ -26,7 +26,8 @@ assured() { # the ends of each flow of this host's questions and of the establis
         | "\(.row) \(.local_port) \(.remote) \(.remote_port)"' | sort
 }
 
-# ROW ROOM COMMAND...: what it sends opens flows of ROW in a table that has ROOM; all others are counted.
+# ROW ROOM COMMAND...: the command opens flows of ROW, more than the ROOM of their table. The others are
+# counted as evicted.
 overflow() {
     local row=$1 room=$2 before evicted opened
     shift 2
@@ -79,7 +80,7 @@ case_outsiders_open_three_times_what_there_is_room_for() {
     full_is "flows that others opened are live, of $OUTSIDE at most"
 }
 
-# Those that are there now have been seen.
+# A walk of the exporter has seen the flows that are there now.
 case_others_take_their_places() {
     overflow av-stun-in "$OUTSIDE" many_sources "$VLAN_EDGE"
 }
@@ -88,7 +89,7 @@ case_this_host_asks_three_times_as_many_in_vain() {
     overflow av-stun-out "$OPENING" flood edge ask "$USER4" 3478 $((OPENING * 3)) "$EDGE4" 0
 }
 
-# A flow that a walk has seen has a record that says how it ended; of the others it is known how many.
+# A flow that a walk has seen gets a record that says how it ended. Of the others the number is known.
 evictions_told() { jq -s 'map(select(.reason == "lack-of-resources" and .event == "end")) | length' "$LAB/flows.json"; }
 all_are_told() {
     [ $(($(evictions_told) + $(metric portmatrix_flow_records_lost_total))) = "$(metric portmatrix_flow_evictions_total)" ]
@@ -116,6 +117,6 @@ lab_await edge tcp 443
 lab_await messenger udp 3478
 mkfifo "$LAB/gate"
 in_ns edge ip address add "$VLAN_EDGE/32" dev eth0
-# The flood's addresses are nobody's.
+# The addresses of the flood belong to nobody.
 in_ns edge ip route add blackhole 11.0.0.0/8
 run_cases "$@"

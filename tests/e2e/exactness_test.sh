@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# What is sent is what is counted, and what every output says: traffic of every row of the matrix, IPv4
-# and IPv6, and drops of many reasons, through real programs, whole, in segments that the kernel handles
-# as one, and in fragments; and the same figures on the wire, in `status`, /metrics, Prometheus, the IPFIX
-# collector and `flows`, across an update of the policy and a restart of everything in user space.
+# What is sent is what is counted, and every output says so.
+# - Sent: traffic of every row of the matrix over IPv4 and IPv6, and packets that are dropped for many
+#   reasons; by real programs; whole, in segments that the kernel handles as one, and in fragments.
+# - Compared: the wire, `status`, /metrics, Prometheus, the IPFIX collector and `flows`, across an update
+#   of the policy and a restart of everything in user space.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=tests/e2e/lab.sh
@@ -115,7 +116,7 @@ for number in range(int(count)):
 PYTHON
 }
 
-# ROW FIELD WANT, more than in the status before
+# ROW FIELD WANT: the row has so much more than in the status before.
 grew() {
     local before
     before=$(row_count "$1" "$2" "$LAB/before")
@@ -148,21 +149,21 @@ traffic() {
     grew av-stun-out bytes_out $((30 * 1028 + 20 * 1048 + 2 * (3008 + 3 * 20)))
 }
 
-# WHAT [ARGUMENT...]: what rows.py makes of it is what it makes of the status, of rows like $ONLY.
+# WHAT [ARGUMENT...]: rows.py reads the same figures from it as from the status, for rows like $ONLY.
 ONLY=.
 same_rows() {
     /usr/bin/python3 "$here/rows.py" "$@" | grep -E "$ONLY" >"$LAB/rows.$1"
     read_status
     /usr/bin/python3 "$here/rows.py" status "$LAB/status" | grep -E "$ONLY" >"$LAB/rows.status"
     [ -s "$LAB/rows.$1" ]
-    # What has no number of flows is compared without.
+    # Outputs without a number of flows are compared without it.
     diff "$LAB/rows.$1" <(awk 'FILENAME == ARGV[1] { none[$1] = $6 == "-"; next } none[$1] { $6 = "-" } 1' \
         "$LAB/rows.$1" "$LAB/rows.status")
 }
 
 wire_agrees() { same_rows wire "$LAB/table" "$LAB/wire.pcap" "$EDGE4" "$EDGE6"; }
 
-# Live flows have together what their rows have, while none has ended.
+# As long as no flow has ended, the flows of a row add up to the figures of the row.
 flows_agree() {
     pm flows --json >"$LAB/flows"
     same_rows flows "$LAB/flows"
@@ -189,7 +190,7 @@ mac() { in_ns "$1" ip -j link show dev eth0 | jq -r '.[0].address'; }
 
 case_traffic_of_every_row() {
     start_collector
-    # All but what the attacker sends and is sent, which must be dropped.
+    # All traffic but that from and to the attacker, which must be dropped.
     lab_start net wire tcpdump -i edge -U -B 16384 -s 128 -w "$LAB/wire.pcap" \
         "(ip or ip6) and not ether host $(mac attacker)"
     wait_for 10 grep -q 'listening on' "$LAB/log/wire"
@@ -274,7 +275,7 @@ lab_start messenger messenger-asked /usr/bin/python3 "$here/talkers.py" serve ud
 lab_await messenger tcp 53 80
 lab_await messenger udp 53 123
 mkfifo "$LAB/gate"
-# What is sent as one segment is cut before it comes to the wire, so that a capture sees what is sent.
+# Large segments are cut before they reach the wire, so that a capture sees the packets that are sent.
 for name in edge partner messenger user attacker; do
     in_ns "$name" ethtool -K eth0 tso off tx-udp-segmentation off >/dev/null
 done

@@ -53,7 +53,7 @@ case_nothing_in_force() {
     metric_is 0 portmatrix_watch_up
     metric_is 1 portmatrix_build_info version="$("$PORTMATRIX" --version | cut -d' ' -f2)"
     stop_exporter
-    # Nobody has named an interface, and none was ever seen.
+    # No option names an interface, and none was ever filtered.
     start_exporter
     metric_is 0 portmatrix_attached interface= hook=ingress
     metric_is 0 portmatrix_attached interface= hook=egress
@@ -115,15 +115,15 @@ case_every_way_to_listen() {
     refused get /nothing -o /dev/null
     refused get /metrics -X DELETE -o /dev/null
     in_ns edge curl -sS "http://127.0.0.1:$PORT/none" | grep -qF /metrics
-    # Nobody but this host reaches it, without being told.
+    # Without an option only this host reaches it.
     in_ns edge ss -Hltn "sport = :$PORT" | awk '{ print $4 }' | sort >"$LAB/sockets"
     expect_equal "127.0.0.1:$PORT [::1]:$PORT" "$(paste -sd' ' "$LAB/sockets")" "listens on"
 }
 
-# HOST PATH [URL]: the status of the answer to a request of that name
+# HOST PATH [URL]: the HTTP status of the answer to a request with this Host header.
 status_as() { in_ns edge curl -sS -o "$LAB/answer" -w '%{http_code}' -H "Host: $1" "${3:-http://127.0.0.1:$PORT}$2"; }
 
-# A site whose name resolves to this host must not read it through a browser.
+# A foreign web site whose name resolves to this host must not read it through a browser.
 case_other_names_are_not_answered() {
     local path
     for path in / /page.js /status /metrics; do
@@ -154,7 +154,7 @@ case_a_textfile_is_written_over_no_link() {
     ln -s "$LAB/linked" "$folder/portmatrix.prom.tmp"
     ln "$LAB/hard" "$folder/portmatrix.prom.new"
     ln -s "$LAB/linked" "$folder/portmatrix.prom"
-    # Named as from where it runs.
+    # The path is relative to the folder in which the exporter runs.
     # shellcheck disable=SC2016 # expanded by the inner shell
     lab_start edge textfile sh -c 'cd "$1" && shift && umask 077 && exec "$@"' sh "$folder" \
         "$PORTMATRIX" export --textfile portmatrix.prom
@@ -228,9 +228,9 @@ case_hostile_clients_delay_no_scrape() {
     echo "# $made hostile connections, scrapes took at most" \
         "$(query "max_over_time(scrape_duration_seconds[${seconds}s])") s"
     [ "$made" -ge "$count" ]
-    # The clients are busy on this machine too, so that one scrape in ten may be late by itself.
+    # The hostile clients load this machine as well, so one scrape in ten may be late for that reason.
     expect_equal 1 "$(query "avg_over_time(up[$((seconds + 2))s]) >= bool 0.9")" "nine scrapes of ten came"
-    # One a second, but for the first and the last.
+    # One a second, except for the first and the last second.
     [ "$(query "count_over_time(up[${seconds}s])")" -ge $((seconds - 2)) ]
     wait_for 15 few_descriptors
     exporter_is_healthy

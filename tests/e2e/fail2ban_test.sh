@@ -124,7 +124,7 @@ case_fail2ban_lifts_it() {
     wait_for 5 pings attacker "$EDGE4" 1
 }
 
-# fail2ban that was killed lifts nothing: the ban's own time does.
+# A fail2ban that was killed lifts no ban: the ban ends by its own time.
 case_a_ban_ends_though_fail2ban_is_gone() {
     fail2ban_stop
     fail2ban_start 20

@@ -1,9 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Floods of ten times what each table holds (PM_FLOOD_TIMES): conversations go on during each of
-# them, quiet flows that this host opened outlive it, new clients connect meanwhile, every packet is
-# counted once, and no memory grows. PM_FIGURES names a file for the figures, which scripts/floods
-# puts into docs/floods.md.
+# Floods of ten times (PM_FLOOD_TIMES) what each table holds. During each flood conversations go on, quiet
+# flows that this host opened survive, new clients connect, every packet is counted once, and no memory
+# grows. PM_FIGURES names a file for the figures, which scripts/floods puts into docs/floods.md.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=tests/e2e/lab.sh
@@ -40,7 +39,7 @@ begin_flood() {
     await_talks
 }
 
-# What came in since the beginning: passed, and dropped by reason.
+# What came in since begin_flood: packets that passed, and packets dropped by reason.
 verdicts() {
     jq -rn --argjson before "$status_before" --argjson after "$(pm status --json)" '
         def passed: [.rows[].packets_in] | add;
@@ -52,7 +51,7 @@ verdicts() {
         ] | @tsv'
 }
 
-# What must hold after any flood, and its line among the figures.
+# Checks what must hold after any flood, and prints its line of figures.
 end_flood() { # SENT WHAT
     local counted_now seen_now live kind said=() verdicts lost
     end_talks >/dev/null
@@ -61,7 +60,7 @@ end_flood() { # SENT WHAT
         expect_equal 0 "$(talk_result $kind silent)" "conversations $kind without an answer"
         lost=$(($(talk_result $kind sent) - $(talk_result $kind heard)))
         said+=("$lost of $(talk_result $kind sent)")
-        # A full queue of the virtual link loses some; a flow that was lost would hear no more.
+        # A full queue of the virtual link may lose a few lines. A flow that lost its place would get none.
         [ "$lost" -le $(($(talk_result $kind sent) / 20)) ] ||
             { echo "$kind lost ${said[-1]} lines"; return 1; }
     done
@@ -78,7 +77,8 @@ end_flood() { # SENT WHAT
             "$QUIET of $QUIET" "${said[@]}" >>"$PM_FIGURES"
 }
 
-# The messenger speaks to each quiet flow. What a peer sends first passes only while the flow lives.
+# The messenger sends to each quiet flow. Its datagram passes only while the flow lives, since no row lets
+# a peer speak first.
 reach_quiet_flows() {
     local reached
     echo >&"$caller"
@@ -224,7 +224,7 @@ lab_start edge edge-echo /usr/bin/python3 "$here/talkers.py" serve tcp:443 udp:3
 lab_await edge tcp 443
 lab_await edge udp 3478
 in_ns edge sysctl -qw net.ipv4.tcp_syncookies=1
-# Answers to addresses that are nobody's go to one who does not mind.
+# Answers to addresses that belong to nobody go to a host that ignores them.
 for name in 11.0.0.0/8 12.0.0.0/16; do
     via=$USER4
     [ $name = 11.0.0.0/8 ] || via=$ATTACKER4

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Flow records at three collectors of other makers, and as JSON: the same flows, to the packet and
-# the byte, over IPv4 and IPv6, while flows go on, end, and the exporter restarts.
+# Flow records in three collectors of other projects, and as JSON: the same flows with the same packets and
+# bytes, over IPv4 and IPv6, while flows go on, end, and the exporter restarts.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=tests/e2e/lab.sh
@@ -107,7 +107,7 @@ case_closed_connections_end() {
         '.row == "access-sip-tls-in" and .event == "end" and .reason == "end-detected"'
 }
 
-# The last packet that passed is told before; the end of what a ban cuts has none of its own.
+# The last packet that passed is in an earlier record; the record of the end by a ban has no packets.
 case_a_ban_ends_a_flow() {
     in_ns messenger /usr/bin/python3 - "$EDGE4" "$LAB" <<'PYTHON' &
 import os, socket, sys, time
@@ -188,7 +188,7 @@ nfacctd_has_all() { [ "$(nfacctd_bytes)" = "$(json_bytes)" ]; }
 case_nfacctd_has_the_same_sums() {
     local slot
     wait_for 15 nfacctd_has_all || { echo "$(nfacctd_bytes), not $(json_bytes)"; return 1; }
-    # The row's number is that of the options record.
+    # The number of the row is the one in the options record.
     slot=$(sed -n '/Selector Id: /h; /Selector Name: av-stun-in/{g; s/.*: //p; q}' "$LAB/tshark")
     jq -es --arg slot "$slot" 'any(.[]; (.row | tostring) == $slot and .port_dst == 3478)' "$LAB/nfacctd.json"
 }

@@ -4,14 +4,14 @@
 # one Ethernet, each with an IPv4 and an IPv6 address, and the programs that really speak on these
 # ports. Sourced by the end-to-end tests and by scripts/demo.
 #
-# Everything stands under one folder, $LAB: bpffs, state and run folder of its portmatrix,
-# certificates, logs. Its last part is in the names of the namespaces, so that labs live side by
-# side and lab_remove finds what belongs to one. The host's own network is never touched.
+# Everything lies in one folder, $LAB: bpffs, state and run folder of its portmatrix, certificates, logs.
+# The last part of its name is in the names of the namespaces, so that several labs can exist and
+# lab_remove finds what belongs to one. The host's own network is never touched.
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 PORTMATRIX=${PORTMATRIX:-$ROOT/build/release/portmatrix}
 export NO_COLOR=1
-# How many times longer than usual things may take: an emulated machine is slow.
+# All waiting times are multiplied by this: an emulated machine is slow.
 SLOW=${PM_SLOW:-1}
 
 EDGE4=203.0.113.10 EDGE6=2001:db8:10::10
@@ -30,7 +30,7 @@ lab_make() {
     lab_host attacker "$ATTACKER4" "$ATTACKER6"
 }
 
-# A lab with nobody in it.
+# A lab without hosts.
 lab_base() {
     [ "$(id -u)" -eq 0 ] || { echo "the lab needs root" >&2; return 1; }
     [ -x "$PORTMATRIX" ] || { echo "no $PORTMATRIX: run scripts/build" >&2; return 1; }
@@ -54,7 +54,7 @@ lab_use() {
     export PORTMATRIX_POLICY_FILE=$LAB/etc/policy.yaml
 }
 
-# NAME IPV4 IPV6 [LINK]: a host on the bridge; everyone is on its link, eth0 if nothing is said.
+# NAME IPV4 IPV6 [LINK]: a host on the bridge. It reaches everyone directly over LINK (default: eth0).
 lab_host() {
     lab_space "$1"
     lab_plug "$1" "${4:-eth0}"
@@ -63,7 +63,7 @@ lab_host() {
 
 lab_space() { # NAME
     ip netns add "$LAB_NET-$1"
-    # A connection that takes a port of the media range by chance would be permitted by its rows.
+    # No connection may take a source port of the media range by chance: media rows would permit it.
     in_ns "$1" sysctl -qw net.ipv6.conf.all.accept_ra=0 net.ipv6.conf.default.accept_dad=0 \
         net.ipv4.tcp_tw_reuse=1 net.ipv4.ip_local_reserved_ports=50000-59999
     in_ns "$1" ip link set lo up
@@ -129,7 +129,7 @@ help_options() { "$PORTMATRIX" "$@" --help | grep -oE '^  (-[a-zA-Z],)?--[a-z-]+
 
 watch_said() { grep -qF -- "$1" "$LAB/log/watch"; } # TEXT
 
-# SECONDS COMMAND...: until the command succeeds; so many seconds of a usual machine.
+# SECONDS COMMAND...: waits until the command succeeds; SECONDS are those of a usual machine.
 wait_for() {
     local end=$((SECONDS + $1 * SLOW))
     shift
@@ -143,7 +143,7 @@ wait_for() {
 lab_start() {
     local name=$1 label=$2
     shift 2
-    : >"$LAB/log/$label" # now, or what is awaited is found in what its last run said
+    : >"$LAB/log/$label" # at once: nobody may find what the last run wrote there
     in_ns "$name" "$@" </dev/null >>"$LAB/log/$label" 2>&1 &
     disown
 }
@@ -187,8 +187,8 @@ lab_echo() { # NAME PORT...: a TCP service that says back what it hears
     done
 }
 
-# The services that the matrix lists, and some that it does not: what stays closed must be closed
-# by the firewall, not for want of a listener.
+# The services that the matrix lists, and some that it does not: ports must be closed by the firewall,
+# not because nobody listens.
 lab_services() {
     lab_certificate edge
     lab_certificate partner
@@ -279,8 +279,8 @@ pings() {
     in_ns "$1" ping -n -q -c "$3" -i 0.01 -W $((2 * SLOW)) "$2" | grep " $3 received" >/dev/null
 }
 
-# From the user to the Edge, until end_pings: they still go on, and each was answered but for what is
-# under way at the end.
+# Pings from the user to the Edge until end_pings, which checks that they still go on and that each was
+# answered but the last ones under way.
 begin_pings() {
     nsenter --net="/run/netns/$LAB_NET-user" stdbuf -oL ping -n -i 0.002 "$EDGE4" >"$LAB/log/pings" &
     pings=$!
@@ -296,7 +296,7 @@ end_pings() {
 }
 pings_answered_beyond() { [ "$(grep -c icmp_seq= "$LAB/log/pings")" -gt "$1" ]; }
 
-# VERSION HASH: what the pinned maps say of who made them.
+# VERSION HASH: makes the pinned maps say that a build with these has made them.
 set_build() {
     # shellcheck disable=SC2046 # one word a byte
     bpftool map update pinned "$PORTMATRIX_PIN_DIR/abi" key 0 0 0 0 value hex \
@@ -313,8 +313,8 @@ edited_policy() {
 # NAME [SED-EXPRESSION]: the same under another name.
 variant() { edited_policy "$1" "s/contoso-edge/$1/; ${2:-}"; }
 
-# NAME PREFIXES: the lab's policy, of that name, with so many random partners, which outgrow the
-# memory of a usual one; prints its path.
+# NAME PREFIXES: the lab's policy under this name, with so many random partners that it outgrows the
+# memory of a usual policy; prints its path.
 large_policy() {
     python3 - "$2" >"$LAB/peers.txt" <<'END'
 import random, sys

@@ -29,7 +29,8 @@ case_without_root_nothing_is_done() {
     tcp_talks attacker "$EDGE4" 22
 }
 
-# STATUS TEXT COMMAND...: apply under COMMAND ends so, with that one reason, and then all is done or nothing.
+# STATUS TEXT COMMAND...: an apply that COMMAND runs ends with STATUS, with TEXT as its only reason, and
+# either all is done or nothing.
 apply_under() {
     local want=$1 text=$2 status=0
     shift 2
@@ -127,7 +128,7 @@ case_a_row_that_is_gone_cuts_its_connections() {
     expect_status 0 pm apply --force "$(edited_policy policy 's/admins: .*/admins: none/')"
     echo after >&"$in"
     refused read -r -t 1 line <&"$out"
-    # It was cut, not closed: with the row back it goes on.
+    # The connection was cut, not closed: once the row is back it goes on.
     expect_status 0 pm apply "$here/edge.yaml"
     read -r -t 5 line <&"$out"
     expect_equal after "$line" echo
@@ -183,7 +184,7 @@ case_killed_at_any_moment_it_is_old_or_new() {
     expect_status 0 pm apply "$here/edge.yaml"
 }
 
-# What a killed one left there is not taken for the reason.
+# A message that a killed command has left is not taken for the reason.
 case_a_state_folder_that_is_read_only_is_told() {
     mkdir -p "$LAB/state/generations/new"
     touch "$LAB/state/generations/new/image"
@@ -196,7 +197,7 @@ case_a_state_folder_that_is_read_only_is_told() {
 }
 
 case_enforcement_needs_no_process() {
-    # The shell that applied is gone, and nothing of portmatrix runs.
+    # The shell of the apply is gone, and no process of portmatrix runs.
     (expect_status 0 pm apply "$here/edge.yaml")
     expect_equal "" "$(ip netns pids "$LAB_NET-edge" | xargs -r ps -o comm= -p |
         grep portmatrix || true)" "processes of portmatrix"
@@ -247,7 +248,7 @@ END
     expect_status 0 pm apply "$here/edge.yaml"
 }
 
-# It is not counted twice, and so not taken for all of them.
+# An interface that is named twice counts once; it is not taken for all of them.
 case_an_interface_that_is_named_twice_is_one() {
     in_ns edge ip link add twin type veth peer name twin1
     expect_status 0 pm apply -i twin -i twin "$here/edge.yaml"
@@ -276,7 +277,7 @@ case_generic_xdp_enforces_too() {
     tls_talks user "$EDGE4" 443
     tls_talks user "$EDGE6" 443
     refused tcp_talks attacker "$EDGE4" 22
-    # A link keeps its mode, and the wish is kept for the next one.
+    # A live link keeps its XDP mode; the wish is kept for the next attach.
     expect_status 2 pm apply --xdp native "$here/edge.yaml"
     expect_output "eth0 is attached with generic XDP"
     expect_output "portmatrix detach -i eth0"

@@ -13,7 +13,7 @@ PAGES=$(dirname "$PORTMATRIX")/man
 
 plain() { MANWIDTH=1000 MAN_KEEP_FORMATTING='' man -l -E UTF-8 "$1" | col -bx; }
 
-# COMMAND: what the page says of it, up to the next command or section.
+# COMMAND: its entry in the page, up to the next command or section.
 entry() {
     plain "$PAGES/portmatrix.8" | awk -v command="$1" '
         /^ ? ? ?[A-Z]/ { inside = 0 }
@@ -47,7 +47,7 @@ case_every_option_is_in_its_commands_entry() {
         text=$(entry "$command")
         for option in $(help_options "$command"); do
             [ "$option" != --help ] || continue
-            # -i is the short form of --interface, the only one that has any.
+            # -i is short for --interface, the only option with a short form.
             grep -qE -- "(^|[^a-z-])$option([^a-z-]|$)" <<<"$text" ||
                 { echo "portmatrix(8), $command: no $option"; return 1; }
         done

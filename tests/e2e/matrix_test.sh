@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# The published matrix with real programs: what it lists works, over both families and both ways;
-# what it does not list does not, although something listens; and the counters say so exactly.
+# The published matrix with real programs. What it lists works, in both families and both directions. What it
+# does not list is closed although something listens. The counters are exact.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=tests/e2e/lab.sh
@@ -107,7 +107,7 @@ case_scans_see_the_matrix_and_nothing_else() {
 
 case_scans_from_a_permitted_port_gain_nothing() {
     expect_equal 443 "$(open_ports attacker "$EDGE4" -sS -g 5061 -p 1-6000,50000)" "tcp from 5061"
-    # An ACK that is answered tells that no firewall is there.
+    # An answer to a bare ACK would say that there is no firewall.
     in_ns attacker nmap -n -Pn -T5 -sA -p 22,443,5060,8080 -oG "$LAB/ack" "$EDGE4" >/dev/null
     refused grep -q /unfiltered/ "$LAB/ack"
 }
@@ -152,7 +152,7 @@ case_drops_are_counted_exactly() {
     in_ns edge ip address delete 203.0.113.99/32 dev eth0
 }
 
-# Segments that the kernel handles as one count as those on the wire, here between the two ports of
+# Segments that the kernel handles as one are counted as they are on the wire, here between two ports of
 # the bridge.
 case_a_transfer_is_counted_as_the_wire_sees_it() {
     in_ns edge ethtool -K eth0 tso off >/dev/null
@@ -191,10 +191,10 @@ on_the_wire() { # in|out packets|bytes
 
 nothing_on_its_way() { ! in_ns edge ss -Htn state established "dport = :50000" | grep . >/dev/null; }
 
-# A tag in the frame, one or two: the same row, the same counters.
+# One or two VLAN tags in the frame: the same row, the same counters.
 case_tagged_frames_are_judged_alike() {
     local packets drops tags offload
-    # With the offload, the first tag travels beside the frame, where XDP does not see it.
+    # With the offload, the first tag is in the metadata, where XDP does not see it.
     for offload in on off; do
         in_ns net ethtool -K edge txvlan $offload >/dev/null
         for tags in 100 0 100,200; do
@@ -246,7 +246,7 @@ vlan_devices_are_judged_alike() {
     pings user "$VLAN_EDGE" 5
     refused tcp_talks user "$VLAN_EDGE" 22
     refused mutual_tls_talks user "$VLAN_EDGE" 5061
-    # The tag in the frame, not in its metadata: another way to the same verdict.
+    # The tag is in the frame, not in its metadata. The verdict is the same.
     in_ns user ethtool -K eth0 txvlan off >/dev/null
     tls_talks user "$VLAN_EDGE" 443
     refused tcp_talks user "$VLAN_EDGE" 22
@@ -271,7 +271,7 @@ case_flows_list_what_is_alive() {
 }
 
 lab_make
-# Not every kernel has them; where they are, they are tested.
+# Not every kernel has them. Where it has, they are tested.
 if has_vlan_devices; then
     case_vlan_devices_are_judged_alike() { vlan_devices_are_judged_alike; }
 fi

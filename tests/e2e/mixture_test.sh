@@ -1,9 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Two policies are switched as fast as it goes, under traffic on both hooks. The rows of one with
-# the sets of the other would let through what each of them drops, and would drop what both permit.
-# No such packet passes and no such packet is lost; and afterwards there is not one more map,
-# program or pin than before.
+# Two policies are switched as fast as possible, under traffic on both hooks. A mixture (the rows of one with
+# the sets of the other) would let through what both drop, and would drop what both permit. No such
+# packet passes, none is lost, and afterwards there are no more maps, programs or pins than before.
 #
 # PM_SWITCHES=N sets how many switches there are (default 100).
 set -euo pipefail
@@ -15,9 +14,9 @@ here=$(cd "$(dirname "$0")" && pwd)
 
 SWITCHES=${PM_SWITCHES:-100}
 
-# NAME FIRST SECOND PORT OUT-PORT: FIRST and SECOND are user and attacker, or the other way round,
-# and so are the servers that the Edge asks. Row "both" takes the user and the messenger out of
-# whichever set they are in here.
+# NAME PEER-ONE PEER-TWO SERVER-ONE SERVER-TWO PORT OUT-PORT: the user and the attacker in either order, and
+# the servers that the Edge asks. Set `one` has the first of each, set `two` the second. The rows both-*
+# name whichever set has the user and the messenger.
 mix_policy() {
     local users='one' others='two'
     [ "$1" = mix-a ] || { users=two others=one; }
@@ -60,8 +59,8 @@ end_sprayers() { # COUNT: the last so many that began
 
 sprayer_said() { tail -n 1 "$LAB/log/$1" | jq "$2"; }
 
-# What keeps programs and maps in the kernel is their pins; memory in bytes. What others of this
-# kernel hold is not counted.
+# The pins, which keep programs and maps in the kernel, and the bytes of these maps and programs. What others
+# hold in this kernel is not counted.
 held_in_kernel() {
     local pin
     find "$LAB/bpf" -type f | sort
@@ -70,7 +69,7 @@ held_in_kernel() {
     done | jq -s 'map(.bytes_memlock // 0) | add'
 }
 
-# Where to look for a lost one: reasons, rows, evictions, and what the drivers had no room for.
+# Where a lost packet may have gone: reasons, rows, evictions, and drops by the drivers.
 what_became_of_packets() {
     pm status --json | jq -c '.drops[] | select(.packets > 0)'
     pm status --json | jq -c '.flows, (.rows[] | select(.id | test("-(in|out)$")) |
@@ -116,18 +115,18 @@ case_no_packet_sees_a_mixture() {
     end_sprayers 10
     end_sprayers 5
 
-    # What each policy drops: a mixture would have let it through.
+    # What both policies drop never came through: a mixture would have let it pass.
     expect_equal null "$(sprayer_said heard-edge ".\"$ATTACKER4>3001\"")" "attacker to 3001"
     expect_equal null "$(sprayer_said heard-edge ".\"$USER4>3002\"")" "user to 3002"
     expect_equal null "$(sprayer_said heard-partner ".\"$EDGE4>4001\"")" "Edge to partner 4001"
     expect_equal null "$(sprayer_said heard-messenger ".\"$EDGE4>4002\"")" "Edge to messenger 4002"
-    # What one of them permits came through, and not all of it.
+    # What one of them permits came through, but not all of it.
     [ "$(sprayer_said heard-edge ".\"$USER4>3001\"")" -gt 0 ]
     [ "$(sprayer_said heard-edge ".\"$USER4>3001\"")" -lt "$(sprayer_said blast-1 .sent)" ]
     [ "$(sprayer_said heard-edge ".\"$ATTACKER4>3002\"")" -gt 0 ]
     [ "$(sprayer_said heard-messenger ".\"$EDGE4>4001\"")" -gt 0 ]
     [ "$(sprayer_said heard-partner ".\"$EDGE4>4002\"")" -gt 0 ]
-    # What both permit: a mixture would have dropped it.
+    # What both permit was never lost: a mixture would have dropped it.
     for way in in out; do
         expect_equal 0 "$(sprayer_said ask-$way .lost)" "lost questions, $way" || { what_became_of_packets; return 1; }
         expect_equal "$(sprayer_said ask-$way .asked)" "$(sprayer_said ask-$way .answered)" "answers, $way"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# monitor: each drop is a line with its reason, row and packet; what could not be shown is counted;
-# whoever does not read, or is killed, changes nothing for any packet.
+# monitor shows each drop on a line with reason, row and packet, and counts what it could not show. A
+# monitor that does not read, or is killed, changes nothing for any packet.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=tests/e2e/lab.sh
@@ -11,17 +11,18 @@ here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=tests/e2e/exporter.sh
 . "$here/exporter.sh"
 
-# LABEL [OPTION...]: in the background, output in $LAB/log/LABEL, once it is armed; sets MONITOR.
+# LABEL [OPTION...]: starts it in the background, with its output in $LAB/log/LABEL, and waits until it is
+# armed; sets MONITOR.
 start_monitor() {
     local label=$1 before
     shift
     before=$(armed)
-    # No function: the signal is for the program.
+    # Not by a function: $! must be the program, which gets the signals.
     nsenter --net="/run/netns/$LAB_NET-edge" "$PORTMATRIX" monitor "$@" >"$LAB/log/$label" 2>"$LAB/log/$label.err" &
     MONITOR=$!
     wait_for 10 more_armed "$before"
 }
-# How many rings are armed, or were a moment ago.
+# How many rings are armed or were so a moment ago.
 armed() {
     bpftool -j map dump pinned "$PORTMATRIX_PIN_DIR/rings" |
         jq '[.[] | .value[0:8] | select(any(. != "0x00"))] | length'
@@ -144,7 +145,7 @@ case_a_capture_opens_in_wireshark() {
     expect_equal 3 "$(wc -l <"$LAB/fields")" packets
     grep -qP "^dropped: no-row\t0x00000001\teth0\t$ATTACKER4\t\t22\t" "$LAB/fields"
     capinfos -c -x "$file" | grep -E 'Number of packets: +3' >/dev/null
-    # Over its own capture, and over nothing else.
+    # It overwrites its own capture, and nothing else.
     start_monitor pcap --pcap "$file" --limit 1
     send_datagrams attacker "$EDGE4" 9 1
     wait "$MONITOR"
@@ -157,8 +158,8 @@ case_a_capture_opens_in_wireshark() {
 
 ROOM=1489 # events for which a ring has room
 
-# COUNT [SECONDS]: datagrams while a monitor is armed and does not read. What passes does as before, and what
-# it says is what the exporter says; sets LOST.
+# COUNT [SIZE [SECONDS]]: sends datagrams while a monitor is armed and does not read. Packets pass as before,
+# and the monitor reports as many lost events as the exporter; sets LOST.
 drop_unread() {
     local dropped_before lost_before
     dropped_before=$(drop_count any any) lost_before=$(exported_lost)
@@ -185,7 +186,7 @@ case_events_and_losses_add_up_with_the_counters_though_nobody_reads() {
     [ "$LOST" -ge $((12000 - ROOM)) ]
 }
 
-# Slower than a CPU may send: what is lost is what the ring has no room for.
+# Slower than the limit of events for a CPU, so only what the ring has no room for is lost.
 case_what_a_full_ring_loses_is_counted() {
     drop_unread $((ROOM + 300)) 0.0005
     expect_equal 300 "$LOST" lost
@@ -235,7 +236,7 @@ case_a_killed_one_leaves_its_ring_to_the_next() {
 case_rollbacks_and_changes_are_told() {
     few_policy
     start_monitor told --json
-    # Long enough to be seen as pending by one that looks once a second.
+    # Long enough for a monitor that looks once a second to see it as pending.
     expect_status 0 pm apply "$LAB/few.yaml" --confirm-within 4s
     # shellcheck disable=SC2317 # called by wait_for
     has_told() { jq -es "any(.event == \"$1\")" "$LAB/log/told"; }

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Payload checks with real peers: each protocol opens its row, another one on the same port does
-# not, and a mismatch is counted before anybody makes it drop.
+# Payload checks with real peers: each protocol opens its row, another one on the same port does not. A
+# mismatch is counted even where it is not dropped yet.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=tests/e2e/lab.sh
@@ -33,7 +33,8 @@ row_text() { # ID SOURCE DESTINATION TRANSPORT PORT CHECK
 flows() { row_count "$1" flows_total; } # ROW
 mismatched() { drop_count any payload-mismatch; }
 
-# NAME PORT HEX...: of datagrams from one socket, which the echo service sent back, as 101
+# NAME PORT HEX...: sends datagrams from one socket; prints 1 for each that the echo service sent back, else
+# 0, as 101.
 echoed() {
     in_ns "$1" /usr/bin/python3 - "$EDGE4" "${@:2}" <<'PYTHON'
 import socket, sys
@@ -65,7 +66,7 @@ case_tls_passes_and_others_do_not() {
     [ "$(mismatched)" -gt 0 ]
 }
 
-# The hello in two segments, the first of one byte.
+# Sends the TLS hello in two segments, the first of one byte.
 case_a_first_segment_of_one_byte() {
     in_ns user /usr/bin/python3 - "$EDGE4" <<'PYTHON'
 import socket, ssl, sys, time
@@ -83,7 +84,7 @@ while True:
         data = going.read()
         if first:
             wire.send(data[:1])
-            time.sleep(0.1)  # so that it leaves alone
+            time.sleep(0.1)  # so that it leaves in a segment of its own
             data, first = data[1:], False
         wire.sendall(data)
         coming.write(wire.recv(65535))

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Real peers through the shipped policies for them: Kamailio answers and sends calls both ways by
-# mutual TLS, coturn relays media, MS-TURN's dialect meets the payload checks, and what is hostile
-# on a permitted port is judged as documented and takes nobody down.
+# Real peers with the policies that are shipped for them. Kamailio answers and sends calls by mutual TLS,
+# coturn relays media, MS-TURN's dialect passes the payload checks. Hostile packets on a permitted port
+# are judged as documented and crash no service.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=tests/e2e/lab.sh
@@ -68,7 +68,7 @@ kamailio_for() { # NAME ADDRESS PEER PEER-ADDRESS
         -A "KEY=\"$LAB/$1.key\"" -A "TRUST=\"$LAB/trust.pem\""
 }
 
-# The same process as in the beginning (a child that crashes ends all of it), and it answers.
+# The process is the same as in the beginning (a child that crashes ends it), and it answers.
 proxy_lives() {
     expect_equal "$proxy" "$(cat "$LAB/kamailio-edge/pid")" "process of the proxy"
     kill -0 "$proxy"
@@ -123,7 +123,7 @@ case_no_tls_where_tls_is_due() {
 }
 
 # NAME OPTION...: one datagram each 20 ms, by a client that turnserver knows, through the relay to
-# turnutils_peer and back. Says how many went and came.
+# turnutils_peer and back. Prints how many were sent and came back.
 relayed() {
     { in_ns user timeout 30 turnutils_uclient -u matrix -w secret -n 20 -m 1 -l 160 \
         -e "$MESSENGER4" -r 3480 "$@" "$EDGE4" 2>&1 || true; } |
@@ -134,7 +134,7 @@ has_relayed() { # PACKETS-OUT PACKETS-IN: so many at least since the beginning
     [ "$(row_count relay-udp-out packets_out)" -ge "$1" ] && [ "$(row_count relay-udp-out packets_in)" -ge "$2" ]
 }
 
-# OPTIONS [LEAST]: so many datagrams at least, and all arrive at the peer and come back
+# OPTIONS [LEAST]: at least so many datagrams are sent, and all arrive at the peer and come back.
 relays() {
     local out in back sent
     out=$(row_count relay-udp-out packets_out) in=$(row_count relay-udp-out packets_in)
@@ -143,7 +143,7 @@ relays() {
     echo "# client '$1': $back sent and received"
     sent=${back% *}
     [ "$sent" -ge "${2:-20}" ]
-    # The relay and the peer have each: the client alone may end before its last answer has come.
+    # The relay and the peer have seen each datagram; only the client may end before its last answer comes.
     wait_for 5 has_relayed $((out + sent)) $((in + sent)) ||
         { pm status; return 1; }
     [ "${back#* }" -ge $((sent - 1)) ]
@@ -207,7 +207,7 @@ case_garbled_stun() {
     relays "" 40
 }
 
-# What each check makes of a first payload: by `stun`, and by `msturn`.
+# What each check says of a first payload: the first figure is for `stun`, the second for `msturn`.
 case_the_dialect_of_microsoft_by_udp() {
     local id=9b1c03d59b1c03d59b1c03d5 own cookie=000f000472c64bc6
     own=9b1c03d5$id

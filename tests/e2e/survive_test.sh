@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # 1,000 TCP connections and 1,000 UDP flows, opened from both sides, live through a first attach,
 # 100 switches, a takeover by another build, a policy that outgrows its memory, and a detach and
-# attach. Of what stays permitted no TCP connection breaks and no line is lost at a switch or a
-# takeover. At an attach a UDP flow loses only what comes before its opener's next packet, and
-# that is counted.
+# attach. As long as a policy permits them, no TCP connection breaks, and no line is lost at a switch or
+# a takeover. At an attach a UDP flow loses only what comes before its opener's next packet, and these
+# packets are counted.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=tests/e2e/lab.sh
@@ -25,7 +25,7 @@ begin_talks() {
     await_talks
 }
 
-# Each opener has said something since the attach.
+# Each opener has sent something since the attach.
 # shellcheck disable=SC2317 # called by wait_for
 all_have_spoken() { [ "$(pm status --json | jq .flows.live)" -ge $((COUNT * 4)) ]; }
 

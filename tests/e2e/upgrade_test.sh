@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Other programs behind the same links: a policy that outgrows its memory, a newer build. Flows,
-# counters and enforcement go on; killed in the middle, too.
+# New programs replace the old ones behind the same links, for a policy that outgrows its memory or by a
+# newer build. Flows, counters and enforcement go on, even if the command is killed.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=tests/e2e/lab.sh
@@ -13,7 +13,7 @@ pinned() { bpftool -j map show pinned "$PORTMATRIX_PIN_DIR/images" | jq .bytes_v
 ingress_program() { bpftool -j prog show pinned "$PORTMATRIX_PIN_DIR/interface-0/ingress_program" | jq .id; }
 attached_program() { in_ns edge ip -j link show dev eth0 | jq '.[0].xdp.prog.id'; }
 
-# A talk that lives through what a case does: each line must come back.
+# A connection that stays open during a case; each line on it must come back.
 open_line() {
     coproc TALK { exec nsenter --net="/run/netns/$LAB_NET-user" socat - "TCP:$EDGE4:22"; }
     talk=$TALK_PID
@@ -59,7 +59,7 @@ case_killed_while_it_grows() {
     expect_status 0 pm apply -i eth0 "$here/edge.yaml"
     in_ns edge strace -f -c -e trace=bpf -o "$LAB/log/strace" "$PORTMATRIX" apply "$LAB/large.yaml"
     count=$(awk '$NF == "bpf" { print $4 }' "$LAB/log/strace")
-    # Before the switch, near the end, is where programs and pins are replaced.
+    # Programs and pins are replaced near the end, just before the switch.
     for round in "${rounds[@]}"; do
         pm detach --all
         expect_status 0 pm apply -i eth0 "$here/edge.yaml"
@@ -107,7 +107,7 @@ case_another_layout_is_refused_and_goes_on_enforcing() {
 case_a_test_packet_that_fails_changes_nothing() {
     local before
     before=$(policy_in_force)
-    # A probe that always says "row 0": the candidate's own verdicts are others.
+    # A probe program that always says "row 0": the verdicts of the candidate differ.
     printf '%s\n' '__attribute__((section("xdp"), used)) int liar(void *context) { return 0; }' |
         clang-16 -target bpf -O2 -x c -c - -o "$LAB/liar.o"
     mv "$PORTMATRIX_PIN_DIR/ask_in" "$PORTMATRIX_PIN_DIR/true_ask_in"
@@ -130,7 +130,7 @@ case_there_is_a_way_out_of_another_layout() {
     refused test -e "$PORTMATRIX_PIN_DIR/abi"
     expect_status 0 pm apply -i eth0 "$here/edge.yaml"
     refused tcp_talks attacker "$EDGE4" 22
-    # Damaged: a map is gone.
+    # Damages the pins: a map is gone.
     rm "$PORTMATRIX_PIN_DIR/images"
     expect_status 1 pm detach --all
     expect_output "damaged"

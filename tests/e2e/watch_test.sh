@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# watch: what others remove is attached again, what comes late is attached, an expired confirm is
-# settled; and enforcement does not need it.
+# watch attaches again what others remove, attaches interfaces that come late, and settles a deadline that
+# has passed. Enforcement does not depend on it.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=tests/e2e/lab.sh
@@ -23,7 +23,7 @@ stop_watch() { # SIGNAL
     wait_for 10 test ! -e "/proc/$pid"
 }
 
-# As others would. Before Linux 6.6 what leaves meets a filter on a qdisc, and no link.
+# Removes a program as others would. Before Linux 6.6 egress is a filter of a qdisc, not a link.
 remove() { # HOOK
     if [ -e "$(LINK "$1")" ]; then
         bpftool link detach pinned "$(LINK "$1")"
@@ -152,14 +152,14 @@ case_what_was_detached_by_command_stays_detached() {
     in_ns edge ip link add other0 type veth peer name other1 # has it look
     looked_at
     expect_equal '["eth0"]' "$(pm status --json | jq -cs 'map(.interface)')" interfaces
-    # Until a policy is put in force on it again.
+    # This holds until a policy is put in force on it again.
     expect_status 0 pm apply -i late0
     [ ! -e "$LAB/run/detached" ]
     bpftool link detach pinned "$PORTMATRIX_PIN_DIR/interface-1/ingress"
     wait_for 10 watch_said "ingress of late0 had been removed by others"
 }
 
-# Two looks of watch go by.
+# Waits until watch has looked twice.
 looked_at() {
     local before
     for _ in 1 2; do
@@ -170,7 +170,8 @@ looked_at() {
 checked() { bpftool -j map lookup pinned "$PORTMATRIX_PIN_DIR/interfaces" key 0 0 0 0 | jq -c .value[24:]; }
 is_newer() { [ "$(checked)" != "$1" ]; }
 
-# What a deadline left open is attached all the same: neither watch nor the exporter calls it filtered.
+# An interface that a deadline has left open still has our programs. Neither watch nor the exporter may call
+# it filtered.
 case_an_interface_that_is_open_is_not_said_to_be_in_force() {
     expect_status 0 pm detach -i late0
     expect_status 0 pm apply -i late0 --confirm-within 1s
@@ -189,7 +190,7 @@ case_an_interface_that_is_open_is_not_said_to_be_in_force() {
     expect_equal '["enforce","enforce"]' "$(pm status --json | jq -cs 'map(.mode)')" modes
 }
 
-# What an upgrade put in its place goes on in its stead, in the same process.
+# After an upgrade the new program takes over, in the same process.
 case_a_newer_program_takes_its_place() {
     local pid
     stop_watch TERM
