@@ -188,7 +188,7 @@ case_events_and_losses_add_up_with_the_counters_though_nobody_reads() {
 
 # Slower than the limit of events for a CPU, so only what the ring has no room for is lost.
 case_what_a_full_ring_loses_is_counted() {
-    drop_unread $((ROOM + 300)) 0.0005
+    drop_unread $((ROOM + 300)) 32 0.0005
     expect_equal 300 "$LOST" lost
 }
 

@@ -40,6 +40,14 @@ protected:
     }
     std::size_t flows() { return host.kernel().flows().size(); }
 
+    // A segment of a connection of row sip-in, from either side.
+    std::string client(int flags, Bytes payload = {}, int port = 40000) {
+        return host.in(tcp(partner, port, access4, 5061, flags, std::move(payload)));
+    }
+    std::string server(int flags, Bytes payload = {}, int port = 40000) {
+        return host.out(tcp(access4, 5061, partner, port, flags, std::move(payload)));
+    }
+
     static Packet part(Packet packet, std::uint16_t offset, bool more, std::size_t length = 65535) {
         packet.fragment = Fragment{.offset = offset, .more = more, .length = length};
         return packet;

@@ -16,13 +16,7 @@ Bytes cut(const Packet &packet, std::size_t size) {
 
 TEST_F(Catalogue, Row001LaterFragmentThatLooksPermitted) {
     Packet later = part(stun_in(), 24, false);
-    later.transport = Raw{17, [] {
-                              Bytes bytes(48, 0);
-                              bytes[24] = 0x9c, bytes[25] = 0x40;  // 40000
-                              bytes[26] = 0x0d, bytes[27] = 0x96;  // 3478
-                              bytes[29] = 24;
-                              return bytes;
-                          }()};
+    later.transport = stun_header_at(24);
     dropped("fragment-unknown", later);
 }
 

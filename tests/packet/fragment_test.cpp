@@ -2,6 +2,7 @@
 // Fragments: a later one follows its first, and its bytes are never taken for ports.
 #include <gtest/gtest.h>
 
+#include "tests/support/edge_packets.h"
 #include "tests/support/host.h"
 #include "tests/support/policies.h"
 
@@ -149,13 +150,7 @@ TEST_P(Fragments, AreRefusedIfThePolicySaysSo) {
 
 TEST_P(Fragments, PortsAreNeverReadOutOfALaterOne) {
     Packet looks_allowed = part(32, false);
-    looks_allowed.transport = Raw{17, [] {
-                                      Bytes bytes(40, 0);
-                                      bytes[32] = 0x9c, bytes[33] = 0x40;  // 40000
-                                      bytes[34] = 0x0d, bytes[35] = 0x96;  // 3478
-                                      bytes[37] = 8;
-                                      return bytes;
-                                  }()};
+    looks_allowed.transport = stun_header_at(32);
     EXPECT_EQ(host.in(looks_allowed), "fragment-unknown");
 }
 

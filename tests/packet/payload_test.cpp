@@ -196,12 +196,6 @@ INSTANTIATE_TEST_SUITE_P(Media, Payloads, testing::ValuesIn(media_cases()), payl
 class Checked : public Catalogue {
 protected:
     Packet datagram_in(Bytes payload) { return udp(partner, 40000, av4, 3478, std::move(payload)); }
-    std::string client(int flags, Bytes payload = {}) {
-        return host.in(tcp(partner, 40000, access4, 5061, flags, std::move(payload)));
-    }
-    std::string server(int flags, Bytes payload = {}) {
-        return host.out(tcp(access4, 5061, partner, 40000, flags, std::move(payload)));
-    }
 };
 
 TEST_F(Checked, ALiveFlowIsNeverAsked) {

@@ -3,6 +3,8 @@
 
 #include <utility>
 
+#include "maps/image.h"
+
 namespace pm::test {
 
 Packet make_packet(const char *source, const char *destination, Transport transport) {
@@ -53,6 +55,14 @@ Packet stun_in(Bytes payload) {
 
 Packet stun_in6() {
     return make_packet(partner6, av6, Udp{});
+}
+
+Raw stun_header_at(std::size_t offset) {
+    Bytes bytes(offset + 8, 0);
+    bytes[offset] = 0x9c, bytes[offset + 1] = 0x40;      // 40000
+    bytes[offset + 2] = 0x0d, bytes[offset + 3] = 0x96;  // 3478
+    bytes[offset + 5] = 8;                               // the length
+    return {PM_PROTO_UDP, bytes};
 }
 
 }  // namespace pm::test

@@ -30,4 +30,8 @@ Packet sip6(Transport transport = Tcp{});
 Packet stun_in(Bytes payload = Bytes(8, 0x55));
 Packet stun_in6();
 
+// Bytes of a UDP datagram that look like the header of row stun-in at this offset, for a fragment
+// that begins there.
+Raw stun_header_at(std::size_t offset);
+
 }  // namespace pm::test
