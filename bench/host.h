@@ -13,6 +13,7 @@
 #include "loader/kernel/switch.h"
 #include "policy/image/catalog.h"
 #include "policy/image/compile.h"
+#include "policy/catalog.h"
 
 namespace pm::bench {
 

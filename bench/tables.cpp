@@ -15,11 +15,16 @@
 #include <bpf/bpf.h>
 
 #include "loader/kernel/deployment.h"
+#include "loader/kernel/flow_table.h"
 #include "loader/kernel/jiffies.h"
 #include "loader/kernel/program.h"
 #include "loader/kernel/switch.h"
 #include "loader/observe/flow_reader.h"
 #include "loader/observe/snapshot.h"
+#include "loader/deployment.h"
+#include "loader/flow_reader.h"
+#include "loader/jiffies.h"
+#include "loader/switch.h"
 
 namespace {
 
@@ -79,7 +84,7 @@ void fill_all(const pm::Pins &pins, std::uint32_t count) {
 void time_walk(const pm::Pins &pins) {
     const auto start = Clock::now();
     std::uint64_t flows = 0;
-    for (const char *table : {"outside", "opening", "assured"}) {
+    for (const char *table : pm::flow_tables) {
         const auto map = must(pm::Map<pm_flow_key, pm_flow>::of(pins.maps(), table));
         auto walked = map.each(
             [&](const pm_flow_key &, const pm_flow &flow) { flows += flow.moved ? 0 : 1; });

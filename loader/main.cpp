@@ -18,6 +18,7 @@
 #include "loader/commands/common.h"
 #include "loader/kernel/program.h"
 #include "policy/base/diagnostic.h"
+#include "loader/restore.h"
 
 namespace {
 

@@ -10,6 +10,7 @@
 
 #include "loader/host/device.h"
 #include "loader/kernel/pins.h"
+#include "loader/attach.h"
 
 namespace pm {
 

@@ -14,6 +14,7 @@
 
 #include "loader/attach/attach.h"
 #include "loader/kernel/program.h"
+#include "loader/attach.h"
 
 namespace pm {
 namespace fs = std::filesystem;

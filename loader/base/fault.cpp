@@ -4,6 +4,7 @@
 #include <fmt/core.h>
 
 #include "policy/base/errno_text.h"
+#include "policy/errno_text.h"
 
 namespace pm {
 

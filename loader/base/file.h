@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "loader/base/fault.h"
+#include "loader/file.h"
 
 namespace pm {
 

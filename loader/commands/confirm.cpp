@@ -12,6 +12,8 @@
 #include "loader/update/confirm.h"
 #include "loader/update/outcome.h"
 #include "loader/update/restore.h"
+#include "loader/outcome.h"
+#include "loader/restore.h"
 
 namespace pm::command {
 namespace {

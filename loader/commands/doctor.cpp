@@ -14,6 +14,9 @@
 #include "loader/kernel/switch.h"
 #include "loader/show/doctor.h"
 #include "loader/state/drift.h"
+#include "loader/drift.h"
+#include "loader/switch.h"
+#include "loader/attach.h"
 
 namespace pm::command {
 namespace {

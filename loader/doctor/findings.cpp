@@ -15,6 +15,8 @@
 #include "policy/base/text.h"
 #include "policy/image/catalog.h"
 #include "policy/language/words.h"
+#include "loader/deployment.h"
+#include "policy/catalog.h"
 
 namespace pm {
 namespace {

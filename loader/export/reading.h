@@ -12,6 +12,7 @@
 #include "loader/export/walker.h"
 #include "loader/kernel/deployment.h"
 #include "loader/observe/snapshot.h"
+#include "loader/deployment.h"
 
 namespace pm::exporter {
 

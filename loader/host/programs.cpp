@@ -8,6 +8,7 @@
 #include <fmt/core.h>
 
 #include "policy/base/fd.h"
+#include "loader/programs.h"
 
 namespace pm {
 namespace {

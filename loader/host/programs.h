@@ -7,6 +7,7 @@
 #include <string>
 
 #include "loader/host/device.h"
+#include "loader/programs.h"
 
 namespace pm {
 

@@ -11,6 +11,7 @@
 #include <fmt/core.h>
 
 #include "loader/base/paths.h"
+#include "loader/bpffs.h"
 
 namespace pm {
 namespace fs = std::filesystem;

@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "loader/base/fault.h"
+#include "loader/bpffs.h"
 
 namespace pm {
 

@@ -10,6 +10,8 @@
 
 #include "loader/kernel/jiffies.h"
 #include "loader/kernel/switch.h"
+#include "loader/jiffies.h"
+#include "loader/switch.h"
 
 namespace pm {
 namespace {

@@ -3,6 +3,7 @@
 
 #include "loader/kernel/jiffies.h"
 #include "loader/kernel/program.h"
+#include "loader/jiffies.h"
 
 namespace pm {
 

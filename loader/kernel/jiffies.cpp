@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "loader/kernel/jiffies.h"
+#include "loader/jiffies.h"
 
 #include <time.h>
 

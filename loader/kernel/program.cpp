@@ -20,6 +20,7 @@
 #pragma GCC diagnostic ignored "-Wshadow"
 #include "loader/kernel/jiffies.h"
 #include "portmatrix.skel.h"
+#include "loader/jiffies.h"
 #pragma GCC diagnostic pop
 
 namespace pm {

@@ -5,6 +5,7 @@
 #include "loader/observe/flow_reader.h"
 #include "loader/observe/snapshot.h"
 #include "policy/model/model.h"
+#include "loader/flow_reader.h"
 
 namespace pm {
 

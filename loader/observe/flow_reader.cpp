@@ -7,6 +7,11 @@
 #include "loader/kernel/switch.h"
 #include "policy/image/catalog.h"
 #include "policy/model/labels.h"
+#include "loader/deployment.h"
+#include "loader/flow_reader.h"
+#include "loader/targets.h"
+#include "loader/switch.h"
+#include "policy/catalog.h"
 
 namespace pm {
 

@@ -11,6 +11,7 @@
 
 #include "loader/kernel/pins.h"
 #include "maps/abi.h"
+#include "loader/flow_reader.h"
 
 namespace pm {
 

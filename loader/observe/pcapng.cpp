@@ -9,6 +9,7 @@
 
 #include "maps/abi.h"
 #include "policy/base/whole_file.h"
+#include "policy/whole_file.h"
 
 namespace pm {
 namespace {

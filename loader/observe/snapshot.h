@@ -14,6 +14,9 @@
 #include "loader/kernel/pins.h"
 #include "policy/image/catalog.h"
 #include "policy/image/compile.h"
+#include "loader/deployment.h"
+#include "loader/attach.h"
+#include "policy/catalog.h"
 
 namespace pm {
 

@@ -12,6 +12,8 @@
 #include "policy/base/text.h"
 #include "policy/model/labels.h"
 #include "policy/model/transports.h"
+#include "loader/deployment.h"
+#include "loader/flow_reader.h"
 
 namespace pm::show {
 namespace {

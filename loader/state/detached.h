@@ -8,6 +8,7 @@
 
 #include "loader/base/fault.h"
 #include "loader/base/paths.h"
+#include "loader/detached.h"
 
 namespace pm {
 

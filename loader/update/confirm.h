@@ -4,6 +4,7 @@
 
 #include "loader/base/paths.h"
 #include "loader/update/outcome.h"
+#include "loader/outcome.h"
 
 namespace pm {
 

@@ -7,6 +7,7 @@
 
 #include "loader/base/fault.h"
 #include "loader/base/paths.h"
+#include "loader/late.h"
 
 namespace pm {
 

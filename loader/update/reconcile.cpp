@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "loader/update/reconcile.h"
+#include "loader/deployment.h"
+#include "loader/reconcile.h"
 
 #include <algorithm>
 

@@ -4,6 +4,8 @@
 
 #include "loader/kernel/deployment.h"
 #include "loader/state/store.h"
+#include "loader/deployment.h"
+#include "loader/reconcile.h"
 
 namespace pm {
 

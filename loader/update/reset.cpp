@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "loader/update/reset.h"
 #include "policy/image/catalog.h"
+#include "policy/catalog.h"
 
 namespace pm {
 

@@ -5,6 +5,8 @@
 #include <fmt/ranges.h>
 
 #include "loader/update/recompile.h"
+#include "loader/outcome.h"
+#include "loader/restore.h"
 
 namespace pm {
 namespace {

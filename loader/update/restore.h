@@ -6,6 +6,8 @@
 
 #include "loader/base/paths.h"
 #include "loader/update/outcome.h"
+#include "loader/outcome.h"
+#include "loader/restore.h"
 
 namespace pm {
 

@@ -13,6 +13,7 @@
 #include "loader/host/own_addresses.h"
 #include "loader/host/ssh_sessions.h"
 #include "policy/model/labels.h"
+#include "loader/clock.h"
 
 namespace pm {
 namespace {

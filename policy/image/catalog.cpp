@@ -10,6 +10,7 @@
 
 #include "policy/model/print.h"
 #include "policy/model/transports.h"
+#include "policy/catalog.h"
 
 namespace pm {
 

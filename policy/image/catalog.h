@@ -11,6 +11,7 @@
 #include "maps/lookup.h"
 #include "policy/image/writer.h"
 #include "policy/model/model.h"
+#include "policy/catalog.h"
 
 namespace pm {
 

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// The switch, stopped after each of its instructions: what the programs read is the old record or
-// the new one, whole, with its fallback.
+// The loader switches to another record and is stopped after each instruction. Whenever that is,
+// the programs read either the whole old record or the whole new one, with its fallback.
 #include "loader/kernel/switch.h"
 #include "loader/base/clock.h"
+#include "loader/clock.h"
+#include "loader/switch.h"
 
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -49,7 +51,7 @@ pm_record record(std::uint8_t image, pm_mode mode) {
     return one;
 }
 
-// A child that does `act`, one instruction at a time.
+// Runs `act` in a child, one instruction at a time.
 class Stepped {
 public:
     explicit Stepped(const std::function<void()> &act) : pid_(fork()) {
@@ -84,7 +86,7 @@ private:
 };
 
 TEST_F(SwitchTest, AfterEachInstructionItIsOldOrNew) {
-    // So far ahead that an emulated kernel, which takes its time for each step, is done before.
+    // Far enough ahead for an emulated kernel, where each step takes long.
     const std::uint64_t deadline = boottime_ns() + 100'000'000'000'000;
     Switch writer = open();  // mapped before, so that only the publishing is stepped through
     std::uint64_t before = control_->state().epoch;
@@ -115,7 +117,7 @@ TEST_F(SwitchTest, AfterEachInstructionItIsOldOrNew) {
     ASSERT_GT(store, 50u);
     ASSERT_GT(steps, store + 10);
 
-    // Killed right before the store and right after it, from where it began.
+    // Kills a fresh child right before the store, and another right after it.
     for (const std::size_t stop : {store - 1, store}) {
         pm_record again = record(0, PM_MODE_ENFORCE);
         again.interfaces = 3;

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// A host under test; see host.h.
 #include "tests/support/host.h"
 
 #include <gtest/gtest.h>
 
 #include "tests/support/policies.h"
+#include "loader/outcome.h"
 
 namespace pm::test {
 
