@@ -17,9 +17,6 @@
 #include "loader/kernel/jiffies.h"
 #include "loader/state/policy_source.h"
 #include "policy/image/catalog.h"
-#include "loader/jiffies.h"
-#include "loader/switch.h"
-#include "policy/catalog.h"
 
 namespace pm::bench {
 namespace {

@@ -13,7 +13,6 @@
 #include "loader/kernel/switch.h"
 #include "policy/image/catalog.h"
 #include "policy/image/compile.h"
-#include "policy/catalog.h"
 
 namespace pm::bench {
 

@@ -21,10 +21,6 @@
 #include "loader/kernel/switch.h"
 #include "loader/observe/flow_reader.h"
 #include "loader/observe/snapshot.h"
-#include "loader/deployment.h"
-#include "loader/flow_reader.h"
-#include "loader/jiffies.h"
-#include "loader/switch.h"
 
 namespace {
 

@@ -18,7 +18,6 @@
 #include "loader/commands/common.h"
 #include "loader/kernel/program.h"
 #include "policy/base/diagnostic.h"
-#include "loader/restore.h"
 
 namespace {
 

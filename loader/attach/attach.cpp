@@ -12,8 +12,6 @@
 
 #include "loader/host/programs.h"
 #include "loader/kernel/switch.h"
-#include "loader/programs.h"
-#include "loader/attach.h"
 
 namespace pm {
 namespace fs = std::filesystem;

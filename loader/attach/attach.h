@@ -10,7 +10,6 @@
 
 #include "loader/host/device.h"
 #include "loader/kernel/pins.h"
-#include "loader/attach.h"
 
 namespace pm {
 

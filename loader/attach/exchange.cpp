@@ -14,7 +14,6 @@
 
 #include "loader/attach/attach.h"
 #include "loader/kernel/program.h"
-#include "loader/attach.h"
 
 namespace pm {
 namespace fs = std::filesystem;

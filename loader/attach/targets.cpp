@@ -7,8 +7,6 @@
 #include <fmt/core.h>
 
 #include "loader/attach/attach.h"
-#include "loader/targets.h"
-#include "loader/attach.h"
 
 namespace pm {
 namespace {

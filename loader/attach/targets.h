@@ -9,7 +9,6 @@
 #include "loader/host/device.h"
 #include "loader/kernel/pins.h"
 #include "policy/model/model.h"
-#include "loader/targets.h"
 
 namespace pm {
 

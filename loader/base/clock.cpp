@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "loader/base/clock.h"
-#include "loader/clock.h"
 
 #include <time.h>
 

@@ -4,7 +4,6 @@
 #include <fmt/core.h>
 
 #include "policy/base/errno_text.h"
-#include "policy/errno_text.h"
 
 namespace pm {
 

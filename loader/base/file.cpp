@@ -9,8 +9,6 @@
 
 #include "policy/base/fd.h"
 #include "policy/base/whole_file.h"
-#include "loader/file.h"
-#include "policy/whole_file.h"
 
 namespace pm {
 namespace fs = std::filesystem;

@@ -10,7 +10,6 @@
 #include <string_view>
 
 #include "loader/base/fault.h"
-#include "loader/file.h"
 
 namespace pm {
 

@@ -25,11 +25,6 @@
 #include "loader/update/apply.h"
 #include "loader/update/rollout.h"
 #include "policy/model/print.h"
-#include "loader/deployment.h"
-#include "loader/detached.h"
-#include "loader/restore.h"
-#include "loader/targets.h"
-#include "loader/switch.h"
 
 namespace pm::command {
 namespace {

@@ -18,8 +18,6 @@
 #include "loader/state/ban_list.h"
 #include "loader/state/history.h"
 #include "loader/update/ban.h"
-#include "loader/clock.h"
-#include "loader/ban_list.h"
 
 namespace pm::command {
 namespace {

@@ -20,8 +20,6 @@
 #include "policy/language/read.h"
 #include "policy/model/diff.h"
 #include "policy/model/print.h"
-#include "loader/deployment.h"
-#include "loader/switch.h"
 
 namespace pm::command {
 

@@ -12,8 +12,6 @@
 #include "loader/update/confirm.h"
 #include "loader/update/outcome.h"
 #include "loader/update/restore.h"
-#include "loader/outcome.h"
-#include "loader/restore.h"
 
 namespace pm::command {
 namespace {

@@ -17,9 +17,6 @@
 #include "loader/state/drift.h"
 #include "loader/state/policy_source.h"
 #include "policy/model/diff.h"
-#include "loader/deployment.h"
-#include "loader/drift.h"
-#include "loader/switch.h"
 
 namespace pm::command {
 namespace {

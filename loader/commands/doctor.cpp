@@ -14,9 +14,6 @@
 #include "loader/kernel/switch.h"
 #include "loader/show/doctor.h"
 #include "loader/state/drift.h"
-#include "loader/drift.h"
-#include "loader/switch.h"
-#include "loader/attach.h"
 
 namespace pm::command {
 namespace {

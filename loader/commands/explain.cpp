@@ -27,10 +27,6 @@
 #include "policy/judge/question.h"
 #include "policy/model/labels.h"
 #include "policy/model/print.h"
-#include "policy/whole_file.h"
-#include "loader/deployment.h"
-#include "loader/targets.h"
-#include "loader/switch.h"
 
 namespace pm::command {
 namespace {

@@ -22,11 +22,6 @@
 #include "loader/show/table.h"
 #include "policy/image/catalog.h"
 #include "policy/model/labels.h"
-#include "loader/clock.h"
-#include "loader/deployment.h"
-#include "loader/targets.h"
-#include "loader/switch.h"
-#include "policy/catalog.h"
 
 namespace pm::command {
 namespace {

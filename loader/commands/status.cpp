@@ -15,8 +15,6 @@
 #include "loader/show/show.h"
 #include "loader/show/table.h"
 #include "loader/state/drift.h"
-#include "loader/flow_reader.h"
-#include "loader/drift.h"
 
 namespace pm::command {
 

@@ -16,8 +16,6 @@
 #include "loader/show/show.h"
 #include "loader/show/top_model.h"
 #include "loader/show/top_screen.h"
-#include "loader/clock.h"
-#include "loader/flow_reader.h"
 
 namespace pm::command {
 namespace {

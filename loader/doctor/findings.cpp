@@ -15,8 +15,6 @@
 #include "policy/base/text.h"
 #include "policy/image/catalog.h"
 #include "policy/language/words.h"
-#include "loader/deployment.h"
-#include "policy/catalog.h"
 
 namespace pm {
 namespace {

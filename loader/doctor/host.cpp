@@ -16,7 +16,6 @@
 #include "loader/kernel/jiffies.h"
 #include "loader/kernel/program.h"
 #include "policy/base/text.h"
-#include "loader/jiffies.h"
 
 namespace pm {
 namespace fs = std::filesystem;

@@ -11,8 +11,6 @@
 #include "loader/host/ethtool.h"
 #include "loader/host/netlink.h"
 #include "loader/host/programs.h"
-#include "loader/programs.h"
-#include "loader/attach.h"
 
 namespace pm {
 namespace {

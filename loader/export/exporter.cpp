@@ -5,7 +5,6 @@
 #include "loader/export/metrics.h"
 #include "loader/export/page.h"
 #include "loader/show/show.h"
-#include "loader/file.h"
 
 namespace pm::exporter {
 namespace {

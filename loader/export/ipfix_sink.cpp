@@ -13,7 +13,6 @@
 #include "loader/export/ipfix.h"
 #include "policy/base/errno_text.h"
 #include "policy/base/fd.h"
-#include "policy/errno_text.h"
 
 namespace pm::exporter {
 namespace {

@@ -14,9 +14,6 @@
 #include "policy/base/errno_text.h"
 #include "policy/base/fd.h"
 #include "policy/base/whole_file.h"
-#include "policy/errno_text.h"
-#include "policy/whole_file.h"
-#include "loader/flow_reader.h"
 
 namespace pm::exporter {
 namespace {

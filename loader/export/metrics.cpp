@@ -8,7 +8,6 @@
 #include "loader/kernel/deployment.h"
 #include "loader/show/show.h"
 #include "policy/model/labels.h"
-#include "loader/deployment.h"
 
 namespace pm::exporter {
 namespace {

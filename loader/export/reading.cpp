@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "loader/export/reading.h"
 #include "loader/base/clock.h"
-#include "loader/clock.h"
 
 #include <algorithm>
 

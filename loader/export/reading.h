@@ -12,7 +12,6 @@
 #include "loader/export/walker.h"
 #include "loader/kernel/deployment.h"
 #include "loader/observe/snapshot.h"
-#include "loader/deployment.h"
 
 namespace pm::exporter {
 

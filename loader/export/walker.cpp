@@ -12,10 +12,6 @@
 #include "loader/kernel/switch.h"
 #include "policy/image/catalog.h"
 #include "policy/model/labels.h"
-#include "loader/deployment.h"
-#include "loader/jiffies.h"
-#include "loader/switch.h"
-#include "policy/catalog.h"
 
 namespace pm::exporter {
 namespace {

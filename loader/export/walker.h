@@ -12,7 +12,6 @@
 #include "loader/base/paths.h"
 #include "loader/export/flow_tracker.h"
 #include "loader/kernel/deployment.h"
-#include "loader/deployment.h"
 
 namespace pm::exporter {
 

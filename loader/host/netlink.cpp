@@ -19,7 +19,6 @@
 #include "loader/host/device.h"
 #include "loader/host/programs.h"
 #include "policy/base/fd.h"
-#include "loader/programs.h"
 
 namespace pm {
 namespace {

@@ -8,7 +8,6 @@
 #include <fmt/core.h>
 
 #include "policy/base/fd.h"
-#include "loader/programs.h"
 
 namespace pm {
 namespace {

@@ -7,7 +7,6 @@
 #include <string>
 
 #include "loader/host/device.h"
-#include "loader/programs.h"
 
 namespace pm {
 

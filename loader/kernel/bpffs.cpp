@@ -11,7 +11,6 @@
 #include <fmt/core.h>
 
 #include "loader/base/paths.h"
-#include "loader/bpffs.h"
 
 namespace pm {
 namespace fs = std::filesystem;

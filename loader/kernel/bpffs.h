@@ -5,7 +5,6 @@
 #include <filesystem>
 
 #include "loader/base/fault.h"
-#include "loader/bpffs.h"
 
 namespace pm {
 

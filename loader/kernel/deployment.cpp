@@ -4,10 +4,6 @@
 #include <fmt/core.h>
 
 #include "loader/base/clock.h"
-#include "loader/clock.h"
-#include "loader/deployment.h"
-#include "loader/switch.h"
-#include "policy/catalog.h"
 
 namespace pm {
 

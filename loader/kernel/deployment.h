@@ -7,9 +7,6 @@
 
 #include "loader/kernel/switch.h"
 #include "policy/image/catalog.h"
-#include "loader/deployment.h"
-#include "loader/switch.h"
-#include "policy/catalog.h"
 
 namespace pm {
 

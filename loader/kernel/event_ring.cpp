@@ -10,8 +10,6 @@
 
 #include "loader/kernel/jiffies.h"
 #include "loader/kernel/switch.h"
-#include "loader/jiffies.h"
-#include "loader/switch.h"
 
 namespace pm {
 namespace {

@@ -3,7 +3,6 @@
 
 #include "loader/kernel/jiffies.h"
 #include "loader/kernel/program.h"
-#include "loader/jiffies.h"
 
 namespace pm {
 

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "loader/kernel/jiffies.h"
-#include "loader/jiffies.h"
 
 #include <time.h>
 

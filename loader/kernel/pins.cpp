@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "loader/kernel/pins.h"
 #include "loader/kernel/bpffs.h"
-#include "loader/bpffs.h"
 
 #include <sys/stat.h>
 

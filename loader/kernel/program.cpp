@@ -20,7 +20,6 @@
 #pragma GCC diagnostic ignored "-Wshadow"
 #include "loader/kernel/jiffies.h"
 #include "portmatrix.skel.h"
-#include "loader/jiffies.h"
 #pragma GCC diagnostic pop
 
 namespace pm {

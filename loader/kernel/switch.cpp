@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "loader/kernel/switch.h"
 #include "loader/base/clock.h"
-#include "loader/clock.h"
-#include "loader/ban_list.h"
-#include "loader/switch.h"
 
 #include <linux/membarrier.h>
 #include <sys/mman.h>

@@ -11,8 +11,6 @@
 
 #include "loader/kernel/map.h"
 #include "maps/image.h"
-#include "loader/ban_list.h"
-#include "loader/switch.h"
 
 namespace pm {
 

@@ -15,9 +15,6 @@
 #include "policy/judge/question.h"
 #include "policy/model/labels.h"
 #include "policy/model/transports.h"
-#include "loader/deployment.h"
-#include "loader/switch.h"
-#include "policy/catalog.h"
 
 namespace pm {
 namespace {

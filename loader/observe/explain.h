@@ -12,7 +12,6 @@
 #include "loader/kernel/switch.h"
 #include "policy/judge/judge.h"
 #include "policy/judge/question.h"
-#include "loader/switch.h"
 
 namespace pm {
 

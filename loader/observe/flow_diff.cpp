@@ -5,10 +5,6 @@
 #include "loader/kernel/switch.h"
 #include "loader/observe/flow_reader.h"
 #include "policy/image/compile.h"
-#include "loader/clock.h"
-#include "loader/deployment.h"
-#include "loader/flow_reader.h"
-#include "loader/switch.h"
 
 namespace pm {
 namespace {

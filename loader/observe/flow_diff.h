@@ -5,7 +5,6 @@
 #include "loader/observe/flow_reader.h"
 #include "loader/observe/snapshot.h"
 #include "policy/model/model.h"
-#include "loader/flow_reader.h"
 
 namespace pm {
 

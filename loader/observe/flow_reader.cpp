@@ -7,11 +7,6 @@
 #include "loader/kernel/switch.h"
 #include "policy/image/catalog.h"
 #include "policy/model/labels.h"
-#include "loader/deployment.h"
-#include "loader/flow_reader.h"
-#include "loader/targets.h"
-#include "loader/switch.h"
-#include "policy/catalog.h"
 
 namespace pm {
 

@@ -11,7 +11,6 @@
 
 #include "loader/kernel/pins.h"
 #include "maps/abi.h"
-#include "loader/flow_reader.h"
 
 namespace pm {
 

@@ -9,7 +9,6 @@
 
 #include "maps/abi.h"
 #include "policy/base/whole_file.h"
-#include "policy/whole_file.h"
 
 namespace pm {
 namespace {

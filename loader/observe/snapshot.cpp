@@ -13,12 +13,6 @@
 #include "loader/kernel/switch.h"
 #include "policy/image/catalog.h"
 #include "policy/model/labels.h"
-#include "loader/clock.h"
-#include "loader/deployment.h"
-#include "loader/targets.h"
-#include "loader/switch.h"
-#include "loader/attach.h"
-#include "policy/catalog.h"
 
 namespace pm {
 namespace {

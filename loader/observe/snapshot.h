@@ -14,9 +14,6 @@
 #include "loader/kernel/pins.h"
 #include "policy/image/catalog.h"
 #include "policy/image/compile.h"
-#include "loader/deployment.h"
-#include "loader/attach.h"
-#include "policy/catalog.h"
 
 namespace pm {
 

@@ -7,7 +7,6 @@
 #include "loader/show/table.h"
 #include "policy/model/labels.h"
 #include "policy/model/transports.h"
-#include "loader/flow_reader.h"
 
 namespace pm::show {
 namespace {

@@ -6,7 +6,6 @@
 #include "loader/base/clock.h"
 #include "loader/show/show.h"
 #include "policy/base/text.h"
-#include "loader/clock.h"
 
 namespace pm::show {
 namespace {

@@ -7,7 +7,6 @@
 #include "loader/show/table.h"
 #include "maps/image.h"
 #include "policy/model/transports.h"
-#include "loader/flow_reader.h"
 
 namespace pm::show {
 namespace {

@@ -14,10 +14,6 @@
 #include "policy/image/catalog.h"
 #include "policy/model/labels.h"
 #include "policy/model/transports.h"
-#include "loader/clock.h"
-#include "loader/deployment.h"
-#include "loader/flow_reader.h"
-#include "policy/catalog.h"
 
 namespace pm::show {
 namespace {

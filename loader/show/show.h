@@ -14,7 +14,6 @@
 #include "policy/model/bans.h"
 #include "policy/model/diff.h"
 #include "policy/model/model.h"
-#include "loader/flow_reader.h"
 
 namespace pm::show {
 

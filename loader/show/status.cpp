@@ -11,9 +11,6 @@
 #include "loader/show/table.h"
 #include "policy/image/catalog.h"
 #include "policy/model/labels.h"
-#include "loader/clock.h"
-#include "loader/deployment.h"
-#include "policy/catalog.h"
 
 namespace pm::show {
 namespace {

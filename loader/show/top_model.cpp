@@ -12,8 +12,6 @@
 #include "policy/base/text.h"
 #include "policy/model/labels.h"
 #include "policy/model/transports.h"
-#include "loader/deployment.h"
-#include "loader/flow_reader.h"
 
 namespace pm::show {
 namespace {

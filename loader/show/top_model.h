@@ -14,8 +14,6 @@
 #include "loader/observe/snapshot.h"
 #include "loader/show/table.h"
 #include "policy/image/catalog.h"
-#include "loader/flow_reader.h"
-#include "policy/catalog.h"
 
 namespace pm::show {
 

@@ -9,9 +9,6 @@
 #include "loader/base/clock.h"
 #include "loader/base/file.h"
 #include "policy/image/ban_image.h"
-#include "loader/file.h"
-#include "loader/clock.h"
-#include "loader/ban_list.h"
 
 namespace pm {
 namespace fs = std::filesystem;

@@ -9,7 +9,6 @@
 #include "loader/base/fault.h"
 #include "loader/base/paths.h"
 #include "policy/model/bans.h"
-#include "loader/ban_list.h"
 
 namespace pm {
 

@@ -9,8 +9,6 @@
 #include <fmt/ranges.h>
 
 #include "loader/base/file.h"
-#include "loader/file.h"
-#include "loader/detached.h"
 
 namespace pm {
 namespace {

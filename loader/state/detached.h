@@ -8,7 +8,6 @@
 
 #include "loader/base/fault.h"
 #include "loader/base/paths.h"
-#include "loader/detached.h"
 
 namespace pm {
 

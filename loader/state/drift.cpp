@@ -9,8 +9,6 @@
 #include "policy/language/read.h"
 #include "policy/model/diff.h"
 #include "policy/model/print.h"
-#include "loader/drift.h"
-#include "policy/catalog.h"
 
 namespace pm {
 

@@ -5,8 +5,6 @@
 #include "loader/base/fault.h"
 #include "policy/image/catalog.h"
 #include "policy/model/model.h"
-#include "loader/drift.h"
-#include "policy/catalog.h"
 
 namespace pm {
 

@@ -19,8 +19,6 @@
 #include "loader/base/message.h"
 #include "loader/state/journal.h"
 #include "policy/base/fd.h"
-#include "loader/clock.h"
-#include "loader/restore.h"
 
 namespace pm {
 namespace fs = std::filesystem;

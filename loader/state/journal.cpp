@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "loader/state/journal.h"
-#include "loader/restore.h"
 
 #include <syslog.h>
 

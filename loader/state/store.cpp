@@ -16,7 +16,6 @@
 #include "policy/base/fd.h"
 #include "policy/base/sha256.h"
 #include "policy/model/print.h"
-#include "loader/file.h"
 
 namespace pm {
 namespace fs = std::filesystem;

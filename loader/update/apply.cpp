@@ -14,10 +14,6 @@
 #include "policy/image/catalog.h"
 #include "policy/image/compile.h"
 #include "policy/judge/question.h"
-#include "loader/clock.h"
-#include "loader/reconcile.h"
-#include "loader/targets.h"
-#include "policy/catalog.h"
 
 namespace pm {
 namespace {

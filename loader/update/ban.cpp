@@ -12,8 +12,6 @@
 #include "loader/state/ban_list.h"
 #include "loader/update/rollout.h"
 #include "policy/image/image_ranges.h"
-#include "loader/clock.h"
-#include "loader/ban_list.h"
 
 namespace pm {
 namespace {

@@ -12,10 +12,6 @@
 #include "loader/state/history.h"
 #include "loader/update/recompile.h"
 #include "loader/update/reconcile.h"
-#include "loader/deployment.h"
-#include "loader/outcome.h"
-#include "loader/reconcile.h"
-#include "loader/switch.h"
 
 namespace pm {
 namespace {

@@ -4,7 +4,6 @@
 
 #include "loader/base/paths.h"
 #include "loader/update/outcome.h"
-#include "loader/outcome.h"
 
 namespace pm {
 

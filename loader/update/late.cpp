@@ -6,9 +6,6 @@
 #include "loader/state/detached.h"
 #include "loader/update/outcome.h"
 #include "loader/update/recompile.h"
-#include "loader/detached.h"
-#include "loader/outcome.h"
-#include "loader/late.h"
 
 namespace pm {
 namespace {

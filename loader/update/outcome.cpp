@@ -2,9 +2,6 @@
 #include "loader/update/outcome.h"
 #include "loader/kernel/deployment.h"
 #include "loader/kernel/switch.h"
-#include "loader/deployment.h"
-#include "loader/outcome.h"
-#include "loader/switch.h"
 
 #include <fmt/core.h>
 

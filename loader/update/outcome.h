@@ -8,8 +8,6 @@
 
 #include "loader/kernel/switch.h"
 #include "loader/update/rollout.h"
-#include "loader/outcome.h"
-#include "loader/switch.h"
 
 namespace pm {
 

@@ -10,7 +10,6 @@
 #include "policy/image/compile.h"
 #include "policy/image/relocate.h"
 #include "policy/language/read.h"
-#include "loader/targets.h"
 
 namespace pm {
 namespace {

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "loader/update/reconcile.h"
-#include "loader/deployment.h"
-#include "loader/reconcile.h"
 
 #include <algorithm>
 

@@ -4,8 +4,6 @@
 
 #include "loader/kernel/deployment.h"
 #include "loader/state/store.h"
-#include "loader/deployment.h"
-#include "loader/reconcile.h"
 
 namespace pm {
 

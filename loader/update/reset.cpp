@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "loader/update/reset.h"
 #include "policy/image/catalog.h"
-#include "policy/catalog.h"
 
 namespace pm {
 

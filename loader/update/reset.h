@@ -7,7 +7,6 @@
 #include "loader/kernel/pins.h"
 #include "policy/image/catalog.h"
 #include "policy/image/compile.h"
-#include "policy/catalog.h"
 
 namespace pm {
 

@@ -5,8 +5,6 @@
 #include <fmt/ranges.h>
 
 #include "loader/update/recompile.h"
-#include "loader/outcome.h"
-#include "loader/restore.h"
 
 namespace pm {
 namespace {

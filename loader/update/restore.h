@@ -6,8 +6,6 @@
 
 #include "loader/base/paths.h"
 #include "loader/update/outcome.h"
-#include "loader/outcome.h"
-#include "loader/restore.h"
 
 namespace pm {
 

@@ -17,11 +17,6 @@
 #include "policy/image/catalog.h"
 #include "policy/judge/judge.h"
 #include "policy/judge/question.h"
-#include "loader/deployment.h"
-#include "loader/detached.h"
-#include "loader/ban_list.h"
-#include "loader/switch.h"
-#include "policy/catalog.h"
 
 namespace pm {
 namespace {

@@ -20,9 +20,6 @@
 #include "loader/update/session_guard.h"
 #include "policy/image/compile.h"
 #include "policy/judge/question.h"
-#include "loader/undo.h"
-#include "loader/deployment.h"
-#include "loader/switch.h"
 
 namespace pm {
 

@@ -13,7 +13,6 @@
 #include "loader/host/own_addresses.h"
 #include "loader/host/ssh_sessions.h"
 #include "policy/model/labels.h"
-#include "loader/clock.h"
 
 namespace pm {
 namespace {

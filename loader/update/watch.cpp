@@ -15,12 +15,6 @@
 #include "loader/state/history.h"
 #include "loader/update/confirm.h"
 #include "loader/update/late.h"
-#include "loader/clock.h"
-#include "loader/detached.h"
-#include "loader/late.h"
-#include "loader/targets.h"
-#include "loader/switch.h"
-#include "loader/attach.h"
 
 namespace pm {
 namespace {

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "policy/base/errno_text.h"
-#include "policy/errno_text.h"
 
 #include <cctype>
 #include <cstring>

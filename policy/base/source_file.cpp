@@ -15,8 +15,6 @@
 #include "policy/base/fd.h"
 #include "policy/base/text.h"
 #include "policy/base/whole_file.h"
-#include "policy/errno_text.h"
-#include "policy/whole_file.h"
 
 namespace pm {
 namespace {

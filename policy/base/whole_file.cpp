@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "policy/base/whole_file.h"
-#include "policy/whole_file.h"
 
 #include <unistd.h>
 

@@ -9,7 +9,6 @@
 #include "policy/image/intervals.h"
 #include "policy/image/write_intervals.h"
 #include "policy/image/writer.h"
-#include "loader/ban_list.h"
 
 namespace pm {
 namespace {

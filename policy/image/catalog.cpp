@@ -10,7 +10,6 @@
 
 #include "policy/model/print.h"
 #include "policy/model/transports.h"
-#include "policy/catalog.h"
 
 namespace pm {
 

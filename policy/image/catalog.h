@@ -11,7 +11,6 @@
 #include "maps/lookup.h"
 #include "policy/image/writer.h"
 #include "policy/model/model.h"
-#include "policy/catalog.h"
 
 namespace pm {
 

@@ -7,7 +7,6 @@
 
 #include "policy/image/catalog.h"
 #include "policy/image/slots.h"
-#include "policy/catalog.h"
 
 namespace pm {
 

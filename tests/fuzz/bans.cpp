@@ -7,7 +7,6 @@
 
 #include "policy/image/ban_image.h"
 #include "policy/model/bans.h"
-#include "loader/ban_list.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size) {
     const auto bans = pm::parse_bans({reinterpret_cast<const char *>(data), size});

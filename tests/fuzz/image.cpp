@@ -10,7 +10,6 @@
 #include "policy/image/catalog.h"
 #include "policy/image/compile.h"
 #include "policy/language/read.h"
-#include "policy/catalog.h"
 
 namespace {
 

@@ -21,7 +21,6 @@
 #include "tests/support/policy_builder.h"
 #include "tests/support/random_packet.h"
 #include "tests/support/random_policy.h"
-#include "loader/outcome.h"
 
 namespace pm::test {
 namespace {

@@ -6,7 +6,6 @@
 #include "tests/support/edge_packets.h"
 #include "tests/support/host.h"
 #include "tests/support/policies.h"
-#include "loader/flow_reader.h"
 
 namespace pm::test {
 namespace {

@@ -3,8 +3,6 @@
 // the programs read either the whole old record or the whole new one, with its fallback.
 #include "loader/kernel/switch.h"
 #include "loader/base/clock.h"
-#include "loader/clock.h"
-#include "loader/switch.h"
 
 #include <gtest/gtest.h>
 #include <signal.h>

@@ -22,7 +22,6 @@
 #include "tests/support/host.h"
 #include "tests/support/payloads.h"
 #include "tests/support/policies.h"
-#include "loader/clock.h"
 
 namespace pm::test {
 namespace {

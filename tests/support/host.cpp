@@ -4,7 +4,6 @@
 #include <gtest/gtest.h>
 
 #include "tests/support/policies.h"
-#include "loader/outcome.h"
 
 namespace pm::test {
 

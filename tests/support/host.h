@@ -8,7 +8,6 @@
 #include "policy/image/compile.h"
 #include "tests/support/kernel.h"
 #include "tests/support/naive.h"
-#include "loader/outcome.h"
 
 namespace pm::test {
 

@@ -19,8 +19,6 @@
 #include "policy/model/bans.h"
 #include "tests/support/arrays.h"
 #include "tests/support/policies.h"
-#include "loader/jiffies.h"
-#include "loader/ban_list.h"
 
 namespace pm::test {
 

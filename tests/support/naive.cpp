@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The oracle's packet path and its flow table; see naive.h.
 #include "tests/support/naive.h"
-#include "loader/flow_reader.h"
 
 #include <algorithm>
 

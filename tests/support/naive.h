@@ -14,7 +14,6 @@
 #include "tests/support/naive_parse.h"
 #include "tests/support/naive_payload.h"
 #include "tests/support/verdict.h"
-#include "loader/flow_reader.h"
 
 namespace pm::naive {
 

@@ -7,7 +7,6 @@
 #include <random>
 
 #include "policy/image/compile.h"
-#include "loader/ban_list.h"
 
 namespace pm {
 namespace {

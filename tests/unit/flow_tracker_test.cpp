@@ -5,7 +5,6 @@
 #include "loader/export/flow_tracker.h"
 #include "loader/kernel/jiffies.h"
 #include "loader/kernel/program.h"
-#include "loader/jiffies.h"
 
 namespace pm::exporter {
 namespace {

@@ -5,6 +5,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "policy/model/labels.h"
 #include "tests/support/addresses.h"
 
 namespace pm::test {

@@ -12,7 +12,6 @@
 #include "tests/support/policy_builder.h"
 #include "tests/support/random.h"
 #include "tests/unit/judged.h"
-#include "policy/catalog.h"
 
 namespace pm {
 namespace {

@@ -12,9 +12,6 @@
 #include "loader/show/event.h"
 #include "loader/show/table.h"
 #include "policy/image/catalog.h"
-#include "loader/clock.h"
-#include "loader/flow_reader.h"
-#include "policy/catalog.h"
 
 namespace pm::show {
 namespace {
