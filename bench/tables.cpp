@@ -15,6 +15,7 @@
 #include <bpf/bpf.h>
 
 #include "loader/kernel/deployment.h"
+#include "loader/kernel/flow_table.h"
 #include "loader/kernel/jiffies.h"
 #include "loader/kernel/program.h"
 #include "loader/kernel/switch.h"
@@ -79,8 +80,8 @@ void fill_all(const pm::Pins &pins, std::uint32_t count) {
 void time_walk(const pm::Pins &pins) {
     const auto start = Clock::now();
     std::uint64_t flows = 0;
-    for (const char *table : {"outside", "opening", "assured"}) {
-        const auto map = must(pm::Map<pm_flow_key, pm_flow>::of(pins.maps(), table));
+    for (const pm::FlowTable &table : pm::flow_tables) {
+        const auto map = must(pm::Map<pm_flow_key, pm_flow>::of(pins.maps(), table.name));
         auto walked = map.each(
             [&](const pm_flow_key &, const pm_flow &flow) { flows += flow.moved ? 0 : 1; });
         if (!walked) fail(walked.error().message);

@@ -1,150 +1,69 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * A packet without a live flow: judge it, and if a row permits, open its flow or let a socket
- * vouch for it. docs/design.md, "Directions and orientation", has the rules in words.
+ * Admission: the stage of a packet without a live flow, and of every SYN. It is judged, and if a
+ * row permits it, it
+ *
+ *   - opens a flow, within the row's limit and with the payload that the row demands; or
+ *   - is a tcp segment of a connection that one of this host's sockets vouches for (socket.h).
+ *
+ * Everything else is dropped. docs/design.md, "Directions and orientation", has the rules in words.
  */
 #ifndef PM_ADMIT_H
 #define PM_ADMIT_H
 
-#include "flow.h"
-#include "fragment.h"
+#include "flow_state.h"
+#include "flow_table.h"
+#include "judge.h"
 #include "limit.h"
+#include "payload.h"
+#include "reopen.h"
+#include "route.h"
 #include "socket.h"
 
-#define FAMILY_V4 2
-#define FAMILY_V6 10
-
-/* Would this host route the packet on? Asked of what a row would admit. A function of its own, for
- * the stack: its route lies beside the judge's frames, not below them. */
-__noinline int is_routed(struct xdp_md *ctx, const struct packet *packet)
+/* Such a packet opens no flow: whoever answers does so from another address. */
+static PM_INLINE int is_multicast_flow(const struct packet *packet)
 {
-	const struct pm_tuple *flow = &packet->ask.flow;
-	struct bpf_fib_lookup route = {};
-	long found;
-
-	if (!packet)
-		return 0;
-	route.l4_protocol = flow->protocol;
-	route.ifindex = ctx->ingress_ifindex;
-	if (pm_is_multicast(&flow->local))
-		return 0;
-	if (pm_is_v4(&flow->local)) {
-		route.family = FAMILY_V4;
-		route.ipv4_src = bpf_htonl((__u32)flow->remote.low);
-		route.ipv4_dst = bpf_htonl((__u32)flow->local.low);
-	} else {
-		route.family = FAMILY_V6;
-		to_v6(&flow->remote, route.ipv6_src);
-		to_v6(&flow->local, route.ipv6_dst);
-	}
-	found = bpf_fib_lookup(ctx, &route, sizeof(route), 0);
-	return found == BPF_FIB_LKUP_RET_SUCCESS || found == BPF_FIB_LKUP_RET_NO_NEIGH ||
-	       found == BPF_FIB_LKUP_RET_FRAG_NEEDED || found == BPF_FIB_LKUP_RET_UNSUPP_LWT;
+	return pm_is_multicast(&packet->query.flow.local) ||
+	       pm_is_multicast(&packet->query.flow.remote);
 }
 
-static PM_INLINE int is_of_group(const struct packet *packet)
-{
-	return pm_is_multicast(&packet->ask.flow.local) ||
-	       pm_is_multicast(&packet->ask.flow.remote);
-}
-
-/* Can this packet open a flow, if a row permits it? */
+/* Can a packet of this kind open a flow, if a row permits it? */
 static PM_INLINE int can_open(const struct packet *packet)
 {
 	if (packet->fragment == LATER_FRAGMENT || packet->echo_reply)
 		return 0;
-	return packet->ask.flow.protocol != PM_PROTO_TCP || is_syn(packet);
+	return packet->query.flow.protocol != PM_PROTO_TCP || is_syn(packet);
 }
 
-/* Ask in the packet's own orientation if a row may have its ports, else as an answer; a tcp
- * segment that may be either is asked both ways. Returns the opener that the answer is about.
- * A function of its own: verified once. */
-__noinline int ask_both_ways(struct packet *packet, const struct gate *gate, struct answer *answer)
+/* Judge a packet in the orientations that the gate permits:
+ *
+ *   - as its flow's opener (own) if the gate has that, else as an answer;
+ *   - a tcp segment that may be either, and that was not passed as the opener, as an answer too.
+ *
+ * Returns the opener that `answer` is about. A drop has the reason of the first orientation. A
+ * function of its own: verified once. */
+__noinline int judge_both_ways(struct packet *packet, const struct gate *gate,
+			       struct answer *answer)
 {
-	__u8 own = packet ? packet->ask.direction : 0;
+	__u8 own = packet ? packet->query.direction : 0;
 	__u32 reason;
 
 	if (!packet || !gate || !answer)
 		return 0;
-	packet->ask.flow.opener = gate->own ? own : !own;
-	judge(&packet->ask, answer);
+	packet->query.flow.opener = gate->own ? own : !own;
+	judge(&packet->query, answer);
 	if (!is_drop(answer->verdict) || !gate->own || !gate->answer || is_syn(packet) ||
-	    packet->ask.flow.protocol != PM_PROTO_TCP)
-		return packet->ask.flow.opener;
+	    packet->query.flow.protocol != PM_PROTO_TCP)
+		return packet->query.flow.opener;
 	reason = answer->verdict;
-	packet->ask.flow.opener = !own;
-	judge(&packet->ask, answer);
+	packet->query.flow.opener = !own;
+	judge(&packet->query, answer);
 	if (is_drop(answer->verdict))
 		answer->verdict = reason;
 	return !own;
 }
 
-/* May a SYN begin another connection of the same ends? After an RST or FIN; where the socket went
- * without any (looked for only where something hangs on it); and if this host sends it, after a
- * connection that the peer opened. */
-static PM_INLINE int may_begin(void *ctx, const struct pm_flow *flow, const struct packet *packet,
-			       const struct pm_row *row, __u32 hook)
-{
-	if (flow->marks & PM_FLOW_ENDING)
-		return 1;
-	if (hook == PM_OUT)
-		return flow->opener == PM_IN;
-	return (flow->marks & PM_FLOW_ESTABLISHED) && (row->limit_interval || row->check) &&
-	       find_socket_xdp(ctx, packet) == NO_SOCKET;
-}
-
-/* It is held to its row's check. Our own SYN begins it; a peer's may be forged, as the RST before
- * it, and waits for our SYN-ACK. `assured` has one entry for both openers: the other one's goes
- * over. */
-static PM_INLINE void begin_another(struct pm_flow *flow, const struct packet *packet, __u16 slot,
-				    __u8 check)
-{
-	if (flow->opener != packet->direction) {
-		flow->opener = packet->direction;
-		flow->row = slot;
-		flow->shadow = packet->shadow;
-		flow->check = 0;
-	}
-	flow->last = stamp_now();
-	flow->next = packet->direction == PM_IN ? check | PM_FLOW_CHECK_NEXT : 0;
-	if (packet->direction == PM_OUT) {
-		flow->check = check;
-		flow->marks &= ~PM_FLOW_ENDING;
-	}
-}
-
-static PM_INLINE void count_syn(struct pm_flow *flow, int young, const struct packet *packet)
-{
-	struct pm_flow_key key = flow_key(&packet->ask.flow);
-
-	add_to_flow(flow, packet);
-	if (young && *(volatile __u8 *)&flow->moved)
-		drain(flow, &key);
-}
-
-/* This host's SYN says that its stack has no such connection: what a peer began is over. */
-static PM_INLINE void end_outside(const struct packet *packet)
-{
-	struct pm_flow_key key = flow_key(&packet->ask.flow);
-	struct pm_flow *flow = bpf_map_lookup_elem(&outside, &key);
-
-	if (!flow)
-		return;
-	flow->check = 0;
-	flow->marks |= PM_FLOW_OVER;
-	if (flow->last == stamp_now())
-		flow->last--; /* idle for no time at all is not expired */
-}
-
-static PM_INLINE struct pm_flow *find_syn_flow(struct packet *packet, const struct gate *gate,
-					       int *young)
-{
-	struct pm_flow_key key = flow_key(&packet->ask.flow);
-
-	return find_flow(&key, gate, packet, stamp_now(), young);
-}
-
-/* What the first payload of a row's flow is held to, as an entry has it. */
+/* A row's check of the first payload, as struct pm_flow has it in `check`. */
 static PM_INLINE __u8 row_check(const struct pm_row *row)
 {
 	if (!row->check)
@@ -152,8 +71,8 @@ static PM_INLINE __u8 row_check(const struct pm_row *row)
 	return row->check | (row->flags & PM_ROW_CHECK_DROPS ? PM_FLOW_CHECK_DROPS : 0);
 }
 
-/* A permitted packet that opens a flow: within the limit, with the payload that the row demands.
- * The first payload of a tcp flow is checked when it comes. */
+/* A permitted packet that can open a flow. A tcp flow's first payload mostly comes after the SYN:
+ * then its entry waits for it. */
 static PM_INLINE __u32 admit_opener(void *ctx, struct packet *packet, const struct gate *gate,
 				    const struct answer *answer, __u32 hook)
 {
@@ -161,13 +80,13 @@ static PM_INLINE __u32 admit_opener(void *ctx, struct packet *packet, const stru
 	__u8 check = row_check(row);
 	struct pm_flow *flow = NULL;
 	int young = 0, begins = 1;
-	__u8 next = 0;
+	__u8 check_after_synack = 0;
 
 	if (is_syn(packet))
 		flow = find_syn_flow(packet, gate, &young);
-	if (flow) /* else a SYN of a live flow changes nothing of it, but for the count */
-		begins = may_begin(ctx, flow, packet, row, hook);
-	if (row->limit_interval && begins && !within_limit(packet, row))
+	if (flow)
+		begins = may_reopen(ctx, flow, packet, row, hook);
+	if (row->limit_interval && begins && !charge_limit(packet, row))
 		return drop_of(PM_DROP_RATE_LIMITED, row->slot);
 	if (check && (!is_syn(packet) || packet->payload_length)) {
 		if (!fits(ctx, packet, row->check, hook)) {
@@ -178,30 +97,30 @@ static PM_INLINE __u32 admit_opener(void *ctx, struct packet *packet, const stru
 		check = 0;
 	}
 	if (hook == PM_OUT && is_syn(packet))
-		end_outside(packet);
+		end_inbound_flow(packet);
 	if (flow) {
 		if (begins)
-			begin_another(flow, packet, row->slot, check);
+			reopen_flow(flow, packet, row->slot, check);
 		count_syn(flow, young, packet);
 		return pass(row->slot);
 	}
-	if (is_of_group(packet))
-		return pass(row->slot); /* whoever answers does so from another address */
-	/* A SYN of a connection whose entry is gone: see begin_another. */
+	if (is_multicast_flow(packet))
+		return pass(row->slot);
+	/* A SYN of a connection that lives, but has lost its entry: rule 7 of reopen.h. */
 	if (hook == PM_IN && check && is_syn(packet) &&
 	    find_socket_xdp(ctx, packet) == LIVE_SOCKET) {
-		next = check | PM_FLOW_CHECK_NEXT;
+		check_after_synack = check | PM_FLOW_CHECK_AFTER_SYNACK;
 		check = waiting_check(packet, PM_IN);
 	}
 	if (!open_flow(hook == PM_IN ? (void *)&outside : (void *)&opening, packet, hook, answer, 0,
-		       check, next))
+		       check, check_after_synack))
 		return drop_of(PM_DROP_FLOW_TABLE_FULL, row->slot);
 	return pass(row->slot);
 }
 
-/* A flow that a socket vouches for, whose entry is gone or expired. What completes a handshake
- * (`half_open`) brings the first payload, or makes no entry. 0: drop the packet, its payload is not
- * what the row demands. */
+/* Record a flow that a socket vouches for; its entry is gone or expired. If the socket is half
+ * open, the packet completes the handshake: it gets an entry only if it brings the first payload,
+ * which is checked. 0: drop the packet, its payload is not what the row demands. */
 static PM_INLINE int record_flow(void *ctx, struct packet *packet, __u32 opener,
 				 const struct answer *answer, int half_open, __u32 hook)
 {
@@ -212,14 +131,15 @@ static PM_INLINE int record_flow(void *ctx, struct packet *packet, __u32 opener,
 		return 0;
 	if (half_open && check == waits)
 		return 1;
-	open_flow(!half_open && may_be_assured(opener) ? (void *)&assured
-		  : opener == PM_IN                    ? (void *)&outside
-						       : (void *)&opening,
+	open_flow(!half_open && take_promotion_turn(opener) ? (void *)&assured
+		  : opener == PM_IN                         ? (void *)&outside
+							    : (void *)&opening,
 		  packet, opener, answer, half_open ? 0 : PM_FLOW_ESTABLISHED | end_marks(packet),
 		  check, 0);
 	return 1;
 }
 
+/* `sender`: what the socket that sends the packet says (hook out only). */
 static PM_INLINE __u32 admit(void *ctx, struct packet *packet, struct gate *gate,
 			     enum sender_state sender, __u32 hook)
 {
@@ -227,28 +147,29 @@ static PM_INLINE __u32 admit(void *ctx, struct packet *packet, struct gate *gate
 	__u32 opener = hook;
 	int socket, half_open;
 
-	if (gate->unsure)
-		ask_pairs(packet, gate);
-	if (is_syn(packet)) /* it only opens: one call less, for a flood's sake */
-		judge(&packet->ask, &answer);
+	if (gate->needs_source_port)
+		look_up_pairs(packet, gate);
+	if (is_syn(packet)) /* it is no answer; and one call less matters in a SYN flood */
+		judge(&packet->query, &answer);
 	else
-		opener = ask_both_ways(packet, gate, &answer);
+		opener = judge_both_ways(packet, gate, &answer);
 	if (is_drop(answer.verdict))
 		return answer.verdict;
-	if (packet->ask.shadow) {
-		packet->ask.flow.opener = opener;
-		packet->shadow = pm_reason_of(judge_beside(packet));
+	if (packet->query.shadow) {
+		packet->query.flow.opener = opener;
+		packet->shadow = pm_reason_of(shadow_verdict(packet));
 	}
 	if (opener == packet->direction && can_open(packet)) {
 		if (hook == PM_IN && is_routed(ctx, packet))
 			return drop_of(PM_DROP_FORWARDED, answer.row.slot);
 		return admit_opener(ctx, packet, gate, &answer, hook);
 	}
-	/* Of what opens no flow the first fragment has passed: else there were no ports. */
+	/* There is no flow to a group, so a later fragment has none to find. That it has ports
+	 * shows that its first fragment passed. */
 	if (packet->fragment == LATER_FRAGMENT && opener == packet->direction &&
-	    is_of_group(packet))
+	    is_multicast_flow(packet))
 		return pass(answer.row.slot);
-	if (packet->ask.flow.protocol != PM_PROTO_TCP)
+	if (packet->query.flow.protocol != PM_PROTO_TCP)
 		return drop_of(PM_DROP_NOT_FIRST_PACKET, answer.row.slot);
 	socket = sender == ESTABLISHED_SENDER ? LIVE_SOCKET
 		 : hook == PM_IN              ? find_socket_xdp(ctx, packet)

@@ -1,17 +1,27 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * The one exit: every packet moves exactly one counter, of a row, an essential or a reason.
- * Counters are per CPU and only this file writes them.
+ * The last stage, and the only exit. Every packet moves exactly one counter:
+ *
+ *   - a pass: of its row or essential, on this interface;
+ *   - a drop: of its reason, on this interface and in its direction. In audit mode it is counted
+ *     apart, and passes.
+ *
+ * Beside it, and only where they apply: the count of failed checks of a row, the counts of the
+ * shadow policy, and an event for those who monitor. Counters are per CPU, and only this file
+ * writes them.
  */
 #ifndef PM_CONCLUDE_H
 #define PM_CONCLUDE_H
 
 #include "admit.h"
-#include "epoch.h"
+#include "constants.h"
 #include "event.h"
+#include "judge.h"
+#include "maps.bpf.h"
 #include "packet.h"
+#include "verdict.h"
 
-/* 0: there is no such slot. */
+/* Count a pass. 0: there is no such slot. */
 static PM_INLINE int count_row(const struct packet *packet, __u32 slot)
 {
 	struct pm_row_count *row = bpf_map_lookup_elem(&rows, &slot);
@@ -28,7 +38,7 @@ static PM_INLINE int count_row(const struct packet *packet, __u32 slot)
 	return 1;
 }
 
-/* Of a packet that is dropped for its payload, and so is no packet of the row. */
+/* Count a failed check of a packet that is dropped for it, and so is not counted as the row's. */
 static PM_INLINE void count_mismatch(__u32 slot)
 {
 	struct pm_row_count *row = bpf_map_lookup_elem(&rows, &slot);
@@ -53,7 +63,8 @@ static PM_INLINE void count_drop(const struct packet *packet, __u32 reason)
 	}
 }
 
-/* A function of its own, and not called by another, for the stack: most hosts have no shadow. */
+/* Count what the shadow policy judges otherwise; `row` and `reason` as in struct pm_shadow_key. A
+ * function of its own that no other function calls, to keep the stack small. */
 __noinline int count_shadow(const struct packet *packet, __u32 row, __u32 reason)
 {
 	struct pm_shadow_count none = {}, *count;
@@ -74,8 +85,11 @@ __noinline int count_shadow(const struct packet *packet, __u32 row, __u32 reason
 	return 0;
 }
 
-/* Where the shadow policy differs: it drops what passes, or a row of it passes what no row of the
- * policy in force does. Of packets that are dropped only openers are asked about. */
+/* Count the packet if the shadow policy differs:
+ *
+ *   - it drops what passes; this was found when the flow was judged (packet->shadow);
+ *   - it passes, as its flow's opener, what the policy in force drops for lack of a row. The
+ * reasons below are those that another policy could undo. */
 static PM_INLINE void compare_shadow(struct packet *packet, __u32 verdict)
 {
 	__u32 reason = pm_reason_of(verdict), shadow;
@@ -90,8 +104,8 @@ static PM_INLINE void compare_shadow(struct packet *packet, __u32 verdict)
 	     reason != PM_DROP_UNSUPPORTED_PROTOCOL && reason != PM_DROP_NOT_FIRST_PACKET) ||
 	    !can_open(packet))
 		return;
-	packet->ask.flow.opener = packet->direction;
-	shadow = judge_beside(packet);
+	packet->query.flow.opener = packet->direction;
+	shadow = shadow_verdict(packet);
 	if (!is_drop(shadow))
 		count_shadow(packet, shadow, 0);
 }
@@ -99,15 +113,15 @@ static PM_INLINE void compare_shadow(struct packet *packet, __u32 verdict)
 /* True: the packet passes. */
 static PM_INLINE int conclude(void *ctx, __u32 hook, struct packet *packet, __u32 verdict)
 {
-	/* A stage was forgotten, or the image names a slot that is not: fail closed. */
+	/* No stage has decided, or the image names a slot that does not exist: fail closed. */
 	if (verdict == UNDECIDED || (!is_drop(verdict) && !count_row(packet, verdict)))
 		verdict = drop(PM_DROP_NO_POLICY);
-	if (packet->ask.shadow)
+	if (packet->query.shadow)
 		compare_shadow(packet, verdict);
 	if (!is_drop(verdict))
 		return 1;
 	if (packet->mismatched)
-		count_mismatch(verdict & 0xffff);
+		count_mismatch(pm_row_of(verdict));
 	count_drop(packet, pm_reason_of(verdict));
 	if (is_monitored())
 		send_event(ctx, hook, packet, verdict);

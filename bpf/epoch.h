@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Which policy a packet is judged by: one epoch, loaded once a packet, names one immutable
- * record. A packet is never judged by a mixture of two.
+ * Which policy a packet is judged by. One 64-bit number, the epoch, is loaded once a packet. It
+ * names one record, which does not change while it is named (struct pm_record in abi.h). So a
+ * packet is never judged by a mixture of two policies.
  */
 #ifndef PM_EPOCH_H
 #define PM_EPOCH_H
 
+#include "constants.h"
 #include "maps.bpf.h"
 #include "packet.h"
 #include "verdict.h"
 
-/* What the packet is to be asked about. Returns enum pm_mode. */
-static PM_INLINE __u32 load_epoch(struct question *ask)
+/* Fill in which slots the query goes to. Returns enum pm_mode: that of this interface. */
+static PM_INLINE __u32 load_epoch(struct query *query)
 {
 	const struct pm_control *all;
 	const struct pm_record *record;
@@ -20,20 +22,21 @@ static PM_INLINE __u32 load_epoch(struct question *ask)
 
 	all = bpf_map_lookup_elem(&control, &zero);
 	if (!all) {
-		ask->image = PM_IMAGE_SLOTS; /* there is none: everything is dropped */
+		query->image = PM_IMAGE_SLOTS; /* no such slot: everything is dropped */
 		return PM_MODE_ENFORCE;
 	}
 	value = *(const volatile __u64 *)&all->epoch;
 	record = &all->records[pm_record_index(value)];
-	/* An unconfirmed policy that is past its deadline: nobody has to be alive for this. */
+	/* An unconfirmed policy past its deadline: its fallback is in force. No process has to be
+	 * alive for that. */
 	if (record->deadline && bpf_ktime_get_boot_ns() > record->deadline) {
 		value = record->fallback;
 		record = &all->records[pm_record_index(value)];
 	}
-	ask->sequence = pm_sequence(value);
-	ask->image = record->image;
-	ask->bans = record->bans;
-	ask->shadow = record->shadow;
+	query->sequence = pm_sequence(value);
+	query->image = record->image;
+	query->bans = record->bans;
+	query->shadow = record->shadow;
 	return record->interfaces >> pm_interface & 1 ? record->mode : PM_MODE_OFF;
 }
 

@@ -1,42 +1,49 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * What a host cannot live without passes with no row and no switch: address resolution,
- * neighbour discovery, multicast membership, LACP, DHCP of this host's client. ICMP errors need
- * the flow tables and stand in related.h.
+ * Essentials: what a host cannot live without. They pass with no row, and nothing switches them
+ * off: ARP, neighbour discovery, multicast membership, LACP, and the DHCP of this host's client.
+ * One that breaks its RFC is dropped. ICMP errors are essentials too, but need the flow tables:
+ * they are in related.h.
  */
 #ifndef PM_ESSENTIALS_H
 #define PM_ESSENTIALS_H
 
+#include "clock.h"
+#include "constants.h"
+#include "maps.bpf.h"
 #include "packet.h"
 #include "verdict.h"
 
 /* ARP for IPv4 over Ethernet: request or reply (RFC 826). */
 static PM_INLINE __u32 essential_arp(const struct frame *frame, const struct packet *packet)
 {
-	const __u8 *arp = at(frame, packet->l3, 28);
+	const __u8 *arp = at(frame, packet->l3, ARP_BYTES);
 
-	if (!arp || arp[0] != 0 || arp[1] != 1 || arp[2] != 8 || arp[3] != 0 || arp[4] != 6 ||
-	    arp[5] != 4 || arp[6] != 0 || (arp[7] != 1 && arp[7] != 2))
+	if (!arp || arp[0] != 0 || arp[1] != ARP_HARDWARE_ETHERNET || arp[2] != ETH_IPV4 >> 8 ||
+	    arp[3] != (ETH_IPV4 & 0xff) || arp[4] != ETH_ALEN || arp[5] != sizeof(__be32) ||
+	    arp[6] != 0 || (arp[7] != ARP_REQUEST && arp[7] != ARP_REPLY))
 		return drop(PM_DROP_MALFORMED_ESSENTIAL);
 	return pass(PM_ESSENTIAL_ARP);
 }
 
-/* Slow protocols are LACP (1) and marker (2); both only make sense on a bond. */
+/* LACP and marker; both only make sense on a bond. */
 static PM_INLINE __u32 essential_lacp(const struct frame *frame, const struct packet *packet)
 {
 	const __u8 *subtype = at(frame, packet->l3, 1);
 
-	if (!pm_lacp || !subtype || (*subtype != 1 && *subtype != 2))
+	if (!pm_lacp || !subtype || (*subtype != SLOW_LACP && *subtype != SLOW_MARKER))
 		return drop(PM_DROP_UNSUPPORTED_ETHERTYPE);
 	return pass(PM_ESSENTIAL_LACP);
 }
 
-/* The fixed part of each message: what is shorter is cut off. */
+/* Bytes of the fixed part of an ICMPv6 message: a shorter one is truncated. */
 static PM_INLINE __u32 essential_length(__u8 type)
 {
-	if (type == 133 || type == 143) /* router solicitation, MLDv2 report */
+	if (type == ICMPV6_ROUTER_SOLICITATION || type == ICMPV6_LISTENER_REPORT_V2)
 		return 8;
-	return type == 134 ? 16 : 24; /* router advertisement; neighbours and the rest of MLD */
+	if (type == ICMPV6_ROUTER_ADVERTISEMENT)
+		return 16;
+	return 24; /* neighbours, and the rest of MLD */
 }
 
 /* Neighbour and router discovery (RFC 4861: hop limit 255, code 0; RFC 6980: no fragment header),
@@ -44,19 +51,20 @@ static PM_INLINE __u32 essential_length(__u8 type)
 static PM_INLINE __u32 essential_icmpv6(const struct frame *frame, const struct packet *packet)
 {
 	const struct pm_addr *source =
-		packet->direction == PM_IN ? &packet->ask.flow.remote : &packet->ask.flow.local;
+		packet->direction == PM_IN ? &packet->query.flow.remote : &packet->query.flow.local;
 	const __u8 *icmp = at(frame, packet->l4, 2);
 	__u8 type = packet->icmp_type;
 	int fine = packet->l4_length >= essential_length(type);
 
-	if (type >= 133 && type <= 136) {
-		fine = fine && icmp && icmp[1] == 0 && packet->hop_limit == 255 &&
+	if (type >= ICMPV6_ROUTER_SOLICITATION && type <= ICMPV6_NEIGHBOUR_ADVERTISEMENT) {
+		fine = fine && icmp && icmp[1] == 0 && packet->hop_limit == HOP_LIMIT_MAX &&
 		       packet->fragment_protocol == 0;
 		return fine ? pass(PM_ESSENTIAL_NEIGHBOUR) : drop(PM_DROP_MALFORMED_ESSENTIAL);
 	}
-	if ((type >= 130 && type <= 132) || type == 143) {
+	if ((type >= ICMPV6_LISTENER_QUERY && type <= ICMPV6_LISTENER_DONE) ||
+	    type == ICMPV6_LISTENER_REPORT_V2) {
 		fine = fine && packet->hop_limit == 1 && packet->fragment == NOT_FRAGMENT &&
-		       (source->high >> 54 == 0x3fa || (source->high == 0 && source->low == 0));
+		       (is_link_local(source) || (source->high == 0 && source->low == 0));
 		return fine ? pass(PM_ESSENTIAL_MULTICAST) : drop(PM_DROP_MALFORMED_ESSENTIAL);
 	}
 	return UNDECIDED;
@@ -64,20 +72,22 @@ static PM_INLINE __u32 essential_icmpv6(const struct frame *frame, const struct 
 
 static PM_INLINE __u32 essential_igmp(const struct packet *packet)
 {
-	if (packet->hop_limit != 1 || packet->fragment != NOT_FRAGMENT || packet->l4_length < 8)
+	if (packet->hop_limit != 1 || packet->fragment != NOT_FRAGMENT ||
+	    packet->l4_length < IGMP_BYTES_MIN)
 		return drop(PM_DROP_MALFORMED_ESSENTIAL);
 	return pass(PM_ESSENTIAL_MULTICAST);
 }
 
-/* DHCP and DHCPv6: what this host's client asks passes, and for a minute what answers it. */
+/* DHCP and DHCPv6: what this host's client asks passes, and for PM_TIMEOUT_DHCP seconds what
+ * answers it. Without state (a probe) only the client's own packets pass. */
 static PM_INLINE __u32 essential_dhcp(const struct packet *packet, __u32 stateless)
 {
-	__u32 v6 = packet->ethertype == ETH_IPV6, interface = packet->ask.flow.interface;
+	__u32 v6 = packet->ethertype == ETH_IPV6, interface = packet->query.flow.interface;
 	struct pm_dhcp *client;
 	__u64 now;
 
-	if (packet->ask.flow.local_port != (v6 ? 546 : 68) ||
-	    packet->ask.flow.remote_port != (v6 ? 547 : 67))
+	if (packet->query.flow.local_port != (v6 ? DHCPV6_CLIENT_PORT : DHCP_CLIENT_PORT) ||
+	    packet->query.flow.remote_port != (v6 ? DHCPV6_SERVER_PORT : DHCP_SERVER_PORT))
 		return UNDECIDED;
 	if (stateless)
 		return packet->direction == PM_OUT ? pass(PM_ESSENTIAL_DHCP) : UNDECIDED;
@@ -101,14 +111,14 @@ static PM_INLINE __u32 pass_essential(const struct frame *frame, const struct pa
 		return essential_arp(frame, packet);
 	if (packet->ethertype == ETH_SLOW)
 		return essential_lacp(frame, packet);
-	if (packet->ask.flow.protocol == PM_PROTO_UDP)
+	if (packet->query.flow.protocol == PM_PROTO_UDP)
 		return packet->fragment == NOT_FRAGMENT ? essential_dhcp(packet, stateless)
 							: UNDECIDED;
 	if (packet->fragment == LATER_FRAGMENT)
 		return UNDECIDED;
-	if (packet->ask.flow.protocol == PM_PROTO_ICMPV6 && packet->ethertype == ETH_IPV6)
+	if (packet->query.flow.protocol == PM_PROTO_ICMPV6 && packet->ethertype == ETH_IPV6)
 		return essential_icmpv6(frame, packet);
-	if (packet->ask.flow.protocol == IPPROTO_IGMP && packet->ethertype == ETH_IPV4)
+	if (packet->query.flow.protocol == IPPROTO_IGMP && packet->ethertype == ETH_IPV4)
 		return essential_igmp(packet);
 	return UNDECIDED;
 }

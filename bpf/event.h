@@ -1,17 +1,25 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Dropped packets for those who monitor. Each consumer has a ring of its own, armed until a time:
- * one that is killed disarms by itself. A CPU sends a ring PM_EVENT_BURST events in 1/8 s at most,
- * and never wakes its reader; what is wanted and not sent is counted as lost.
+ * Events: dropped packets for those who monitor. How one gets to its readers:
+ *
+ *   1. Each consumer has a ring buffer of its own, since two readers of one would take events from
+ *      each other. What it wants (reasons, interfaces, a row, a peer) is in the map `rings`.
+ *   2. It arms its ring until a time in the near future, and again before that time. So the ring
+ *      of a consumer that was killed disarms by itself.
+ *   3. While no ring is armed, a dropped packet costs one load (is_monitored).
+ *   4. A CPU sends at most PM_EVENT_BURST events to a ring in 1/8 s (reserve_event), and never
+ *      wakes the reader, which looks by itself.
+ *   5. A packet that a ring wants and does not get is counted as lost, in `ring_counts`.
  */
 #ifndef PM_EVENT_H
 #define PM_EVENT_H
 
+#include "constants.h"
 #include "maps.bpf.h"
 #include "packet.h"
 #include "verdict.h"
 
-/* While nobody monitors this is one load, from the line in which the epoch lies. */
+/* Is any ring armed? The answer lies in the cache line of the epoch, which is loaded anyway. */
 static PM_INLINE int is_monitored(void)
 {
 	const struct pm_control *all;
@@ -28,10 +36,11 @@ static PM_INLINE int is_monitored(void)
 static PM_INLINE int is_wanted(const struct pm_ring *ring, const struct packet *packet,
 			       __u32 verdict, __u64 now)
 {
-	return now < ring->until && ring->reasons >> (pm_reason_of(verdict) & 63) & 1 &&
+	return now < ring->until &&
+	       ring->reasons >> (pm_reason_of(verdict) & (PM_REASON_SLOTS - 1)) & 1 &&
 	       ring->interfaces >> pm_interface & 1 &&
 	       (!ring->row || ring->row == pm_row_of(verdict)) &&
-	       (!ring->by_peer || is_same(&ring->peer, &packet->ask.flow.remote));
+	       (!ring->by_peer || is_same(&ring->peer, &packet->query.flow.remote));
 }
 
 static PM_INLINE void count_lost(__u32 ring, __u32 packets)
@@ -42,8 +51,10 @@ static PM_INLINE void count_lost(__u32 ring, __u32 packets)
 		count->lost += packets;
 }
 
-/* Does the ring want the packet, and may it be sent one more? */
-static PM_INLINE int takes(__u32 number, const struct packet *packet, __u32 verdict, __u64 now)
+/* Reserve one event of the ring's burst for the packet. 0: the ring does not want it, or the burst
+ * is used up; then the packet is counted as lost. */
+static PM_INLINE int reserve_event(__u32 number, const struct packet *packet, __u32 verdict,
+				   __u64 now)
 {
 	const struct pm_ring *ring = bpf_map_lookup_elem(&rings, &number);
 	struct pm_ring_count *count;
@@ -65,8 +76,8 @@ static PM_INLINE int takes(__u32 number, const struct packet *packet, __u32 verd
 	return 1;
 }
 
-/* The rings that are sent the packet, a bit each. */
-__noinline int takers(const struct packet *packet, __u32 verdict)
+/* The rings that want the packet and may have it, a bit each; an event is reserved in each. */
+__noinline int rings_wanting(const struct packet *packet, __u32 verdict)
 {
 	__u64 now = bpf_jiffies64();
 	int found = 0;
@@ -75,11 +86,12 @@ __noinline int takers(const struct packet *packet, __u32 verdict)
 		return 0;
 #pragma unroll
 	for (__u32 i = 0; i < PM_EVENT_RINGS; i++)
-		found |= takes(i, packet, verdict, now) << i;
+		found |= reserve_event(i, packet, verdict, now) << i;
 	return found;
 }
 
-/* All but the packet itself. It lies in this CPU's scratch, which nothing else uses meanwhile. */
+/* An event without the packet's bytes, in this CPU's scratch: no other program runs on the CPU
+ * meanwhile. */
 static PM_INLINE struct pm_event *describe(const struct packet *packet, __u32 verdict)
 {
 	__u32 zero = 0;
@@ -88,7 +100,7 @@ static PM_INLINE struct pm_event *describe(const struct packet *packet, __u32 ve
 	if (!event)
 		return NULL;
 	event->time = bpf_ktime_get_boot_ns();
-	event->epoch = packet->ask.sequence;
+	event->epoch = packet->query.sequence;
 	event->length = packet->bytes;
 	event->segments = packet->segments;
 	event->row = pm_row_of(verdict);
@@ -100,7 +112,8 @@ static PM_INLINE struct pm_event *describe(const struct packet *packet, __u32 ve
 	return event;
 }
 
-/* How much of a frame is copied. The barriers keep the bounds where Linux 6.1 sees them. */
+/* How many bytes of a frame are copied. The barriers keep the bound where the verifier of Linux 6.1
+ * sees it. */
 static PM_INLINE __u32 capture_length(__u32 frame)
 {
 	asm volatile("" : "+r"(frame));
@@ -110,34 +123,34 @@ static PM_INLINE __u32 capture_length(__u32 frame)
 	return frame;
 }
 
-#define OFFER(number)                                                                              \
+#define OUTPUT_TO(number)                                                                          \
 	do {                                                                                       \
-		if (rings_taken & 1U << (number) &&                                                \
+		if (wanted & 1U << (number) &&                                                     \
 		    bpf_ringbuf_output(&events_##number, event, sizeof(*event), BPF_RB_NO_WAKEUP)) \
 			count_lost(number, event->segments);                                       \
 	} while (0)
 
-static PM_INLINE void offer(struct pm_event *event, __u32 rings_taken)
+static PM_INLINE void output_event(struct pm_event *event, __u32 wanted)
 {
-	OFFER(0);
-	OFFER(1);
-	OFFER(2);
-	OFFER(3);
-	OFFER(4);
-	OFFER(5);
-	OFFER(6);
-	OFFER(7);
+	OUTPUT_TO(0);
+	OUTPUT_TO(1);
+	OUTPUT_TO(2);
+	OUTPUT_TO(3);
+	OUTPUT_TO(4);
+	OUTPUT_TO(5);
+	OUTPUT_TO(6);
+	OUTPUT_TO(7);
 }
 
-/* `hook` is a constant. */
+/* `hook` is a constant here and below: the helpers differ. */
 static PM_INLINE int send_to_rings(void *ctx, __u32 hook, const struct packet *packet,
 				   __u32 verdict)
 {
-	__u32 size, rings_taken = takers(packet, verdict);
+	__u32 size, wanted = rings_wanting(packet, verdict);
 	struct pm_event *event;
 	long failed;
 
-	if (!packet || !rings_taken)
+	if (!packet || !wanted)
 		return 0;
 	event = describe(packet, verdict);
 	if (!event)
@@ -149,7 +162,7 @@ static PM_INLINE int send_to_rings(void *ctx, __u32 hook, const struct packet *p
 				       : bpf_skb_load_bytes(ctx, 0, event->packet, size);
 		event->captured = failed ? 0 : size;
 	}
-	offer(event, rings_taken);
+	output_event(event, wanted);
 	return 0;
 }
 
@@ -164,7 +177,6 @@ __noinline int send_event_skb(struct __sk_buff *skb, const struct packet *packet
 	return send_to_rings(skb, PM_OUT, packet, verdict);
 }
 
-/* `hook` is a constant. */
 static PM_INLINE void send_event(void *ctx, __u32 hook, const struct packet *packet, __u32 verdict)
 {
 	if (hook == PM_IN)

@@ -1,20 +1,22 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Fragments: a first one that was passed leaves its ports, a later one takes them and is then a
- * packet of that flow like any other. Nothing is reassembled, and ports are never read out of a
- * later fragment's bytes.
+ * Fragments. Only the first fragment of a datagram has ports. So one that passed leaves its ports
+ * in the map `fragments`, by addresses, protocol, id and direction. A later fragment takes them,
+ * and is from then on a packet of that flow that cannot open it. Nothing is reassembled, and ports
+ * are never read from the bytes of a later fragment.
  */
 #ifndef PM_FRAGMENT_H
 #define PM_FRAGMENT_H
 
+#include "clock.h"
 #include "judge.h"
 
 static PM_INLINE struct pm_fragment_key fragment_key(const struct packet *packet)
 {
 	int in = packet->direction == PM_IN;
 	struct pm_fragment_key key = {
-		.source = in ? packet->ask.flow.remote : packet->ask.flow.local,
-		.destination = in ? packet->ask.flow.local : packet->ask.flow.remote,
+		.source = in ? packet->query.flow.remote : packet->query.flow.local,
+		.destination = in ? packet->query.flow.local : packet->query.flow.remote,
 		.id = packet->fragment_id,
 		.protocol = packet->fragment_protocol,
 		.interface = pm_interface,
@@ -23,14 +25,15 @@ static PM_INLINE struct pm_fragment_key fragment_key(const struct packet *packet
 	return key;
 }
 
-/* Called for a first fragment that passes. */
+/* Called for a first fragment that passes. An old entry is written over in place: see
+ * flow_table.h, "Who writes what". */
 static PM_INLINE void remember_fragment(const struct packet *packet)
 {
 	struct pm_fragment_key key = fragment_key(packet);
 	struct pm_fragment fragment = {
-		.local_port = packet->ask.flow.local_port,
-		.remote_port = packet->ask.flow.remote_port,
-		.protocol = packet->ask.flow.protocol,
+		.local_port = packet->query.flow.local_port,
+		.remote_port = packet->query.flow.remote_port,
+		.protocol = packet->query.flow.protocol,
 		.echo_reply = packet->echo_reply,
 		.seen = bpf_jiffies64(),
 	};
@@ -42,7 +45,8 @@ static PM_INLINE void remember_fragment(const struct packet *packet)
 		bpf_map_update_elem(&fragments, &key, &fragment, BPF_NOEXIST);
 }
 
-/* Give a later fragment its first's ports: a reason, or PM_UNDECIDED. */
+/* Give a later fragment the ports of its first one; a tcp one counts as an ACK. Returns a reason,
+ * or PM_UNDECIDED. */
 static PM_INLINE __u32 follow_fragment(struct packet *packet, __u32 stateless)
 {
 	struct pm_fragment_key key;
@@ -54,22 +58,22 @@ static PM_INLINE __u32 follow_fragment(struct packet *packet, __u32 stateless)
 	first = bpf_map_lookup_elem(&fragments, &key);
 	if (!first || is_over(first->seen, bpf_jiffies64(), PM_TIMEOUT_FRAGMENT))
 		return PM_DROP_FRAGMENT_UNKNOWN;
-	packet->ask.flow.local_port = first->local_port;
-	packet->ask.flow.remote_port = first->remote_port;
-	packet->ask.flow.protocol = first->protocol;
+	packet->query.flow.local_port = first->local_port;
+	packet->query.flow.remote_port = first->remote_port;
+	packet->query.flow.protocol = first->protocol;
 	packet->echo_reply = first->echo_reply;
 	packet->tcp_flags = TCP_ACK;
 	return PM_UNDECIDED;
 }
 
-/* Fragments as the policy wants them. */
+/* The stage: returns a reason, or PM_UNDECIDED. */
 static PM_INLINE __u32 check_fragment(struct packet *packet, __u32 stateless)
 {
 	struct pm_view image;
 
 	if (packet->fragment == NOT_FRAGMENT)
 		return PM_UNDECIDED;
-	image = view_of(&images, packet->ask.image, pm_image_mask);
+	image = view_of(&images, packet->query.image, pm_image_mask);
 	if (!image.base)
 		return PM_DROP_NO_POLICY;
 	if (pm_field(image, pm_image, flags) & PM_IMAGE_FRAGMENTS_DROP)

@@ -1,18 +1,25 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Asking the policy: the gate, which every packet meets, and the judge, which only packets
- * without a live flow meet. The look-ups themselves are those of image.h.
+ * Asking the policy. There are two questions, and both look into the compiled image (lookup.h):
+ *
+ *   the gate   which every packet meets: could any row of any interface have these ports? It
+ *              costs a load or two, and turns away most of what is hostile.
+ *   the judge  which only a packet without a live flow meets, and every SYN: the row that
+ *              permits it, or the reason why none does.
  */
 #ifndef PM_JUDGE_H
 #define PM_JUDGE_H
 
+#include "constants.h"
 #include "epoch.h"
+#include "maps.bpf.h"
 #include "packet.h"
+#include "verdict.h"
 
-/* What the policy answers about a flow: the verdict of pm_judge, and of a pass the row. */
+/* What the policy says of a flow. */
 struct answer {
-	__u32 verdict;
-	struct pm_row row;
+	__u32 verdict; /* as pm_judge has it: a row's number, or a drop */
+	struct pm_row row; /* of a pass only */
 };
 
 static PM_INLINE struct pm_view view_of(void *map, __u32 slot, __u32 mask)
@@ -21,121 +28,131 @@ static PM_INLINE struct pm_view view_of(void *map, __u32 slot, __u32 mask)
 	return view;
 }
 
-/* A function of its own, verified once: inlined wherever it is needed it would exceed what the
- * verifier of Linux 6.1 looks at. */
-__noinline int judge(const struct question *question, struct answer *answer)
+/* A function of its own, verified once: inlined wherever it is needed, it would be more than the
+ * verifier of Linux 6.1 is willing to look at. */
+__noinline int judge(const struct query *query, struct answer *answer)
 {
 	struct pm_view image, bans_view = {};
 	__u64 now = 0;
 
-	if (!question || !answer)
+	if (!query || !answer)
 		return 0;
-	image = view_of(&images, question->image, pm_image_mask);
+	image = view_of(&images, query->image, pm_image_mask);
 	if (!image.base) {
 		answer->verdict = drop(PM_DROP_NO_POLICY);
 		return 0;
 	}
-	if (question->bans) {
-		bans_view = view_of(&bans, question->bans - 1, pm_bans_mask);
+	if (query->bans) {
+		bans_view = view_of(&bans, query->bans - 1, pm_bans_mask);
 		if (!bans_view.base) {
 			answer->verdict = drop(PM_DROP_NO_POLICY);
 			return 0;
 		}
 		now = bpf_ktime_get_boot_ns();
 	}
-	answer->verdict = pm_judge(image, bans_view, now, &question->flow, question->direction);
+	answer->verdict = pm_judge(image, bans_view, now, &query->flow, query->direction);
 	if (!is_drop(answer->verdict))
 		answer->row = pm_row_at(image, pm_row_of(answer->verdict));
 	return 0;
 }
 
-/* The same question to the shadow policy. */
-static PM_INLINE void ask_shadow(struct question *question, struct answer *answer)
+/* The same by the shadow policy. */
+static PM_INLINE void judge_by_shadow(struct query *query, struct answer *answer)
 {
-	__u32 image = question->image;
+	__u32 image = query->image;
 
-	question->image = question->shadow - 1;
-	judge(question, answer);
-	question->image = image;
+	query->image = query->shadow - 1;
+	judge(query, answer);
+	query->image = image;
 }
 
-/* Its verdict, a pass as the counter slot of its row. */
-__noinline int judge_beside(struct packet *packet)
+/* The shadow policy's verdict on a packet: a drop, or the counter slot of the row that passes it.
+ */
+__noinline int shadow_verdict(struct packet *packet)
 {
 	struct answer answer = {};
 
 	if (!packet)
 		return 0;
-	ask_shadow(&packet->ask, &answer);
+	judge_by_shadow(&packet->query, &answer);
 	return is_drop(answer.verdict) ? answer.verdict : answer.row.slot;
 }
 
-/* What the gate says of a packet: could a row have its ports, as the flow's opener (own) or as
- * its answer? */
+/* What the gate says of a packet. A row could have its ports,
+ *
+ *   own     if the packet is of its flow's opener;
+ *   answer  if it is of the other side. (A SYN never is.)
+ *
+ * The gate does not know addresses or interfaces: it can only rule out. */
 struct gate {
 	__u32 own;
 	__u32 answer;
-	__u32 unsure; /* the source port decides, and was not looked up yet */
+	__u32 needs_source_port; /* own and answer are a maybe: see look_up_gate */
 };
 
-static PM_INLINE __u16 source_port(const struct question *ask)
+static PM_INLINE __u16 source_port(const struct query *query)
 {
-	return ask->direction == PM_IN ? ask->flow.remote_port : ask->flow.local_port;
+	return query->direction == PM_IN ? query->flow.remote_port : query->flow.local_port;
 }
 
-static PM_INLINE __u16 destination_port(const struct question *ask)
+static PM_INLINE __u16 destination_port(const struct query *query)
 {
-	return ask->direction == PM_IN ? ask->flow.local_port : ask->flow.remote_port;
+	return query->direction == PM_IN ? query->flow.local_port : query->flow.remote_port;
 }
 
-/* The ports as they are, both together. A function of its own, like judge. */
-__noinline int ask_pairs(const struct packet *packet, struct gate *gate)
+/* The exact answer, from both ports together. A function of its own, like judge. */
+__noinline int look_up_pairs(const struct packet *packet, struct gate *gate)
 {
-	const struct question *ask = &packet->ask;
+	const struct query *query;
 	struct pm_view image;
 
 	if (!packet || !gate)
 		return 0;
-	gate->own = gate->answer = gate->unsure = 0;
-	image = view_of(&images, ask->image, pm_image_mask);
+	query = &packet->query;
+	gate->own = gate->answer = gate->needs_source_port = 0;
+	image = view_of(&images, query->image, pm_image_mask);
 	if (!image.base)
 		return 0;
 	gate->own = pm_pair_opens(
-		image, pm_pair(image, ask->flow.protocol, destination_port(ask), source_port(ask)),
-		ask->direction);
+		image,
+		pm_pair(image, query->flow.protocol, destination_port(query), source_port(query)),
+		query->direction);
 	if (!is_syn(packet))
-		gate->answer = pm_pair_opens(
-			image,
-			pm_pair(image, ask->flow.protocol, source_port(ask), destination_port(ask)),
-			!ask->direction);
+		gate->answer = pm_pair_opens(image,
+					     pm_pair(image, query->flow.protocol,
+						     source_port(query), destination_port(query)),
+					     !query->direction);
 	return 0;
 }
 
-/* A table of bytes tells of each port what it can without the other one; what it cannot is
- * asked of the pairs, but only once it matters. */
-static PM_INLINE void ask_gate(struct pm_view image, const struct packet *packet, struct gate *gate)
+/* The quick answer, from the one port that the opener sends to. A table of bytes tells of each port
+ * whether rows have it from any source port, from some source ports (maybe), or not at all. A maybe
+ * is looked up exactly at once only if there is nothing better; else later, and only for a packet
+ * without a live flow. */
+static PM_INLINE void look_up_gate(struct pm_view image, const struct packet *packet,
+				   struct gate *gate)
 {
-	const struct question *ask = &packet->ask;
+	const struct query *query = &packet->query;
 	__u32 own, answer = 0, table;
 
 	gate->own = gate->answer = 1;
-	if (ask->flow.protocol != PM_PROTO_TCP && ask->flow.protocol != PM_PROTO_UDP) {
-		if (is_icmp(packet)) { /* an echo's way is its type */
+	if (query->flow.protocol != PM_PROTO_TCP && query->flow.protocol != PM_PROTO_UDP) {
+		if (is_icmp(packet)) { /* its type tells if an echo is a request or a reply */
 			gate->own = !packet->echo_reply;
 			gate->answer = packet->echo_reply;
 		}
 		return;
 	}
-	table = ask->flow.protocol == PM_PROTO_TCP ? pm_field(image, pm_image, gates[0])
-						   : pm_field(image, pm_image, gates[1]);
-	own = pm_load(image, table + destination_port(ask), 1) >> ask->direction;
+	table = query->flow.protocol == PM_PROTO_TCP ? pm_field(image, pm_image, gates[0])
+						     : pm_field(image, pm_image, gates[1]);
+	own = pm_load(image, table + destination_port(query), 1) >> query->direction;
 	if (!is_syn(packet))
-		answer = pm_load(image, table + source_port(ask), 1) >> !ask->direction;
+		answer = pm_load(image, table + source_port(query), 1) >> !query->direction;
 	gate->own = own & (PM_GATE_IN | PM_GATE_MAYBE_IN);
 	gate->answer = answer & (PM_GATE_IN | PM_GATE_MAYBE_IN);
-	gate->unsure = (own | answer) & PM_GATE_MAYBE_IN;
-	if (!((own | answer) & PM_GATE_IN) && gate->unsure)
-		ask_pairs(packet, gate);
+	gate->needs_source_port = (own | answer) & PM_GATE_MAYBE_IN;
+	if (!((own | answer) & PM_GATE_IN) && gate->needs_source_port)
+		look_up_pairs(packet, gate);
 }
 
 #endif

@@ -1,20 +1,26 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * A row's limit of new flows, for each peer (IPv6: each /64) or for the row as a whole. Only
- * what opens a flow is asked; a live flow and a failsafe row never are. And how fast the table of
- * assured flows may take new ones.
+ * How many flows may be opened, and how many promoted. Two bounds of one kind:
  *
- * The generic cell rate algorithm (ITU-T I.371): one number, the time at which the next flow
- * would be on schedule; a flow may be early by burst - 1 intervals.
+ *   - A row's limit of new flows, for each peer (IPv6: each /64) or for the row as a whole.
+ *     Only a packet that opens a flow is charged. A live flow is not, nor a failsafe row.
+ *   - The pace at which flows enter the table `assured`, for each opener (flow_table.h).
+ *
+ * Both are the generic cell rate algorithm (ITU-T I.371). It keeps one number: the time at which
+ * the next flow is on schedule. A flow may come up to burst - 1 intervals before that time, and
+ * moves the schedule on by one interval. So a bucket needs 8 bytes, no timer and no refill.
  */
 #ifndef PM_LIMIT_H
 #define PM_LIMIT_H
 
+#include "constants.h"
 #include "maps.bpf.h"
 #include "packet.h"
 #include "verdict.h"
 
-#define LIMIT_TRIES 8 /* lost races with other CPUs, then the flow counts as over the limit */
+#define LIMIT_TRIES 8 /* races that may be lost to other CPUs; then the flow is over the limit */
+
+#define NS_PER_US 1000
 
 static PM_INLINE struct pm_limit_key limit_key(const struct packet *packet,
 					       const struct pm_row *row)
@@ -23,13 +29,14 @@ static PM_INLINE struct pm_limit_key limit_key(const struct packet *packet,
 
 	if (row->flags & PM_ROW_LIMIT_ROW)
 		return key;
-	key.peer = packet->ask.flow.remote;
+	key.peer = packet->query.flow.remote;
 	if (!pm_is_v4(&key.peer))
 		key.peer.low = 0;
 	return key;
 }
 
-/* 1: at most `early` before its schedule, and the schedule was moved on by `interval`. */
+/* 1: the turn was taken: it was at most `early` before its schedule, which is now `interval` later.
+ * 0: it is too early; nothing has changed. */
 static PM_INLINE int take_turn(__u64 *scheduled, __u64 now, __u64 interval, __u64 early)
 {
 	for (int i = 0; i < LIMIT_TRIES; i++) {
@@ -43,10 +50,10 @@ static PM_INLINE int take_turn(__u64 *scheduled, __u64 now, __u64 interval, __u6
 	return 0;
 }
 
-/* 1: the flow is within the limit, and was charged. */
-static PM_INLINE int within_limit(const struct packet *packet, const struct pm_row *row)
+/* Charge a new flow to its row's limit. 0: it is over the limit. */
+static PM_INLINE int charge_limit(const struct packet *packet, const struct pm_row *row)
 {
-	__u64 interval = (__u64)row->limit_interval * 1000, now = bpf_ktime_get_ns(), due;
+	__u64 interval = (__u64)row->limit_interval * NS_PER_US, now = bpf_ktime_get_ns(), due;
 	struct pm_limit_key key = limit_key(packet, row);
 	__u64 *scheduled;
 
@@ -59,10 +66,11 @@ static PM_INLINE int within_limit(const struct packet *packet, const struct pm_r
 	return take_turn(scheduled, now, interval, interval * (row->limit_burst - 1));
 }
 
-/* May another flow of this opener enter `assured`? Real handshakes, or answered datagrams, come
- * without end; within 30 s they may take 3/16 of the table, so that a flow which was used in that
- * time is never the oldest. A function of its own: verified once. */
-__noinline int may_be_assured(__u32 opener)
+/* Take a turn to enter `assured`. 0: flows of this opener enter too fast. Real handshakes, or
+ * answered datagrams, may come without end. In 30 s they may take 3/16 of the table, so that a flow
+ * which was used in that time is never the oldest, which the LRU evicts. A function of its own:
+ * verified once. */
+__noinline int take_promotion_turn(__u32 opener)
 {
 	__u32 index = opener & 1;
 	__u64 *scheduled = bpf_map_lookup_elem(&promotions, &index);

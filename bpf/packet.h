@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * A frame as its hook hands it over, the one function that reads it with a bounds check, and
- * what parsing makes of it.
+ * A frame as its hook hands it over; at(), the one function that reads it with a bounds check; and
+ * struct packet: what parsing makes of the frame, and what the stages add.
  */
 #ifndef PM_PACKET_H
 #define PM_PACKET_H
@@ -18,76 +18,67 @@
 #include <bpf/bpf_helpers.h>
 
 #include "lookup.h"
+#include "wire.h"
 
-#define ETH_8021Q 0x8100
-#define ETH_8021AD 0x88a8
-#define ETH_QINQ 0x9100
-#define ETH_IPV4 0x0800
-#define ETH_IPV6 0x86dd
-#define ETH_ARP 0x0806
-#define ETH_SLOW 0x8809
+#define IPV6_CHAIN_HEADERS 8 /* extension headers that are walked at most */
+#define IPV6_CHAIN_BYTES 256 /* bytes of them at most */
+/* No header that is looked at starts later. The last is that of a packet which an ICMPv6 error
+ * quotes: Ethernet with two tags 22, IPv6 40 + 256, ICMPv6 8, the quoted IPv6 40 + 128. */
+#define HEADERS_MAX 512
 
-#define IPV6_CHAIN_HEADERS 8 /* extension headers walked at most, and their bytes */
-#define IPV6_CHAIN_BYTES 256
-#define HEADERS_MAX 512 /* no header that is looked at starts later: 18 + 60 + 256 + 60 */
-
-#define TCP_FIN 0x01
-#define TCP_SYN 0x02
-#define TCP_RST 0x04
-#define TCP_ACK 0x10
-#define TCP_URG 0x20
-
-/* The frame as the hook hands it over. */
 struct frame {
 	void *data;
 	void *end;
 	__u32 length; /* of the first buffer on the way in, of the whole frame on the way out */
-	struct xdp_md *xdp; /* on the way in: who knows the whole frame's length */
-	__u32 wire; /* bytes that leave, all segments with their headers */
+	struct xdp_md *xdp; /* on the way in, else null: it knows the length of the whole frame */
+	__u32 wire; /* bytes on the wire: all segments, each with its headers */
 	__u32 segments; /* packets on the wire: more than 1 for GSO on the way out */
-	__u32 tags; /* VLAN tags in the metadata */
+	__u32 tags; /* VLAN tags in the metadata, not in `data` */
 };
 
 enum fragment_part { NOT_FRAGMENT, FIRST_FRAGMENT, LATER_FRAGMENT };
 
-/* A question to the policy. */
-struct question {
+/* A query: what is asked of the policy, and which policy. */
+struct query {
 	struct pm_tuple flow;
 	__u32 image; /* slot in `images` */
 	__u16 bans; /* 1 + slot in `bans`, 0: none */
-	__u16 shadow; /* 1 + slot in `images` judged beside, 0: none */
+	__u16 shadow; /* 1 + slot in `images` of the shadow policy, 0: none */
 	__u32 sequence; /* of the epoch that named them */
-	__u32 direction; /* of the packet in hand */
+	__u32 direction; /* of the packet in hand; of an ICMP error: of the quoted packet */
 };
 
 struct packet {
-	struct question ask; /* its flow is the packet's own, until another one is asked about */
-	__u32 bytes; /* IP bytes on the wire; non-IP: behind the frame's header */
+	struct query query; /* about the packet's flow; of an ICMP error: the quoted one */
+	__u32 bytes; /* IP bytes on the wire, of all segments; not IP: bytes behind the frame's
+			header */
 	__u32 segments;
 	__u32 fragment_id;
 	__u16 ethertype;
 	__u16 l3; /* offsets in the frame */
 	__u16 l4;
-	__u16 payload; /* tcp, udp */
+	__u16 payload; /* offset, of tcp and udp */
 	__u16 l4_length; /* bytes from l4 to the end of the IP packet */
-	__u16 payload_length; /* what the header says */
-	__u16 payload_here; /* what is in this packet: a fragment has less */
+	__u16 payload_length; /* as the header says */
+	__u16 payload_here; /* bytes in this packet: a fragment has less */
 	__u8 direction;
 	__u8 tcp_flags;
 	__u8 icmp_type; /* of ICMP in IPv4 and of ICMPv6 in IPv6 */
 	__u8 hop_limit;
 	__u8 fragment; /* enum fragment_part */
-	__u8 fragment_protocol; /* of a fragment; IPv6: of an atomic one, that is none, too */
+	__u8 fragment_protocol; /* as the fragment itself says; also of IPv6's atomic one; else 0 */
 	__u8 echo_reply;
 	__u8 multicast_frame;
-	__u8 opened; /* for the counters: it opened a flow, */
-	__u8 mismatched; /* its payload was not what the row demands, */
-	__u8 shadow; /* and the reason by which the shadow policy drops what passes */
+	/* For conclude.h: */
+	__u8 opened; /* 1: it opened a flow */
+	__u8 mismatched; /* 1: its payload is not what the row demands */
+	__u8 shadow; /* reason by which the shadow policy drops it, else 0 */
 	__u8 audit; /* 1: nothing is dropped */
 };
 
-/* `size` bytes at `offset`, or null. The barrier keeps clang from moving the bound's compare to
- * where the verifier of Linux 6.1 has forgotten it; a constant offset has no such compare. */
+/* `size` bytes at `offset`, or null. The barrier keeps the compare with HEADERS_MAX in its place:
+ * clang would move it to where the verifier of Linux 6.1 has forgotten its result. A constant
+ * offset needs no compare. */
 static PM_INLINE void *at(const struct frame *frame, __u32 offset, __u32 size)
 {
 	void *start;
@@ -102,7 +93,8 @@ static PM_INLINE void *at(const struct frame *frame, __u32 offset, __u32 size)
 	return start;
 }
 
-/* Does what ends at `offset` lie within the frame? Most frames have one buffer. */
+/* Is `offset` not behind the end of the frame? Most frames have one buffer, so the first compare
+ * decides. */
 static PM_INLINE int ends_within(const struct frame *frame, __u32 offset)
 {
 	return offset <= frame->length ||
@@ -125,55 +117,79 @@ static PM_INLINE struct pm_addr address_v6(const struct in6_addr *address)
 	return value;
 }
 
+static PM_INLINE void to_v6(const struct pm_addr *address, __be32 word[4])
+{
+	word[0] = bpf_htonl(address->high >> 32);
+	word[1] = bpf_htonl((__u32)address->high);
+	word[2] = bpf_htonl(address->low >> 32);
+	word[3] = bpf_htonl((__u32)address->low);
+}
+
 static PM_INLINE int is_same(const struct pm_addr *one, const struct pm_addr *other)
 {
 	return one->high == other->high && one->low == other->low;
 }
 
-static PM_INLINE void set_addresses(struct question *ask, struct pm_addr source,
+static PM_INLINE int is_link_local(const struct pm_addr *address)
+{
+	return address->high >> (64 - LINK_LOCAL_BITS) == LINK_LOCAL_PREFIX;
+}
+
+static PM_INLINE void set_addresses(struct query *query, struct pm_addr source,
 				    struct pm_addr destination)
 {
-	int in = ask->direction == PM_IN;
+	int in = query->direction == PM_IN;
 
-	ask->flow.local = in ? destination : source;
-	ask->flow.remote = in ? source : destination;
+	query->flow.local = in ? destination : source;
+	query->flow.remote = in ? source : destination;
 }
 
-static PM_INLINE void set_ports(struct question *ask, __u16 source, __u16 destination)
+static PM_INLINE void set_ports(struct query *query, __u16 source, __u16 destination)
 {
-	int in = ask->direction == PM_IN;
+	int in = query->direction == PM_IN;
 
-	ask->flow.local_port = in ? destination : source;
-	ask->flow.remote_port = in ? source : destination;
+	query->flow.local_port = in ? destination : source;
+	query->flow.remote_port = in ? source : destination;
 }
 
-/* An echo's ports are its identifier and who asked: a request that reuses the identifier of our
- * own ping is no part of that flow. */
-static PM_INLINE void set_echo(struct question *ask, __u16 identifier, int reply)
+/* An echo has no ports. In their place are its identifier and the direction of its request: a
+ * peer's request that reuses the identifier of our own ping is another flow. */
+static PM_INLINE void set_echo(struct query *query, __u16 identifier, int reply)
 {
-	ask->flow.local_port = identifier;
-	ask->flow.remote_port = reply ? !ask->direction : ask->direction;
+	query->flow.local_port = identifier;
+	query->flow.remote_port = reply ? !query->direction : query->direction;
 }
 
-/* ICMP of the packet's own IP version; the other's is a protocol like any. */
+/* ICMP of the packet's own IP version. ICMP in IPv6 and ICMPv6 in IPv4 are protocols like any. */
 static PM_INLINE int is_icmp(const struct packet *packet)
 {
-	return packet->ask.flow.protocol ==
+	return packet->query.flow.protocol ==
 	       (packet->ethertype == ETH_IPV4 ? PM_PROTO_ICMP : PM_PROTO_ICMPV6);
+}
+
+static PM_INLINE int echo_request_type(int v4)
+{
+	return v4 ? ICMP_ECHO_REQUEST : ICMPV6_ECHO_REQUEST;
+}
+
+static PM_INLINE int echo_reply_type(int v4)
+{
+	return v4 ? ICMP_ECHO_REPLY : ICMPV6_ECHO_REPLY;
 }
 
 static PM_INLINE int is_echo(const struct packet *packet)
 {
-	return packet->echo_reply || packet->icmp_type == (packet->ethertype == ETH_IPV4 ? 8 : 128);
+	return packet->echo_reply ||
+	       packet->icmp_type == echo_request_type(packet->ethertype == ETH_IPV4);
 }
 
 static PM_INLINE int is_syn(const struct packet *packet)
 {
-	return packet->ask.flow.protocol == PM_PROTO_TCP &&
+	return packet->query.flow.protocol == PM_PROTO_TCP &&
 	       (packet->tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
 }
 
-/* The frame and its parts that the hook keeps elsewhere. */
+/* The frame of a hook. */
 static PM_INLINE struct frame xdp_frame(struct xdp_md *ctx)
 {
 	struct frame frame = {
@@ -199,8 +215,8 @@ static PM_INLINE struct frame skb_frame(struct __sk_buff *skb)
 		.tags = skb->vlan_present,
 	};
 
-	/* The loads stay above: clang would choose between their addresses, and the verifier
-	 * refuses a computed context pointer. */
+	/* Keeps the loads above. Else clang computes which field of the context to load, and the
+	 * verifier refuses a computed context pointer. */
 	asm volatile("" : "+r"(segments), "+r"(wire), "+r"(length));
 	frame.wire = length;
 	if (segments > 1) {
@@ -210,10 +226,10 @@ static PM_INLINE struct frame skb_frame(struct __sk_buff *skb)
 	return frame;
 }
 
-#define LINEAR_MIN 54 /* Ethernet, IPv4 and TCP: the stack's own headers are always linear */
+#define LINEAR_MIN 54 /* Ethernet, IPv4, TCP; in the stack's own frames all headers are linear */
 
-/* Frames from packet sockets may have their headers in pages, short ones too: of a ring only the
- * Ethernet header is not. */
+/* Make the headers readable. A frame from a packet socket may have them in pages, even a short one:
+ * if it is from a ring, only its Ethernet header is linear. */
 static PM_INLINE void pull_headers(struct __sk_buff *skb)
 {
 	__u32 linear = (void *)(long)skb->data_end - (void *)(long)skb->data;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * From bytes to struct packet. Both hooks and both IP versions go through the same code; what
- * cannot be parsed has a reason of its own.
+ * From bytes to struct packet: Ethernet here, IP in parse_ip.h, what lies above in parse_l4.h. Both
+ * hooks and both IP versions go through the same code. A packet that cannot be parsed is dropped
+ * for a reason that names the layer. Functions return a reason, or PM_UNDECIDED.
  */
 #ifndef PM_PARSE_H
 #define PM_PARSE_H
@@ -27,18 +28,18 @@ static PM_INLINE __u32 parse_ethernet(const struct frame *frame, struct packet *
 		return PM_DROP_MALFORMED_ETHERNET;
 	packet->ethertype = bpf_ntohs(*(const __be16 *)(eth + 2 * ETH_ALEN));
 #pragma unroll
-	for (__u32 tag = 0; tag < 3; tag++) { /* the third is refused */
+	for (__u32 tag = 0; tag <= VLAN_TAGS_MAX; tag++) { /* the last turn only refuses one more */
 		const __be16 *inner;
 
 		if (!is_vlan(packet->ethertype))
 			break;
-		if (tag + frame->tags >= 2)
+		if (tag + frame->tags >= VLAN_TAGS_MAX)
 			return PM_DROP_MALFORMED_ETHERNET;
 		inner = at(frame, offset + 2, sizeof(*inner));
 		if (!inner)
 			return PM_DROP_MALFORMED_ETHERNET;
 		packet->ethertype = bpf_ntohs(*inner);
-		offset += 4;
+		offset += VLAN_TAG_BYTES;
 	}
 	packet->l3 = offset;
 	packet->bytes = frame->wire - offset * frame->segments;
@@ -65,7 +66,7 @@ static PM_INLINE __u32 parse(const struct frame *frame, struct packet *packet)
 	if (reason != PM_UNDECIDED)
 		return reason;
 	if (packet->multicast_frame && packet->direction == PM_IN &&
-	    !pm_is_multicast(&packet->ask.flow.local))
+	    !pm_is_multicast(&packet->query.flow.local))
 		return PM_DROP_MALFORMED_ETHERNET;
 	return parse_l4(frame, packet);
 }

@@ -1,38 +1,38 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * IPv4 with options, IPv6 with extension headers, and what either says of fragments.
+ * IPv4 with its options, IPv6 with its extension headers, and what each says of fragments.
  */
 #ifndef PM_PARSE_IP_H
 #define PM_PARSE_IP_H
 
 #include "packet.h"
 
-/* The 40 bytes that IPv4 options have at most. */
 struct options {
-	__u8 byte[40];
+	__u8 byte[IPV4_OPTION_BYTES];
 	__u32 length;
 };
 
-/* IPv4 options that may pass: no source routes (RFC 7126), no broken lengths (RFC 1122). */
+/* Options may not have source routes (RFC 7126), nor broken lengths (RFC 1122). A function of its
+ * own: verified once. */
 __noinline int options_are_fine(struct options *options)
 {
 	__u32 i = 0;
 
 	if (!options)
 		return 0;
-	for (int step = 0; step < 40; step++) {
+	for (int step = 0; step < IPV4_OPTION_BYTES; step++) {
 		__u32 kind, length;
 
-		if (i >= options->length || i >= 40)
+		if (i >= options->length || i >= IPV4_OPTION_BYTES)
 			return 1;
 		kind = options->byte[i];
-		if (kind == 0)
+		if (kind == IPV4_OPTION_END)
 			return 1;
-		if (kind == 131 || kind == 137)
+		if (kind == IPV4_OPTION_LOOSE_ROUTE || kind == IPV4_OPTION_STRICT_ROUTE)
 			return 0;
 		length = 1;
-		if (kind != 1) {
-			if (i + 1 >= options->length || i + 1 >= 40)
+		if (kind != IPV4_OPTION_NOP) {
+			if (i + 1 >= options->length || i + 1 >= IPV4_OPTION_BYTES)
 				return 0;
 			length = options->byte[i + 1];
 			if (length < 2 || i + length > options->length)
@@ -48,7 +48,7 @@ static PM_INLINE int ipv4_options_are_fine(const struct frame *frame, __u32 offs
 	struct options options = {.length = length};
 
 #pragma unroll
-	for (__u32 word = 0; word < 10; word++) {
+	for (__u32 word = 0; word < IPV4_OPTION_BYTES / 4; word++) {
 		const __u32 *from;
 
 		if (word * 4 >= length)
@@ -61,7 +61,8 @@ static PM_INLINE int ipv4_options_are_fine(const struct frame *frame, __u32 offs
 	return options_are_fine(&options);
 }
 
-/* The bytes of the IP packet on the wire, from its length and the frame it is in. */
+/* The bytes that are counted are those of the IP packet. Of a GSO frame only the whole is known: it
+ * stays as parse_ethernet has set it. */
 static PM_INLINE void set_ip_bytes(const struct frame *frame, struct packet *packet, __u32 length)
 {
 	if (frame->segments == 1)
@@ -77,26 +78,27 @@ static PM_INLINE __u32 parse_ipv4(const struct frame *frame, struct packet *pack
 		return PM_DROP_MALFORMED_IP;
 	header = ip->ihl * 4;
 	total = bpf_ntohs(ip->tot_len);
-	if (frame->segments > 1) /* of a GSO packet beyond 64 KB the field is 0 */
+	if (frame->segments > 1) /* the field of a GSO packet above 64 KB is 0 */
 		total = frame->length - packet->l3;
 	if (total < header || !ends_within(frame, packet->l3 + total))
 		return PM_DROP_MALFORMED_IP;
 	set_ip_bytes(frame, packet, total);
-	set_addresses(&packet->ask, address_v4(ip->saddr), address_v4(ip->daddr));
-	packet->ask.flow.protocol = ip->protocol;
+	set_addresses(&packet->query, address_v4(ip->saddr), address_v4(ip->daddr));
+	packet->query.flow.protocol = ip->protocol;
 	packet->hop_limit = ip->ttl;
 	packet->l4 = packet->l3 + header;
-	packet->l4_length = total - header > 0xffff ? 0xffff : total - header;
+	packet->l4_length = total - header > IP_BYTES_MAX ? IP_BYTES_MAX : total - header;
 
 	offset = bpf_ntohs(ip->frag_off);
-	if (offset & 0x3fff) {
-		packet->fragment = offset & 0x1fff ? LATER_FRAGMENT : FIRST_FRAGMENT;
+	if (offset & IPV4_FRAGMENTED) {
+		packet->fragment = offset & IPV4_FRAGMENT_OFFSET ? LATER_FRAGMENT : FIRST_FRAGMENT;
 		packet->fragment_id = bpf_ntohs(ip->id);
 		packet->fragment_protocol = ip->protocol;
-		if ((offset & 0x2000) && (total - header) & 7)
-			return PM_DROP_MALFORMED_IP; /* the stack would cut what is judged here */
-		offset = (offset & 0x1fff) * 8;
-		if (offset + total - header > 65535 - header ||
+		if ((offset & IPV4_MORE_FRAGMENTS) && (total - header) & 7)
+			return PM_DROP_MALFORMED_IP; /* the stack would cut off bytes that are
+							judged here */
+		offset = (offset & IPV4_FRAGMENT_OFFSET) * 8;
+		if (offset + total - header > IP_BYTES_MAX - header ||
 		    (offset == 8 && ip->protocol == PM_PROTO_TCP))
 			return PM_DROP_MALFORMED_IP;
 	}
@@ -106,52 +108,61 @@ static PM_INLINE __u32 parse_ipv4(const struct frame *frame, struct packet *pack
 	return PM_UNDECIDED;
 }
 
-/* RFC 8200: hop-by-hop first or not at all, destination options, one fragment header. */
+/* The chain of extension headers. Permitted are (RFC 8200): hop-by-hop options in the first place,
+ * destination options, and one fragment header. `next` is the number of the first header, `end` the
+ * offset behind the packet. */
 static PM_INLINE __u32 parse_chain(const struct frame *frame, struct packet *packet, __u32 next,
 				   __u32 end)
 {
 	__u32 offset = packet->l3 + sizeof(struct ipv6hdr), start = offset;
 	int fragment_seen = 0;
 
-	/* Unrolled: the loop that clang makes has a back edge that Linux 6.1 does not take. */
+	/* Unrolled: the verifier of Linux 6.1 refuses the loop that clang makes of it. */
 #pragma unroll
 	for (int i = 0; i <= IPV6_CHAIN_HEADERS; i++) {
 		const __u8 *header;
 		__u32 length;
 
-		if (next != 0 && next != 60 && next != 44 && next != 43 && next != 59) {
-			packet->ask.flow.protocol = next;
+		if (next != IPV6_HOP_BY_HOP && next != IPV6_DESTINATION && next != IPV6_FRAGMENT &&
+		    next != IPV6_ROUTING && next != IPV6_NO_NEXT) {
+			packet->query.flow.protocol = next;
 			packet->l4 = offset;
-			packet->l4_length = end - offset > 0xffff ? 0xffff : end - offset;
+			packet->l4_length =
+				end - offset > IP_BYTES_MAX ? IP_BYTES_MAX : end - offset;
 			return PM_UNDECIDED;
 		}
-		if (next == 43 || next == 59 || (next == 0 && i > 0) || i == IPV6_CHAIN_HEADERS)
+		if (next == IPV6_ROUTING || next == IPV6_NO_NEXT ||
+		    (next == IPV6_HOP_BY_HOP && i > 0) || i == IPV6_CHAIN_HEADERS)
 			return PM_DROP_EXTENSION_HEADERS;
 		header = at(frame, offset, 8);
 		if (!header)
 			return PM_DROP_EXTENSION_HEADERS;
-		length = next == 44 ? 8 : (header[1] + 1) * 8;
+		length = next == IPV6_FRAGMENT ? IPV6_FRAGMENT_BYTES : (header[1] + 1) * 8;
 		if (offset + length > end || offset + length - start > IPV6_CHAIN_BYTES)
 			return PM_DROP_EXTENSION_HEADERS;
-		if (next == 44) {
+		if (next == IPV6_FRAGMENT) {
 			__u32 field = bpf_ntohs(*(const __be16 *)(header + 2));
 
 			if (fragment_seen)
 				return PM_DROP_EXTENSION_HEADERS;
 			fragment_seen = 1;
 			packet->fragment_protocol = header[0];
-			if (field & 0xfff9) { /* else atomic (RFC 6946): no fragment */
-				packet->fragment = field & 0xfff8 ? LATER_FRAGMENT : FIRST_FRAGMENT;
+			if (field & IPV6_FRAGMENTED) { /* else atomic (RFC 6946) */
+				packet->fragment = field & IPV6_FRAGMENT_OFFSET ? LATER_FRAGMENT
+										: FIRST_FRAGMENT;
 				packet->fragment_id = bpf_ntohl(*(const __be32 *)(header + 4));
-				if ((field & 0xfff8) + (end - offset - 8) > 65535 ||
-				    ((field & 1) && (end - offset) & 7) ||
-				    ((field & 0xfff8) == 8 && header[0] == PM_PROTO_TCP))
+				if ((field & IPV6_FRAGMENT_OFFSET) +
+						    (end - offset - IPV6_FRAGMENT_BYTES) >
+					    IP_BYTES_MAX ||
+				    ((field & IPV6_MORE_FRAGMENTS) && (end - offset) & 7) ||
+				    ((field & IPV6_FRAGMENT_OFFSET) == 8 &&
+				     header[0] == PM_PROTO_TCP))
 					return PM_DROP_MALFORMED_IP;
 			}
 			if (packet->fragment == LATER_FRAGMENT) {
-				packet->ask.flow.protocol = header[0];
-				packet->l4 = offset + 8;
-				packet->l4_length = end - offset - 8;
+				packet->query.flow.protocol = header[0];
+				packet->l4 = offset + IPV6_FRAGMENT_BYTES;
+				packet->l4_length = end - offset - IPV6_FRAGMENT_BYTES;
 				return PM_UNDECIDED;
 			}
 		}
@@ -177,9 +188,9 @@ static PM_INLINE __u32 parse_ipv6(const struct frame *frame, struct packet *pack
 	set_ip_bytes(frame, packet, sizeof(*ip) + payload);
 	source = address_v6(&ip->saddr);
 	destination = address_v6(&ip->daddr);
-	if (pm_is_v4(&source) || pm_is_v4(&destination)) /* mapped: IPv4 in disguise */
+	if (pm_is_v4(&source) || pm_is_v4(&destination)) /* mapped: IPv4 in an IPv6 header */
 		return PM_DROP_MALFORMED_IP;
-	set_addresses(&packet->ask, source, destination);
+	set_addresses(&packet->query, source, destination);
 	packet->hop_limit = ip->hop_limit;
 	return parse_chain(frame, packet, ip->nexthdr, packet->l3 + sizeof(*ip) + payload);
 }

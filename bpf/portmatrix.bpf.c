@@ -1,31 +1,39 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * The packet path, as a list of stages. pm_ingress (XDP) sees what comes in, pm_egress (TC) what
- * goes out; pm_ask_in and pm_ask_out are the same stages without state, for questions about a
- * policy in any slot. A packet starts undecided, and undecided at the end is a drop.
+ * The packet path, as a list of stages: filter() runs them in order. A packet starts undecided; if
+ * it is still undecided at the end, it is dropped. There are four programs:
+ *
+ *   pm_ingress   XDP: what comes in
+ *   pm_egress    TC: what goes out
+ *   pm_ask_in    the same stages without state, to probe the policy in any slot with one frame
+ *   pm_ask_out   (these two and the map `question` are pinned: their names stay)
  */
 #include <linux/pkt_cls.h>
 
 #include "admit.h"
 #include "conclude.h"
+#include "constants.h"
+#include "epoch.h"
 #include "essentials.h"
+#include "fragment.h"
+#include "match.h"
 #include "parse.h"
 #include "related.h"
 
-#define ICMP_ERROR 0xfffffffeU /* a verdict of its own: the flow tables are to be asked */
-
-/* What most packets are: tcp or udp, whole, and not DHCP. */
+/* Most packets are plain: tcp or udp, no fragment, and not DHCP. */
 static PM_INLINE int is_plain(const struct packet *packet)
 {
-	const struct pm_tuple *flow = &packet->ask.flow;
+	const struct pm_tuple *flow = &packet->query.flow;
 
 	return (flow->protocol == PM_PROTO_TCP ||
-		(flow->protocol == PM_PROTO_UDP && flow->local_port != 68 &&
-		 flow->local_port != 546)) &&
+		(flow->protocol == PM_PROTO_UDP && flow->local_port != DHCP_CLIENT_PORT &&
+		 flow->local_port != DHCPV6_CLIENT_PORT)) &&
 	       packet->fragment == NOT_FRAGMENT;
 }
 
-static PM_INLINE __u32 look_closer(const struct frame *frame, struct packet *packet, int stateless)
+/* The stages for packets that are not plain: essentials, fragments, ICMP. */
+static PM_INLINE __u32 check_uncommon(const struct frame *frame, struct packet *packet,
+				      int stateless)
 {
 	__u32 verdict = pass_essential(frame, packet, stateless), reason;
 
@@ -40,55 +48,55 @@ static PM_INLINE __u32 look_closer(const struct frame *frame, struct packet *pac
 }
 
 /* Verified once for each hook. */
-__noinline int look_closer_xdp(struct xdp_md *ctx, struct packet *packet, int stateless)
+__noinline int check_uncommon_xdp(struct xdp_md *ctx, struct packet *packet, int stateless)
 {
 	struct frame frame = xdp_frame(ctx);
 
-	return packet ? look_closer(&frame, packet, stateless) : drop(PM_DROP_NO_POLICY);
+	return packet ? check_uncommon(&frame, packet, stateless) : drop(PM_DROP_NO_POLICY);
 }
 
-__noinline int look_closer_skb(struct __sk_buff *skb, struct packet *packet, int stateless)
+__noinline int check_uncommon_skb(struct __sk_buff *skb, struct packet *packet, int stateless)
 {
 	struct frame frame = skb_frame(skb);
 
-	return packet ? look_closer(&frame, packet, stateless) : drop(PM_DROP_NO_POLICY);
+	return packet ? check_uncommon(&frame, packet, stateless) : drop(PM_DROP_NO_POLICY);
 }
 
-/* The stages before the flow tables. `hook` and `stateless` are constants: what a hook lacks is
- * cut, not skipped. */
-static PM_INLINE __u32 look(void *ctx, struct packet *packet, struct gate *gate, __u32 hook,
-			    int forwarded, int stateless)
+/* The stages before the flow tables. `hook` and `stateless` are constants: clang leaves out what
+ * does not apply. `stateless`: a probe, which has no flow tables. */
+static PM_INLINE __u32 before_flows(void *ctx, struct packet *packet, struct gate *gate, __u32 hook,
+				    int forwarded, int stateless)
 {
 	struct frame frame = frame_of(ctx, hook);
 	__u32 reason, verdict;
 	struct pm_view image;
 
-	packet->direction = packet->ask.direction = packet->ask.flow.opener = hook;
+	packet->direction = packet->query.direction = packet->query.flow.opener = hook;
 	reason = parse(&frame, packet);
 	if (reason != PM_UNDECIDED)
 		return drop(reason);
 	if (forwarded)
 		return drop(PM_DROP_FORWARDED);
 	if (!is_plain(packet)) {
-		verdict = hook == PM_IN ? look_closer_xdp(ctx, packet, stateless)
-					: look_closer_skb(ctx, packet, stateless);
+		verdict = hook == PM_IN ? check_uncommon_xdp(ctx, packet, stateless)
+					: check_uncommon_skb(ctx, packet, stateless);
 		if (verdict == ICMP_ERROR)
 			return stateless ? drop(PM_DROP_ICMP_UNRELATED)
 					 : pass_icmp_error(ctx, packet, hook);
 		if (verdict != UNDECIDED)
 			return verdict;
 	}
-	image = view_of(&images, packet->ask.image, pm_image_mask);
+	image = view_of(&images, packet->query.image, pm_image_mask);
 	if (!image.base)
 		return drop(PM_DROP_NO_POLICY);
-	ask_gate(image, packet, gate);
+	look_up_gate(image, packet, gate);
 	if (gate->own || gate->answer)
 		return UNDECIDED;
-	reason = pm_check_addresses(image, &packet->ask.flow, hook);
+	reason = pm_check_addresses(image, &packet->query.flow, hook);
 	return drop(reason != PM_UNDECIDED ? reason : PM_DROP_NO_SERVICE);
 }
 
-/* True: the packet passes. */
+/* The packet path. True: the packet passes. */
 static PM_INLINE int filter(void *ctx, __u32 hook, int forwarded)
 {
 	enum sender_state sender = NO_SENDER;
@@ -96,12 +104,12 @@ static PM_INLINE int filter(void *ctx, __u32 hook, int forwarded)
 	struct gate gate = {};
 	__u32 verdict, mode;
 
-	mode = load_epoch(&packet.ask);
+	mode = load_epoch(&packet.query);
 	if (mode == PM_MODE_OFF)
 		return 1;
 	packet.audit = mode == PM_MODE_AUDIT;
-	packet.ask.flow.interface = pm_interface;
-	verdict = look(ctx, &packet, &gate, hook, forwarded, 0);
+	packet.query.flow.interface = pm_interface;
+	verdict = before_flows(ctx, &packet, &gate, hook, forwarded, 0);
 	if (hook == PM_OUT && verdict == UNDECIDED)
 		sender = sender_of(ctx, &packet);
 	if (verdict == UNDECIDED && !is_syn(&packet))
@@ -126,28 +134,28 @@ int pm_egress(struct __sk_buff *skb)
 	return filter(skb, PM_OUT, skb->ingress_ifindex != 0) ? TC_ACT_UNSPEC : TC_ACT_SHOT;
 }
 
-/* The verdict on the frame by the policy in question.image: a row's number, a reason << 16, or
- * an essential with all upper bits set. */
-static PM_INLINE __u32 answer_question(void *ctx, __u32 hook)
+/* Probe a policy: the verdict on the frame by the image in the slot that the map `question` names.
+ * Returns a row's number, a reason << 16, or an essential with all upper bits set. */
+static PM_INLINE __u32 probe_policy(void *ctx, __u32 hook)
 {
 	struct packet packet = {};
 	struct answer answer = {};
 	struct gate gate = {};
-	const struct pm_ask *asked;
+	const struct pm_probe *probe;
 	__u32 zero = 0, verdict, opener;
 
-	asked = bpf_map_lookup_elem(&question, &zero);
-	if (!asked)
+	probe = bpf_map_lookup_elem(&question, &zero);
+	if (!probe)
 		return drop(PM_DROP_NO_POLICY);
-	packet.ask.image = asked->image;
-	packet.ask.bans = asked->bans;
-	packet.ask.flow.interface = asked->interface;
-	verdict = look(ctx, &packet, &gate, hook, 0, 1);
+	packet.query.image = probe->image;
+	packet.query.bans = probe->bans;
+	packet.query.flow.interface = probe->interface;
+	verdict = before_flows(ctx, &packet, &gate, hook, 0, 1);
 	if (verdict != UNDECIDED)
 		return is_drop(verdict) ? verdict : 0xffff0000U | verdict;
-	if (gate.unsure)
-		ask_pairs(&packet, &gate);
-	opener = ask_both_ways(&packet, &gate, &answer);
+	if (gate.needs_source_port)
+		look_up_pairs(&packet, &gate);
+	opener = judge_both_ways(&packet, &gate, &answer);
 	if (is_drop(answer.verdict) || (opener == hook && can_open(&packet)))
 		return answer.verdict;
 	return drop(PM_DROP_NOT_FIRST_PACKET);
@@ -156,14 +164,14 @@ static PM_INLINE __u32 answer_question(void *ctx, __u32 hook)
 SEC("xdp.frags")
 int pm_ask_in(struct xdp_md *ctx)
 {
-	return answer_question(ctx, PM_IN);
+	return probe_policy(ctx, PM_IN);
 }
 
 SEC("tc")
 int pm_ask_out(struct __sk_buff *skb)
 {
 	pull_headers(skb);
-	return answer_question(skb, PM_OUT);
+	return probe_policy(skb, PM_OUT);
 }
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -1,32 +1,35 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * ICMP errors: one passes if the packet that it quotes belongs to a live flow, and then neither
- * refreshes nor closes that flow (RFC 5927). Everything else of ICMP that is no echo and no
- * essential is refused.
+ * ICMP errors. One passes if the packet that it quotes belongs to a live flow. It neither refreshes
+ * nor closes that flow (RFC 5927), since it may be forged. Functions here take the error as `icmp`:
+ * once parse_quoted() is through, its query is about the quoted packet's flow.
  */
 #ifndef PM_RELATED_H
 #define PM_RELATED_H
 
 #include "admit.h"
+#include "flow_table.h"
+#include "socket.h"
 
 static PM_INLINE int is_icmp_error(const struct packet *packet)
 {
 	__u8 type = packet->icmp_type;
 
 	if (packet->ethertype == ETH_IPV4)
-		return type == 3 || type == 11 || type == 12;
-	return type >= 1 && type <= 4;
+		return type == ICMP_UNREACHABLE || type == ICMP_TIME_EXCEEDED ||
+		       type == ICMP_PARAMETER_PROBLEM;
+	return type >= ICMPV6_UNREACHABLE && type <= ICMPV6_PARAMETER_PROBLEM;
 }
 
-/* Extension headers of a quoted packet at most, and their bytes: together with the error's own they
+/* Extension headers of a quoted packet at most, and their bytes. With the error's own headers they
  * end before HEADERS_MAX. */
 #define QUOTED_CHAIN_HEADERS 4
 #define QUOTED_CHAIN_BYTES 128
 
-/* Options, and the header of a first fragment: "too big" is mostly about those. Returns where the
- * transport is, or 0. */
-static PM_INLINE __u32 skip_quoted_chain(const struct frame *frame, struct packet *error,
-					 __u32 next, __u32 offset)
+/* Skip options, and the header of a first fragment: "packet too big" often quotes one. Returns the
+ * offset of the transport header, or 0. */
+static PM_INLINE __u32 skip_quoted_chain(const struct frame *frame, struct packet *icmp, __u32 next,
+					 __u32 offset)
 {
 	__u32 end = offset + QUOTED_CHAIN_BYTES;
 
@@ -34,14 +37,15 @@ static PM_INLINE __u32 skip_quoted_chain(const struct frame *frame, struct packe
 	for (int i = 0; i <= QUOTED_CHAIN_HEADERS; i++) {
 		const __u8 *header;
 
-		if (next != 0 && next != 60 && next != 44) {
-			error->ask.flow.protocol = next;
+		if (next != IPV6_HOP_BY_HOP && next != IPV6_DESTINATION && next != IPV6_FRAGMENT) {
+			icmp->query.flow.protocol = next;
 			return offset;
 		}
 		header = i < QUOTED_CHAIN_HEADERS ? at(frame, offset, 8) : NULL;
-		if (!header || (next == 44 && *(const __be16 *)(header + 2) & bpf_htons(0xfff8)))
+		if (!header || (next == IPV6_FRAGMENT &&
+				*(const __be16 *)(header + 2) & bpf_htons(IPV6_FRAGMENT_OFFSET)))
 			return 0;
-		offset += next == 44 ? 8 : (header[1] + 1) * 8;
+		offset += next == IPV6_FRAGMENT ? IPV6_FRAGMENT_BYTES : (header[1] + 1) * 8;
 		if (offset > end)
 			return 0;
 		next = header[0];
@@ -49,21 +53,23 @@ static PM_INLINE __u32 skip_quoted_chain(const struct frame *frame, struct packe
 	return 0;
 }
 
-/* The quoted packet's addresses and protocol become those that `error` asks about, in the view
- * of who sent it. Returns where its ports are, or 0: it quotes nothing that fits. */
-static PM_INLINE __u32 parse_quoted_ip(const struct frame *frame, struct packet *error)
+/* Make the query one about the quoted packet: its addresses, its protocol, and its direction, which
+ * is the other one than the error's. Returns the offset of its ports, or 0: what is quoted is no
+ * packet that this error can be about. */
+static PM_INLINE __u32 parse_quoted_ip(const struct frame *frame, struct packet *icmp)
 {
-	__u32 l3 = error->l4 + 8, l4;
+	__u32 l3 = icmp->l4 + sizeof(struct icmp_header), l4;
 	struct pm_addr source, destination;
 
-	if (error->ethertype == ETH_IPV4) {
+	if (icmp->ethertype == ETH_IPV4) {
 		const struct iphdr *ip = at(frame, l3, sizeof(*ip));
 
-		if (!ip || ip->version != 4 || ip->ihl < 5 || (ip->frag_off & bpf_htons(0x1fff)))
+		if (!ip || ip->version != 4 || ip->ihl < 5 ||
+		    (ip->frag_off & bpf_htons(IPV4_FRAGMENT_OFFSET)))
 			return 0;
 		source = address_v4(ip->saddr);
 		destination = address_v4(ip->daddr);
-		error->ask.flow.protocol = ip->protocol;
+		icmp->query.flow.protocol = ip->protocol;
 		l4 = l3 + ip->ihl * 4;
 	} else {
 		const struct ipv6hdr *ip = at(frame, l3, sizeof(*ip));
@@ -72,72 +78,77 @@ static PM_INLINE __u32 parse_quoted_ip(const struct frame *frame, struct packet 
 			return 0;
 		source = address_v6(&ip->saddr);
 		destination = address_v6(&ip->daddr);
-		l4 = skip_quoted_chain(frame, error, ip->nexthdr, l3 + sizeof(*ip));
+		l4 = skip_quoted_chain(frame, icmp, ip->nexthdr, l3 + sizeof(*ip));
 		if (!l4)
 			return 0;
 	}
-	/* CVE-2019-5598: the quoted packet must be one of the host that is told about it. */
-	if (error->direction == PM_IN ? !is_same(&source, &error->ask.flow.local)
-				      : !is_same(&source, &error->ask.flow.remote) ||
-						!is_same(&destination, &error->ask.flow.local))
+	/* CVE-2019-5598: the quoted packet must be of the host that the error is sent to. And of an
+	 * error that this host sends, it must have been sent to the error's source. */
+	if (icmp->direction == PM_IN ? !is_same(&source, &icmp->query.flow.local)
+				     : !is_same(&source, &icmp->query.flow.remote) ||
+					       !is_same(&destination, &icmp->query.flow.local))
 		return 0;
-	/* What comes in quotes what went out, and the other way round. */
-	error->ask.direction = !error->direction;
-	set_addresses(&error->ask, source, destination);
-	return l4 + 8 > (__u32)error->l4 + error->l4_length ? 0 : l4;
+	icmp->query.direction = !icmp->direction;
+	set_addresses(&icmp->query, source, destination);
+	return l4 + 8 > (__u32)icmp->l4 + icmp->l4_length ? 0 : l4;
 }
 
-static PM_INLINE int parse_quoted(const struct frame *frame, struct packet *error)
+static PM_INLINE int parse_quoted(const struct frame *frame, struct packet *icmp)
 {
-	__u32 l4 = parse_quoted_ip(frame, error);
-	__u8 protocol = error->ask.flow.protocol, type, v4 = error->ethertype == ETH_IPV4;
+	__u32 l4 = parse_quoted_ip(frame, icmp);
+	__u8 protocol = icmp->query.flow.protocol, type, v4 = icmp->ethertype == ETH_IPV4;
 	const __be16 *ports;
 
-	if (!l4 || error->fragment != NOT_FRAGMENT)
+	if (!l4 || icmp->fragment != NOT_FRAGMENT)
 		return 0;
 	ports = at(frame, l4, 8);
 	if (!ports)
 		return 0;
-	error->ask.flow.local_port = error->ask.flow.remote_port = 0;
+	icmp->query.flow.local_port = icmp->query.flow.remote_port = 0;
 	if (protocol == PM_PROTO_TCP || protocol == PM_PROTO_UDP)
-		set_ports(&error->ask, bpf_ntohs(ports[0]), bpf_ntohs(ports[1]));
+		set_ports(&icmp->query, bpf_ntohs(ports[0]), bpf_ntohs(ports[1]));
 	if (protocol != (v4 ? PM_PROTO_ICMP : PM_PROTO_ICMPV6))
 		return 1;
 	type = *(const __u8 *)ports;
-	if (type != (v4 ? 8 : 128) && type != (v4 ? 0 : 129))
-		return 0; /* an error about an error, or about what opens no flow */
-	set_echo(&error->ask, bpf_ntohs(ports[2]), type == (v4 ? 0 : 129));
+	if (type != echo_request_type(v4) && type != echo_reply_type(v4))
+		return 0; /* about an error, or about a type that opens no flow */
+	set_echo(&icmp->query, bpf_ntohs(ports[2]), type == echo_reply_type(v4));
 	return 1;
 }
 
 /* Verified once for each hook. */
-__noinline int parse_quoted_xdp(struct xdp_md *ctx, struct packet *error)
+__noinline int parse_quoted_xdp(struct xdp_md *ctx, struct packet *icmp)
 {
 	struct frame frame = xdp_frame(ctx);
 
-	return error && parse_quoted(&frame, error);
+	return icmp && parse_quoted(&frame, icmp);
 }
 
-__noinline int parse_quoted_skb(struct __sk_buff *skb, struct packet *error)
+__noinline int parse_quoted_skb(struct __sk_buff *skb, struct packet *icmp)
 {
 	struct frame frame = skb_frame(skb);
 
-	return error && parse_quoted(&frame, error);
+	return icmp && parse_quoted(&frame, icmp);
 }
 
-enum related { UNRELATED, RELATED, STALE };
+enum related {
+	UNRELATED,
+	RELATED,
+	STALE, /* passed under an older epoch: to be judged anew */
+};
 
-/* The entry of the quoted flow as `opener` opened it; STALE: passed under an older epoch. Nothing
- * of it is changed: an error neither refreshes nor closes. */
-__noinline int find_related(struct packet *error, __u32 opener)
+/* Is there a live entry of the quoted flow that `opener` opened? Returns enum related. Unlike
+ * find_flow() it changes nothing: so a stale entry is judged by is_related(), and keeps its epoch.
+ */
+__noinline int find_related(struct packet *icmp, __u32 opener)
 {
 	struct pm_flow_key key;
 	struct pm_flow *flow;
 	__u32 now;
 
-	if (!error)
+	if (!icmp)
 		return UNRELATED;
-	key = flow_key(&error->ask.flow);
+	key = flow_key(&icmp->query.flow);
 	now = stamp_now();
 	flow = find_entry(&assured, &key, now);
 	if (!flow || flow->opener != opener)
@@ -145,47 +156,47 @@ __noinline int find_related(struct packet *error, __u32 opener)
 				       : find_entry(&opening, &key, now);
 	if (!flow || flow->moved)
 		return UNRELATED;
-	return is_older(flow, &error->ask) ? STALE : RELATED;
+	return is_older(flow, &icmp->query) ? STALE : RELATED;
 }
 
-/* Live is also what would pass under the packet's epoch. */
-static PM_INLINE int is_related(struct packet *error, __u32 opener)
+/* Does the quoted flow have a live entry? A stale one counts if it would pass under the packet's
+ * epoch. */
+static PM_INLINE int is_related(struct packet *icmp, __u32 opener)
 {
 	struct answer answer = {};
-	int related = find_related(error, opener);
+	int related = find_related(icmp, opener);
 
 	if (related != STALE)
 		return related == RELATED;
-	error->ask.flow.opener = opener;
-	judge(&error->ask, &answer);
+	icmp->query.flow.opener = opener;
+	judge(&icmp->query, &answer);
 	return !is_drop(answer.verdict);
 }
 
-/* A tcp flow whose entry is gone may live on in the socket table. */
-static PM_INLINE int has_related_socket(void *ctx, struct packet *error, __u32 hook)
+/* A tcp flow that has lost its entry may live on in the socket table, if a row permits it. */
+static PM_INLINE int has_related_socket(void *ctx, struct packet *icmp, __u32 hook)
 {
-	const struct gate anywhere = {1, 1, 0};
+	const struct gate anywhere = {.own = 1, .answer = 1};
 	struct answer answer = {};
 	int socket;
 
-	if (error->ask.flow.protocol != PM_PROTO_TCP)
+	if (icmp->query.flow.protocol != PM_PROTO_TCP)
 		return 0;
-	error->tcp_flags = TCP_ACK;
-	error->fragment = LATER_FRAGMENT; /* its header may be cut: no cookie is looked for */
-	ask_both_ways(error, &anywhere, &answer);
+	/* An ICMP packet has no TCP flags: here it is no SYN, and no ACK with a SYN cookie. */
+	judge_both_ways(icmp, &anywhere, &answer);
 	if (is_drop(answer.verdict))
 		return 0;
-	socket = hook == PM_IN ? find_socket_xdp(ctx, error) : find_socket_skb(ctx, error);
+	socket = hook == PM_IN ? find_socket_xdp(ctx, icmp) : find_socket_skb(ctx, icmp);
 	return socket == LIVE_SOCKET;
 }
 
 /* `hook` is a constant. */
-static PM_INLINE __u32 pass_icmp_error(void *ctx, struct packet *error, __u32 hook)
+static PM_INLINE __u32 pass_icmp_error(void *ctx, struct packet *icmp, __u32 hook)
 {
-	if (!(hook == PM_IN ? parse_quoted_xdp(ctx, error) : parse_quoted_skb(ctx, error)))
+	if (!(hook == PM_IN ? parse_quoted_xdp(ctx, icmp) : parse_quoted_skb(ctx, icmp)))
 		return drop(PM_DROP_ICMP_UNRELATED);
-	if (is_related(error, PM_IN) || is_related(error, PM_OUT) ||
-	    has_related_socket(ctx, error, hook))
+	if (is_related(icmp, PM_IN) || is_related(icmp, PM_OUT) ||
+	    has_related_socket(ctx, icmp, hook))
 		return pass(PM_ESSENTIAL_ICMP_ERROR);
 	return drop(PM_DROP_ICMP_UNRELATED);
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * The socket table is the truth about tcp, the flow tables a cache: a permitted segment without
- * an entry passes if a socket of this host vouches for it. So attaching to a busy host, an
- * eviction or a restart cuts no call.
+ * The socket table. For tcp it is the truth, and the flow tables are a cache: a segment that a row
+ * permits and that has no entry passes if a socket of this host vouches for it. So no connection
+ * breaks when the firewall is attached to a busy host, when an entry is evicted, or after a
+ * restart.
  */
 #ifndef PM_SOCKET_H
 #define PM_SOCKET_H
@@ -11,23 +12,27 @@
 
 enum socket_state {
 	NO_SOCKET,
-	CLOSING_SOCKET, /* or one that this host opens */
-	HALF_OPEN_SOCKET, /* opened by a peer, which has not completed the handshake */
+	CLOSING_SOCKET, /* in TIME_WAIT; or this host has sent its SYN, and has no answer yet */
+	HALF_OPEN_SOCKET, /* a peer has sent its SYN, and has not completed the handshake */
 	LIVE_SOCKET,
 };
 
-/* What the socket that sends a packet says of the packet's flow (TC only). */
+/* What is known from the socket that sends a packet (hook out only). */
 enum sender_state {
-	NO_SENDER, /* none, or it is of another flow, as a raw one is */
-	ESTABLISHED_SENDER,
-	ABORTING_SENDER, /* this is its RST */
+	NO_SENDER, /* there is no socket, or it is of another flow, as a raw socket is */
+	ESTABLISHED_SENDER, /* its connection is established */
+	ABORTING_SENDER, /* it aborts, and the packet is its RST */
 };
 
-/* It may be bound to a VLAN or VRF device, where no look-up finds it; and one that aborts has left
- * the table, and its port unless that was asked for, before its RST goes by. */
+/* The sending socket is asked before any look-up, because a look-up does not find
+ *
+ *   - one that is bound to a VLAN or VRF device;
+ *   - one that aborts: it has left the table before its RST goes by. It has left its port too,
+ *     unless it had asked for that port.
+ */
 static PM_INLINE enum sender_state sender_of(struct __sk_buff *skb, const struct packet *packet)
 {
-	const struct pm_tuple *flow = &packet->ask.flow;
+	const struct pm_tuple *flow = &packet->query.flow;
 	struct bpf_sock *socket = skb->sk;
 	__u32 port;
 
@@ -42,15 +47,8 @@ static PM_INLINE enum sender_state sender_of(struct __sk_buff *skb, const struct
 	return NO_SENDER;
 }
 
-static PM_INLINE void to_v6(const struct pm_addr *address, __be32 word[4])
-{
-	word[0] = bpf_htonl(address->high >> 32);
-	word[1] = bpf_htonl((__u32)address->high);
-	word[2] = bpf_htonl(address->low >> 32);
-	word[3] = bpf_htonl((__u32)address->low);
-}
-
-/* Is it a pure ACK that carries a cookie which the listener's stack gave out? */
+/* Is the packet a pure ACK with a SYN cookie that the listener gave out? It completes a handshake
+ * that no socket knows of yet. */
 static PM_INLINE int carries_cookie(struct xdp_md *ctx, const struct packet *packet,
 				    struct bpf_sock *listener)
 {
@@ -67,10 +65,11 @@ static PM_INLINE int carries_cookie(struct xdp_md *ctx, const struct packet *pac
 	return !bpf_tcp_check_syncookie(listener, ip, sizeof(struct ipv6hdr), tcp, sizeof(*tcp));
 }
 
-/* `ctx` is a struct xdp_md or a struct __sk_buff; `hook` is a constant. */
+/* Look up the socket of the packet's flow. `ctx` is a struct xdp_md or a struct __sk_buff; `hook`
+ * is a constant. */
 static PM_INLINE enum socket_state find_socket(void *ctx, const struct packet *packet, __u32 hook)
 {
-	const struct pm_tuple *flow = &packet->ask.flow;
+	const struct pm_tuple *flow = &packet->query.flow;
 	enum socket_state found = LIVE_SOCKET;
 	struct bpf_sock_tuple tuple = {};
 	struct bpf_sock *socket;

@@ -1,12 +1,20 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * What crosses the kernel boundary: the layout of every map value but the policy image
- * (image.h). Valid in C (clang -target bpf) and in C++; fixed widths, no hidden padding,
- * numbers in host byte order unless said otherwise.
+ * What the loader and the programs share through maps: the layout of every map value except the
+ * policy image (image.h). It is read by C (clang -target bpf) and by C++. Widths are fixed, there
+ * is no hidden padding, and numbers are in host byte order unless a comment says otherwise.
  *
- * Who writes: the loader writes `control` and images; the programs write flows, fragments,
- * counters and events; a consumer of events writes its ring's entry and `control`'s `monitored`.
- * Nothing else writes anything.
+ * Who writes:
+ *
+ *   the loader    `control`, `abi`, `images`, `bans`, `interfaces`, `question`
+ *   the programs  the flow tables, `promotions`, `fragments`, `limits`, `dhcp`, counters, events
+ *   a consumer    of events: the entry of its ring in `rings`, and `monitored` in `control`
+ *
+ * The loader also clears what an interface, a row or a shadow policy would inherit from one that
+ * had its number before: flows, counters, `dhcp`. Nothing else writes anything.
+ *
+ * A loader meets maps that another release has pinned. So names of maps, sizes and offsets may
+ * only change together with PM_ABI_VERSION.
  */
 #ifndef PM_ABI_H
 #define PM_ABI_H
@@ -19,26 +27,29 @@
 #define PM_ASSERT(condition, text) _Static_assert(condition, text)
 #endif
 
-/* Stands in a pinned map of its own: libbpf takes a map of another layout but the same size
- * silently, so a loader compares this first. Raise it with every change of this file, of
- * image.h or of the maps. */
+/* The version of all layouts, in a pinned map of its own. A loader compares it first: libbpf would
+ * silently use a pinned map of the same size but another layout. Raise it with every change of a
+ * layout here, in image.h or of a map. */
 #define PM_ABI_VERSION 3
 
 #define PM_INTERFACES 16 /* interfaces under one policy */
-#define PM_RECORDS 16 /* epoch records; the low bits of an epoch choose one */
+#define PM_RECORD_BITS 4 /* the low bits of an epoch, which choose its record */
+#define PM_RECORDS (1 << PM_RECORD_BITS) /* epoch records */
 #define PM_IMAGE_SLOTS 3 /* in force, its fallback, and one to build in */
 #define PM_ROW_SLOTS 32768 /* counter slots of rows on an interface, essentials included */
-#define PM_ROWS_MAX                                                                                \
-	16000 /* rows of one policy; half of the slots, so that none is reused                     \
-		 while the policy before still counts */
+/* Rows of one policy: half of the slots, so that no slot is used again while the policy before
+ * still counts in it. */
+#define PM_ROWS_MAX 16000
 #define PM_FIRST_ROW_SLOT 16 /* slots below belong to essentials.def */
 #define PM_REASON_SLOTS 64 /* room for reasons.def in the drop counters */
-#define PM_EVENT_RINGS 8 /* one a consumer: two readers of one ring would rob each other */
-#define PM_EVENT_BYTES 128 /* of the packet, in an event */
+#define PM_EVENT_RINGS                                                                             \
+	8 /* one for each consumer: two readers of one ring would take events from each other */
+#define PM_EVENT_BYTES 128 /* of the packet that an event holds at most */
 #define PM_EVENT_RING_BYTES (256 << 10)
 #define PM_EVENT_BURST 1024 /* events that a CPU sends to a ring in 1/8 s; more are lost */
 
-/* Stamps of flows count 16 jiffies: 16-64 ms, and no wrap within two years. */
+/* Stamps of flows count units of 16 jiffies: 16 to 160 ms. In 32 bits they do not wrap within two
+ * years. */
 #define PM_STAMP_SHIFT 4
 
 /* Seconds without a packet after which a flow is no longer live. */
@@ -52,9 +63,9 @@
 #define PM_TIMEOUT_FRAGMENT 30
 #define PM_TIMEOUT_DHCP 60
 
-/* How fast flows of one opener enter the table `assured`: PM_PROMOTION_BURST seconds' worth at
- * once, then all of the table's entries in PM_PROMOTION_SECONDS. Schedules count jiffies64 <<
- * PM_PACE_SHIFT. */
+/* How fast flows of one opener enter the table `assured`: as many as the table has entries in
+ * PM_PROMOTION_SECONDS, and as many as are due in PM_PROMOTION_BURST seconds at once. Schedules
+ * count jiffies64 << PM_PACE_SHIFT. */
 #define PM_PROMOTION_SECONDS 240
 #define PM_PROMOTION_BURST 15
 #define PM_PACE_SHIFT 16
@@ -89,9 +100,12 @@ PM_ASSERT(sizeof(struct pm_addr) == 16, "pm_addr");
 
 #define PM_V4_PREFIX 0x0000ffff00000000ULL /* `low` of an IPv4 address; its `high` is 0 */
 
-/* A flow, seen from this host, so that both hooks make the same key.
- * Echo: local_port is the identifier, remote_port the opener's direction (a request that reuses
- * the identifier of our own ping is another flow). Protocols without ports: both 0. */
+/* A flow, seen from this host, so that both hooks make the same key. Ports of protocols without
+ * them:
+ *
+ *   echo    local_port is the identifier, remote_port the direction of the request: a peer's
+ * request that reuses the identifier of our own ping is another flow others  both are 0
+ */
 struct pm_flow_key {
 	struct pm_addr local;
 	struct pm_addr remote;
@@ -104,21 +118,22 @@ struct pm_flow_key {
 PM_ASSERT(sizeof(struct pm_flow_key) == 40, "pm_flow_key");
 
 enum pm_flow_mark {
-	PM_FLOW_CUT = 1, /* its last judging was a drop; not live */
-	PM_FLOW_ANSWERED = 2, /* not tcp: the side that did not open it has sent */
+	PM_FLOW_CUT = 1, /* it was judged anew, and dropped; not live */
+	PM_FLOW_ANSWERED = 2, /* not tcp: the side that did not open it has sent something */
 	PM_FLOW_ESTABLISHED = 4, /* tcp: this host's stack called it established */
 	PM_FLOW_FIN_IN = 8,
 	PM_FLOW_FIN_OUT = 16,
 	PM_FLOW_RESET = 32, /* the last segment was an RST */
-	PM_FLOW_ENDING = 64, /* tcp: an RST or FIN was seen, from whomever; until the next
-				connection of its ports begins */
-	PM_FLOW_OVER = 128, /* tcp: this host has begun another one of its ports; not live */
+	PM_FLOW_ENDING = 64, /* tcp: an RST or FIN was seen, from either side; stays until the
+				next connection of these ends opens (bpf/reopen.h) */
+	PM_FLOW_OVER = 128, /* tcp: this host has opened another connection of these ends; not
+			       live */
 };
 
-#define PM_FLOW_CHECK_DROPS 0x80
-#define PM_FLOW_CHECK_NEXT 0x40 /* in `next`: there is one */
+#define PM_FLOW_CHECK_DROPS 0x80 /* in `check`: a mismatch drops, else it is counted only */
+#define PM_FLOW_CHECK_AFTER_SYNACK 0x40 /* in `check_after_synack`: there is one */
 
-/* Written by the programs only; counters by atomic addition, the rest by plain stores. */
+/* Written by the programs only; see bpf/flow_table.h. */
 struct pm_flow {
 	__u64 packets[2]; /* by enum pm_direction */
 	__u64 bytes[2]; /* IP bytes */
@@ -127,25 +142,26 @@ struct pm_flow {
 	__u32 last; /* stamp of its last packet */
 	__u16 row; /* counter slot of the row that admitted it */
 	__u8 opener; /* enum pm_direction */
-	__u8 moved; /* 1: promoted, the table `assured` counts it; neither live nor listed.
-		       A byte of its own: no other store may undo it */
+	__u8 moved; /* 1: promoted, so that `assured` counts it; neither live nor listed. A byte of
+		       its own, so that no other store can undo it */
 	__u8 marks; /* enum pm_flow_mark */
-	__u8 tcp_flags[2]; /* all flags seen, by direction */
-	__u8 shadow; /* reason by which the shadow policy drops it, as of its epoch; else 0 */
-	__u8 check; /* tcp, until the opener's first payload: enum pm_check of its row,
-		       or-ed with PM_FLOW_CHECK_DROPS */
-	__u8 next; /* tcp: what `check` becomes with this host's SYN-ACK, or-ed with
-		      PM_FLOW_CHECK_NEXT; 0: nothing. Zero in layouts before it */
+	__u8 tcp_flags[2]; /* all flags that were seen, by enum pm_direction */
+	__u8 shadow; /* reason by which the shadow policy of its epoch drops it; else 0 */
+	__u8 check; /* tcp: what the opener's first payload must be, enum pm_check of its row,
+		       or-ed with PM_FLOW_CHECK_DROPS; 0: nothing, or it was checked */
+	__u8 check_after_synack; /* tcp: what `check` becomes with this host's next SYN-ACK,
+		      or-ed with PM_FLOW_CHECK_AFTER_SYNACK; 0: it stays. Layouts before this
+		      field have zero here */
 	__u8 zero[2];
 };
 PM_ASSERT(sizeof(struct pm_flow) == 56, "pm_flow");
 
-/* What a first fragment that was passed says, for the fragments that follow. */
+/* What a first fragment that passed leaves for the later ones (bpf/fragment.h). */
 struct pm_fragment_key {
 	struct pm_addr source;
 	struct pm_addr destination;
 	__u32 id; /* IPv4: the 16-bit identification */
-	__u8 protocol; /* what the fragment itself says: IPv4 header or IPv6 fragment header */
+	__u8 protocol; /* as in the IPv4 header, or in the IPv6 fragment header */
 	__u8 interface;
 	__u8 direction;
 	__u8 zero;
@@ -162,8 +178,8 @@ struct pm_fragment {
 };
 PM_ASSERT(sizeof(struct pm_fragment) == 16, "pm_fragment");
 
-/* Whose new flows are counted against a row's limit; the value is a __u64: CLOCK_MONOTONIC ns at
- * which the next flow is on schedule. */
+/* Whose new flows are charged to a row's limit (bpf/limit.h). The value is a __u64: the
+ * CLOCK_MONOTONIC ns at which the next flow is on schedule. */
 struct pm_limit_key {
 	struct pm_addr peer; /* IPv6: its /64; all 0: the row's own limit */
 	__u16 row; /* counter slot */
@@ -190,12 +206,12 @@ struct pm_drop_count {
 };
 PM_ASSERT(sizeof(struct pm_drop_count) == 32, "pm_drop_count");
 
-/* What a shadow policy judges otherwise than the one in force; the value is a pm_shadow_count for
- * each CPU. */
+/* What a shadow policy judges otherwise than the policy in force. The value is a pm_shadow_count
+ * for each CPU. */
 struct pm_shadow_key {
-	__u16 row; /* counter slot: of the row in force that passes it, or of the shadow's that
+	__u16 row; /* counter slot: of the row in force that passes it, or of the shadow's row that
 		      would */
-	__u8 reason; /* why the shadow would drop it; 0: it would let it pass */
+	__u8 reason; /* why the shadow would drop it; 0: it would pass it */
 	__u8 direction; /* of the packets */
 	__u8 interface;
 	__u8 zero[3];
@@ -215,56 +231,66 @@ static inline __u32 pm_drop_index(__u32 interface, __u32 direction, __u32 reason
 	return (interface * 2 + direction) * PM_REASON_SLOTS + reason;
 }
 
-/* What an epoch stands for. Immutable while an epoch in force, or its fallback, names it. */
+/* What an epoch stands for. It does not change while the epoch in force, or its fallback, names it.
+ */
 struct pm_record {
 	__u8 image; /* slot in `images` */
 	__u8 bans; /* 1 + slot in `bans`; 0: there are none */
-	__u8 shadow; /* 1 + slot in `images` judged beside; 0: none */
+	__u8 shadow; /* 1 + slot in `images` of the shadow policy; 0: none */
 	__u8 mode; /* enum pm_mode */
-	__u16 interfaces; /* 1 << number of those that are filtered; on others mode is off */
-	__u16 rollbacks; /* policies rolled back since the first attach, by this record too */
+	__u16 interfaces; /* 1 << number of each that is filtered; on others the mode is off */
+	__u16 rollbacks; /* policies rolled back since the first attach, this record included */
 	__u64 deadline; /* CLOCK_BOOTTIME ns after which `fallback` is in force; 0: none */
-	__u64 fallback; /* an epoch: its own record, and a sequence above this one's */
+	__u64 fallback; /* an epoch, with a record of its own and a higher sequence than this one */
 };
 PM_ASSERT(sizeof(struct pm_record) == 24, "pm_record");
 PM_ASSERT(PM_INTERFACES <= 16, "pm_record.interfaces");
 
-/* The one value of `control`. An epoch is sequence << 4 | record index; a program loads it once
- * a packet, and one 64-bit store publishes a change to every hook of every interface. */
+/* The one value of `control`. An epoch is a sequence number and the index of a record (pm_epoch). A
+ * program loads it once for each packet, so one 64-bit store publishes a change to every hook of
+ * every interface. */
 struct pm_control {
 	__u64 epoch;
-	__u64 monitored; /* jiffies64 until which a ring may be armed; 0: none is */
+	__u64 monitored; /* jiffies64 until which some ring may be armed; 0: none is */
 	struct pm_record records[PM_RECORDS];
 };
 PM_ASSERT(sizeof(struct pm_control) == 16 + PM_RECORDS * 24, "pm_control");
 
-/* The one value of `abi`. Whatever else changes, the version stays its first four bytes. */
+/* The one value of `abi`. Whatever else changes, its first four bytes are the version. */
 struct pm_build {
-	__u32 abi; /* PM_ABI_VERSION of those who made the maps */
-	__u32 programs; /* a hash of the object that the attached programs come from */
+	__u32 abi; /* PM_ABI_VERSION of the release that made the maps */
+	__u32 programs; /* hash of the object that the attached programs come from */
 };
 PM_ASSERT(sizeof(struct pm_build) == 8, "pm_build");
+
+/* An epoch is put together and taken apart here and nowhere else. */
+static inline __u64 pm_epoch(__u64 sequence, __u32 index)
+{
+	return sequence << PM_RECORD_BITS | index;
+}
 
 static inline __u32 pm_record_index(__u64 epoch)
 {
 	return (__u32)(epoch & (PM_RECORDS - 1));
 }
 
+/* The low half of the sequence; compare two by their difference. */
 static inline __u32 pm_sequence(__u64 epoch)
 {
-	return (__u32)(epoch >> 4);
+	return (__u32)(epoch >> PM_RECORD_BITS);
 }
 
-/* What an interface's number stands for; the loader and `watch` write it, the exporter (which
- * may not ask the kernel) reads it. */
+/* What an interface's number stands for. The loader and `watch` write it; the exporter, which may
+ * not ask the kernel, reads it. */
 struct pm_interface {
 	__u32 ifindex; /* 0: this number is free */
 	__u8 ingress; /* enum pm_attachment, at the last check */
 	__u8 egress;
-	__u8 generic; /* 1: generic XDP was asked for */
+	__u8 generic; /* 1: generic XDP is wanted */
 	__u8 zero;
 	char name[16]; /* NUL-terminated */
-	__u64 checked; /* CLOCK_BOOTTIME ns when `watch` last saw that; 0: never */
+	__u64 checked; /* CLOCK_BOOTTIME ns when `watch` last saw `ingress` and `egress`; 0: never
+			*/
 };
 PM_ASSERT(sizeof(struct pm_interface) == 32, "pm_interface");
 
@@ -276,39 +302,42 @@ enum pm_attachment {
 	PM_CLSACT = 4,
 };
 
-/* Shared by the two programs of an interface: when its DHCP client last asked. */
+/* When the DHCP client of an interface last sent something. Its two programs share it: answers pass
+ * for PM_TIMEOUT_DHCP seconds. */
 struct pm_dhcp {
 	__u64 asked[2]; /* jiffies64; [0] DHCP, [1] DHCPv6; 0: never */
 };
 PM_ASSERT(sizeof(struct pm_dhcp) == 16, "pm_dhcp");
 
-/* A question to the probe programs: which slots to ask, as which interface. */
-struct pm_ask {
-	__u32 image;
-	__u32 bans; /* 1 + slot; 0: none */
-	__u32 interface;
+/* A probe: which slots a probe program (pm_ask_in, pm_ask_out) judges by, as which interface. The
+ * one value of the map `question`. Names of pinned maps and programs stay as they are. */
+struct pm_probe {
+	__u32 image; /* slot in `images` */
+	__u32 bans; /* 1 + slot in `bans`; 0: none */
+	__u32 interface; /* number */
 	__u32 zero;
 };
-PM_ASSERT(sizeof(struct pm_ask) == 16, "pm_ask");
+PM_ASSERT(sizeof(struct pm_probe) == 16, "pm_probe");
 
-/* What a consumer wants in its ring; it alone writes here, and holds the ring's lock. */
+/* What a consumer wants in its ring (bpf/event.h). Only the consumer that holds the ring's lock
+ * writes here. */
 struct pm_ring {
-	__u64 until; /* jiffies64 at which the ring is armed no more, though its consumer be dead */
-	__u64 reasons; /* 1 << reason of those wanted */
-	struct pm_addr peer; /* the only one wanted, where `by_peer` is set */
-	__u16 row; /* counter slot of the only row wanted; 0: any or none */
-	__u16 interfaces; /* 1 << number of those wanted */
+	__u64 until; /* jiffies64 until which the ring is armed, even if its consumer dies */
+	__u64 reasons; /* 1 << reason, of each that is wanted */
+	struct pm_addr peer; /* if `by_peer` is set: the only peer that is wanted */
+	__u16 row; /* counter slot of the only row that is wanted; 0: all, and drops without row */
+	__u16 interfaces; /* 1 << number, of each that is wanted */
 	__u8 by_peer;
 	__u8 zero[3];
 };
 PM_ASSERT(sizeof(struct pm_ring) == 40, "pm_ring");
 PM_ASSERT(PM_REASON_SLOTS <= 64, "pm_ring.reasons");
 
-/* Per-CPU, of a ring. */
+/* Counts of a ring, per CPU. */
 struct pm_ring_count {
-	__u64 lost; /* packets wanted in the ring that did not get there; only grows */
-	__u64 window; /* jiffies64 when 1/8 s began */
-	__u64 events; /* sent since */
+	__u64 lost; /* packets that the ring wanted and did not get; only grows */
+	__u64 window; /* jiffies64 when the current 1/8 s began */
+	__u64 events; /* sent since then */
 };
 PM_ASSERT(sizeof(struct pm_ring_count) == 24, "pm_ring_count");
 
@@ -318,9 +347,9 @@ struct pm_event {
 	__u64 epoch; /* sequence (pm_sequence) under which it was judged */
 	__u32 length; /* IP bytes, of all segments */
 	__u32 frame; /* bytes of the whole frame */
-	__u16 row; /* counter slot, or 0 where no row was found */
+	__u16 row; /* counter slot; 0: no row is known */
 	__u16 captured; /* bytes of `packet` */
-	__u32 segments; /* packets: GSO on the way out has many */
+	__u32 segments; /* packets on the wire: a GSO packet on the way out is many */
 	__u8 reason;
 	__u8 direction;
 	__u8 interface;

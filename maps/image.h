@@ -1,14 +1,20 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * The compiled policy: one flat image in a slot of the map `images`, asked by lookup.h.
+ * The compiled policy: one flat image in a slot of the map `images`. lookup.h asks it, in the
+ * kernel and in user space.
  *
- *   address ──▶ class (which sets of the policy hold it), for the local side and the peer
- *   (protocol, destination port, source port) ──▶ pair (which rows have these ports)
- *   (zone, direction, local class, pair) ──▶ service
- *   (service, peer class) ──▶ cell: the first row that permits, or none, or blocked
+ * A policy has many addresses, ports and rows, but few kinds of them that it treats alike. The
+ * compiler gives each kind a number, and a packet is looked up by these numbers:
  *
- * Who writes: the compiler in policy/ builds it, the loader copies it into a slot that no
- * record in force names.
+ *   address ──▶ class: which sets of the policy hold it. Local addresses and peers have classes
+ *       of their own.
+ *   (protocol, destination port, source port) ──▶ pair: which rows have these ports.
+ *   (zone, direction, local class, pair) ──▶ decision: a list of cells, one for each peer class.
+ *       Equal lists are stored once. A zone is an interface that the policy names.
+ *   (decision, peer class) ──▶ cell: the first row that permits, or none, or blocked.
+ *
+ * Who writes: the compiler in policy/ makes the image, and the loader copies it into a slot that
+ * no record in force names. Then nobody changes it.
  */
 #ifndef PM_IMAGE_H
 #define PM_IMAGE_H
@@ -26,21 +32,27 @@
 #define PM_NO_ZONE 0xff
 #define PM_OWN_FILTER_WORDS 8
 
-/* Intervals of one address family, in order, the first starting at 0, and a direct index on the
- * key's top bits. IPv4: the key has 32 bits, a bound 4 bytes, `values` holds the u16 class of
- * each interval. IPv6: the key is the upper half, a bound 8 bytes; `values` holds u32 first
- * indices into `low_bounds`/`low_classes`, one more than there are bounds. */
+/* The addresses of one family, cut into intervals that have a class each. An interval is stored as
+ * its first address, its bound; the first bound is 0, and they ascend. `direct` is an index on the
+ * top bits of the key, so that few bounds are left to search.
+ *
+ *   IPv4  the key is the address, a bound has 4 bytes; `values` is the u16 class of each interval.
+ *   IPv6  the key is the upper half of the address, a bound has 8 bytes; `values` has u32 indices,
+ *         one more than there are bounds. From one to the next is the run of the interval in
+ *         `low_bounds` and `low_classes`, which divide it by the lower half. */
 struct pm_space {
 	__u32 shift; /* key >> shift indexes `direct` */
-	__u32 direct; /* u32[(top >> shift) + 2]: last bound not above that bucket's first key */
+	__u32 direct; /* u32[(highest key >> shift) + 2]: index of the last bound that is not above
+			 the bucket's first key */
 	__u32 bounds;
 	__u32 values;
-	__u32 low_bounds; /* IPv6: u64, each run starting at 0 */
+	__u32 low_bounds; /* IPv6: u64; the first of each run is 0 */
 	__u32 low_classes; /* IPv6: u16 */
 };
 
-/* Peers and local addresses are classed apart: there are many sets of peers and few roles. */
-struct pm_places {
+/* The classes of all addresses. An image has two of them, for peers and for local addresses: there
+ * are many sets of peers, but few roles. */
+struct pm_classes {
 	struct pm_space v4;
 	struct pm_space v6;
 };
@@ -55,60 +67,66 @@ struct pm_image {
 	__u32 abi; /* PM_ABI_VERSION */
 	__u32 size; /* bytes in use */
 	__u32 flags; /* enum pm_image_flag */
-	__u64 generation; /* written by the loader when the slot is filled, like applied_at */
+	__u64 generation; /* this and applied_at: written by the loader when it fills the slot */
 	__u64 applied_at; /* CLOCK_REALTIME ns */
 	__u8 sha256[32]; /* of the resolved policy with the contents of its file sets */
-	struct pm_places peers;
-	struct pm_places locals;
+	struct pm_classes peers;
+	struct pm_classes locals;
 	__u32 gates[2]; /* [0] tcp, [1] udp: u8[65536] by destination port: enum pm_gate_flag */
 	__u32 port_classes[2]; /* likewise: u16[65536] */
-	__u32 port_first; /* u32[port classes + 1]: runs in `port_bounds` */
-	__u32 port_bounds; /* u16 first source port of each run, the first of a class 0 */
-	__u32 port_pairs; /* u16 pair of each run */
+	__u32 port_first; /* u32[port classes + 1]: where the runs of a class begin in the next two
+			   */
+	__u32 port_bounds; /* u16: first source port of each run; of a class's first one it is 0 */
+	__u32 port_pairs; /* u16: pair of each run */
 	__u32 protocols; /* u16[256]: pair of each other IP protocol */
 	__u32 pairs; /* u8[pairs]: enum pm_pair_flag; pair 0 has none */
 	__u32 pair_count;
 	__u32 local_flags; /* u8[local classes]: enum pm_local_flag */
 	__u32 local_count;
-	__u32 services; /* u16[zone][direction][local class][pair] */
-	__u32 service_first; /* u32[services + 1]: runs in `cell_bounds` */
-	__u32 cell_bounds; /* u16 first peer class of each run, the first of a service 0 */
-	__u32 cells; /* u16 of each run: PM_CELL_* or a row */
+	__u32 decisions; /* u16[zone][direction][local class][pair] */
+	__u32 decision_first; /* u32[decisions + 1]: where its runs begin in the next two */
+	__u32 cell_bounds; /* u16: first peer class of each run; of a decision's first one it is 0
+			    */
+	__u32 cells; /* u16: cell of each run, PM_CELL_* or a row */
 	__u32 rows; /* struct pm_row[row_count] */
 	__u32 row_count;
 	__u32 zone_count;
-	__u32 catalog; /* text: per row PM_ROW_TEXTS strings, each NUL-terminated */
+	__u32 catalog; /* text: of each row PM_ROW_TEXTS strings, each NUL-terminated */
 	__u32 catalog_size;
 	__u32 name; /* in the catalog's text: the policy's name, then those of its interfaces in
 		       order, each NUL-terminated */
-	__u32 named_zones; /* how many interfaces it names; 0: zone 0 is all of them */
+	__u32 named_zones; /* interfaces that the policy names; 0: zone 0 is all interfaces */
 	__u32 document; /* the resolved policy as YAML */
 	__u32 document_size;
-	__u8 zones[PM_INTERFACES]; /* interface number to zone, or PM_NO_ZONE */
+	__u8 zones[PM_INTERFACES]; /* by interface number: its zone, or PM_NO_ZONE */
 	__u64 own_filter[PM_OWN_FILTER_WORDS]; /* a bit for each own address: pm_own_bit() */
 };
 
-/* What the destination port alone tells. */
+/* What the destination port alone tells: rows of this direction have it
+ *
+ *   with any source port (1 << direction), or
+ *   with some source ports only (4 << direction). */
 enum pm_gate_flag {
-	PM_GATE_IN = 1, /* 1 << direction: a row of this direction has it, from any source port */
+	PM_GATE_IN = 1,
 	PM_GATE_OUT = 2,
-	PM_GATE_MAYBE_IN = 4, /* 4 << direction: a row has it, from some source ports */
+	PM_GATE_MAYBE_IN = 4,
 	PM_GATE_MAYBE_OUT = 8,
 };
 
-enum pm_pair_flag { PM_PAIR_IN = 1, PM_PAIR_OUT = 2 }; /* 1 << direction of rows with it */
+enum pm_pair_flag { PM_PAIR_IN = 1, PM_PAIR_OUT = 2 }; /* 1 << direction of the rows that have it */
 
 enum pm_local_flag {
 	PM_LOCAL_OWN = 1, /* listed in a role: this host's own address */
 };
 
-#define PM_SERVICE_NO_ROLE 0 /* the local address is in no role of the zone */
-#define PM_SERVICE_NO_ROW 1 /* it is in one, but no row has this pair */
+/* The first two decisions have no row for any peer. They tell why. */
+#define PM_DECISION_NO_ROLE 0 /* the local address is in no role of the zone */
+#define PM_DECISION_NO_ROW 1 /* it is in one, but no row has this pair */
 
 #define PM_CELL_NONE 0
 #define PM_CELL_BLOCKED 1
-#define PM_CELL_ROW 2 /* cells from here on: 2 + row number */
-#define PM_CELL_FAILSAFE 0x8000 /* or-ed in: decides before bans */
+#define PM_CELL_ROW 2 /* a row: 2 + its number */
+#define PM_CELL_FAILSAFE 0x8000 /* or-ed to a failsafe row: it decides before bans */
 
 enum pm_check {
 	PM_CHECK_NONE,
@@ -149,23 +167,24 @@ enum pm_row_text {
 	PM_ROW_TEXTS
 };
 
-/* The bans, in a slot of the map `bans`. */
+/* The compiled bans, in a slot of the map `bans`. They change more often than the policy. */
 struct pm_ban_image {
 	__u32 magic;
 	__u32 abi;
 	__u32 size;
-	__u32 expiries; /* u64 by class: CLOCK_BOOTTIME ns of the latest ban that covers the
-			   interval; class 0 holds 0: not banned */
-	struct pm_places peers;
+	__u32 expiries; /* u64 by class: CLOCK_BOOTTIME ns at which its last ban ends; of class 0
+			   it is 0: not banned */
+	struct pm_classes peers;
 };
 
-/* An image and the bound of its slot: its size less 1. */
+/* An image in its slot; `mask` is the slot's size less 1, and bounds every read. */
 struct pm_view {
 	const __u8 *base;
 	__u32 mask;
 };
 
-/* The first packet of a flow, or of the flow that a packet would belong to. */
+/* The first packet of a flow: the packet in hand if it is the opener's, else the one that it would
+ * answer. */
 struct pm_tuple {
 	struct pm_addr local;
 	struct pm_addr remote;
@@ -178,7 +197,8 @@ struct pm_tuple {
 };
 PM_ASSERT(sizeof(struct pm_tuple) == 40, "pm_tuple");
 
-/* A verdict: 0-65535 is the row number of a pass, else the reason of a drop << 16. */
+/* A verdict: up to 65535 it is the number of the row that passes; above, the reason of a drop
+ * << 16. */
 #define pm_drop(reason) ((__u32)(reason) << 16)
 #define pm_reason_of(verdict) ((verdict) >> 16)
 #define pm_row_of(verdict) ((verdict)&0xffff)
@@ -188,7 +208,7 @@ PM_ASSERT(sizeof(struct pm_tuple) == 40, "pm_tuple");
 #define PM_PROTO_UDP 17
 #define PM_PROTO_ICMPV6 58
 
-/* After how long without a packet a flow is no longer live. */
+/* The seconds without a packet after which a flow is no longer live. */
 static PM_INLINE __u32 pm_idle_seconds(const struct pm_flow *flow, __u32 protocol)
 {
 	if (protocol == PM_PROTO_TCP) {

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
  * The look-ups in an image, down to the verdict. The same functions run in the kernel (clang
- * -target bpf) and in user space (explain, expect, diff, fuzzing), so that nobody has to believe
- * that two copies agree.
+ * -target bpf) and in user space (explain, expect, diff, fuzzing): so there are no two copies that
+ * would have to agree.
  *
- * A slot is a power of two; every read is `base + (offset & mask)`, so that an image, however
- * broken, cannot be read outside its slot. Everything is a search for the last bound that is
- * not above a key: addresses to classes, source ports to pairs, peer classes to rows.
+ *   - Every look-up is a search for the last bound that is not above a key: of addresses for
+ *     classes, of source ports for pairs, of peer classes for cells.
+ *   - Every read is at `base + (offset & mask)`, and the size of a slot is a power of two. So no
+ *     image, however broken, makes a read outside of its slot, and the verifier can see that.
  */
 #ifndef PM_LOOKUP_H
 #define PM_LOOKUP_H
@@ -22,6 +23,7 @@
 
 #define PM_SEARCH_STEPS 24 /* 2^24 intervals in one bucket at most */
 
+/* A number of `width` bytes (1, 2, 4 or 8, a constant) at an offset in the image. */
 static PM_INLINE __u64 pm_load(struct pm_view view, __u32 offset, __u32 width)
 {
 	const __u8 *at = view.base + (offset & view.mask & ~(width - 1));
@@ -44,11 +46,12 @@ static PM_INLINE __u64 pm_load(struct pm_view view, __u32 offset, __u32 width)
 	return *at;
 }
 
-/* A field of a header, at an offset below the smallest slot: no bound is needed. */
+/* A field of the header. It lies below the size of the smallest slot, so it needs no mask. */
 #define pm_field(view, type, field) (((const struct type *)(const void *)(view).base)->field)
 
-/* All ones if `bound` is not above `key`, else 0. Without a branch: on random keys a branch is
- * predicted wrongly every other time, and the verifier would follow both ways at every step. */
+/* All ones if `bound` is not above `key`, else 0. Without a branch, for two reasons: with random
+ * keys the CPU would predict it wrongly every other time, and the verifier would follow both ways
+ * at every step. */
 static PM_INLINE __u32 pm_not_above(__u64 bound, __u64 key)
 {
 	__u64 above = (~key & bound) | ((~key | bound) & (key - bound));
@@ -56,8 +59,8 @@ static PM_INLINE __u32 pm_not_above(__u64 bound, __u64 key)
 	return (__u32)(above >> 63) - 1;
 }
 
-/* The index in [first, last] of the last bound that is not above `key`; the bound at `first`
- * is taken to be. `width` is a constant: 2, 4 or 8. */
+/* The index in [first, last] of the last bound that is not above `key`. The bound at `first` is not
+ * looked at: it never is above. `width` is a constant: 2, 4 or 8. */
 static PM_INLINE __u32 pm_search(struct pm_view view, __u32 bounds, __u32 width, __u32 first,
 				 __u32 last, __u64 key)
 {
@@ -79,11 +82,11 @@ static PM_INLINE int pm_is_v4(const struct pm_addr *address)
 }
 
 /* The class of an address in the peers or the locals of an image's header. */
-static PM_INLINE __u32 pm_class(struct pm_view view, const struct pm_places *places,
+static PM_INLINE __u32 pm_class(struct pm_view view, const struct pm_classes *classes,
 				const struct pm_addr *address)
 {
 	int v4 = pm_is_v4(address);
-	const struct pm_space *space = v4 ? &places->v4 : &places->v6;
+	const struct pm_space *space = v4 ? &classes->v4 : &classes->v6;
 	__u64 key = v4 ? (__u32)address->low : address->high;
 	__u32 direct = space->direct + (__u32)(key >> (space->shift & 63)) * 4;
 	__u32 first = (__u32)pm_load(view, direct, 4);
@@ -101,7 +104,7 @@ static PM_INLINE __u32 pm_class(struct pm_view view, const struct pm_places *pla
 	return (__u32)pm_load(view, space->low_classes + at * 2, 2);
 }
 
-/* Which rows have these ports, as the flow's opener sent them; 0: none of any kind. */
+/* The pair: which rows have these ports, as the flow's opener sends them. 0: no row has. */
 static PM_INLINE __u32 pm_pair(struct pm_view view, __u32 protocol, __u32 destination_port,
 			       __u32 source_port)
 {
@@ -123,7 +126,7 @@ static PM_INLINE __u32 pm_pair(struct pm_view view, __u32 protocol, __u32 destin
 	return (__u32)pm_load(view, pm_field(view, pm_image, port_pairs) + first * 2, 2);
 }
 
-/* The pair of a flow's first packet. */
+/* The pair of a flow's first packet. ICMP in IPv6 and ICMPv6 in IPv4 have none. */
 static PM_INLINE __u32 pm_tuple_pair(struct pm_view view, const struct pm_tuple *tuple)
 {
 	int in = tuple->opener == PM_IN;
@@ -135,13 +138,13 @@ static PM_INLINE __u32 pm_tuple_pair(struct pm_view view, const struct pm_tuple 
 		       in ? tuple->remote_port : tuple->local_port);
 }
 
-/* Do rows of this direction (on any interface) have the pair? */
+/* Do rows of this direction, on any interface, have the pair? */
 static PM_INLINE int pm_pair_opens(struct pm_view view, __u32 pair, __u32 opener)
 {
 	return (pm_load(view, pm_field(view, pm_image, pairs) + pair, 1) >> (opener & 1)) & 1;
 }
 
-/* Addresses that are nobody's: unspecified, loopback, reserved, ::/96. */
+/* Addresses that no host on the wire has: unspecified, loopback, reserved, ::/96. */
 static PM_INLINE int pm_is_martian(const struct pm_addr *address)
 {
 	__u32 v4 = (__u32)address->low;
@@ -151,7 +154,7 @@ static PM_INLINE int pm_is_martian(const struct pm_addr *address)
 	return v4 >> 24 == 0 || v4 >> 24 == 127 || (v4 >> 28 == 15 && v4 != 0xffffffffU);
 }
 
-/* Multicast, and the limited broadcast. */
+/* Multicast, or the limited broadcast. */
 static PM_INLINE int pm_is_multicast(const struct pm_addr *address)
 {
 	__u32 v4 = (__u32)address->low;
@@ -161,14 +164,14 @@ static PM_INLINE int pm_is_multicast(const struct pm_addr *address)
 	return v4 >> 28 == 14 || v4 == 0xffffffffU;
 }
 
-/* The bit of an address in the filter of own addresses. A filter that would have to hold more
- * than single addresses is all ones. */
+/* The bit of an address in the filter of own addresses (a Bloom filter with one hash). If a role
+ * has more than single addresses, all bits are set. */
 static PM_INLINE __u32 pm_own_bit(const struct pm_addr *address)
 {
 	return (__u32)(((address->low ^ address->high) * 0x9e3779b97f4a7c15ULL) >> 55);
 }
 
-/* Is the address listed in a role? Most are not, and one bit tells. */
+/* Is the address listed in a role? Of most that are not, one bit tells it. */
 static PM_INLINE int pm_is_own(struct pm_view view, const struct pm_addr *address)
 {
 	__u32 bit = pm_own_bit(address), class_;
@@ -179,7 +182,7 @@ static PM_INLINE int pm_is_own(struct pm_view view, const struct pm_addr *addres
 	return pm_load(view, pm_field(view, pm_image, local_flags) + class_, 1) & PM_LOCAL_OWN;
 }
 
-/* The address checks, of a packet that goes in `direction`: a reason, or PM_UNDECIDED. */
+/* The address checks of a packet that goes in `direction`. Returns a reason, or PM_UNDECIDED. */
 static PM_INLINE __u32 pm_check_addresses(struct pm_view view, const struct pm_tuple *tuple,
 					  __u32 direction)
 {
@@ -197,22 +200,23 @@ static PM_INLINE __u32 pm_check_addresses(struct pm_view view, const struct pm_t
 	return PM_UNDECIDED;
 }
 
-/* The cell of the matrix for a flow: PM_CELL_*; `service` tells why there is none. */
+/* The cell of the matrix for a flow, PM_CELL_*. Its decision tells why there is none. */
 static PM_INLINE __u32 pm_cell(struct pm_view view, const struct pm_tuple *tuple, __u32 pair,
-			       __u32 *service)
+			       __u32 *decision)
 {
 	__u32 zone = pm_field(view, pm_image, zones)[tuple->interface & (PM_INTERFACES - 1)];
 	__u32 local, peer, first, last;
 
 	peer = pm_class(view, &pm_field(view, pm_image, peers), &tuple->remote);
-	*service = PM_SERVICE_NO_ROLE;
+	*decision = PM_DECISION_NO_ROLE;
 	if (zone < pm_field(view, pm_image, zone_count)) {
 		local = pm_class(view, &pm_field(view, pm_image, locals), &tuple->local);
 		local += (zone * 2 + (tuple->opener & 1)) * pm_field(view, pm_image, local_count);
 		local = local * pm_field(view, pm_image, pair_count) + pair;
-		*service = (__u32)pm_load(view, pm_field(view, pm_image, services) + local * 2, 2);
+		*decision =
+			(__u32)pm_load(view, pm_field(view, pm_image, decisions) + local * 2, 2);
 	}
-	first = pm_field(view, pm_image, service_first) + *service * 4;
+	first = pm_field(view, pm_image, decision_first) + *decision * 4;
 	last = (__u32)pm_load(view, first + 4, 4) - 1;
 	first = (__u32)pm_load(view, first, 4);
 	if (first < last)
@@ -221,7 +225,7 @@ static PM_INLINE __u32 pm_cell(struct pm_view view, const struct pm_tuple *tuple
 	return (__u32)pm_load(view, pm_field(view, pm_image, cells) + first * 2, 2);
 }
 
-/* CLOCK_BOOTTIME ns until which an address is banned; 0: it is not. */
+/* The CLOCK_BOOTTIME ns until which an address is banned; 0: it is not. */
 static PM_INLINE __u64 pm_banned_until(struct pm_view bans, const struct pm_addr *address)
 {
 	__u32 class_ = pm_class(bans, &pm_field(bans, pm_ban_image, peers), address);
@@ -230,16 +234,20 @@ static PM_INLINE __u64 pm_banned_until(struct pm_view bans, const struct pm_addr
 }
 
 /*
- * Judge the first packet of a flow, in the one order of the contract: address checks,
- * no-service, failsafe, bans, block, matrix. `direction` is the way of the packet in hand and
- * differs from tuple->opener where an answer is asked about. `bans.base` may be null: none.
- * Limits and payload checks are not asked: they need state.
+ * Judge the first packet of a flow. The order is fixed, and documented for users: address checks,
+ * no-service, failsafe, bans, block, matrix.
+ *
+ *   direction  of the packet in hand; if it is an answer, it differs from tuple->opener
+ *   bans       its base may be null: there are none
+ *   now        CLOCK_BOOTTIME ns; only needed if there are bans
+ *
+ * Limits and payload checks are not part of it: they need state.
  */
 static PM_INLINE __u32 pm_judge(struct pm_view view, struct pm_view bans, __u64 now,
 				const struct pm_tuple *tuple, __u32 direction)
 {
 	__u32 reason = pm_check_addresses(view, tuple, direction);
-	__u32 pair, cell, service;
+	__u32 pair, cell, decision;
 
 	if (reason != PM_UNDECIDED)
 		return pm_drop(reason);
@@ -253,7 +261,7 @@ static PM_INLINE __u32 pm_judge(struct pm_view view, struct pm_view bans, __u64 
 		return pm_drop(PM_DROP_UNSUPPORTED_PROTOCOL);
 	}
 
-	cell = pm_cell(view, tuple, pair, &service);
+	cell = pm_cell(view, tuple, pair, &decision);
 	if (cell & PM_CELL_FAILSAFE)
 		return (cell & ~PM_CELL_FAILSAFE) - PM_CELL_ROW;
 	if (bans.base && now < pm_banned_until(bans, &tuple->remote))
@@ -261,7 +269,7 @@ static PM_INLINE __u32 pm_judge(struct pm_view view, struct pm_view bans, __u64 
 	if (cell == PM_CELL_BLOCKED)
 		return pm_drop(PM_DROP_BLOCKED);
 	if (cell == PM_CELL_NONE)
-		return pm_drop(service == PM_SERVICE_NO_ROLE ? PM_DROP_NO_ROLE : PM_DROP_NO_ROW);
+		return pm_drop(decision == PM_DECISION_NO_ROLE ? PM_DROP_NO_ROLE : PM_DROP_NO_ROW);
 	return cell - PM_CELL_ROW;
 }
 

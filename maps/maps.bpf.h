@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
  * The maps. All but `rows` are shared by every interface and pinned under their name; each
- * interface has a `rows` of its own. Sizes marked (load) are set by the loader.
+ * interface has a `rows` of its own. Sizes marked "load" are set by the loader. Values are
+ * described in abi.h and image.h, together with who writes them.
  */
 #ifndef PM_MAPS_BPF_H
 #define PM_MAPS_BPF_H
@@ -11,7 +12,7 @@
 
 #include "abi.h"
 
-/* The epoch in force and its records: the loader stores, the programs read. */
+/* The epoch in force, and its records. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
@@ -20,7 +21,7 @@ struct {
 	__type(value, struct pm_control);
 } control SEC(".maps");
 
-/* Who made the maps and the programs. */
+/* Which release made the maps, and the programs. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
@@ -28,7 +29,7 @@ struct {
 	__type(value, struct pm_build);
 } abi SEC(".maps");
 
-/* Compiled policies (image.h); the value size is a power of two (load). */
+/* Compiled policies (image.h). The size of a value is a power of two (load). */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, PM_IMAGE_SLOTS);
@@ -37,7 +38,7 @@ struct {
 	__uint(value_size, 4096);
 } images SEC(".maps");
 
-/* Compiled bans (struct pm_ban_image); the value size is a power of two (load). */
+/* Compiled bans (struct pm_ban_image). The size of a value is a power of two (load). */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, PM_IMAGE_SLOTS);
@@ -46,7 +47,7 @@ struct {
 	__uint(value_size, 4096);
 } bans SEC(".maps");
 
-/* The flow tables (load: flow-capacity, shared out). */
+/* The flow tables (bpf/flow_table.h). They share the flow-capacity (load). */
 struct flow_table {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 1024);
@@ -57,7 +58,7 @@ struct flow_table outside SEC(".maps");
 struct flow_table opening SEC(".maps");
 struct flow_table assured SEC(".maps");
 
-/* When the next flow is on schedule to enter `assured`, by opener. */
+/* By opener: when the next flow is on schedule to enter `assured` (bpf/limit.h). */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 2);
@@ -65,6 +66,7 @@ struct {
 	__type(value, __u64);
 } promotions SEC(".maps");
 
+/* What first fragments leave for later ones (bpf/fragment.h). */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 4096);
@@ -72,7 +74,7 @@ struct {
 	__type(value, struct pm_fragment);
 } fragments SEC(".maps");
 
-/* New flows against limits. */
+/* Schedules of new flows, for rows with a limit (bpf/limit.h). */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 16384);
@@ -80,7 +82,7 @@ struct {
 	__type(value, __u64);
 } limits SEC(".maps");
 
-/* Counters of an interface's rows, by counter slot. */
+/* Counters of the rows of one interface, by counter slot. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, PM_ROW_SLOTS);
@@ -88,7 +90,7 @@ struct {
 	__type(value, struct pm_row_count);
 } rows SEC(".maps");
 
-/* Drops of all interfaces, by pm_drop_index(). */
+/* Counters of drops on all interfaces, by pm_drop_index(). */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, PM_DROP_SLOTS);
@@ -96,7 +98,7 @@ struct {
 	__type(value, struct pm_drop_count);
 } drops SEC(".maps");
 
-/* Where the shadow policy differs; emptied when one begins. */
+/* Counters of what the shadow policy judges otherwise; emptied when a shadow policy begins. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_HASH);
 	__uint(max_entries, 16384);
@@ -105,7 +107,7 @@ struct {
 	__type(value, struct pm_shadow_count);
 } shadows SEC(".maps");
 
-/* What the interface numbers stand for: the loader writes, exporters read. */
+/* What the interface numbers stand for. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, PM_INTERFACES);
@@ -113,6 +115,7 @@ struct {
 	__type(value, struct pm_interface);
 } interfaces SEC(".maps");
 
+/* When the DHCP client of each interface last sent something (bpf/essentials.h). */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, PM_INTERFACES);
@@ -120,7 +123,7 @@ struct {
 	__type(value, struct pm_dhcp);
 } dhcp SEC(".maps");
 
-/* Dropped packets, for those who monitor: who wants what, what was lost, and a ring for each. */
+/* Events (bpf/event.h): what each consumer wants, what it lost, and its ring buffer. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, PM_EVENT_RINGS);
@@ -135,7 +138,7 @@ struct {
 	__type(value, struct pm_ring_count);
 } ring_counts SEC(".maps");
 
-/* Where an event is written before it goes into the rings: the stack has no room. */
+/* Where an event is put together before it goes into the rings: it is too large for the stack. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);
@@ -156,13 +159,13 @@ struct event_ring events_5 SEC(".maps");
 struct event_ring events_6 SEC(".maps");
 struct event_ring events_7 SEC(".maps");
 
-/* The question to the probe programs. */
+/* The probe that the programs pm_ask_in and pm_ask_out answer. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
 	__uint(map_flags, BPF_F_MMAPABLE);
 	__type(key, __u32);
-	__type(value, struct pm_ask);
+	__type(value, struct pm_probe);
 } question SEC(".maps");
 
 #endif

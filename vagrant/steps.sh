@@ -64,7 +64,7 @@ start_peers() {
     await_service client tcp 10443
 }
 
-options() { # HOST TARGET [OPTION...]: SIP OPTIONS over TCP, answered
+sip_options() { # HOST TARGET [OPTION...]: SIP OPTIONS over TCP, answered
     on "$1" sipp -sf options.xml -m 1 -nostdin -timeout $((10 * SLOW)) -timeout_error "${@:3}" "$2"
 }
 
@@ -80,13 +80,9 @@ lost_media() { # FILE: what turnutils_uclient says at its end
     sed -n 's/.*Total lost packets \([0-9]*\) .*/\1/p' "$1" | tail -n 1
 }
 
-status() { on edge portmatrix status --json; }
-row() { status | jq -e ".rows[] | select(.id == \"$1\") | .$2"; } # ID FIELD
-dropped() { status | jq '[.drops[] | select(.direction == "in" and .reason == "no-service") | .packets] | add // 0'; }
-in_force() { status | jq -r '"\(.policy.generation) \(.policy.name) \(.mode)"'; }
-is_in_force() { [ "$(in_force)" = "$1" ]; }
+status() { on edge portmatrix status --json; } # what tests/e2e/status.sh asks
 
-policy() { # NAME [SED-EXPRESSION]: a variation of the edge's policy, put into its folder
+put_policy() { # NAME [SED-EXPRESSION]: a variation of the edge's policy, put into its folder
     sed "s/^policy: .*/policy: $1/; ${2:-}" "$machines/edge/policy.yaml" >"$WORK/$1.yaml"
     copy_to edge "$WORK/$1.yaml"
 }
@@ -114,12 +110,12 @@ end_knocking() { # [KNOCKS]: after so many
 }
 
 # At the edge, where they are dropped.
-knocks_arrive() { [ "$(dropped)" -gt 10 ]; }
+knocks_arrive() { [ "$(drop_count in no-service)" -gt 10 ]; }
 
 # --- the steps
 
 case_the_services_policy_is_in_force() {
-    wait_for 20 is_in_force "1 vagrant-edge enforce"
+    wait_for 20 state_is "1 vagrant-edge enforce"
     status | jq -e '.interface == "eth1" and .drift == null and .egress != null and .ingress.kind == "xdp"'
     echo "# XDP: $(status | jq -r .ingress.mode), TC: $(status | jq -r .egress.kind), Linux $(on edge uname -r)"
     listens edge udp 5060
@@ -128,33 +124,33 @@ case_the_services_policy_is_in_force() {
 
 case_a_partner_asks_for_options_over_mutual_tls() {
     local packets
-    packets=$(row access-sip-mtls-in packets_in)
-    options partner 127.0.0.1:15061 -t t1 -i 127.0.0.1
-    [ "$(row access-sip-mtls-in packets_in)" -gt $((packets + 5)) ]
+    packets=$(row_count access-sip-mtls-in packets_in)
+    sip_options partner 127.0.0.1:15061 -t t1 -i 127.0.0.1
+    [ "$(row_count access-sip-mtls-in packets_in)" -gt $((packets + 5)) ]
 }
 
 case_a_client_asks_for_options_over_tls() {
     local packets
-    packets=$(row access-sip-tls-in packets_in)
-    options client 127.0.0.1:10443 -t t1 -i 127.0.0.1
-    [ "$(row access-sip-tls-in packets_in)" -gt $((packets + 5)) ]
+    packets=$(row_count access-sip-tls-in packets_in)
+    sip_options client 127.0.0.1:10443 -t t1 -i 127.0.0.1
+    [ "$(row_count access-sip-tls-in packets_in)" -gt $((packets + 5)) ]
 }
 
 case_a_client_does_not_reach_the_partners_port() {
-    refused options client 127.0.0.1:15061 -t t1 -i 127.0.0.1
+    refused sip_options client 127.0.0.1:15061 -t t1 -i 127.0.0.1
 }
 
 case_a_client_does_not_reach_a_port_beside_the_matrix() {
-    refused options client "$EDGE:5060" -t u1 -i "$CLIENT"
+    refused sip_options client "$EDGE:5060" -t u1 -i "$CLIENT"
 }
 
 case_a_call_goes_through_to_the_partner() {
     local packets_in packets_out
-    packets_in=$(row access-sip-tls-in packets_in)
-    packets_out=$(row access-sip-mtls-out packets_out)
+    packets_in=$(row_count access-sip-tls-in packets_in)
+    packets_out=$(row_count access-sip-mtls-out packets_out)
     call 1
-    [ "$(row access-sip-tls-in packets_in)" -gt $((packets_in + 100)) ]
-    [ "$(row access-sip-mtls-out packets_out)" -gt $((packets_out + 100)) ]
+    [ "$(row_count access-sip-tls-in packets_in)" -gt $((packets_in + 100)) ]
+    [ "$(row_count access-sip-mtls-out packets_out)" -gt $((packets_out + 100)) ]
 }
 
 case_stun_tells_the_client_its_address() {
@@ -164,11 +160,11 @@ case_stun_tells_the_client_its_address() {
 
 case_turn_relays_media_to_the_partner() {
     local packets
-    packets=$(row av-stun-out packets_out)
+    packets=$(row_count av-stun-out packets_out)
     media 100 20 >"$WORK/media.log"
     expect_equal 0 "$(lost_media "$WORK/media.log")" "datagrams lost"
-    [ "$(row av-stun-out packets_out)" -ge $((packets + 100)) ]
-    [ "$(row av-stun-in packets_in)" -gt 100 ]
+    [ "$(row_count av-stun-out packets_out)" -ge $((packets + 100)) ]
+    [ "$(row_count av-stun-in packets_in)" -gt 100 ]
 }
 
 case_a_scan_by_the_client_finds_the_matrix_and_nothing_else() {
@@ -182,12 +178,12 @@ case_a_scan_by_the_partner_finds_its_port_too() {
 
 case_pings_and_drops_are_counted_exactly() {
     local pings drops
-    pings=$(row ping-in packets_in)
-    drops=$(dropped)
+    pings=$(row_count ping-in packets_in)
+    drops=$(drop_count in no-service)
     on client ping -n -q -c 20 -i 0.05 -W $((2 * SLOW)) "$EDGE"
-    expect_equal $((pings + 20)) "$(row ping-in packets_in)" pings
+    expect_equal $((pings + 20)) "$(row_count ping-in packets_in)" pings
     on client bash -c "for n in 1 2 3 4 5 6 7; do echo \$n >/dev/udp/$EDGE/9; done"
-    expect_equal $((drops + 7)) "$(dropped)" "drops: no-service"
+    expect_equal $((drops + 7)) "$(drop_count in no-service)" "drops: no-service"
 }
 
 case_where_nothing_is_enforced_that_port_answers() {
@@ -205,9 +201,9 @@ case_where_nothing_is_enforced_that_port_answers() {
 case_a_call_goes_on_while_policies_change() {
     local round between=$((50 * SLOW)) before
     for round in 1 2 3; do
-        policy "update-$round" "s/192.168.56.1\]/192.168.56.$round]/"
+        put_policy "update-$round" "s/192.168.56.1\]/192.168.56.$round]/"
     done
-    before=$(dropped)
+    before=$(drop_count in no-service)
     background call client sipp -sf call.xml -m 1 -d "$between" -t t1 -i 127.0.0.1 -nostdin 127.0.0.1:10443
     background media client turnutils_uclient -u client -w matrix -c -e "$PARTNER" -r 3478 \
         -n 200 -z "$((between / 2))" "$EDGE"
@@ -220,25 +216,25 @@ case_a_call_goes_on_while_policies_change() {
     end_input call
     end_input media
     expect_equal 0 "$(lost_media "$WORK/media.out")" "datagrams lost"
-    expect_equal "$before" "$(dropped)" "drops: no-service"
-    [[ $(in_force) = *" update-3 enforce" ]]
+    expect_equal "$before" "$(drop_count in no-service)" "drops: no-service"
+    [[ $(state_in_force) = *" update-3 enforce" ]]
 }
 
 case_a_policy_that_nobody_confirms_goes_back() {
     local before
-    before=$(in_force)
-    policy too-open 's/^expect:/matrix:\n  - { id: sip-udp, transport: udp, source: clients, destination: access, port: 5060 }\n&/;
+    before=$(state_in_force)
+    put_policy too-open 's/^expect:/matrix:\n  - { id: sip-udp, transport: udp, source: clients, destination: access, port: 5060 }\n&/;
         /udp: 5060/d'
     on edge portmatrix apply too-open.yaml --confirm-within $((6 * SLOW))s
-    options client "$EDGE:5060" -t u1 -i "$CLIENT"
-    wait_for 20 is_in_force "$before"
-    refused options client "$EDGE:5060" -t u1 -i "$CLIENT"
+    sip_options client "$EDGE:5060" -t u1 -i "$CLIENT"
+    wait_for 20 state_is "$before"
+    refused sip_options client "$EDGE:5060" -t u1 -i "$CLIENT"
     on edge portmatrix history | tail -n 3
 }
 
 case_the_edge_is_closed_all_through_a_reboot() {
     local knocks answers before boot=$SECONDS
-    before=$(in_force)
+    before=$(state_in_force)
     begin_knocking
     reboot_edge
     boot=$((SECONDS - boot))
@@ -246,15 +242,15 @@ case_the_edge_is_closed_all_through_a_reboot() {
     wait_for 10 knocks_arrive
     end_knocking
     expect_equal 0 "$answers" "answers while the edge started"
-    expect_equal "$before" "$(in_force)" "in force"
-    echo "# $boot s, $knocks knocks, $answers answers, $(dropped) dropped since the edge is up"
+    expect_equal "$before" "$(state_in_force)" "in force"
+    echo "# $boot s, $knocks knocks, $answers answers, $(drop_count in no-service) dropped since the edge is up"
 }
 
 case_everything_works_after_the_reboot() {
-    options partner 127.0.0.1:15061 -t t1 -i 127.0.0.1
+    sip_options partner 127.0.0.1:15061 -t t1 -i 127.0.0.1
     call 1
     media 50 20 >"$WORK/media.log"
     expect_equal 0 "$(lost_media "$WORK/media.log")" "datagrams lost"
-    refused options client "$EDGE:5060" -t u1 -i "$CLIENT"
+    refused sip_options client "$EDGE:5060" -t u1 -i "$CLIENT"
     expect_equal 443 "$(open_ports client -sS -p 1-6000 --min-rate 3000)" tcp
 }

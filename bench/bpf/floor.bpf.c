@@ -5,7 +5,7 @@
  * the row. No policy, no expiry, no state, no other table: the figure to measure against.
  */
 #include "epoch.h"
-#include "flow.h"
+#include "flow_table.h"
 #include "parse.h"
 
 SEC("xdp.frags")
@@ -18,11 +18,11 @@ int floor_established(struct xdp_md *ctx)
 	struct pm_flow *flow;
 	__u32 slot;
 
-	if (load_epoch(&packet.ask) == PM_MODE_OFF)
+	if (load_epoch(&packet.query) == PM_MODE_OFF)
 		return XDP_PASS;
 	if (parse(&frame, &packet) != PM_UNDECIDED)
 		return XDP_DROP;
-	key = flow_key(&packet.ask.flow);
+	key = flow_key(&packet.query.flow);
 	flow = bpf_map_lookup_elem(&assured, &key);
 	if (!flow)
 		return XDP_DROP;

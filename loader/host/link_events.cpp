@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "loader/host/link_events.h"
 
-#include <libmnl/libmnl.h>
 #include <linux/rtnetlink.h>
 
 #include <cerrno>
+
+#include <libmnl/libmnl.h>
 
 namespace pm {
 

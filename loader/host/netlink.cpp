@@ -2,7 +2,6 @@
 #include "loader/host/netlink.h"
 
 #include <arpa/inet.h>
-#include <libmnl/libmnl.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
@@ -15,6 +14,7 @@
 #include <functional>
 
 #include <bpf/bpf.h>
+#include <libmnl/libmnl.h>
 
 #include "loader/host/netlink_socket.h"
 #include "loader/host/programs.h"

@@ -2,10 +2,11 @@
 // A netlink socket that closes itself.
 #pragma once
 
-#include <libmnl/libmnl.h>
 #include <sys/socket.h>
 
 #include <memory>
+
+#include <libmnl/libmnl.h>
 
 namespace pm {
 

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "loader/host/tcp_sockets.h"
 
-#include <libmnl/libmnl.h>
 #include <linux/inet_diag.h>
 #include <linux/sock_diag.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 
 #include <array>
+
+#include <libmnl/libmnl.h>
 
 #include "loader/host/netlink_socket.h"
 

@@ -130,9 +130,9 @@ std::vector<std::uint8_t> first_packet(const Question &question) {
     return frame;
 }
 
-Result<std::uint32_t> run_probe(const Maps &maps, int program, const pm_ask &asked,
+Result<std::uint32_t> run_probe(const Maps &maps, int program, const pm_probe &asked,
                                 const std::vector<std::uint8_t> &frame) {
-    auto question = Map<std::uint32_t, pm_ask>::of(maps, "question");
+    auto question = Map<std::uint32_t, pm_probe>::of(maps, "question");
     if (!question) return tl::unexpected(question.error());
     if (auto put = question->put(0, asked); !put) return tl::unexpected(put.error());
     bpf_test_run_opts options = {};

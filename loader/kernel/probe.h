@@ -21,7 +21,7 @@ std::vector<std::uint8_t> first_packet(const Question &question);
 
 // Runs a probe program (pm_ask_in or pm_ask_out) once on the frame, against the slots that
 // `asked` names; the caller holds Lock::probe. The verdict is one of judge_first().
-Result<std::uint32_t> run_probe(const Maps &maps, int program, const pm_ask &asked,
+Result<std::uint32_t> run_probe(const Maps &maps, int program, const pm_probe &asked,
                                 const std::vector<std::uint8_t> &frame);
 
 }  // namespace pm

@@ -38,10 +38,6 @@ Done grace_period_by_map() {
 
 constexpr std::uint32_t no_record = PM_RECORDS;
 
-std::uint64_t epoch_of(std::uint64_t sequence, std::uint32_t index) {
-    return sequence << 4 | index;
-}
-
 bool names_image(const pm_record &record, std::uint32_t slot) {
     return record.image == slot || record.shadow == 1 + slot;
 }
@@ -173,7 +169,7 @@ std::uint32_t Switch::free_record(std::uint64_t expected, std::uint32_t except) 
 std::uint64_t Switch::next_sequence(std::uint64_t expected) const {
     const pm_record &current = record_of(expected);
     const std::uint64_t fallback = current.deadline != 0 ? current.fallback : 0;
-    return (std::max(expected, fallback) >> 4) + 1;
+    return (std::max(expected, fallback) >> PM_RECORD_BITS) + 1;
 }
 
 // Call before a record is written: a writer that is late in spite of the lock must not write to a
@@ -198,7 +194,7 @@ Done Switch::publish(pm_record record, std::uint64_t expected) {
     record.deadline = record.fallback = 0;
     if (auto ready = make_ready(expected); !ready) return ready;
     control()->records[index] = record;
-    return exchange(expected, epoch_of(next_sequence(expected), index));
+    return exchange(expected, pm_epoch(next_sequence(expected), index));
 }
 
 Done Switch::publish_until(std::uint64_t deadline, pm_record record, pm_record fallback,
@@ -207,12 +203,12 @@ Done Switch::publish_until(std::uint64_t deadline, pm_record record, pm_record f
     const std::uint32_t fallback_index = free_record(expected, index);
     const std::uint64_t sequence = next_sequence(expected);
     record.deadline = deadline;
-    record.fallback = epoch_of(sequence + 1, fallback_index);
+    record.fallback = pm_epoch(sequence + 1, fallback_index);
     fallback.deadline = fallback.fallback = 0;
     if (auto ready = make_ready(expected); !ready) return ready;
     control()->records[fallback_index] = fallback;
     control()->records[index] = record;
-    return exchange(expected, epoch_of(sequence, index));
+    return exchange(expected, pm_epoch(sequence, index));
 }
 
 Done Switch::republish(const std::function<void(pm_record &)> &change) {

@@ -226,8 +226,8 @@ Result<Explanation> ask_kernel(const Pins &pins, const Switch &control, const Qu
         if (in_force->state.epoch == 0) return fault("no policy is in force");
         if (!holds_on(in_force->state.record, question.interface))
             return unfiltered(question.direction);
-        const pm_ask asked = {in_force->state.record.image, in_force->state.record.bans,
-                              question.interface, 0};
+        const pm_probe asked = {in_force->state.record.image, in_force->state.record.bans,
+                                question.interface, 0};
         auto verdict = run_probe(pins.maps(), program->get(), asked, first_packet(question));
         if (!verdict) return tl::unexpected(verdict.error());
         if (control.state().epoch != in_force->state.epoch) continue;  // not of one policy alone

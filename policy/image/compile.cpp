@@ -89,7 +89,7 @@ void write_cells(const std::vector<std::vector<CellRun>> &services, Writer &writ
         }
         first.push_back(static_cast<std::uint32_t>(bounds.size()));
     }
-    header.service_first = writer.append(first);
+    header.decision_first = writer.append(first);
     header.cell_bounds = writer.append(bounds);
     header.cells = writer.append(cells);
 }
@@ -119,7 +119,7 @@ tl::expected<Image, std::string> compile(const Policy &policy, const CompileOpti
     write_pairs(matrix->pairs, policy, writer, header);
     header.local_flags = writer.append(matrix->local_flags);
     header.local_count = static_cast<std::uint32_t>(matrix->locals.classes());
-    header.services = writer.append(matrix->services);
+    header.decisions = writer.append(matrix->services);
     write_cells(matrix->cells, writer, header);
     header.locals = write_intervals(matrix->locals, writer);
     header.peers = write_intervals(matrix->peers, writer);

@@ -55,7 +55,7 @@ void add_v6(pm_view view, const pm_space &space, const Range &range, std::set<st
 
 }  // namespace
 
-std::set<std::uint16_t> classes_in(pm_view view, const pm_places &places, const Range &range) {
+std::set<std::uint16_t> classes_in(pm_view view, const pm_classes &places, const Range &range) {
     std::set<std::uint16_t> classes;
     if (range.first.is_v4())
         add_v4(view, places.v4, range, classes);
@@ -79,12 +79,12 @@ std::set<std::uint32_t> failsafe_rows_for(pm_view image, const Range &range) {
                                    pm_field(image, pm_image, pair_count);
     std::set<std::uint32_t> distinct;
     for (std::uint32_t i = 0; i < services; i++)
-        distinct.insert(load(image, pm_field(image, pm_image, services), i, 2));
+        distinct.insert(load(image, pm_field(image, pm_image, decisions), i, 2));
     for (const std::uint32_t service : distinct) {
         const std::uint32_t first =
-            load(image, pm_field(image, pm_image, service_first), service, 4);
+            load(image, pm_field(image, pm_image, decision_first), service, 4);
         const std::uint32_t end =
-            load(image, pm_field(image, pm_image, service_first), service + 1, 4);
+            load(image, pm_field(image, pm_image, decision_first), service + 1, 4);
         for (const std::uint16_t class_ : classes) {
             std::uint32_t run = first;
             while (run + 1 < end &&

@@ -14,7 +14,7 @@ namespace pm {
 
 // The classes that addresses of the range have in a place of the image. Bounds are checked: a
 // damaged image gives fewer.
-std::set<std::uint16_t> classes_in(pm_view view, const pm_places &places, const Range &range);
+std::set<std::uint16_t> classes_in(pm_view view, const pm_classes &places, const Range &range);
 
 // Does the range hold an own address of the policy, listed in a role?
 bool holds_own_address(pm_view image, const Range &range);

@@ -139,7 +139,7 @@ bool Decider::decide_place(std::size_t zone, Direction direction, std::uint32_t 
             if (policy_.rows[row].direction == direction && row_sets[row] != Locals::none &&
                 in_class_[row_sets[row]])
                 rows_.push_back(row);
-        std::uint16_t number = in_role ? PM_SERVICE_NO_ROW : PM_SERVICE_NO_ROLE;
+        std::uint16_t number = in_role ? PM_DECISION_NO_ROW : PM_DECISION_NO_ROLE;
         if (!rows_.empty())
             number = contest(rows_, matrix_.locals.families[local] & matrix_.pairs.families[pair]);
         matrix_.services.push_back(number);

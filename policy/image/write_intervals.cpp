@@ -96,11 +96,11 @@ pm_space write_v6(const std::vector<Interval> &intervals, Writer &writer) {
 
 }  // namespace
 
-pm_places write_intervals(const Intervals &intervals, Writer &writer) {
-    pm_places places{};
-    places.v4 = write_v4(intervals.v4, writer);
-    places.v6 = write_v6(intervals.v6, writer);
-    return places;
+pm_classes write_intervals(const Intervals &intervals, Writer &writer) {
+    pm_classes classes{};
+    classes.v4 = write_v4(intervals.v4, writer);
+    classes.v6 = write_v6(intervals.v6, writer);
+    return classes;
 }
 
 }  // namespace pm

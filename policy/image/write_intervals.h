@@ -8,6 +8,6 @@
 
 namespace pm {
 
-pm_places write_intervals(const Intervals &intervals, Writer &writer);
+pm_classes write_intervals(const Intervals &intervals, Writer &writer);
 
 }  // namespace pm

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# The tools of those who look for a way in, from the attacker's namespace: whatever they send, what
-# the stack behind the programs gets is what the matrix names. A second filter, of the kernel's own,
-# stands behind and counts everything else.
+# Attackers' tools, from the attacker's namespace. Whatever they send, the stack behind the programs
+# gets only what the matrix names. A second filter, of the kernel's own, stands behind the programs
+# and counts everything else.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=tests/e2e/lab.sh
@@ -17,23 +17,24 @@ counter() { # NAME TABLE: since the last look
     in_ns "$1" nft -j reset counter inet "$2" other | jq '.nftables[] | .counter // empty | .packets'
 }
 
-# Since the last look nothing but the matrix got through, and nothing but it has answered.
+# Since the last call nothing but what the matrix names got through, and nothing else has answered.
 guarded() {
     expect_equal 0 "$(counter edge guard)" "packets that got through beside the matrix"
     expect_equal 0 "$(counter attacker answers)" "answers beside the matrix"
 }
 
-scan() { # ADDRESS NMAP-OPTION...: the ports by state, as 443/open
+ports_by_state() { # ADDRESS NMAP-OPTION...: the ports by state, as 443/open
     in_ns attacker timeout $((30 * SLOW)) nmap -n -Pn -T5 --max-retries 1 --min-rate 2000 --host-timeout $((20 * SLOW))s \
         -oG - "${@:2}" "$1" | { grep -oE '[0-9]+/(open|closed|unfiltered)/' || true; } | sed 's|/$||' | paste -sd,
 }
 
-# ADDRESS, and on standard input lines "WANT OPTION..." ("none" for no port): all at once.
+# ADDRESS: scans it once for each line "WANT OPTION..." of standard input, all at once. WANT is "none"
+# for no port.
 expect_scans() {
     local want options process processes=()
     while read -r want options; do
         # shellcheck disable=SC2086 # one word an option
-        { expect_equal "${want#none}" "$(scan "$1" $options)" "nmap $options" || exit 1; } &
+        { expect_equal "${want#none}" "$(ports_by_state "$1" $options)" "nmap $options" || exit 1; } &
         processes+=($!)
     done
     for process in "${processes[@]}"; do wait "$process"; done
@@ -107,7 +108,7 @@ END
 
 case_every_protocol() {
     # Protocols that answer: ICMP, since the policy lets anyone ping.
-    expect_equal 1/open "$(scan "$EDGE4" -sO -p 0-5,7-16,18-255)" "protocols that answer"
+    expect_equal 1/open "$(ports_by_state "$EDGE4" -sO -p 0-5,7-16,18-255)" "protocols that answer"
     guarded
 }
 
@@ -118,7 +119,7 @@ crafted() { # HPING-OPTION...: how many of 50 were answered
 }
 
 case_segments_that_hping_makes() {
-    # All at once: each waits a second for answers.
+    # All at once, since each waits a second for answers.
     local options process processes=()
     while read -r options; do
         # shellcheck disable=SC2086 # one word an option
@@ -235,7 +236,7 @@ PYTHON
     # shellcheck disable=SC2016 # awk's
     memory=$(in_ns edge awk '/^FRAG:/ { print $5 }' /proc/net/sockstat)
     echo "# $memory bytes wait to be reassembled"
-    # The kernel looks before it takes the next one.
+    # The kernel checks the limit before it takes the next fragment, so one may lie above it.
     [ "$memory" -le $(($(in_ns edge sysctl -n net.ipv4.ipfrag_high_thresh) + 65536)) ]
     stun_talks messenger "$EDGE4"
 }

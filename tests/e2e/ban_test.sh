@@ -11,17 +11,13 @@ here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=tests/e2e/ssh.sh
 . "$here/ssh.sh"
 
-in_force() { pm status --json | jq -r .policy.name; }
-is_in_force() { [ "$(in_force)" = "$1" ]; }
-drops() { pm status --json | jq --arg reason "$1" '[.drops[] | select(.reason == $reason) | .packets] | add // 0'; }
-
 case_a_ban_before_any_policy_waits_for_one() {
     expect_status 0 pm ban "$PARTNER4"
     expect_output "no policy is in force"
     mutual_tls_talks partner "$EDGE4" 5061
     expect_status 0 pm apply -i eth0 "$(variant base)"
     refused mutual_tls_talks partner "$EDGE4" 5061
-    [ "$(drops banned)" -gt 0 ]
+    [ "$(drop_count any banned)" -gt 0 ]
     expect_status 0 pm unban "$PARTNER4"
     mutual_tls_talks partner "$EDGE4" 5061
 }
@@ -141,7 +137,7 @@ case_a_hundred_thousand_bans() {
     tcp_talks attacker "$EDGE4" 443
 }
 
-# They wait for each other: fail2ban tries no second time.
+# Commands wait for each other: fail2ban does not try a second time.
 case_many_bans_at_once_are_all_kept() {
     local number
     local -a bans=()
@@ -163,7 +159,7 @@ case_a_torn_list_bars_no_policy_and_keeps_those_in_force() {
     refused tcp_talks attacker "$EDGE4" 443
     expect_status 1 pm ban 198.51.100.99
     expect_output "line 4"
-    # A boot has none in force that could stay: it fails once, and the policy holds all the same.
+    # At boot no policy is in force that could stay: restore fails once, and the policy holds all the same.
     expect_status 0 pm detach --all
     expect_status 1 pm restore
     expect_output "is in force on eth0, and without any ban, as they cannot be read: $LAB/state/bans: line 4"
@@ -175,7 +171,7 @@ case_a_torn_list_bars_no_policy_and_keeps_those_in_force() {
     sed -i '$d' "$LAB/state/bans"
     expect_status 0 pm apply
     refused tcp_talks attacker "$EDGE4" 443
-    # Nor has a first apply.
+    # The same holds for a first apply.
     echo "192.0.2.1 torn" >>"$LAB/state/bans"
     expect_status 0 pm detach --all
     expect_status 0 pm apply -i eth0 "$LAB/torn.yaml"
@@ -195,17 +191,17 @@ case_an_ssh_session_is_not_cut() {
     expect_output "cut 1 SSH session of this host, from $USER4 (no-"
     expect_output "--confirm-within"
     expect_output "stays in force"
-    expect_equal ssh "$(in_force)" "in force"
+    expect_equal ssh "$(policy_in_force)" "in force"
     ssh_says still
-    # With a deadline it may be cut: it comes back by itself.
+    # With a deadline the session may be cut: it comes back by itself.
     expect_status 0 pm apply "$LAB/cut.yaml" --confirm-within 1s
-    wait_for 5 is_in_force ssh
+    wait_for 5 policy_is ssh
     ssh_says back
-    # Audit cuts nothing.
+    # Audit mode cuts nothing.
     expect_status 0 pm apply "$LAB/cut.yaml" --mode audit
     ssh_says audit
     expect_status 0 pm rollback
-    # A ban may not either; here a row of the matrix, not a failsafe one, lets it in.
+    # A ban may not cut the session either. Here a row of the matrix permits it, not a failsafe row.
     sed '/^failsafe:/,/^$/d' "$LAB/host-base.yaml" >"$LAB/x" && mv "$LAB/x" "$LAB/host-base.yaml"
     cat >"$LAB/matrix-ssh.yaml" <<END
 policy: matrix-ssh
@@ -225,7 +221,7 @@ END
     ssh_ends
 }
 
-# Its address is on an interface that is not filtered, and its answers leave there.
+# The session's address is on an interface that is not filtered, and its answers leave there.
 case_an_ssh_session_beside_the_filter_bars_nothing() {
     lab_wire spare 10.77.0
     expect_status 0 pm apply "$(variant ssh)"
@@ -236,7 +232,7 @@ case_an_ssh_session_beside_the_filter_bars_nothing() {
     in_ns edge ip link delete spare
 }
 
-# The number of an interface that is filtered no more says nothing of the next one that has it.
+# The number of an interface that is no longer filtered may belong to another interface later.
 case_a_session_on_a_new_interface_is_not_cut() {
     in_ns edge ip link add first type veth peer name first1
     lab_wire second 10.78.0
@@ -251,7 +247,7 @@ case_a_session_on_a_new_interface_is_not_cut() {
     in_ns edge ip link delete second
 }
 
-# Its address is on a bridge, of which the filtered interface is a port.
+# The session's address is on a bridge; the filtered interface is a port of it.
 case_a_session_over_a_bridge_is_not_cut() {
     in_ns edge ip link add br1 type bridge
     in_ns edge ip address flush dev eth0
@@ -275,7 +271,7 @@ case_a_session_over_a_bridge_is_not_cut() {
     in_ns user ip neighbour flush all
 }
 
-# It never crosses an interface.
+# A session from the host to itself crosses no interface.
 case_a_session_of_the_host_with_itself_bars_nothing() {
     pm detach --all
     coproc SELF { exec nsenter --net="/run/netns/$LAB_NET-edge" ssh -i "$LAB/key" -p 2222 -q \
@@ -288,7 +284,7 @@ case_a_session_of_the_host_with_itself_bars_nothing() {
     ssh_ends
 }
 
-# What takes its place when the deadline passes drops what is banned.
+# The policy that comes back when the deadline passes drops what is banned, too.
 case_a_ban_while_an_audit_ends_by_itself_cuts_no_session() {
     expect_status 0 pm apply "$LAB/matrix-ssh.yaml"
     ssh_line
@@ -312,11 +308,11 @@ case_history_tells_all_of_it() {
         all(.[]; .sha256 | test("^[0-9a-f]{64}$"))' <<<"$log" >/dev/null
     expect_equal 2 "$(pm history --json --limit 2 | wc -l)" "newest two"
     pm history | grep refused >/dev/null
-    # As text too, each change has its command and the policy's hash.
+    # The text, too, has the command and the policy's hash of each change.
     local sha256
     sha256=$(jq -rs '[.[] | select(.action == "apply" and .outcome == "done")][-1].sha256' <<<"$log")
     pm history | grep -E "  apply +done +[0-9]+ +${sha256:0:12}  .*  $PORTMATRIX apply " >/dev/null
-    # A torn line is left out, and the next begins anew.
+    # A torn line is left out, and the next entry begins on a new line.
     printf '{"time":"20' >>"$LAB/state/history.jsonl"
     pm ban "$ATTACKER4"
     expect_status 0 pm history --limit 1

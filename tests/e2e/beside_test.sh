@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Beside other filters of the same host: nftables before and behind the programs, and containers
-# whose ports Debian's Docker publishes. A packet must pass all of them; none opens another's door.
+# whose ports Debian's Docker publishes. A packet must pass all of them; none opens what another
+# has closed.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=tests/e2e/lab.sh
@@ -9,7 +10,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=tests/e2e/cases.sh
 . "$here/cases.sh"
 
-policy() {
+beside_policy() {
     cat <<EOF
 policy: beside
 edge:
@@ -22,10 +23,6 @@ matrix:
 EOF
 }
 
-says() { # NAME ADDRESS PORT: the service there says back what it hears
-    [ "$(echo hello | in_ns "$1" timeout $((2 * SLOW)) socat -t 2 - "TCP4:$2:$3" 2>/dev/null)" = hello ]
-}
-
 fetches() { # PORT
     in_ns user curl -sf --max-time $((2 * SLOW)) -o /dev/null "http://$EDGE4:$1/busybox"
 }
@@ -34,10 +31,6 @@ nft() { in_ns edge nft "$@"; }
 
 nft_packets() { # COUNTER
     nft -j list counter inet beside "$1" | jq '.nftables[] | .counter? // empty | .packets'
-}
-
-row_packets() { # ROW
-    pm status --json | jq --arg row "$1" '[.rows[] | select(.id == $row) | .packets_out] | add'
 }
 
 case_what_nftables_drops_stays_dropped() {
@@ -57,26 +50,26 @@ table inet beside {
     }
 }
 EOF
-    says user "$EDGE4" 8000
-    refused says user "$EDGE4" 8001
+    tcp_talks user "$EDGE4" 8000
+    refused tcp_talks user "$EDGE4" 8001
     [ "$(nft_packets dropped)" -gt 0 ]
 }
 
-# XDP comes first on the way in: nftables does not meet what the matrix does not name.
+# XDP comes first on the way in: nftables does not see what the matrix does not name.
 case_what_nftables_accepts_is_not_opened_by_it() {
-    refused says user "$EDGE4" 8080
+    refused tcp_talks user "$EDGE4" 8080
     expect_equal 0 "$(nft_packets seen)" "packets that nftables saw"
 }
 
-# On the way out netfilter comes first: the matrix does not meet what it drops.
+# On the way out netfilter comes first: the programs do not see what it drops.
 case_on_the_way_out_nftables_comes_first() {
     local before
-    before=$(row_packets ask)
-    refused says edge "$PARTNER4" 9000
+    before=$(row_count ask packets_out)
+    refused tcp_talks edge "$PARTNER4" 9000
     [ "$(nft_packets sent)" -gt 0 ]
-    expect_equal "$before" "$(row_packets ask)" "packets of the row"
+    expect_equal "$before" "$(row_count ask packets_out)" "packets of the row"
     nft delete table inet beside
-    says edge "$PARTNER4" 9000
+    tcp_talks edge "$PARTNER4" 9000
 }
 
 docker() { in_ns edge docker -H "unix://$LAB/docker.sock" "$@"; }
@@ -127,7 +120,7 @@ case_a_bridged_container_opens_nothing() {
     refused box_asks
 }
 
-# It is the matrix alone that keeps them.
+# In audit mode both work, so the matrix alone stops them.
 case_without_the_matrix_both_would_work() {
     pm apply --mode audit "$LAB/policy.yaml"
     wait_for 10 fetches 8002
@@ -146,7 +139,7 @@ case_a_container_in_the_hosts_network_is_a_service_as_any() {
 
 lab_make
 trap 'docker_stop; lab_remove "$LAB"' EXIT
-policy >"$LAB/policy.yaml"
+beside_policy >"$LAB/policy.yaml"
 pm apply -i eth0 "$LAB/policy.yaml"
 lab_echo edge 8000 8001 8080
 lab_echo partner 9000 9001

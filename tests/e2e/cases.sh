@@ -4,13 +4,13 @@
 # each in a shell of its own that ends at the first command that fails. Sourced, after lab.sh;
 # the test file ends with `run_cases`. With arguments, only the cases of these names.
 #
-# A case says its figures in lines that begin with "# ". The last line of the output is
+# A case prints its figures in lines that begin with "# ". The last line of the output is
 # `N passed, N failed, N skipped`.
 
 run_cases() {
     local passed=0 failed=0 name status log begin
     log=$(mktemp)
-    # In the order of the file, not of the alphabet.
+    # In the order of the file; compgen sorts by name.
     shopt -s extdebug
     local -a names
     mapfile -t names < <(compgen -A function case_ | while read -r name; do
@@ -21,7 +21,7 @@ run_cases() {
 
     for name in "${names[@]}"; do
         begin=$SECONDS
-        # Not in a condition: that would switch `errexit` off inside.
+        # Not as a condition of `if`: that would switch `errexit` off inside.
         set +e
         (
             set -eE -o pipefail

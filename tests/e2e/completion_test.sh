@@ -12,10 +12,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 FILES=$(dirname "$PORTMATRIX")/packaging
 SCHEMA=$ROOT/packaging/policy.schema.json
 
-commands() { "$PORTMATRIX" --help | sed -n '/^Subcommands:/,$ s/^  \([a-z][a-z-]*\) .*/\1/p'; }
-options() { "$PORTMATRIX" "$@" --help | grep -oE '^  (-[a-zA-Z],)?--[a-z-]+' | grep -oE -- '--[a-z-]+'; }
-
-# WORD...: what bash offers for the last of them.
+# WORD...: the completions that bash offers for the last word.
 offered() {
     # shellcheck disable=SC2016 # expanded by the inner shell
     bash -c '. "$1" && shift && COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)) && _portmatrix &&
@@ -23,16 +20,16 @@ offered() {
 }
 
 case_bash_offers_every_command() {
-    expect_equal "$(commands | sort)" "$(offered '' | sort)" commands
-    expect_equal "$(options | sort)" "$(offered -- | sort)" options
+    expect_equal "$(help_commands | sort)" "$(offered '' | sort)" commands
+    expect_equal "$(help_options | sort)" "$(offered -- | sort)" options
     expect_equal apply "$(offered app)" "what begins with app"
 }
 
 case_bash_offers_every_option_of_each_command() {
     local command
-    for command in $(commands); do
-        expect_equal "$(options "$command" | sort)" "$(offered "$command" -- | sort)" "$command"
-        expect_equal "$(options "$command" | sort)" "$(offered --verbose "$command" -- | sort)" "$command"
+    for command in $(help_commands); do
+        expect_equal "$(help_options "$command" | sort)" "$(offered "$command" -- | sort)" "$command"
+        expect_equal "$(help_options "$command" | sort)" "$(offered --verbose "$command" -- | sort)" "$command"
     done
 }
 
@@ -58,13 +55,13 @@ case_the_words_are_those_that_the_program_takes() {
 case_zsh_reads_it_and_knows_every_option() {
     local command
     zsh -n "$FILES/portmatrix.zsh"
-    for command in $(commands); do
-        # The functions of the completion system, as far as it calls them.
+    for command in $(help_commands); do
+        # Stands for those functions of zsh's completion system that the file calls.
         # shellcheck disable=SC2016 # expanded by zsh
         zsh -fc '_arguments() { [[ $1 == -C ]] && state=arguments || print -l -- "$@"; }
             _describe() { :; }; words=("$2"); run() { . "$1"; }; run "$1"' - \
             "$FILES/portmatrix.zsh" "$command" | grep -oE -- '^\*?--[a-z-]+' | tr -d '*' | sort >"$scratch"
-        expect_equal "$(options "$command" | sort)" "$(cat "$scratch")" "$command"
+        expect_equal "$(help_options "$command" | sort)" "$(cat "$scratch")" "$command"
     done
 }
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# What becomes of a policy after its apply: confirmed, rolled back by the programs themselves, by
-# hand or by a reboot, restored at boot, and what is left when the memory is damaged.
+# A policy after its apply: it is confirmed; rolled back by the programs themselves, by hand or by a
+# reboot; restored at boot. And what is left when the stored state is damaged.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=tests/e2e/lab.sh
@@ -9,11 +9,9 @@ here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=tests/e2e/cases.sh
 . "$here/cases.sh"
 
-in_force() { pm status --json | jq -r '"\(.policy.generation) \(.policy.name) \(.mode)"'; }
-is_in_force() { [ "$(in_force)" = "$1" ]; }
 confirmed() { jq -c '[.generation, .previous]' "$LAB/state/confirmed.json"; }
 
-# A reboot takes the kernel's part away and leaves the disk's.
+# A reboot: what the kernel and /run hold is gone, the disk stays.
 reboot() {
     pm detach --all
     rm -rf "${LAB:?}/run"
@@ -37,7 +35,7 @@ case_with_nothing_confirmed_the_policy_file_is_applied() {
     expect_status 0 pm restore
     expect_output "is in force on eth0"
     expect_equal null "$(pm status --json | jq .drift)" drift
-    # The same in other words is what diff calls the same.
+    # Drift is judged by meaning, as diff does: other words for the same policy are no drift.
     sed -i 's/\[198.51.100.0\/24, "2001:db8:20::\/48"\]/["2001:db8:20::\/48", 198.51.100.0\/24]/; s/host: access/host: [203.0.113.10, 203.0.113.138, "2001:db8:10::10"]/; s/\[access\]/[access, host]/' "$PORTMATRIX_POLICY_FILE"
     expect_status 0 pm diff "$PORTMATRIX_POLICY_FILE"
     refused cmp -s <(pm show --policy "$PORTMATRIX_POLICY_FILE") <(pm show)
@@ -58,12 +56,12 @@ case_a_bare_number_is_no_time() {
 case_a_first_apply_that_nobody_confirms_ends_in_audit() {
     expect_status 0 pm apply -i eth0 "$(variant one)" --confirm-within $((2 * SLOW))s
     refused tcp_talks attacker "$EDGE4" 22
-    wait_for 10 is_in_force "1 one audit"
+    wait_for 10 state_is "1 one audit"
     tcp_talks attacker "$EDGE4" 22
     [ ! -e "$LAB/state/confirmed.json" ]
-    # Nobody asked for audit: the next one enforces.
+    # No command asked for audit mode, so the next apply enforces.
     expect_status 0 pm apply "$LAB/one.yaml" --confirm-within 100s
-    expect_equal "2 one enforce" "$(in_force)" "in force"
+    expect_equal "2 one enforce" "$(state_in_force)" "in force"
     expect_status 0 pm rollback
     pm detach --all
     rm -r "$LAB/state/generations/2.unconfirmed"
@@ -71,13 +69,13 @@ case_a_first_apply_that_nobody_confirms_ends_in_audit() {
 
 case_an_apply_is_confirmed_at_once() {
     expect_status 0 pm apply -i eth0 --mode enforce "$(variant one)"
-    expect_equal "2 one enforce" "$(in_force)" "in force"
+    expect_equal "2 one enforce" "$(state_in_force)" "in force"
     expect_equal "[2,0]" "$(confirmed)" "on disk"
 }
 
 case_a_pending_policy_says_so_and_bars_another() {
     expect_status 0 pm apply "$(variant two 's/admins: .*/admins: none/')" --confirm-within 100s
-    expect_equal "3 two enforce" "$(in_force)" "in force"
+    expect_equal "3 two enforce" "$(state_in_force)" "in force"
     expect_equal "[2,0]" "$(confirmed)" "on disk"
     [ "$(pm status --json | jq .pending_confirm.seconds_left)" -gt 90 ]
     grep -q "rolled back in" <<<"$(pm status)"
@@ -91,14 +89,14 @@ case_a_pending_policy_says_so_and_bars_another() {
 
 case_rollback_ends_it() {
     expect_status 0 pm rollback
-    expect_equal "2 one enforce" "$(in_force)" "in force"
+    expect_equal "2 one enforce" "$(state_in_force)" "in force"
     tcp_talks user "$EDGE4" 22
 }
 
 case_confirm_keeps_it() {
     expect_status 0 pm apply "$(variant two)" --confirm-within 100s
     expect_status 0 pm confirm
-    expect_equal "4 two enforce" "$(in_force)" "in force"
+    expect_equal "4 two enforce" "$(state_in_force)" "in force"
     expect_equal null "$(pm status --json | jq .pending_confirm)" pending
     expect_equal "[4,2]" "$(confirmed)" "on disk"
     expect_status 1 pm confirm
@@ -107,7 +105,7 @@ case_confirm_keeps_it() {
 
 case_the_programs_roll_back_though_every_process_is_dead() {
     local before
-    before=$(in_force)
+    before=$(state_in_force)
     # Pings pass by both policies; the attacker's port only by the pending one.
     expect_status 0 pm apply "$(variant open 's/admins: .*/admins: any/')" --confirm-within $((3 * SLOW))s
     local pings
@@ -124,7 +122,7 @@ case_the_programs_roll_back_though_every_process_is_dead() {
     kill "$process"
     wait "$process" || true
     end_pings
-    expect_equal "$before" "$(in_force)" "in force"
+    expect_equal "$before" "$(state_in_force)" "in force"
     tcp_talks user "$EDGE4" 22
 }
 
@@ -140,9 +138,9 @@ case_confirming_too_late_is_refused() {
 case_a_mode_can_wait_to_be_confirmed_too() {
     expect_status 0 pm apply --mode audit --confirm-within $((3 * SLOW))s
     tcp_talks attacker "$EDGE4" 8080
-    wait_for 10 is_in_force "4 two enforce"
+    wait_for 10 state_is "4 two enforce"
     refused tcp_talks attacker "$EDGE4" 8080
-    # Who rolls back what has rolled back by itself goes no step further.
+    # A rollback by hand after one by deadline goes no step further back.
     expect_status 0 pm rollback
     expect_output "generation 6 was not confirmed in time and is rolled back"
     expect_output "generation 4 (two) is in force"
@@ -150,33 +148,33 @@ case_a_mode_can_wait_to_be_confirmed_too() {
 
 case_rollback_goes_back_and_forth() {
     expect_status 0 pm rollback
-    expect_equal "2 one enforce" "$(in_force)" "in force"
+    expect_equal "2 one enforce" "$(state_in_force)" "in force"
     expect_equal "[2,4]" "$(confirmed)" "on disk"
     expect_status 0 pm rollback
-    expect_equal "4 two enforce" "$(in_force)" "in force"
+    expect_equal "4 two enforce" "$(state_in_force)" "in force"
 }
 
-# The disk was told, and then the command was killed.
+# The command was killed after it wrote to the disk.
 case_a_rollback_that_was_cut_short_is_begun_anew() {
     cp "$LAB/state/confirmed.json" "$LAB/before"
     jq -c '{generation: .previous, previous: .generation, earlier: .previous}' "$LAB/before" \
         >"$LAB/state/confirmed.json"
     expect_status 0 pm rollback
-    expect_equal "2 one enforce" "$(in_force)" "in force"
+    expect_equal "2 one enforce" "$(state_in_force)" "in force"
     expect_status 0 pm rollback
-    expect_equal "4 two enforce" "$(in_force)" "in force"
-    # An apply likewise: what it was to put in force never was.
+    expect_equal "4 two enforce" "$(state_in_force)" "in force"
+    # The same for an apply: its policy was never in force.
     jq -c '{generation: 5, previous: .generation, earlier: .previous}' "$LAB/before" \
         >"$LAB/state/confirmed.json"
     expect_status 0 pm rollback
-    expect_equal "2 one enforce" "$(in_force)" "in force"
+    expect_equal "2 one enforce" "$(state_in_force)" "in force"
     expect_status 0 pm rollback
     expect_equal "[4,2]" "$(confirmed)" "on disk"
 }
 
 case_counters_follow_the_row_through_a_rollback() {
     local before
-    before=$(pm status --json | jq '.rows[] | select(.id == "ssh-admins") | .packets_in')
+    before=$(row_count ssh-admins packets_in)
     [ "$before" -gt 0 ]
     expect_status 0 pm rollback
     expect_equal "$before" "$(pm status --json |
@@ -195,8 +193,8 @@ case_generations_can_be_shown() {
 
 case_a_reboot_restores_what_was_confirmed() {
     expect_status 0 pm apply "$(variant open 's/admins: .*/admins: any/')" --confirm-within 100s
-    # One that waits is kept too.
-    expect_status 0 pm show --generation "$(pm status --json | jq .policy.generation)"
+    # A generation that waits to be confirmed is kept too.
+    expect_status 0 pm show --generation "$(generation_in_force)"
     expect_output "admins: any"
     reboot
     tcp_talks attacker "$EDGE4" 22
@@ -208,7 +206,7 @@ case_a_reboot_restores_what_was_confirmed() {
     expect_output "already in force"
 }
 
-# Not taken for done while it filters nothing: so the service tries again.
+# As long as nothing is filtered, restore fails, so that the service tries again.
 case_a_late_interface_is_closed_before_it_is_up() {
     local mac
     mac=$(in_ns edge ip -j link show dev eth0 | jq -r '.[0].address')
@@ -236,7 +234,7 @@ case_set_files_are_restored_as_they_were() {
     expect_status 0 pm restore
     tcp_talks user "$EDGE4" 22
     refused tcp_talks attacker "$EDGE4" 22
-    # Even compiled anew.
+    # The same holds if the policy is compiled anew.
     local number
     number=$(jq .generation "$LAB/state/confirmed.json")
     : >"$LAB/state/generations/$number/image"
@@ -247,7 +245,8 @@ case_set_files_are_restored_as_they_were() {
     refused tcp_talks attacker "$EDGE4" 22
 }
 
-# Its set files are those of the policy again, not the copies from which it was compiled.
+# A restore has compiled the policy anew from stored copies of its set files. The next apply reads the
+# files that the policy names.
 case_what_was_compiled_anew_reads_its_set_files_again() {
     pm show | grep "file: \"\?$LAB/admins.txt" >/dev/null
     expect_status 0 pm apply
@@ -258,16 +257,16 @@ case_what_was_compiled_anew_reads_its_set_files_again() {
     tcp_talks user "$EDGE4" 22
 }
 
-# Where the record of what was confirmed is lost, what waits can still be kept.
+# If the record of what was confirmed is lost, a policy that waits can still be confirmed.
 case_a_damaged_record_bars_no_confirm() {
     expect_status 0 pm apply "$LAB/files.yaml" --confirm-within 100s
     echo torn >"$LAB/state/confirmed.json"
     expect_status 0 pm confirm
-    expect_equal "$(pm status --json | jq .policy.generation)" \
+    expect_equal "$(generation_in_force)" \
         "$(jq .generation "$LAB/state/confirmed.json")" "on disk"
 }
 
-# What cannot be filtered leaves nothing else open.
+# An interface that cannot be filtered leaves no other one open.
 case_an_interface_that_cannot_be_filtered_opens_no_other() {
     printf '%s\n' '__attribute__((section("xdp"), used)) int stranger(void *context) { return 2; }' |
         clang-16 -target bpf -O2 -x c -c - -o "$LAB/stranger.o"
@@ -281,7 +280,7 @@ case_an_interface_that_cannot_be_filtered_opens_no_other() {
     tcp_talks user "$EDGE4" 22
     tls_talks user "$EDGE4" 443
     expect_status 0 pm restore
-    # Nor where there are failsafe rows only.
+    # Nor if there are failsafe rows only.
     cp -r "$LAB/state" "$LAB/kept"
     rm "$LAB/state/generations/$(jq .generation "$LAB/state/confirmed.json")/"{image,policy.yaml}
     reboot
@@ -289,7 +288,7 @@ case_an_interface_that_cannot_be_filtered_opens_no_other() {
     expect_output "failsafe rows of generation"
     refused tcp_talks attacker "$EDGE4" 22
     tcp_talks user "$EDGE4" 22
-    # Nor where it is the driver that says no.
+    # Nor if the driver refuses.
     rm -r "$LAB/state" && mv "$LAB/kept" "$LAB/state"
     in_ns edge ip link set dev spare xdp off
     reboot
@@ -305,7 +304,7 @@ case_an_interface_that_cannot_be_filtered_opens_no_other() {
     expect_status 0 pm restore
 }
 
-# NAME: which of the calls of bpf() of a restore attaches XDP to it.
+# NAME: the number of the bpf() call by which a restore attaches XDP to this interface.
 attach_call() {
     local index
     index=$(in_ns edge ip -j link show dev "$1" | jq '.[0].ifindex')
@@ -322,7 +321,7 @@ case_each_refusal_of_a_command_is_told() {
     expect_equal $((lines + 2)) "$(wc -l <"$LAB/state/history.jsonl")" "lines of history"
 }
 
-# A service that is started again each second does not wash out what was done.
+# A service that is restarted each second must not push older entries out of the history.
 case_a_failure_that_repeats_is_told_once() {
     local lines mac
     mac=$(in_ns edge ip -j link show dev eth0 | jq -r '.[0].address')
@@ -362,7 +361,7 @@ case_an_unreadable_generation_leaves_the_failsafe_rows() {
     expect_status 0 pm restore
     expect_output "the confirmed policy cannot be put in force"
     expect_output "generation 0 (failsafe-only) is already in force"
-    # They do not become the policy.
+    # Failsafe rows that boot has put in force do not become the policy.
     expect_status 4 pm apply
     expect_output "only what a restore left that failed"
     expect_output "portmatrix restore"

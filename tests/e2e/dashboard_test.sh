@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# The dashboard and the alerts against a real Prometheus that scrapes a real exporter: every query
-# has an answer, every alert is about metrics that there are.
+# The dashboard and the alerts with a real Prometheus that scrapes a real exporter: every query has an
+# answer, and every alert uses metrics that exist.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=tests/e2e/lab.sh
@@ -20,7 +20,7 @@ ask() { # PROMQL: how many results
 
 has_data() { [ "$(ask "$1")" -gt 0 ]; }
 
-# What Grafana puts in: an interval of four scrapes, and what was chosen of each variable.
+# The values that Grafana fills in: an interval of four scrapes, and the choice for each variable.
 # shellcheck disable=SC2016 # Grafana's variables
 filled() {
     sed "s/\$__rate_interval/4s/g; s/\$job/${CHOSEN[job]:-.*}/g; s/\$instance/${CHOSEN[instance]:-.*}/g
@@ -30,7 +30,7 @@ filled() {
 queries() { jq -r '[.panels[].targets[].expr, .annotations.list[].expr][]' "$DASHBOARD" | filled; }
 
 declare -A CHOSEN=()
-# NAME SELECTOR LABEL: what there is to choose for the variable, which must be one thing here.
+# NAME SELECTOR LABEL: the choices for the variable; here there must be exactly one.
 choose() {
     CHOSEN[$1]=$(in_ns edge curl -sS -G --data-urlencode "match[]=$(filled <<<"$2")" \
         "http://$PROMETHEUS/api/v1/label/$3/values" | jq -er '.data | if length == 1 then .[0] else error end')
@@ -76,13 +76,13 @@ YAML
 }
 
 case_every_query_of_the_dashboard_has_an_answer() {
-    # A new generation, for what tells when one came.
+    # Applies a new generation, for the queries that show when one came.
     expect_status 0 pm apply "$here/edge.yaml"
     wait_for 10 has_data 'changes(portmatrix_policy_generation[1m]) > 0'
     every_query_has_an_answer
 }
 
-# As Grafana asks for what there is to choose, each with what was chosen before.
+# Asks for the choices of each variable as Grafana does, with the choices made before.
 case_variables_have_values_and_every_query_an_answer_for_them() {
     local name query
     while IFS=$'\t' read -r name query; do

@@ -10,11 +10,8 @@ here=$(cd "$(dirname "$0")" && pwd)
 . "$here/cases.sh"
 
 interfaces() { pm status --json | jq -cs 'map(.interface)'; }
-drift() { pm status --json -i "$1" | jq -r .drift; }
-has_drift() { [ "$(drift "$1")" = "$2" ]; }
-said() { grep -qF -- "$1" "$LAB/log/watch"; }
-told() { pm history --json | jq -r .message | grep -cF -- "$1"; }
-is_closed() { ! tcp_talks attacker "$EDGE4" 22; }
+has_drift() { [ "$(drift_of "$1")" = "$2" ]; }
+history_count() { pm history --json | jq -r .message | grep -cF -- "$1"; }
 index_of() { in_ns edge ip -j link show dev "$1" | jq '.[0].ifindex'; }
 
 make_tun() { # NAME
@@ -33,13 +30,13 @@ case_a_device_without_an_ethernet_header_is_refused() {
     expect_status 2 pm apply -i tun7
     expect_output "generation 1 stays in force on eth0"
     expect_equal '["eth0"]' "$(interfaces)" interfaces
-    is_closed
+    ssh_is_closed
     expect_status 0 pm doctor --json -i tun7
     jq -es 'any(.check == "link-type" and .interface == "tun7" and .grade == "note")' <<<"$OUTPUT" >/dev/null
     in_ns edge ip link delete tun7
 }
 
-# Its place in the policy is kept, and nothing else stays open for it.
+# The policy keeps its place for it, and no other interface stays open because of it.
 case_a_device_that_comes_back_without_an_ethernet_header_is_left_alone() {
     make_veth spare
     make_veth late
@@ -48,24 +45,24 @@ case_a_device_that_comes_back_without_an_ethernet_header_is_left_alone() {
     in_ns edge ip link delete late
     expect_status 0 pm restore
     lab_start edge watch "$PORTMATRIX" watch
-    wait_for 10 said "watching:"
+    wait_for 10 watch_said "watching:"
     in_ns edge ip link delete spare
     make_tun spare
-    wait_for 10 said "spare cannot be filtered"
+    wait_for 10 watch_said "spare cannot be filtered"
     has_drift spare attachment
     refused grep -q prog/xdp < <(in_ns edge ip -d link show dev spare)
     expect_status 1 pm doctor --json -i spare
     jq -es 'any(.check == "attachment" and .interface == "spare" and .grade == "wrong" and
         (.message | contains("no Ethernet header")))' <<<"$OUTPUT" >/dev/null
     make_veth late
-    wait_for 10 said "late has appeared, and is attached"
-    is_closed
+    wait_for 10 watch_said "late has appeared, and is attached"
+    ssh_is_closed
     expect_status 2 pm apply
     expect_output "portmatrix detach -i spare"
     in_ns edge ip link delete spare
     make_veth spare
     wait_for 10 has_drift spare null
-    expect_equal 1 "$(told "spare: spare cannot be filtered")" "times told"
+    expect_equal 1 "$(history_count "spare: spare cannot be filtered")" "times told"
     kill "$(cat "$LAB/run/watch")"
     in_ns edge ip link delete spare
     expect_status 0 pm detach -i spare
@@ -79,18 +76,18 @@ case_a_boot_filters_the_rest() {
     expect_status 1 pm restore
     expect_output "in force on eth0, and not on every interface: late cannot be filtered"
     expect_equal '["eth0"]' "$(interfaces)" interfaces
-    is_closed
+    ssh_is_closed
     in_ns edge ip link delete late
     expect_status 0 pm detach --all
 }
 
-# However it is named, it is one interface, known by its own name.
+# Whichever of its names is used, it is one interface, shown by its own name.
 case_an_alternative_name_is_that_of_the_interface() {
     in_ns edge ip link property add dev eth0 altname foo0
     expect_status 0 pm apply -i foo0 "$here/edge.yaml"
     expect_output "is in force on eth0"
     expect_equal '["eth0"]' "$(interfaces)" interfaces
-    is_closed
+    ssh_is_closed
     expect_status 0 pm apply -i foo0 -i eth0
     expect_equal '["eth0"]' "$(interfaces)" interfaces
     expect_equal '["eth0"]' "$(pm status -i foo0 -i eth0 --json | jq -cs 'map(.interface)')" "of these names"
@@ -99,15 +96,15 @@ case_an_alternative_name_is_that_of_the_interface() {
     pm detach --all
     expect_status 0 pm restore
     expect_equal '["eth0"]' "$(interfaces)" interfaces
-    # A generation may have the alternative name, of a version that kept it.
+    # A generation of an older version may contain an alternative name.
     pm detach --all
     sed -i 's/"eth0"/"foo0"/' "$LAB/state/generations/$(jq .generation "$LAB/state/confirmed.json")/"*.json
     expect_status 0 pm restore
     expect_equal '["eth0"]' "$(interfaces)" interfaces
-    is_closed
+    ssh_is_closed
     expect_status 0 pm detach -i foo0
     expect_output "eth0 is now unfiltered"
-    # A policy has the interface's own name: alternative ones may come late.
+    # A policy is stored with the interface's own name, since alternative names may appear late at boot.
     local placed
     placed=$(variant placed)
     printf 'interfaces:\n  foo0: [access, av, host]\n' >>"$placed"
@@ -129,40 +126,41 @@ rename() { # FROM TO
     in_ns edge ip -6 route replace default dev "$2"
 }
 
-# It stays filtered and is known by the name before, which is said; an apply takes the name over.
+# A renamed interface stays filtered and is shown by its old name, with a drift; an apply takes over the
+# new name.
 case_a_renamed_device_is_the_interface_that_it_was() {
     expect_status 0 pm apply -i eth0 "$(variant one)"
     rename eth0 ren0
-    is_closed
+    ssh_is_closed
     tcp_talks user "$EDGE4" 22
     expect_equal '["eth0"]' "$(interfaces)" interfaces
-    expect_equal name "$(drift eth0)" drift
-    expect_equal name "$(drift ren0)" "drift by the name of now"
+    expect_equal name "$(drift_of eth0)" drift
+    expect_equal name "$(drift_of ren0)" "drift by the name of now"
     pm status | grep -F "its name is ren0 now" >/dev/null
     expect_status 0 pm doctor --json -i ren0
     jq -es 'any(.check == "name" and .interface == "ren0" and .grade == "warning" and
         (.message | contains("as eth0"))) and any(.check == "ingress" and .grade == "ok")' <<<"$OUTPUT" >/dev/null
-    # Another device may have the old name now, and is another interface.
+    # A device that now has the old name is another interface.
     make_veth eth0
     expect_status 0 pm apply -i ren0 "$(variant two)" --confirm-within 100s
     expect_output "is in force on ren0"
     expect_status 0 pm rollback
-    expect_equal name "$(drift ren0)" "drift of what was rolled back"
+    expect_equal name "$(drift_of ren0)" "drift of what was rolled back"
     lab_start edge watch "$PORTMATRIX" watch
-    wait_for 10 said "watching:"
+    wait_for 10 watch_said "watching:"
     kill "$(cat "$LAB/run/watch")"
-    is_closed
+    ssh_is_closed
     expect_equal '["eth0"]' "$(interfaces)" "interfaces of the one before"
     expect_status 0 pm apply "$LAB/two.yaml" --confirm-within 100s
     expect_status 0 pm confirm
     expect_equal '["ren0"]' "$(interfaces)" interfaces
-    expect_equal null "$(drift ren0)" drift
+    expect_equal null "$(drift_of ren0)" drift
     expect_status 0 pm apply -i eth0
     expect_equal '["eth0","ren0"]' "$(pm status --json | jq -cs 'map(.interface) | sort')" interfaces
     expect_status 0 pm detach -i eth0
     in_ns edge ip link delete eth0
-    is_closed
-    # Known or not by its new name, it is what the command means.
+    ssh_is_closed
+    # The command means this device, whether its new name is known yet or not.
     rename ren0 eth0
     expect_status 0 pm apply
     expect_output "is in force on eth0"
@@ -172,7 +170,7 @@ case_a_renamed_device_is_the_interface_that_it_was() {
     rename ren0 eth0
 }
 
-# Its zone is that of the name that the policy in force has for it.
+# Its zone follows from the name that it has in the policy in force.
 case_a_policy_with_zones_follows_a_rename_by_an_apply() {
     expect_status 0 pm apply -i eth0 "$LAB/placed.yaml"
     rename eth0 ren0
@@ -185,19 +183,19 @@ case_a_policy_with_zones_follows_a_rename_by_an_apply() {
     echo '  late: [access, av, host]' >>"$LAB/moved.yaml"
     expect_status 0 pm apply "$LAB/moved.yaml"
     tcp_talks user "$EDGE4" 22
-    is_closed
+    ssh_is_closed
     rename ren0 eth0
     in_ns edge ip link delete late
-    # A late interface is filtered beside it, by zones as they were.
+    # An interface that comes late is filtered beside it, and the zones stay.
     expect_status 0 pm detach -i late
     rm "$LAB/run/detached"
     lab_start edge watch "$PORTMATRIX" watch
-    wait_for 10 said "watching:"
+    wait_for 10 watch_said "watching:"
     make_veth late
-    wait_for 10 said "late has appeared, and is attached"
+    wait_for 10 watch_said "late has appeared, and is attached"
     kill "$(cat "$LAB/run/watch")"
     tcp_talks user "$EDGE4" 22
-    is_closed
+    ssh_is_closed
 }
 
 lab_make

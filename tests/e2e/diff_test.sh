@@ -1,18 +1,13 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# What a policy would change, and what it would do to live flows, is told before it is applied; and
-# is then what happens.
+# diff says before an apply what a policy would change and what it would do to live flows, and exactly
+# that happens.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=tests/e2e/lab.sh
 . "$here/lab.sh"
 # shellcheck source=tests/e2e/cases.sh
 . "$here/cases.sh"
-
-policy() { # NAME [SED-EXPRESSION]
-    sed "${2:-}" "$here/edge.yaml" >"$LAB/$1.yaml"
-    echo "$LAB/$1.yaml"
-}
 
 has_flow() { # PEER
     pm flows --peer "$1" | grep -qF "$1"
@@ -30,7 +25,7 @@ case_the_same_policy_has_no_difference() {
 }
 
 case_rows_sets_and_settings() {
-    policy other 's/contoso-edge/other/; s/, "2001:db8:20::\/48"/, 198.51.101.0\/24/; s/^expect:/remove: [ping-in]\nfragments: drop\nexpect:/' >/dev/null
+    edited_policy other 's/contoso-edge/other/; s/, "2001:db8:20::\/48"/, 198.51.101.0\/24/; s/^expect:/remove: [ping-in]\nfragments: drop\nexpect:/' >/dev/null
     cat >>"$LAB/other.yaml" <<'END'
 matrix:
   - { id: web-in, transport: tcp, source: any, destination: access, port: 80 }
@@ -54,7 +49,7 @@ case_live_flows_that_would_be_cut_are_those_that_are() {
     local out=${TALK[0]} in=${TALK[1]} process=$TALK_PID line
     echo before >&"$in"
     read -r -t 3 line <&"$out"
-    policy cut 's/admins: .*/admins: [192.0.2.99]/' >/dev/null
+    edited_policy cut 's/admins: .*/admins: [192.0.2.99]/' >/dev/null
     expect_status 5 pm diff "$LAB/cut.yaml"
     expect_output "1 live flow would be cut:"
     expect_output "$EDGE4:22 (ssh-admins): no-row"
@@ -67,8 +62,8 @@ case_live_flows_that_would_be_cut_are_those_that_are() {
     expect_status 0 pm apply "$here/edge.yaml"
     read -r -t 5 line <&"$out"
 
-    # Another row that permits it too only takes the credit.
-    policy credit 's/^expect:/failsafe:\n  - { id: all-of-it, transport: tcp, source: admins, destination: access, port: 22 }\nexpect:/' >/dev/null
+    # If another row permits the flow too, only the row that is credited changes.
+    edited_policy credit 's/^expect:/failsafe:\n  - { id: all-of-it, transport: tcp, source: admins, destination: access, port: 22 }\nexpect:/' >/dev/null
     expect_status 5 pm diff "$LAB/credit.yaml"
     expect_output "1 live flow would be credited to another row:"
     expect_output "ssh-admins -> all-of-it"
@@ -76,12 +71,12 @@ case_live_flows_that_would_be_cut_are_those_that_are() {
     wait "$process" || true
 }
 
-# A flow without a packet since is as it was in the table: what matters is what its next one meets.
+# A flow stays in the table as it was until its next packet. diff has to say what that packet will meet.
 case_what_is_in_force_already_is_no_change() {
     lab_start attacker idle socat -u "TCP:$EDGE4:443" -
     wait_for 5 has_flow "$ATTACKER4"
-    policy closed 's/^expect:/remove: [access-sip-tls-in]\nexpect:/' >/dev/null
-    policy renamed 's/^expect:/remove: [access-sip-tls-in]\nmatrix:\n  - { id: tls, transport: tcp, source: clients, destination: access, port: 443 }\nexpect:/' >/dev/null
+    edited_policy closed 's/^expect:/remove: [access-sip-tls-in]\nexpect:/' >/dev/null
+    edited_policy renamed 's/^expect:/remove: [access-sip-tls-in]\nmatrix:\n  - { id: tls, transport: tcp, source: clients, destination: access, port: 443 }\nexpect:/' >/dev/null
     expect_status 5 pm diff "$LAB/closed.yaml"
     expect_output "$EDGE4:443 (access-sip-tls-in): no-service"
     expect_status 0 pm apply "$LAB/closed.yaml"
@@ -103,11 +98,11 @@ case_what_is_in_force_already_is_no_change() {
     expect_status 0 pm apply "$here/edge.yaml"
 }
 
-# What is compared is what the programs go by, not what the set file says by now.
+# diff compares with what the programs use, not with what the set file says now.
 case_a_set_file_that_changed() {
     pm detach --all
     echo "192.0.2.66" >"$LAB/fraud.txt"
-    policy set 's/^peers:/&\n  fraud: { file: fraud.txt }/; s/^expect:/block: [fraud]\nexpect:/' >/dev/null
+    edited_policy set 's/^peers:/&\n  fraud: { file: fraud.txt }/; s/^expect:/block: [fraud]\nexpect:/' >/dev/null
     expect_status 0 pm apply -i eth0 "$LAB/set.yaml"
     expect_status 0 pm diff "$LAB/set.yaml"
     echo "198.51.100.128/25" >"$LAB/fraud.txt"
@@ -139,14 +134,14 @@ case_what_is_not_stored_is_not_guessed() {
 
 case_an_expectation_is_a_setting() {
     pm apply "$here/edge.yaml"
-    expect_status 5 pm diff "$(policy expects 's/^expect:/&\n  - { from: 192.0.2.99, to: access, transport: tcp, port: 81, verdict: drop }/')"
+    expect_status 5 pm diff "$(edited_policy expects 's/^expect:/&\n  - { from: 192.0.2.99, to: access, transport: tcp, port: 81, verdict: drop }/')"
     expect_output "~ setting expect: with { from: 192.0.2.99, to: access, transport: tcp, port: 81, verdict: drop }"
     expect_status 0 pm apply "$LAB/expects.yaml"
     expect_status 0 pm diff "$LAB/expects.yaml"
 }
 
 case_a_broken_policy_is_reported_like_by_check() {
-    expect_status 3 pm diff "$(policy broken 's/verdict: pass/verdict: drop/')"
+    expect_status 3 pm diff "$(edited_policy broken 's/verdict: pass/verdict: drop/')"
     expect_output "broken.yaml"
 }
 

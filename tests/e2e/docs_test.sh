@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# What the papers show works: every policy in them passes its check.
+# Every policy in the documents passes its check.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=tests/e2e/lab.sh
@@ -11,7 +11,7 @@ export PORTMATRIX_POLICY_PATH=$ROOT/policy
 
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
-# Each block that begins with "policy:" is a whole file.
+# Each code block that begins with "policy:" is a whole file.
 awk -v folder="$folder" '
     FNR == 1 { split(FILENAME, parts, "/"); page = parts[length(parts)]; block = 0 }
     /^```yaml$/ { inside = 1; block++; out = ""; next }

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# doctor: what is in the way is found and has a remedy; it ends in 1 exactly if enforcement is not
-# what status promises. Each finding that can be provoked is.
+# doctor finds what is in the way and names a remedy. It ends with 1 exactly if enforcement is not what
+# status promises. Each finding that a test can provoke is provoked.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=tests/e2e/lab.sh
@@ -11,14 +11,14 @@ here=$(cd "$(dirname "$0")" && pwd)
 
 LINK() { echo "$PORTMATRIX_PIN_DIR/interface-0/$1"; }
 
-# STATUS: doctor ends so; what it found is in $LAB/found.
+# STATUS: doctor ends with it; its findings are in $LAB/found.
 examine() {
     local want=$1 status=0
     shift
     pm doctor --json "$@" >"$LAB/found" || status=$?
     expect_equal "$want" "$status" "exit status of doctor" || { cat "$LAB/found"; return 1; }
 }
-# CHECK GRADE [TEXT [REMEDY]]: it was found, and the texts are in it.
+# CHECK GRADE [TEXT [REMEDY]]: there is such a finding, with these texts.
 found() {
     jq -es --arg check "$1" --arg grade "$2" --arg text "${3:-}" --arg remedy "${4:-}" \
         'any(.check == $check and .grade == $grade and (.message | contains($text)) and
@@ -33,7 +33,7 @@ stranger() { # SECTION FILE: a program that lets everything pass
         clang-16 -target bpf -O2 -g -c -x c -o "$2" -
 }
 
-# PIN: on the way out of eth0 before all others, until its standard input ends.
+# PIN: attaches this program on the way out of eth0, before all others, until its standard input ends.
 before_tcx() {
     in_ns edge python3 - "$1" 3<&0 <<'PYTHON'
 import ctypes, os, socket, struct, sys
@@ -141,7 +141,7 @@ case_a_program_before_ours_on_the_way_out() {
         exec {in}>&-
         wait "$LINK_PID" || true
         examine 0
-        # A filter of clsact is asked after TCX.
+        # Filters of clsact run after TCX programs.
         in_ns edge tc filter add dev eth0 egress bpf da obj "$LAB/tc.o" sec tc
         examine 0
         found egress-order note "'stranger'"

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Packets of many reasons to drop them, as raw frames:
+"""Raw frames that are dropped for many different reasons:
 
   drops.py in|out EDGE-MAC OTHER-MAC EDGE4 EDGE6 OTHER4 OTHER6
 
 in: from the other to the Edge, out: from the Edge to the other. Prints lines "WAY REASON PACKETS BYTES",
-sorted by reason: what `status` must count, IP bytes."""
+sorted by reason, as `status` must count them (IP bytes)."""
 
 import logging
 import socket

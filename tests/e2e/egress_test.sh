@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # What leaves the host: a TURN relay reaches nothing behind it, nobody sends with addresses that
-# are not the host's, large datagrams leave in parts, and the path's MTU is found. What no program
-# sees is shown too.
+# are not the host's, large datagrams leave in fragments, and the path's MTU is found. Also shown: what
+# the programs cannot see.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=tests/e2e/lab.sh
@@ -10,17 +10,15 @@ here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=tests/e2e/cases.sh
 . "$here/cases.sh"
 
-drops() { pm status --json | jq "[.drops[] | select(.direction == \"out\" and .reason == \"$1\") | .packets] | add // 0"; }
-
 relay() { # PEER: how many datagrams came back through the relay
     { in_ns user timeout 20 turnutils_uclient -n 5 -m 1 -l 100 -e "$1" -r 3480 "$EDGE4" 2>&1 || true; } |
         grep -o 'tot_recv_msgs=[0-9]*' | tail -n 1 | cut -d= -f2
 }
 
-# PEER: the relay sends there, and all of it ends on its way out.
+# PEER: the relay sends to it, and every datagram is dropped on its way out.
 relays_in_vain() {
     local client before
-    before=$(drops no-row)
+    before=$(drop_count out no-row)
     nsenter --net="/run/netns/$LAB_NET-user" stdbuf -oL turnutils_uclient -n 5 -m 1 -l 100 -e "$1" -r 3480 "$EDGE4" \
         >"$LAB/log/in-vain" 2>&1 &
     client=$!
@@ -29,7 +27,7 @@ relays_in_vain() {
     wait "$client" || true
     refused grep 'tot_recv_msgs=[1-9]' "$LAB/log/in-vain"
 }
-has_dropped() { [ "$(drops "$1")" -ge "$2" ]; }
+has_dropped() { [ "$(drop_count out "$1")" -ge "$2" ]; }
 
 sent() { # NAME KIND SOURCE DESTINATION PORT [SOURCE-PORT]: "sent", or why not
     in_ns "$1" /usr/bin/python3 - "${@:2}" <<'PYTHON'
@@ -121,24 +119,24 @@ case_a_relay_reaches_the_internet_and_nothing_behind_it() {
     for address in 10.1.1.1 169.254.169.254; do
         relays_in_vain $address
     done
-    before=$(drops no-row)
+    before=$(drop_count out no-row)
     for address in 10.0.0.1 172.16.0.1 192.168.1.1 100.64.0.1 169.254.169.253 168.63.129.16; do
         in_ns edge ip route add $address via "$MESSENGER4" dev eth0 onlink
         sent edge datagram "$EDGE4" $address 80 49200 >/dev/null
     done
-    expect_equal $((before + 6)) "$(drops no-row)" "datagrams from the relay's range"
+    expect_equal $((before + 6)) "$(drop_count out no-row)" "datagrams from the relay's range"
 }
 
 case_spoofed_sources_do_not_leave() {
     local before
-    before=$(drops no-role)
+    before=$(drop_count out no-role)
     sent edge raw 192.0.2.99 "$USER4" 9 49200
     sent edge raw 198.51.100.7 "$USER4" 9 49200
-    expect_equal $((before + 2)) "$(drops no-role)" "spoofed datagrams"
+    expect_equal $((before + 2)) "$(drop_count out no-role)" "spoofed datagrams"
     expect_equal 0 "$(heard)" "datagrams that the user got"
 }
 
-# Its socket has left the stack's tables by then, and the programs have never seen the connection.
+# By then the socket has left the stack's tables, and the programs have never seen the connection.
 case_a_peer_is_told_that_its_connection_is_aborted() {
     pm detach --all
     mkfifo "$LAB/abort"
@@ -162,31 +160,31 @@ one.recv(1)' "$EDGE4"
 
 case_a_raw_socket_has_no_connection() {
     local before
-    before=$(drops not-first-packet)
+    before=$(drop_count out not-first-packet)
     expect_equal sent "$(sent edge connected "$EDGE4" "$USER4" 40000 8080)" segment
-    expect_equal $((before + 1)) "$(drops not-first-packet)" "segments of a raw socket"
+    expect_equal $((before + 1)) "$(drop_count out not-first-packet)" "segments of a raw socket"
 }
 
 case_packet_sockets_are_judged() {
     local before
-    before=$(drops no-service)
+    before=$(drop_count out no-service)
     sent edge frame "$EDGE4" "$USER4" 9
-    expect_equal $((before + 1)) "$(drops no-service)" "datagrams of a packet socket"
+    expect_equal $((before + 1)) "$(drop_count out no-service)" "datagrams of a packet socket"
     sent edge ring "$EDGE4" "$USER4" 9 # its headers are in pages, short as it is
-    expect_equal $((before + 2)) "$(drops no-service)" "datagrams of a packet socket and its ring"
+    expect_equal $((before + 2)) "$(drop_count out no-service)" "datagrams of a packet socket and its ring"
     expect_equal 0 "$(heard)" "datagrams that the user got"
 }
 
 # A limit that the manual states: it needs CAP_NET_RAW on this host.
 case_packet_sockets_that_bypass_are_not_seen() {
     local before
-    before=$(drops no-service)
+    before=$(drop_count out no-service)
     expect_equal sent "$(sent edge bypass "$EDGE4" "$USER4" 9)" "datagram"
     wait_for 5 has_heard
-    expect_equal "$before" "$(drops no-service)" "datagrams that were counted"
+    expect_equal "$before" "$(drop_count out no-service)" "datagrams that were counted"
 }
 
-echoes() { # SIZE: a datagram of this size there and back
+datagram_returns() { # SIZE: a datagram of this size there and back
     in_ns edge /usr/bin/python3 - "$EDGE4" "$MESSENGER4" "$1" <<'PYTHON'
 import socket, sys
 one = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -202,14 +200,14 @@ case_large_datagrams_leave_and_arrive() {
     lab_start messenger messenger-echo /usr/bin/python3 "$here/talkers.py" serve udp:3481
     lab_await messenger udp 3481
     local before
-    before=$(drops fragment-unknown)
-    echoes 256
-    echoes 4096
-    echoes 60928
-    expect_equal "$before" "$(drops fragment-unknown)" "parts that were lost"
+    before=$(drop_count out fragment-unknown)
+    datagram_returns 256
+    datagram_returns 4096
+    datagram_returns 60928
+    expect_equal "$before" "$(drop_count out fragment-unknown)" "parts that were lost"
 }
 
-# A filter behind ours has its say about what ours lets pass.
+# A filter behind ours can still drop what ours lets pass.
 case_a_filter_behind_ours_is_asked_too() {
     printf '%s\n' '__attribute__((section("tc"), used)) int last(void *context) { return 2; }' |
         clang-16 -target bpf -O2 -g -x c -c - -o "$LAB/last.o"

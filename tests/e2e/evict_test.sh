@@ -1,28 +1,23 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# More flows than there is room for: each is counted on its row, what lost its place is counted as evicted,
-# to the flow, and told; established connections and what this host has asked keep theirs.
+# More flows than there is room for. Each is counted on its row; evictions are counted exactly and
+# reported. Established connections, and flows that this host has opened, keep their place.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=tests/e2e/lab.sh
 . "$here/lab.sh"
 # shellcheck source=tests/e2e/cases.sh
 . "$here/cases.sh"
+# shellcheck source=tests/e2e/exporter.sh
+. "$here/exporter.sh"
 
 CAPACITY=4096 # half of it for what outsiders open, an eighth for what nobody has answered yet
 OUTSIDE=$((CAPACITY / 2)) OPENING=$((CAPACITY / 8))
 QUIET=50      # conversations that must not lose their place
 
-row() { jq --arg id "$1" ".rows[] | select(.id == \$id) | .$2" "$LAB/status"; }
-read_status() { pm status --json >"$LAB/status"; }
 live() { jq .flows.live "$LAB/status"; }
 
-metric() { # NAME
-    in_ns edge curl -sS --fail -o "$LAB/metrics" http://127.0.0.1:9927/metrics
-    /usr/bin/python3 "$here/metrics.py" get "$LAB/metrics" "$1"
-}
-
-# What the exporter has walked is what there is: so many have been evicted since it began.
+# COUNT: the exporter has found that so many flows were evicted since it began.
 evicted_is() { [ "$(metric portmatrix_flow_evictions_total)" = "$1" ]; }
 
 assured() { # the ends of each flow of this host's questions and of the established connection
@@ -31,19 +26,17 @@ assured() { # the ends of each flow of this host's questions and of the establis
         | "\(.row) \(.local_port) \(.remote) \(.remote_port)"' | sort
 }
 
-flood() { # NAME ARGUMENT...
-    in_ns "$1" /usr/bin/python3 "$here/floods.py" "${@:2}"
-}
-
-# ROW ROOM COMMAND...: what it sends opens flows of ROW in a table that has ROOM; all others are counted.
+# ROW ROOM COMMAND...: the command opens flows of ROW, more than the ROOM of their table. The others are
+# counted as evicted.
 overflow() {
     local row=$1 room=$2 before evicted opened
     shift 2
     read_status
-    before=$(live) opened=$(row "$row" flows_total) evicted=$(metric portmatrix_flow_evictions_total)
+    before=$(live) opened=$(row_count "$row" flows_total "$LAB/status")
+    evicted=$(metric portmatrix_flow_evictions_total)
     "$@"
     read_status
-    opened=$(($(row "$row" flows_total) - opened))
+    opened=$(($(row_count "$row" flows_total "$LAB/status") - opened))
     [ "$opened" -ge $((room * 3 - 5)) ]
     [ $(($(live) - before)) -le "$room" ]
     evicted=$((evicted + opened - ($(live) - before)))
@@ -78,34 +71,34 @@ full_is() { # TEXT: doctor calls that table full, and no other
         { pm doctor; return 1; }
 }
 
-datagrams() { # ADDRESS: each of another source
+many_sources() { # ADDRESS: each of another source
     flood attacker send udp "$(in_ns edge ip -j link show dev eth0 | jq -r '.[0].address')" "$1" 3478 $((OUTSIDE * 3))
 }
 
 case_outsiders_open_three_times_what_there_is_room_for() {
-    overflow av-stun-in "$OUTSIDE" datagrams "$EDGE4"
+    overflow av-stun-in "$OUTSIDE" many_sources "$EDGE4"
     full_is "flows that others opened are live, of $OUTSIDE at most"
 }
 
-# Those that are there now have been seen.
+# A walk of the exporter has seen the flows that are there now.
 case_others_take_their_places() {
-    overflow av-stun-in "$OUTSIDE" datagrams "$VLAN_EDGE"
+    overflow av-stun-in "$OUTSIDE" many_sources "$VLAN_EDGE"
 }
 
 case_this_host_asks_three_times_as_many_in_vain() {
     overflow av-stun-out "$OPENING" flood edge ask "$USER4" 3478 $((OPENING * 3)) "$EDGE4" 0
 }
 
-# A flow that a walk has seen has a record that says how it ended; of the others it is known how many.
-told() { jq -s 'map(select(.reason == "lack-of-resources" and .event == "end")) | length' "$LAB/flows.json"; }
+# A flow that a walk has seen gets a record that says how it ended. Of the others the number is known.
+evictions_told() { jq -s 'map(select(.reason == "lack-of-resources" and .event == "end")) | length' "$LAB/flows.json"; }
 all_are_told() {
-    [ $(($(told) + $(metric portmatrix_flow_records_lost_total))) = "$(metric portmatrix_flow_evictions_total)" ]
+    [ $(($(evictions_told) + $(metric portmatrix_flow_records_lost_total))) = "$(metric portmatrix_flow_evictions_total)" ]
 }
 
 case_each_has_a_record_or_is_known_to_have_none() {
-    { wait_for 10 all_are_told && [ "$(told)" -ge $((OUTSIDE / 2)) ]; } ||
-        { echo "$(told) told, $(metric portmatrix_flow_records_lost_total) not"; return 1; }
-    echo "# $(told) told, $(metric portmatrix_flow_records_lost_total) seen by no walk"
+    { wait_for 10 all_are_told && [ "$(evictions_told)" -ge $((OUTSIDE / 2)) ]; } ||
+        { echo "$(evictions_told) told, $(metric portmatrix_flow_records_lost_total) not"; return 1; }
+    echo "# $(evictions_told) told, $(metric portmatrix_flow_records_lost_total) seen by no walk"
 }
 
 case_nothing_was_dropped_and_everything_goes_on() {
@@ -124,6 +117,6 @@ lab_await edge tcp 443
 lab_await messenger udp 3478
 mkfifo "$LAB/gate"
 in_ns edge ip address add "$VLAN_EDGE/32" dev eth0
-# The flood's addresses are nobody's.
+# The addresses of the flood belong to nobody.
 in_ns edge ip route add blackhole 11.0.0.0/8
 run_cases "$@"

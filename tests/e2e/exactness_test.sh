@@ -1,15 +1,18 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# What is sent is what is counted, and what every output says: traffic of every row of the matrix, IPv4
-# and IPv6, and drops of many reasons, through real programs, whole, in segments that the kernel handles
-# as one, and in fragments; and the same figures on the wire, in `status`, /metrics, Prometheus, the IPFIX
-# collector and `flows`, across an update of the policy and a restart of everything in user space.
+# What is sent is what is counted, and every output says so.
+# - Sent: traffic of every row of the matrix over IPv4 and IPv6, and packets that are dropped for many
+#   reasons; by real programs; whole, in segments that the kernel handles as one, and in fragments.
+# - Compared: the wire, `status`, /metrics, Prometheus, the IPFIX collector and `flows`, across an update
+#   of the policy and a restart of everything in user space.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=tests/e2e/lab.sh
 . "$here/lab.sh"
 # shellcheck source=tests/e2e/cases.sh
 . "$here/cases.sh"
+# shellcheck source=tests/e2e/exporter.sh
+. "$here/exporter.sh"
 
 COLLECT=(/usr/bin/python3 "$here/metrics.py")
 COLLECTOR=9995 PROMETHEUS=127.0.0.1:9090
@@ -21,15 +24,15 @@ rows() {
 access-sip-mtls-in   in  tcp  5061        -           talks_tls partner edge 5061 partner
 access-sip-mtls-out  out tcp  -           5061        talks_tls edge partner 5061 edge
 access-sip-tls-in    in  tcp  443         -           talks_tls user edge 443
-av-rtp-tcp-out       out tcp  -           50000-59999 echoes edge messenger 59999
-av-rtp-tcp-relay-out out tcp  50000-59999 8443        echoes edge messenger 8443 %P
+av-rtp-tcp-out       out tcp  -           50000-59999 tcp_echoes edge messenger 59999
+av-rtp-tcp-relay-out out tcp  50000-59999 8443        tcp_echoes edge messenger 8443 %P
 av-stun-out          out udp  -           3478        stun_talks edge messenger
 av-stun-in           in  udp  3478        -           stun_talks messenger edge
-ssh-admins           in  tcp  22          -           echoes user edge 22
+ssh-admins           in  tcp  22          -           tcp_echoes user edge 22
 dns-out              out udp  -           53          asks edge messenger 53 7
-dns-out              out tcp  -           53          echoes edge messenger 53
+dns-out              out tcp  -           53          tcp_echoes edge messenger 53
 ntp-out              out udp  -           123         asks edge messenger 123 3
-crl-out              out tcp  -           80          echoes edge messenger 80
+crl-out              out tcp  -           80          tcp_echoes edge messenger 80
 ping-in              in  icmp -           -           pings user edge 9
 ping-out             out icmp -           -           pings edge user 11
 TABLE
@@ -48,7 +51,7 @@ talks_tls() {
 
 let_go() { : >"$LAB/gate"; }
 
-echoes() { # NAME ADDRESS PORT [SOURCE-PORT]: 100,000 bytes there and back
+tcp_echoes() { # NAME ADDRESS PORT [SOURCE-PORT]: 100,000 bytes there and back
     expect_equal 100000 "$(head -c 100000 /dev/zero | in_ns "$1" socat -t $((10 * SLOW)) - \
         "TCP:$(bracket "$2"):$3${4:+,reuseaddr,sourceport=$4}" | wc -c)" "bytes that came back"
 }
@@ -100,12 +103,6 @@ start_collector() {
     lab_await edge udp $COLLECTOR
 }
 
-row() { # ID FIELD
-    jq -e --arg id "$1" ".rows[] | select(.id == \$id) | .$2" "$LAB/status"
-}
-
-read_status() { pm status --json >"$LAB/status"; }
-
 send() { # NAME ADDRESS PORT COUNT SIZE [SEGMENT]: SEGMENT: many datagrams in one call (UDP GSO)
     in_ns "$1" /usr/bin/python3 - "${@:2}" <<'PYTHON'
 import socket, sys
@@ -119,11 +116,11 @@ for number in range(int(count)):
 PYTHON
 }
 
-# ROW FIELD WANT, more than in the status before
+# ROW FIELD WANT: the row has so much more than in the status before.
 grew() {
     local before
-    before=$(jq --arg id "$1" ".rows[] | select(.id == \$id) | .$2" "$LAB/before")
-    expect_equal "$3" $(($(row "$1" "$2") - before)) "$1 $2"
+    before=$(row_count "$1" "$2" "$LAB/before")
+    expect_equal "$3" $(($(row_count "$1" "$2" "$LAB/status") - before)) "$1 $2"
 }
 
 traffic() {
@@ -152,21 +149,21 @@ traffic() {
     grew av-stun-out bytes_out $((30 * 1028 + 20 * 1048 + 2 * (3008 + 3 * 20)))
 }
 
-# WHAT [ARGUMENT...]: what rows.py makes of it is what it makes of the status, of rows like $ONLY.
+# WHAT [ARGUMENT...]: rows.py reads the same figures from it as from the status, for rows like $ONLY.
 ONLY=.
 same_rows() {
     /usr/bin/python3 "$here/rows.py" "$@" | grep -E "$ONLY" >"$LAB/rows.$1"
     read_status
     /usr/bin/python3 "$here/rows.py" status "$LAB/status" | grep -E "$ONLY" >"$LAB/rows.status"
     [ -s "$LAB/rows.$1" ]
-    # What has no number of flows is compared without.
+    # Outputs without a number of flows are compared without it.
     diff "$LAB/rows.$1" <(awk 'FILENAME == ARGV[1] { none[$1] = $6 == "-"; next } none[$1] { $6 = "-" } 1' \
         "$LAB/rows.$1" "$LAB/rows.status")
 }
 
 wire_agrees() { same_rows wire "$LAB/table" "$LAB/wire.pcap" "$EDGE4" "$EDGE6"; }
 
-# Live flows have together what their rows have, while none has ended.
+# As long as no flow has ended, the flows of a row add up to the figures of the row.
 flows_agree() {
     pm flows --json >"$LAB/flows"
     same_rows flows "$LAB/flows"
@@ -174,13 +171,8 @@ flows_agree() {
 
 metrics_agree() {
     read_status
-    in_ns edge curl -sS --fail -o "$LAB/metrics" http://127.0.0.1:9927/metrics
+    read_metrics
     "${COLLECT[@]}" equal "$LAB/status" "$LAB/metrics"
-}
-
-prometheus_agrees() {
-    read_status
-    in_ns edge "${COLLECT[@]}" query "$LAB/status" "http://$PROMETHEUS"
 }
 
 start_prometheus() {
@@ -191,14 +183,14 @@ start_prometheus() {
 every_output_agrees() {
     wait_for 10 wire_agrees || wire_agrees
     wait_for 10 metrics_agree || metrics_agree
-    wait_for 20 prometheus_agrees || prometheus_agrees
+    wait_for 20 prometheus_agrees "$PROMETHEUS" || { cat "$LAB/agreed"; return 1; }
 }
 
 mac() { in_ns "$1" ip -j link show dev eth0 | jq -r '.[0].address'; }
 
 case_traffic_of_every_row() {
     start_collector
-    # All but what the attacker sends and is sent, which must be dropped.
+    # All traffic but that from and to the attacker, which must be dropped.
     lab_start net wire tcpdump -i edge -U -B 16384 -s 128 -w "$LAB/wire.pcap" \
         "(ip or ip6) and not ether host $(mac attacker)"
     wait_for 10 grep -q 'listening on' "$LAB/log/wire"
@@ -283,7 +275,7 @@ lab_start messenger messenger-asked /usr/bin/python3 "$here/talkers.py" serve ud
 lab_await messenger tcp 53 80
 lab_await messenger udp 53 123
 mkfifo "$LAB/gate"
-# What is sent as one segment is cut before it comes to the wire, so that a capture sees what is sent.
+# Large segments are cut before they reach the wire, so that a capture sees the packets that are sent.
 for name in edge partner messenger user attacker; do
     in_ns "$name" ethtool -K eth0 tso off tx-udp-segmentation off >/dev/null
 done

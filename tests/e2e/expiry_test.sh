@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# What a deadline that passes leaves of an interface that was added, and who tells of it.
+# An interface that was added by an apply whose deadline passes: what is left of it, and which command
+# reports it.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=tests/e2e/lab.sh
@@ -8,7 +9,6 @@ here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=tests/e2e/cases.sh
 . "$here/cases.sh"
 
-is_in_force() { [ "$(pm status --json | jq .policy.generation)" = "$1" ]; }
 mode_of() { pm status -i "$1" --json | jq -r .mode; }
 is_open() { [ "$(mode_of "$1")" = off ]; }
 explained() { # INTERFACE
@@ -29,7 +29,7 @@ case_an_interface_whose_addition_is_rolled_back_is_open_and_said_to_be() {
     expect_status 4 pm confirm
     expect_output "is rolled back; spare is now unfiltered"
     pm history --json | tail -n 2 | jq -es '.[0] | .action == "expire" and (.message | endswith("; spare is now unfiltered"))'
-    # It is attached, and so the next apply filters it.
+    # The programs are still attached, so the next apply filters it.
     expect_status 0 pm apply
     expect_output "is in force on eth0, spare"
     refused tcp_talks user 10.79.0.1 8080
@@ -42,13 +42,13 @@ case_an_interface_whose_addition_is_rolled_back_is_open_and_said_to_be() {
     in_ns edge ip link delete spare
 }
 
-# Whatever comes first after a deadline tells of it.
+# Whichever command comes first after a deadline reports it.
 case_detaching_tells_of_an_expiry() {
     local before number
-    before=$(pm status --json | jq .policy.generation)
+    before=$(generation_in_force)
     expect_status 0 pm apply "$(variant two)" --confirm-within 1s
-    number=$(pm status --json | jq .policy.generation)
-    wait_for 10 is_in_force "$before"
+    number=$(generation_in_force)
+    wait_for 10 generation_is "$before"
     expect_status 0 pm detach --all
     expect_output "generation $number was not confirmed in time and is rolled back"
     expect_output "eth0 is now unfiltered"

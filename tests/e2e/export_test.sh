@@ -9,6 +9,8 @@ here=$(cd "$(dirname "$0")" && pwd)
 . "$here/lab.sh"
 # shellcheck source=tests/e2e/cases.sh
 . "$here/cases.sh"
+# shellcheck source=tests/e2e/exporter.sh
+. "$here/exporter.sh"
 
 PORT=9927
 PROMETHEUS=9090
@@ -20,12 +22,7 @@ get() { # URL-PATH [OPTION...]
     in_ns edge curl -sS --fail-with-body --max-time 5 "$@" "http://127.0.0.1:$PORT$path"
 }
 
-is_up() { get /-/healthy; }
-
-metric() { # NAME [LABEL=VALUE]...
-    get /metrics >"$LAB/metrics"
-    "${COLLECT[@]}" get "$LAB/metrics" "$@"
-}
+exporter_is_healthy() { get /-/healthy; }
 
 metric_is() { # VALUE NAME [LABEL=VALUE]...
     local want=$1
@@ -35,22 +32,13 @@ metric_is() { # VALUE NAME [LABEL=VALUE]...
 
 start_exporter() { # [OPTION...]
     lab_start edge exporter "$PORTMATRIX" export --interval 1s "$@"
-    wait_for 10 is_up || { cat "$LAB/log/exporter"; return 1; }
+    wait_for 10 exporter_is_healthy || { cat "$LAB/log/exporter"; return 1; }
 }
-
-stop_exporter() { # waits until it has ended
-    local pid
-    pid=$(exporter_pid)
-    kill "$pid"
-    wait_for 10 refused kill -0 "$pid"
-}
-
-exporter_pid() { in_ns edge ss -Hltnp "sport = :$PORT" | grep -o 'pid=[0-9]*' | cut -d= -f2 | sort -u; }
 
 # The same figures, as soon as all of them are of the same moment.
 same_figures() {
     pm status --json >"$LAB/status"
-    get /metrics >"$LAB/metrics"
+    read_metrics
     "${COLLECT[@]}" equal "$LAB/status" "$LAB/metrics"
 }
 
@@ -59,18 +47,13 @@ query() { # PROMQL: the value of the only result
         jq -er '.data.result[0].value[1]'
 }
 
-prometheus_agrees() {
-    pm status --json >"$LAB/status"
-    in_ns edge "${COLLECT[@]}" query "$LAB/status" "http://127.0.0.1:$PROMETHEUS" >"$LAB/agreed" 2>&1
-}
-
 case_nothing_in_force() {
     start_exporter -i eth0
     metric_is 0 portmatrix_attached interface=eth0 hook=ingress
     metric_is 0 portmatrix_watch_up
     metric_is 1 portmatrix_build_info version="$("$PORTMATRIX" --version | cut -d' ' -f2)"
     stop_exporter
-    # Nobody has named an interface, and none was ever seen.
+    # No option names an interface, and none was ever filtered.
     start_exporter
     metric_is 0 portmatrix_attached interface= hook=ingress
     metric_is 0 portmatrix_attached interface= hook=egress
@@ -117,7 +100,7 @@ YAML
     lab_start edge prometheus prometheus --config.file "$LAB/prometheus.yml" \
         --storage.tsdb.path "$LAB/prometheus" --web.listen-address "127.0.0.1:$PROMETHEUS" \
         --log.level warn
-    wait_for 20 prometheus_agrees || { cat "$LAB/agreed" "$LAB/log/prometheus"; return 1; }
+    wait_for 20 prometheus_agrees "127.0.0.1:$PROMETHEUS" || { cat "$LAB/agreed" "$LAB/log/prometheus"; return 1; }
     cat "$LAB/agreed"
 }
 
@@ -132,15 +115,15 @@ case_every_way_to_listen() {
     refused get /nothing -o /dev/null
     refused get /metrics -X DELETE -o /dev/null
     in_ns edge curl -sS "http://127.0.0.1:$PORT/none" | grep -qF /metrics
-    # Nobody but this host reaches it, without being told.
+    # Without an option only this host reaches it.
     in_ns edge ss -Hltn "sport = :$PORT" | awk '{ print $4 }' | sort >"$LAB/sockets"
     expect_equal "127.0.0.1:$PORT [::1]:$PORT" "$(paste -sd' ' "$LAB/sockets")" "listens on"
 }
 
-# HOST PATH [URL]: the status of the answer to a request of that name
+# HOST PATH [URL]: the HTTP status of the answer to a request with this Host header.
 status_as() { in_ns edge curl -sS -o "$LAB/answer" -w '%{http_code}' -H "Host: $1" "${3:-http://127.0.0.1:$PORT}$2"; }
 
-# A site whose name resolves to this host must not read it through a browser.
+# A foreign web site whose name resolves to this host must not read it through a browser.
 case_other_names_are_not_answered() {
     local path
     for path in / /page.js /status /metrics; do
@@ -171,7 +154,7 @@ case_a_textfile_is_written_over_no_link() {
     ln -s "$LAB/linked" "$folder/portmatrix.prom.tmp"
     ln "$LAB/hard" "$folder/portmatrix.prom.new"
     ln -s "$LAB/linked" "$folder/portmatrix.prom"
-    # Named as from where it runs.
+    # The path is relative to the folder in which the exporter runs.
     # shellcheck disable=SC2016 # expanded by the inner shell
     lab_start edge textfile sh -c 'cd "$1" && shift && umask 077 && exec "$@"' sh "$folder" \
         "$PORTMATRIX" export --textfile portmatrix.prom
@@ -245,12 +228,12 @@ case_hostile_clients_delay_no_scrape() {
     echo "# $made hostile connections, scrapes took at most" \
         "$(query "max_over_time(scrape_duration_seconds[${seconds}s])") s"
     [ "$made" -ge "$count" ]
-    # The clients are busy on this machine too, so that one scrape in ten may be late by itself.
+    # The hostile clients load this machine as well, so one scrape in ten may be late for that reason.
     expect_equal 1 "$(query "avg_over_time(up[$((seconds + 2))s]) >= bool 0.9")" "nine scrapes of ten came"
-    # One a second, but for the first and the last.
+    # One a second, except for the first and the last second.
     [ "$(query "count_over_time(up[${seconds}s])")" -ge $((seconds - 2)) ]
     wait_for 15 few_descriptors
-    is_up
+    exporter_is_healthy
 }
 
 few_descriptors() { [ "$(find "/proc/$(exporter_pid)/fd" -mindepth 1 | wc -l)" -lt 60 ]; }

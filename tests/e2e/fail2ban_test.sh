@@ -9,7 +9,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=tests/e2e/cases.sh
 . "$here/cases.sh"
 
-policy() {
+sip_policy() {
     cat <<EOF
 policy: fail2ban
 edge:
@@ -124,7 +124,7 @@ case_fail2ban_lifts_it() {
     wait_for 5 pings attacker "$EDGE4" 1
 }
 
-# fail2ban that was killed lifts nothing: the ban's own time does.
+# A fail2ban that was killed lifts no ban: the ban ends by its own time.
 case_a_ban_ends_though_fail2ban_is_gone() {
     fail2ban_stop
     fail2ban_start 20
@@ -139,7 +139,7 @@ case_a_ban_ends_though_fail2ban_is_gone() {
 lab_make
 trap 'lab_remove "$LAB"' EXIT
 mkdir "$LAB/fail2ban"
-policy >"$LAB/policy.yaml"
+sip_policy >"$LAB/policy.yaml"
 pm apply -i eth0 "$LAB/policy.yaml"
 kamailio_config >"$LAB/kamailio.cfg"
 # -DD: in the foreground, with its children, until the lab ends them.

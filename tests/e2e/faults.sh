@@ -1,13 +1,13 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
-# Runs a command again and again, each time with a fault at another one of its system calls. Sourced,
-# after lab.sh and cases.sh; PM_FAULTS, PM_ERRORS and PM_CALLS are those of fault_test.sh.
+# Runs a command again and again, each time with a fault at another one of its system calls. Sourced
+# after lab.sh and cases.sh. fault_test.sh explains PM_FAULTS, PM_ERRORS and PM_CALLS.
 
 STEP=${PM_FAULTS:-25}
 CALLS=${PM_CALLS:-bpf openat mmap write rename mkdir unlink unlinkat fsync membarrier flock}
 
-# WHAT COMMAND...: as often as the command makes each call, with WHAT injected there; `prepare` comes
-# before each, `judge` looks at what came of it. Says how many faults there were.
+# WHAT COMMAND...: runs the command once for each of its calls (each STEPth), with WHAT injected at that
+# call. `prepare` runs before, `judge` checks the outcome. Prints how many faults there were.
 with_every_fault() {
     local what=$1 call count number total=0
     shift
@@ -34,7 +34,7 @@ with_every_error() { # DEFAULT COMMAND...
     for error in ${PM_ERRORS:-$default}; do with_every_fault "error=$error" -- "$@"; done
 }
 
-seldom() { # TIMES: of a case whose faults take long; each case has a shell, and so a STEP, of its own
+seldom() { # TIMES: so many times fewer faults, for a slow case; each case has its own shell and so STEP
     [ "$STEP" -eq 1 ] || STEP=$((STEP * $1))
 }
 

@@ -1,9 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Floods of ten times what each table holds (PM_FLOOD_TIMES): conversations go on during each of
-# them, quiet flows that this host opened outlive it, new clients connect meanwhile, every packet is
-# counted once, and no memory grows. PM_FIGURES names a file for the figures, which scripts/floods
-# puts into docs/floods.md.
+# Floods of ten times (PM_FLOOD_TIMES) what each table holds. During each flood conversations go on, quiet
+# flows that this host opened survive, new clients connect, every packet is counted once, and no memory
+# grows. PM_FIGURES names a file for the figures, which scripts/floods puts into docs/floods.md.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=tests/e2e/lab.sh
@@ -20,16 +19,11 @@ LIMITS=16384 FRAGMENTS=4096 # entries of these tables, which no policy changes
 TALKS=20                    # conversations of each kind that go on meanwhile
 TIMES=${PM_FLOOD_TIMES:-10}
 
-flood() { # NAME ARGUMENT...: how many were sent
-    in_ns "$1" /usr/bin/python3 "$here/floods.py" "${@:2}"
-}
-
-counted() { # packets that came in and were counted, on a row or a reason
+packets_counted() { # packets that came in and were counted, on a row or a reason
     pm status --json | jq '([.rows[].packets_in] | add) +
         ([.drops[] | select(.direction == "in") | .packets] | add // 0)'
 }
 seen() { in_ns edge ethtool -S eth0 | awk '/rx_queue_[0-9]+_xdp_packets/ { n += $2 } END { print n + 0 }'; }
-drops() { pm status --json | jq "[.drops[] | select(.direction == \"$1\" and .reason == \"$2\") | .packets] | add // 0"; }
 memory() {
     local map
     for map in "$PORTMATRIX_PIN_DIR"/{outside,opening,assured,limits,fragments}; do
@@ -37,15 +31,15 @@ memory() {
     done | paste -sd+ | bc
 }
 
-begin() {
-    counted_before=$(counted) seen_before=$(seen) memory_before=$(memory)
+begin_flood() {
+    counted_before=$(packets_counted) seen_before=$(seen) memory_before=$(memory)
     status_before=$(pm status --json)
     begin_talk tcp-in user "$EDGE4" $TALKS tcp:443 "$USER4" 0.1
     begin_talk udp-out edge "$MESSENGER4" $TALKS udp:3478 "$EDGE4" 0.1
     await_talks
 }
 
-# What came in since the beginning: passed, and dropped by reason.
+# What came in since begin_flood: packets that passed, and packets dropped by reason.
 verdicts() {
     jq -rn --argjson before "$status_before" --argjson after "$(pm status --json)" '
         def passed: [.rows[].packets_in] | add;
@@ -57,8 +51,8 @@ verdicts() {
         ] | @tsv'
 }
 
-# What must hold after any flood, and its line among the figures.
-end() { # SENT WHAT
+# Checks what must hold after any flood, and prints its line of figures.
+end_flood() { # SENT WHAT
     local counted_now seen_now live kind said=() verdicts lost
     end_talks >/dev/null
     for kind in tcp-in udp-out; do
@@ -66,11 +60,11 @@ end() { # SENT WHAT
         expect_equal 0 "$(talk_result $kind silent)" "conversations $kind without an answer"
         lost=$(($(talk_result $kind sent) - $(talk_result $kind heard)))
         said+=("$lost of $(talk_result $kind sent)")
-        # A full queue of the virtual link loses some; a flow that was lost would hear no more.
+        # A full queue of the virtual link may lose a few lines. A flow that lost its place would get none.
         [ "$lost" -le $(($(talk_result $kind sent) / 20)) ] ||
             { echo "$kind lost ${said[-1]} lines"; return 1; }
     done
-    seen_now=$(seen) counted_now=$(counted) verdicts=$(verdicts)
+    seen_now=$(seen) counted_now=$(packets_counted) verdicts=$(verdicts)
     [ $((counted_now - counted_before)) -ge $((seen_now - seen_before)) ] ||
         { echo "seen $((seen_now - seen_before)), counted $((counted_now - counted_before))"; return 1; }
     expect_equal "$memory_before" "$(memory)" "bytes of the tables"
@@ -83,8 +77,9 @@ end() { # SENT WHAT
             "$QUIET of $QUIET" "${said[@]}" >>"$PM_FIGURES"
 }
 
-# The messenger speaks to each quiet flow. What a peer sends first passes only while the flow lives.
-reach() {
+# The messenger sends to each quiet flow. Its datagram passes only while the flow lives, since no row lets
+# a peer speak first.
+reach_quiet_flows() {
     local reached
     echo >&"$caller"
     echo >&"$holder"
@@ -105,7 +100,7 @@ END
 }
 
 case_syn_flood_from_ever_other_addresses() {
-    begin
+    begin_flood
     local sent new=0 flooding
     flood attacker send syn "$MAC" "$EDGE4" 443 $((OUTSIDE * TIMES)) >"$LAB/log/sent" &
     flooding=$!
@@ -115,99 +110,99 @@ case_syn_flood_from_ever_other_addresses() {
     done
     wait "$flooding"
     sent=$(cat "$LAB/log/sent")
-    reach
+    reach_quiet_flows
     echo "# $new of $new new clients connected meanwhile"
     [ "$new" -gt 0 ]
-    end "$sent" "SYNs, each of another source"
+    end_flood "$sent" "SYNs, each of another source"
 }
 
 case_one_datagram_of_each_source() {
-    begin
+    begin_flood
     local sent
     sent=$(flood attacker send udp "$MAC" "$EDGE4" 3478 $((OUTSIDE * TIMES)))
-    reach
-    end "$sent" "datagrams, each of another source, to a service that answers"
+    reach_quiet_flows
+    end_flood "$sent" "datagrams, each of another source, to a service that answers"
 }
 
 case_two_datagrams_of_each_source() {
-    begin
+    begin_flood
     local sent
     sent=$(flood attacker send udp2 "$MAC" "$EDGE4" 3478 $((OUTSIDE * TIMES)))
-    reach
-    end "$sent" "datagrams, two of each source"
+    reach_quiet_flows
+    end_flood "$sent" "datagrams, two of each source"
 }
 
 case_first_fragments_without_end() {
-    begin
+    begin_flood
     local sent
     sent=$(flood attacker send part "$MAC" "$EDGE4" 3478 $((FRAGMENTS * TIMES)))
-    reach
-    end "$sent" "first fragments, each of another source"
+    reach_quiet_flows
+    end_flood "$sent" "first fragments, each of another source"
 }
 
 case_a_limit_by_peer_and_ever_other_peers() {
-    begin
+    begin_flood
     local sent
     sent=$(flood attacker send udp "$MAC" "$EDGE4" 5060 $((LIMITS * TIMES)))
-    reach
-    end "$sent" "datagrams, each of another source, to a row with a limit by peer"
+    reach_quiet_flows
+    end_flood "$sent" "datagrams, each of another source, to a row with a limit by peer"
 }
 
 case_one_peer_beyond_its_limit() {
-    begin
+    begin_flood
     local sent before
-    before=$(drops in rate-limited)
+    before=$(drop_count in rate-limited)
     sent=$(flood attacker send one "$MAC" "$EDGE4" 5060 $((OUTSIDE * TIMES)))
-    reach
-    [ $(($(drops in rate-limited) - before)) -ge $((sent * 99 / 100)) ]
-    end "$sent" "datagrams of one source to a row with a limit by peer"
+    reach_quiet_flows
+    [ $(($(drop_count in rate-limited) - before)) -ge $((sent * 99 / 100)) ]
+    end_flood "$sent" "datagrams of one source to a row with a limit by peer"
 }
 
 case_ack_flood() {
-    begin
+    begin_flood
     local before sent
-    before=$(drops in not-first-packet)
+    before=$(drop_count in not-first-packet)
     sent=$(flood attacker send ack "$MAC" "$EDGE4" 443 $((OUTSIDE * TIMES)))
-    reach
+    reach_quiet_flows
     tcp_talks user "$EDGE4" 443
-    [ $(($(drops in not-first-packet) - before)) -ge $((sent * 9 / 10)) ]
-    end "$sent" "ACKs, each of another source"
+    [ $(($(drop_count in not-first-packet) - before)) -ge $((sent * 9 / 10)) ]
+    end_flood "$sent" "ACKs, each of another source"
 }
 
 case_handshakes_from_one_address() {
-    begin
+    begin_flood
     local sent
     sent=$(flood attacker shake "$EDGE4" 443 $((ASSURED * TIMES)) "$ATTACKER4")
-    reach
-    end "$sent" "whole connections from one address"
+    reach_quiet_flows
+    end_flood "$sent" "whole connections from one address"
 }
 
 case_handshakes_from_a_thousand_addresses() {
-    begin
+    begin_flood
     local addresses
     mapfile -t addresses < <(/usr/bin/python3 -c \
         'for i in range(1000): print(f"12.0.{i >> 8}.{i & 255}")')
     printf 'address add %s/32 dev eth0\n' "${addresses[@]}" | in_ns attacker ip -batch -
     local sent
     sent=$(flood attacker shake "$EDGE4" 443 $((ASSURED * TIMES)) "${addresses[@]}")
-    reach
-    end "$sent" "whole connections from 1,000 addresses"
+    reach_quiet_flows
+    end_flood "$sent" "whole connections from 1,000 addresses"
 }
 
 case_a_local_user_who_asks_everyone() {
-    begin
+    begin_flood
     local sent
     sent=$(flood edge ask "$MESSENGER4" 3478 $((ASSURED * TIMES)) "$EDGE4" 0.2)
-    reach
-    end "${sent% *}" "datagrams of a local user, ${sent#* } answered"
+    reach_quiet_flows
+    end_flood "${sent% *}" "datagrams of a local user, ${sent#* } answered"
 }
 
 case_a_local_user_whom_nobody_answers() {
-    begin
+    begin_flood
     local sent
     sent=$(flood edge ask "$USER4" 3478 $((OPENING * TIMES)) "$EDGE4" 0)
-    reach
-    end "${sent% *}" "datagrams of a local user that nobody answers"
+    reach_quiet_flows
+    end_flood "${sent% *}" "datagrams of a local user that nobody answers"
 }
 
 case_the_first_connection_still_talks() {
@@ -229,7 +224,7 @@ lab_start edge edge-echo /usr/bin/python3 "$here/talkers.py" serve tcp:443 udp:3
 lab_await edge tcp 443
 lab_await edge udp 3478
 in_ns edge sysctl -qw net.ipv4.tcp_syncookies=1
-# Answers to addresses that are nobody's go to one who does not mind.
+# Answers to addresses that belong to nobody go to a host that ignores them.
 for name in 11.0.0.0/8 12.0.0.0/16; do
     via=$USER4
     [ $name = 11.0.0.0/8 ] || via=$ATTACKER4
@@ -248,7 +243,7 @@ exec {holder}>"$LAB/hold" {answers}<"$LAB/answers"
 read -r -t 20 word <&"$answers"
 expect_equal ready "$word" "the quiet flows"
 # It takes 96 of them at once, the others at its pace, each at a packet of its peer.
-are_assured() { reach && [ "$(bpftool -j map dump pinned "$PORTMATRIX_PIN_DIR/assured" | jq length)" -ge "$QUIET" ]; }
+are_assured() { reach_quiet_flows && [ "$(bpftool -j map dump pinned "$PORTMATRIX_PIN_DIR/assured" | jq length)" -ge "$QUIET" ]; }
 wait_for 20 are_assured
 coproc TALK { exec nsenter --net="/run/netns/$LAB_NET-user" socat - "TCP:$EDGE4:443"; }
 exec {talk_out}<&"${TALK[0]}" {talk_in}>&"${TALK[1]}"

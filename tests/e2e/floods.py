@@ -89,7 +89,7 @@ def checksum(data):
 
 
 def spoofed(kind, mac, address, port, number):
-    """A frame whose source is told by its number alone."""
+    """A frame whose source follows from its number."""
     place = 1 if kind == "one" else number * 2654435761 % (1 << 24)
     source = struct.pack("!I", (11 << 24) + place)
     sport = 1024 + number * 40503 % 60000

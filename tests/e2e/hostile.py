@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Clients that mean ill, COUNT at a time for SECONDS; whoever is thrown out comes again:
+"""Hostile clients, COUNT at a time for SECONDS. A client that is disconnected connects again:
 
   hostile.py PORT COUNT SECONDS
 

@@ -1,49 +1,33 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Flow records at three collectors of other makers, and as JSON: the same flows, to the packet and
-# the byte, over IPv4 and IPv6, while flows go on, end, and the exporter restarts.
+# Flow records in three collectors of other projects, and as JSON: the same flows with the same packets and
+# bytes, over IPv4 and IPv6, while flows go on, end, and the exporter restarts.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=tests/e2e/lab.sh
 . "$here/lab.sh"
 # shellcheck source=tests/e2e/cases.sh
 . "$here/cases.sh"
+# shellcheck source=tests/e2e/exporter.sh
+. "$here/exporter.sh"
 
 NFCAPD=9995 NFACCTD=9996 CAPTURED=9997
 
-start_exporter() {
+start_ipfix_exporter() {
     lab_start edge exporter "$PORTMATRIX" export --listen 9927 --interval 1s --active-timeout 2s \
         --ipfix "127.0.0.1:$NFCAPD" --ipfix "127.0.0.1:$NFACCTD" --ipfix "[::1]:$CAPTURED" \
         --json-flows "$LAB/flows.json"
     wait_for 10 is_listening edge tcp 9927 || { cat "$LAB/log/exporter"; return 1; }
 }
 
-# Its last walk tells what it knows.
-stop_exporter() {
-    local pid
-    pid=$(in_ns edge ss -Hltnp "sport = :9927" | grep -o 'pid=[0-9]*' | cut -d= -f2 | head -n 1)
-    kill "$pid"
-    wait_for 10 refused kill -0 "$pid"
-}
-
-datagrams() { # NAME ADDRESS COUNT SIZE
-    in_ns "$1" /usr/bin/python3 - "$2" "$3" "$4" <<'PYTHON'
-import socket, sys
-address, count, size = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-out = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM)
-for number in range(count):
-    out.sendto(b"x" * size, (address, 3478))
-PYTHON
-}
-
 # Sums of the JSON records of a row: "packets_in bytes_in packets_out bytes_out"
-told() { # ROW
+record_sums() { # ROW
     jq -rs --arg row "$1" 'map(select(.row == $row))
         | [(map(.packets_in) | add), (map(.bytes_in) | add), (map(.packets_out) | add),
            (map(.bytes_out) | add)] | map(. // 0) | @tsv' "$LAB/flows.json"
 }
 
-counted() { # ROW: the same of status
+status_sums() { # ROW: the same of status
     pm status --json | jq -r --arg row "$1" '.rows[] | select(.id == $row)
         | [.packets_in, .bytes_in, .packets_out, .bytes_out] | @tsv'
 }
@@ -51,8 +35,8 @@ counted() { # ROW: the same of status
 all_is_told() {
     local row
     for row in ping-in av-stun-in access-sip-tls-in av-rtp-tcp-out av-stun-out; do
-        [ "$(told $row)" = "$(counted $row)" ] ||
-            { echo "$row: told $(told $row), counted $(counted $row)"; return 1; }
+        [ "$(record_sums $row)" = "$(status_sums $row)" ] ||
+            { echo "$row: told $(record_sums $row), counted $(status_sums $row)"; return 1; }
     done
 }
 
@@ -82,14 +66,14 @@ CONF
     lab_await edge udp $NFCAPD $NFACCTD
     wait_for 10 grep -q 'listening on' "$LAB/log/capture"
     expect_status 0 pm apply -i eth0 "$here/edge.yaml"
-    start_exporter
+    start_ipfix_exporter
 }
 
 case_records_add_up_to_the_counters() {
     pings user "$EDGE4" 30
     pings user "$EDGE6" 20
-    datagrams messenger "$EDGE4" 25 100
-    datagrams messenger "$EDGE6" 5 100
+    send_datagrams messenger "$EDGE4" 3478 25 100
+    send_datagrams messenger "$EDGE6" 3478 5 100
     tls_talks user "$EDGE4" 443
     tls_talks user "$EDGE6" 443
     tcp_talks edge "$MESSENGER4" 50000
@@ -123,7 +107,7 @@ case_closed_connections_end() {
         '.row == "access-sip-tls-in" and .event == "end" and .reason == "end-detected"'
 }
 
-# The last packet that passed is told before; the end of what a ban cuts has none of its own.
+# The last packet that passed is in an earlier record; the record of the end by a ban has no packets.
 case_a_ban_ends_a_flow() {
     in_ns messenger /usr/bin/python3 - "$EDGE4" "$LAB" <<'PYTHON' &
 import os, socket, sys, time
@@ -155,7 +139,7 @@ for number in range(2):
 PYTHON
     wait_for 10 all_is_told
     stop_exporter
-    start_exporter
+    start_ipfix_exporter
     touch "$LAB/go-on"
     wait
     wait_for 15 all_is_told || all_is_told
@@ -204,7 +188,7 @@ nfacctd_has_all() { [ "$(nfacctd_bytes)" = "$(json_bytes)" ]; }
 case_nfacctd_has_the_same_sums() {
     local slot
     wait_for 15 nfacctd_has_all || { echo "$(nfacctd_bytes), not $(json_bytes)"; return 1; }
-    # The row's number is that of the options record.
+    # The number of the row is the one in the options record.
     slot=$(sed -n '/Selector Id: /h; /Selector Name: av-stun-in/{g; s/.*: //p; q}' "$LAB/tshark")
     jq -es --arg slot "$slot" 'any(.[]; (.row | tostring) == $slot and .port_dst == 3478)' "$LAB/nfacctd.json"
 }

@@ -12,7 +12,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 holds() { jq -es "$1" >/dev/null || { echo "not so: $1"; return 1; }; }
 
 # What each object must have: field -> the JSON types that it may take.
-# An essential has neither direction nor ends.
+# An essential has no direction, source or destination.
 readonly ROW='{"id":"string","section":"string","role":"string null","protocol":"string null",
   "transport":"array","direction":"string","port":"string null","source_port":"string null",
   "source":"string","destination":"string","packets_in":"number","bytes_in":"number",
@@ -158,6 +158,6 @@ lab_make
 trap 'lab_remove "$LAB"' EXIT
 lab_services
 pm apply -i eth0 "$here/edge.yaml" >/dev/null 2>&1
-# So that there is something to list under drops.
+# Makes some drops, so that there is something to list.
 refused tcp_talks attacker "$EDGE4" 23
 run_cases "$@"

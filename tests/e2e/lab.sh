@@ -4,14 +4,14 @@
 # one Ethernet, each with an IPv4 and an IPv6 address, and the programs that really speak on these
 # ports. Sourced by the end-to-end tests and by scripts/demo.
 #
-# Everything stands under one folder, $LAB: bpffs, state and run folder of its portmatrix,
-# certificates, logs. Its last part is in the names of the namespaces, so that labs live side by
-# side and lab_remove finds what belongs to one. The host's own network is never touched.
+# Everything lies in one folder, $LAB: bpffs, state and run folder of its portmatrix, certificates, logs.
+# The last part of its name is in the names of the namespaces, so that several labs can exist and
+# lab_remove finds what belongs to one. The host's own network is never touched.
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 PORTMATRIX=${PORTMATRIX:-$ROOT/build/release/portmatrix}
 export NO_COLOR=1
-# How many times longer than usual things may take: an emulated machine is slow.
+# All waiting times are multiplied by this: an emulated machine is slow.
 SLOW=${PM_SLOW:-1}
 
 EDGE4=203.0.113.10 EDGE6=2001:db8:10::10
@@ -30,7 +30,7 @@ lab_make() {
     lab_host attacker "$ATTACKER4" "$ATTACKER6"
 }
 
-# A lab with nobody in it.
+# A lab without hosts.
 lab_base() {
     [ "$(id -u)" -eq 0 ] || { echo "the lab needs root" >&2; return 1; }
     [ -x "$PORTMATRIX" ] || { echo "no $PORTMATRIX: run scripts/build" >&2; return 1; }
@@ -54,7 +54,7 @@ lab_use() {
     export PORTMATRIX_POLICY_FILE=$LAB/etc/policy.yaml
 }
 
-# NAME IPV4 IPV6 [LINK]: a host on the bridge; everyone is on its link, eth0 if nothing is said.
+# NAME IPV4 IPV6 [LINK]: a host on the bridge. It reaches everyone directly over LINK (default: eth0).
 lab_host() {
     lab_space "$1"
     lab_plug "$1" "${4:-eth0}"
@@ -63,7 +63,7 @@ lab_host() {
 
 lab_space() { # NAME
     ip netns add "$LAB_NET-$1"
-    # A connection that takes a port of the media range by chance would be permitted by its rows.
+    # No connection may take a source port of the media range by chance: media rows would permit it.
     in_ns "$1" sysctl -qw net.ipv6.conf.all.accept_ra=0 net.ipv6.conf.default.accept_dad=0 \
         net.ipv4.tcp_tw_reuse=1 net.ipv4.ip_local_reserved_ports=50000-59999
     in_ns "$1" ip link set lo up
@@ -120,7 +120,16 @@ in_ns() {
 
 pm() { in_ns edge "$PORTMATRIX" "$@"; }
 
-# SECONDS COMMAND...: until the command succeeds; so many seconds of a usual machine.
+# shellcheck source=tests/e2e/status.sh
+. "$ROOT/tests/e2e/status.sh"
+
+# What --help lists: the commands; the options, those of a COMMAND if it is given.
+help_commands() { "$PORTMATRIX" --help | sed -n '/^Subcommands:/,$ s/^  \([a-z][a-z-]*\) .*/\1/p'; }
+help_options() { "$PORTMATRIX" "$@" --help | grep -oE '^  (-[a-zA-Z],)?--[a-z-]+' | grep -oE -- '--[a-z-]+'; }
+
+watch_said() { grep -qF -- "$1" "$LAB/log/watch"; } # TEXT
+
+# SECONDS COMMAND...: waits until the command succeeds; SECONDS are those of a usual machine.
 wait_for() {
     local end=$((SECONDS + $1 * SLOW))
     shift
@@ -134,7 +143,7 @@ wait_for() {
 lab_start() {
     local name=$1 label=$2
     shift 2
-    : >"$LAB/log/$label" # now, or what is awaited is found in what its last run said
+    : >"$LAB/log/$label" # at once: nobody may find what the last run wrote there
     in_ns "$name" "$@" </dev/null >>"$LAB/log/$label" 2>&1 &
     disown
 }
@@ -178,8 +187,8 @@ lab_echo() { # NAME PORT...: a TCP service that says back what it hears
     done
 }
 
-# The services that the matrix lists, and some that it does not: what stays closed must be closed
-# by the firewall, not for want of a listener.
+# The services that the matrix lists, and some that it does not: ports must be closed by the firewall,
+# not because nobody listens.
 lab_services() {
     lab_certificate edge
     lab_certificate partner
@@ -238,18 +247,40 @@ tcp_talks() {
     [ "$(in_ns "$1" socat -t $((2 * SLOW)) -T $((2 * SLOW)) - "TCP:$(bracket "$2"):$3,$options" <<<matrix 2>/dev/null)" = matrix ]
 }
 
+# The matrix opens port 22 to administrators, and the attacker is none.
+ssh_is_closed() { ! tcp_talks attacker "$EDGE4" 22; }
+
 # NAME ADDRESS: a STUN binding with a real client and server.
 stun_talks() {
     in_ns "$1" timeout $((2 * SLOW)) turnutils_stunclient -p 3478 "$2" 2>&1 | grep 'reflexive addr' >/dev/null
 }
+
+# NAME ADDRESS PORT COUNT [SIZE [SECONDS]]: from one socket, so long between two.
+send_datagrams() {
+    in_ns "$1" /usr/bin/python3 - "$2" "$3" "$4" "${5:-32}" "${6:-0}" <<'END'
+import socket, sys, time
+address, port, count, size, pause = sys.argv[1], *map(int, sys.argv[2:5]), float(sys.argv[5])
+out = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM)
+for number in range(count):
+    try:
+        out.sendto(b"x" * size, (address, port))
+    except PermissionError:  # dropped on the way out
+        pass
+    if pause:
+        time.sleep(pause)
+END
+}
+
+# NAME ARGUMENT...: a flood of floods.py; prints how many were sent.
+flood() { in_ns "$1" /usr/bin/python3 "$ROOT/tests/e2e/floods.py" "${@:2}"; }
 
 # NAME ADDRESS COUNT: every echo request is answered.
 pings() {
     in_ns "$1" ping -n -q -c "$3" -i 0.01 -W $((2 * SLOW)) "$2" | grep " $3 received" >/dev/null
 }
 
-# From the user to the Edge, until end_pings: they still go on, and each was answered but for what is
-# under way at the end.
+# Pings from the user to the Edge until end_pings, which checks that they still go on and that each was
+# answered but the last ones under way.
 begin_pings() {
     nsenter --net="/run/netns/$LAB_NET-user" stdbuf -oL ping -n -i 0.002 "$EDGE4" >"$LAB/log/pings" &
     pings=$!
@@ -265,7 +296,7 @@ end_pings() {
 }
 pings_answered_beyond() { [ "$(grep -c icmp_seq= "$LAB/log/pings")" -gt "$1" ]; }
 
-# VERSION HASH: what the pinned maps say of who made them.
+# VERSION HASH: makes the pinned maps say that a build with these has made them.
 set_build() {
     # shellcheck disable=SC2046 # one word a byte
     bpftool map update pinned "$PORTMATRIX_PIN_DIR/abi" key 0 0 0 0 value hex \
@@ -273,14 +304,17 @@ set_build() {
 }
 abi() { printf '%d\n' "$(bpftool -j map dump pinned "$PORTMATRIX_PIN_DIR/abi" | jq -r '.[0].value[0]')"; }
 
-# NAME [SED-EXPRESSION]: a variation of the lab's policy, of that name; prints its path.
-variant() {
-    sed "s/contoso-edge/$1/; ${2:-}" "$ROOT/tests/e2e/edge.yaml" >"$LAB/$1.yaml"
+# FILE [SED-EXPRESSION]: the lab's policy with that change, as FILE.yaml; prints its path.
+edited_policy() {
+    sed "${2:-}" "$ROOT/tests/e2e/edge.yaml" >"$LAB/$1.yaml"
     echo "$LAB/$1.yaml"
 }
 
-# NAME PREFIXES: the lab's policy, of that name, with so many random partners, which outgrow the
-# memory of a usual one; prints its path.
+# NAME [SED-EXPRESSION]: the same under another name.
+variant() { edited_policy "$1" "s/contoso-edge/$1/; ${2:-}"; }
+
+# NAME PREFIXES: the lab's policy under this name, with so many random partners that it outgrows the
+# memory of a usual policy; prints its path.
 large_policy() {
     python3 - "$2" >"$LAB/peers.txt" <<'END'
 import random, sys

@@ -9,13 +9,6 @@ here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=tests/e2e/cases.sh
 . "$here/cases.sh"
 
-policy() { # [SED-EXPRESSION]: a variation of the lab's policy; prints its path
-    sed "${1:-}" "$here/edge.yaml" >"$LAB/policy.yaml"
-    echo "$LAB/policy.yaml"
-}
-
-generation() { pm status --json | jq .policy.generation; }
-
 case_nothing_is_filtered_before() {
     tcp_talks attacker "$EDGE4" 22
 }
@@ -36,7 +29,8 @@ case_without_root_nothing_is_done() {
     tcp_talks attacker "$EDGE4" 22
 }
 
-# STATUS TEXT COMMAND...: apply under COMMAND ends so, with that one reason, and then all is done or nothing.
+# STATUS TEXT COMMAND...: an apply that COMMAND runs ends with STATUS, with TEXT as its only reason, and
+# either all is done or nothing.
 apply_under() {
     local want=$1 text=$2 status=0
     shift 2
@@ -67,7 +61,7 @@ case_with_little_it_works_or_says_why_not() {
 }
 
 case_a_broken_policy_changes_nothing() {
-    expect_status 3 pm apply -i eth0 "$(policy 's/port: .*//; s/tcp: 5061/tcp: 50610/')"
+    expect_status 3 pm apply -i eth0 "$(edited_policy policy 's/port: .*//; s/tcp: 5061/tcp: 50610/')"
     tcp_talks attacker "$EDGE4" 22
 }
 
@@ -97,7 +91,7 @@ case_apply_closes_what_is_not_listed() {
     expect_status 0 pm apply -i eth0 "$here/edge.yaml"
     tls_talks user "$EDGE4" 443
     refused tcp_talks attacker "$EDGE4" 22
-    expect_equal 1 "$(generation)" generation
+    expect_equal 1 "$(generation_in_force)" generation
 }
 
 case_a_second_writer_is_turned_away() {
@@ -108,7 +102,7 @@ case_a_second_writer_is_turned_away() {
         expect_output "another portmatrix (pid $(cat "$LAB/run/lock")) is changing the policy"
     )
     expect_status 0 pm apply "$here/edge.yaml"
-    expect_equal 2 "$(generation)" generation
+    expect_equal 2 "$(generation_in_force)" generation
 }
 
 case_a_live_connection_survives_apply() {
@@ -118,7 +112,7 @@ case_a_live_connection_survives_apply() {
     echo before >&"$in"
     read -r -t 3 line <&"$out"
     expect_equal before "$line" echo
-    expect_status 0 pm apply "$(policy 's/198.51.100.0\/24/198.51.100.0\/25/')"
+    expect_status 0 pm apply "$(edited_policy policy 's/198.51.100.0\/24/198.51.100.0\/25/')"
     echo after >&"$in"
     read -r -t 3 line <&"$out"
     expect_equal after "$line" echo
@@ -131,10 +125,10 @@ case_a_row_that_is_gone_cuts_its_connections() {
     local out=${TALK[0]} in=${TALK[1]} process=$TALK_PID line
     echo before >&"$in"
     read -r -t 3 line <&"$out"
-    expect_status 0 pm apply --force "$(policy 's/admins: .*/admins: none/')"
+    expect_status 0 pm apply --force "$(edited_policy policy 's/admins: .*/admins: none/')"
     echo after >&"$in"
     refused read -r -t 1 line <&"$out"
-    # It was cut, not closed: with the row back it goes on.
+    # The connection was cut, not closed: once the row is back it goes on.
     expect_status 0 pm apply "$here/edge.yaml"
     read -r -t 5 line <&"$out"
     expect_equal after "$line" echo
@@ -144,29 +138,29 @@ case_a_row_that_is_gone_cuts_its_connections() {
 
 case_counters_continue_over_apply() {
     local before after
-    before=$(pm status --json | jq '.rows[] | select(.id == "ssh-admins") | .packets_in')
+    before=$(row_count ssh-admins packets_in)
     [ "$before" -gt 0 ]
-    expect_status 0 pm apply "$(policy 's/contoso-edge/contoso-edge-2/')"
-    after=$(pm status --json | jq '.rows[] | select(.id == "ssh-admins") | .packets_in')
+    expect_status 0 pm apply "$(edited_policy policy 's/contoso-edge/contoso-edge-2/')"
+    after=$(row_count ssh-admins packets_in)
     expect_equal "$before" "$after" packets
-    expect_equal '"contoso-edge-2"' "$(pm status --json | jq .policy.name)" policy
+    expect_equal contoso-edge-2 "$(policy_in_force)" policy
 }
 
 case_no_packet_is_lost_while_policies_change() {
     local round pings
     begin_pings
     for round in 1 2 3 4 5 6; do
-        expect_status 0 pm apply "$(policy "s/contoso-edge/round-$round/")"
+        expect_status 0 pm apply "$(edited_policy policy "s/contoso-edge/round-$round/")"
     done
     end_pings
 }
 
 case_a_policy_with_errors_leaves_the_one_in_force() {
     local before
-    before=$(generation)
-    expect_status 3 pm apply "$(policy 's/verdict: pass/verdict: drop/')"
+    before=$(generation_in_force)
+    expect_status 3 pm apply "$(edited_policy policy 's/verdict: pass/verdict: drop/')"
     expect_output "generation $before stays in force"
-    expect_equal "$before" "$(generation)" generation
+    expect_equal "$before" "$(generation_in_force)" generation
     expect_status 1 pm apply "$LAB/none.yaml"
     expect_output "cannot read policy '$LAB/none.yaml'"
     expect_output "generation $before stays in force"
@@ -175,13 +169,13 @@ case_a_policy_with_errors_leaves_the_one_in_force() {
 case_killed_at_any_moment_it_is_old_or_new() {
     local round process before after
     for round in $(seq 1 25); do
-        before=$(generation)
-        pm apply "$(policy "s/contoso-edge/kill-$round/")" >/dev/null 2>&1 &
+        before=$(generation_in_force)
+        pm apply "$(edited_policy policy "s/contoso-edge/kill-$round/")" >/dev/null 2>&1 &
         process=$!
         python3 -c "import time; time.sleep($round * 0.002)"
         kill -9 "$process" 2>/dev/null || true
         wait "$process" 2>/dev/null || true
-        after=$(generation)
+        after=$(generation_in_force)
         [ "$after" -eq "$before" ] || [ "$after" -eq $((before + 1)) ] ||
             { echo "generation $before, then $after"; return 1; }
         pings user "$EDGE4" 2
@@ -190,7 +184,7 @@ case_killed_at_any_moment_it_is_old_or_new() {
     expect_status 0 pm apply "$here/edge.yaml"
 }
 
-# What a killed one left there is not taken for the reason.
+# A message that a killed command has left is not taken for the reason.
 case_a_state_folder_that_is_read_only_is_told() {
     mkdir -p "$LAB/state/generations/new"
     touch "$LAB/state/generations/new/image"
@@ -203,7 +197,7 @@ case_a_state_folder_that_is_read_only_is_told() {
 }
 
 case_enforcement_needs_no_process() {
-    # The shell that applied is gone, and nothing of portmatrix runs.
+    # The shell of the apply is gone, and no process of portmatrix runs.
     (expect_status 0 pm apply "$here/edge.yaml")
     expect_equal "" "$(ip netns pids "$LAB_NET-edge" | xargs -r ps -o comm= -p |
         grep portmatrix || true)" "processes of portmatrix"
@@ -254,7 +248,7 @@ END
     expect_status 0 pm apply "$here/edge.yaml"
 }
 
-# It is not counted twice, and so not taken for all of them.
+# An interface that is named twice counts once; it is not taken for all of them.
 case_an_interface_that_is_named_twice_is_one() {
     in_ns edge ip link add twin type veth peer name twin1
     expect_status 0 pm apply -i twin -i twin "$here/edge.yaml"
@@ -283,7 +277,7 @@ case_generic_xdp_enforces_too() {
     tls_talks user "$EDGE4" 443
     tls_talks user "$EDGE6" 443
     refused tcp_talks attacker "$EDGE4" 22
-    # A link keeps its mode, and the wish is kept for the next one.
+    # A live link keeps its XDP mode; the wish is kept for the next attach.
     expect_status 2 pm apply --xdp native "$here/edge.yaml"
     expect_output "eth0 is attached with generic XDP"
     expect_output "portmatrix detach -i eth0"

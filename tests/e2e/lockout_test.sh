@@ -11,7 +11,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=tests/e2e/ssh.sh
 . "$here/ssh.sh"
 
-# ARGUMENT...: an apply of these would cut the one session there is, and does not.
+# ARGUMENT...: an apply with these would cut the only session, and is refused.
 would_cut() {
     ssh_says before
     expect_status 4 pm apply "$@"
@@ -45,7 +45,7 @@ case_an_interface_that_was_renamed() {
     expect_status 0 pm detach --all
 }
 
-# It goes on after its listener has ended, and while that listens elsewhere.
+# The session goes on after its listener has ended, and while the listener uses another port.
 case_a_session_without_its_listener() {
     ssh_line
     kill "$(cat "$LAB/sshd.pid")"
@@ -60,7 +60,7 @@ case_a_session_without_its_listener() {
 }
 is_not_listening() { ! is_listening edge tcp 2222; }
 
-# One process listens, and another is given each session: inetd, or a socket unit that accepts.
+# One process listens and hands each session to another one, as inetd or a socket unit with Accept=yes.
 case_a_session_that_another_accepted() {
     lab_start edge inetd socat TCP-LISTEN:2222,fork,reuseaddr \
         "EXEC:/usr/sbin/sshd -i -f $LAB/sshd_config,nofork"
@@ -72,7 +72,7 @@ case_a_session_that_another_accepted() {
     wait_for 5 is_not_listening
 }
 
-# What a session forwards is none: here to a port that the policy does not open.
+# A connection that a session forwards is no session; here it goes to a port that the policy does not open.
 case_what_a_session_forwards_bars_nothing() {
     lab_start edge sshd /usr/sbin/sshd -D -e -f "$LAB/sshd_config"
     lab_await edge tcp 2222

@@ -12,10 +12,8 @@ here=$(cd "$(dirname "$0")" && pwd)
 PAGES=$(dirname "$PORTMATRIX")/man
 
 plain() { MANWIDTH=1000 MAN_KEEP_FORMATTING='' man -l -E UTF-8 "$1" | col -bx; }
-commands() { "$PORTMATRIX" --help | sed -n '/^Subcommands:/,$ s/^  \([a-z][a-z-]*\) .*/\1/p'; }
-options() { "$PORTMATRIX" "$@" --help | grep -oE '^  (-[a-zA-Z],)?--[a-z-]+' | grep -oE -- '--[a-z-]+'; }
 
-# COMMAND: what the page says of it, up to the next command or section.
+# COMMAND: its entry in the page, up to the next command or section.
 entry() {
     plain "$PAGES/portmatrix.8" | awk -v command="$1" '
         /^ ? ? ?[A-Z]/ { inside = 0 }
@@ -34,8 +32,8 @@ case_the_pages_are_well_formed() {
 
 case_every_command_has_an_entry_with_an_example() {
     local command text
-    [ "$(commands | wc -l)" -ge 16 ]
-    for command in $(commands); do
+    [ "$(help_commands | wc -l)" -ge 16 ]
+    for command in $(help_commands); do
         text=$(entry "$command")
         [ -n "$text" ] || { echo "portmatrix(8) has no entry '$command'"; return 1; }
         grep -qE "^ +portmatrix $command( |$)" <<<"$text" ||
@@ -45,11 +43,11 @@ case_every_command_has_an_entry_with_an_example() {
 
 case_every_option_is_in_its_commands_entry() {
     local command option text
-    for command in $(commands); do
+    for command in $(help_commands); do
         text=$(entry "$command")
-        for option in $(options "$command"); do
+        for option in $(help_options "$command"); do
             [ "$option" != --help ] || continue
-            # -i is the short form of --interface, the only one that has any.
+            # -i is short for --interface, the only option with a short form.
             grep -qE -- "(^|[^a-z-])$option([^a-z-]|$)" <<<"$text" ||
                 { echo "portmatrix(8), $command: no $option"; return 1; }
         done
@@ -58,7 +56,7 @@ case_every_option_is_in_its_commands_entry() {
 
 case_no_entry_names_an_option_that_is_not_there() {
     local command option all
-    all=$(options; for command in $(commands); do options "$command"; done)
+    all=$(help_options; for command in $(help_commands); do help_options "$command"; done)
     for option in $(plain "$PAGES/portmatrix.8" | sed '/^SEE ALSO/,$d' | grep -oE -- '(^|[ |[])--[a-z-]+' | grep -oE -- '--[a-z-]+' | sort -u); do
         grep -qx -- "$option" <<<"$all" || { echo "there is no option $option"; return 1; }
     done

@@ -1,37 +1,13 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# The published matrix with real programs: what it lists works, over both families and both ways;
-# what it does not list does not, although something listens; and the counters say so exactly.
+# The published matrix with real programs. What it lists works, in both families and both directions. What it
+# does not list is closed although something listens. The counters are exact.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=tests/e2e/lab.sh
 . "$here/lab.sh"
 # shellcheck source=tests/e2e/cases.sh
 . "$here/cases.sh"
-
-row() { # ID FIELD
-    pm status --json | row_of "$@"
-}
-
-row_of() { # ID FIELD: of the status on stdin
-    jq -e ".rows[] | select(.id == \"$1\") | .$2"
-}
-
-dropped() { # DIRECTION REASON [FIELD]
-    pm status --json | jq "[.drops[] | select(.direction == \"$1\" and .reason == \"$2\")
-                           | .${3:-packets}] | add // 0"
-}
-
-datagrams() { # NAME ADDRESS PORT COUNT SIZE: from one port
-    in_ns "$1" python3 - "$2" "$3" "$4" "$5" <<'PYTHON'
-import socket, sys
-address, port, count, size = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
-family = socket.AF_INET6 if ":" in address else socket.AF_INET
-out = socket.socket(family, socket.SOCK_DGRAM)
-for number in range(count):
-    out.sendto(b"x" * size, (address, port))
-PYTHON
-}
 
 open_ports() { # NAME ADDRESS [NMAP-OPTION...]: what nmap calls open, as 443,5061
     local name=$1 address=$2
@@ -54,23 +30,23 @@ case_apply() {
 case_sip_mtls_in() {
     mutual_tls_talks partner "$EDGE4" 5061
     mutual_tls_talks partner "$EDGE6" 5061
-    expect_equal 2 "$(row access-sip-mtls-in flows_total)" flows
+    expect_equal 2 "$(row_count access-sip-mtls-in flows_total)" flows
     refused mutual_tls_talks attacker "$EDGE4" 5061
     refused mutual_tls_talks user "$EDGE6" 5061
-    expect_equal 2 "$(row access-sip-mtls-in flows_total)" flows
+    expect_equal 2 "$(row_count access-sip-mtls-in flows_total)" flows
 }
 
 case_sip_mtls_out() {
     mutual_tls_talks edge "$PARTNER4" 5061
     mutual_tls_talks edge "$PARTNER6" 5061
-    expect_equal 2 "$(row access-sip-mtls-out flows_total)" flows
+    expect_equal 2 "$(row_count access-sip-mtls-out flows_total)" flows
 }
 
 case_sip_tls_in() {
     tls_talks user "$EDGE4" 443
     tls_talks user "$EDGE6" 443
     tls_talks attacker "$EDGE4" 443
-    expect_equal 3 "$(row access-sip-tls-in flows_total)" flows
+    expect_equal 3 "$(row_count access-sip-tls-in flows_total)" flows
 }
 
 case_media_out_by_port() {
@@ -78,16 +54,16 @@ case_media_out_by_port() {
     tcp_talks edge "$MESSENGER4" 59999
     tcp_talks edge "$MESSENGER6" 50000
     tcp_talks edge "$MESSENGER6" 59999
-    expect_equal 4 "$(row av-rtp-tcp-out flows_total)" flows
+    expect_equal 4 "$(row_count av-rtp-tcp-out flows_total)" flows
     refused tcp_talks edge "$MESSENGER4" 49999
     refused tcp_talks edge "$MESSENGER6" 60000
-    expect_equal 4 "$(row av-rtp-tcp-out flows_total)" flows
+    expect_equal 4 "$(row_count av-rtp-tcp-out flows_total)" flows
 }
 
 case_media_out_by_source_port() {
     tcp_talks edge "$MESSENGER4" 443 50001
     tcp_talks edge "$MESSENGER6" 8443 59999
-    expect_equal 2 "$(row av-rtp-tcp-relay-out flows_total)" flows
+    expect_equal 2 "$(row_count av-rtp-tcp-relay-out flows_total)" flows
     refused tcp_talks edge "$MESSENGER4" 443 49999
     refused tcp_talks edge "$MESSENGER6" 8443 60000
 }
@@ -100,10 +76,10 @@ case_media_is_not_open_inwards() {
 case_stun_both_ways() {
     stun_talks messenger "$EDGE4"
     stun_talks messenger "$EDGE6"
-    expect_equal 2 "$(row av-stun-in flows_total)" flows
+    expect_equal 2 "$(row_count av-stun-in flows_total)" flows
     stun_talks edge "$MESSENGER4"
     stun_talks edge "$MESSENGER6"
-    expect_equal 2 "$(row av-stun-out flows_total)" flows
+    expect_equal 2 "$(row_count av-stun-out flows_total)" flows
 }
 
 case_listeners_outside_the_matrix_are_closed() {
@@ -116,7 +92,7 @@ case_listeners_outside_the_matrix_are_closed() {
 case_administrators_reach_ssh() {
     tcp_talks user "$EDGE4" 22
     tcp_talks user "$EDGE6" 22
-    expect_equal 2 "$(row ssh-admins flows_total)" flows
+    expect_equal 2 "$(row_count ssh-admins flows_total)" flows
 }
 
 case_scans_see_the_matrix_and_nothing_else() {
@@ -131,52 +107,52 @@ case_scans_see_the_matrix_and_nothing_else() {
 
 case_scans_from_a_permitted_port_gain_nothing() {
     expect_equal 443 "$(open_ports attacker "$EDGE4" -sS -g 5061 -p 1-6000,50000)" "tcp from 5061"
-    # An ACK that is answered tells that no firewall is there.
+    # An answer to a bare ACK would say that there is no firewall.
     in_ns attacker nmap -n -Pn -T5 -sA -p 22,443,5060,8080 -oG "$LAB/ack" "$EDGE4" >/dev/null
     refused grep -q /unfiltered/ "$LAB/ack"
 }
 
 case_pings_are_counted_exactly() {
     local before_in before_bytes before_out
-    before_in=$(row ping-in packets_in)
-    before_bytes=$(row ping-in bytes_in)
-    before_out=$(row ping-in packets_out)
+    before_in=$(row_count ping-in packets_in)
+    before_bytes=$(row_count ping-in bytes_in)
+    before_out=$(row_count ping-in packets_out)
     pings user "$EDGE4" 40
-    expect_equal $((before_in + 40)) "$(row ping-in packets_in)" "packets in"
-    expect_equal $((before_bytes + 40 * 84)) "$(row ping-in bytes_in)" "bytes in"
-    expect_equal $((before_out + 40)) "$(row ping-in packets_out)" "packets out"
+    expect_equal $((before_in + 40)) "$(row_count ping-in packets_in)" "packets in"
+    expect_equal $((before_bytes + 40 * 84)) "$(row_count ping-in bytes_in)" "bytes in"
+    expect_equal $((before_out + 40)) "$(row_count ping-in packets_out)" "packets out"
     pings user "$EDGE6" 10
-    expect_equal $((before_in + 50)) "$(row ping-in packets_in)" "packets in"
-    expect_equal $((before_bytes + 40 * 84 + 10 * 104)) "$(row ping-in bytes_in)" "bytes in"
+    expect_equal $((before_in + 50)) "$(row_count ping-in packets_in)" "packets in"
+    expect_equal $((before_bytes + 40 * 84 + 10 * 104)) "$(row_count ping-in bytes_in)" "bytes in"
 }
 
 case_datagrams_are_counted_exactly() {
     local packets bytes flows
-    packets=$(row av-stun-in packets_in)
-    bytes=$(row av-stun-in bytes_in)
-    flows=$(row av-stun-in flows_total)
-    datagrams messenger "$EDGE4" 3478 25 100
-    datagrams messenger "$EDGE6" 3478 5 100
-    expect_equal $((packets + 30)) "$(row av-stun-in packets_in)" packets
-    expect_equal $((bytes + 25 * 128 + 5 * 148)) "$(row av-stun-in bytes_in)" bytes
-    expect_equal $((flows + 2)) "$(row av-stun-in flows_total)" flows
+    packets=$(row_count av-stun-in packets_in)
+    bytes=$(row_count av-stun-in bytes_in)
+    flows=$(row_count av-stun-in flows_total)
+    send_datagrams messenger "$EDGE4" 3478 25 100
+    send_datagrams messenger "$EDGE6" 3478 5 100
+    expect_equal $((packets + 30)) "$(row_count av-stun-in packets_in)" packets
+    expect_equal $((bytes + 25 * 128 + 5 * 148)) "$(row_count av-stun-in bytes_in)" bytes
+    expect_equal $((flows + 2)) "$(row_count av-stun-in flows_total)" flows
 }
 
 case_drops_are_counted_exactly() {
     local packets bytes
-    packets=$(dropped in no-service)
-    bytes=$(dropped in no-service bytes)
-    datagrams attacker "$EDGE4" 9 30 72
-    expect_equal $((packets + 30)) "$(dropped in no-service)" packets
-    expect_equal $((bytes + 3000)) "$(dropped in no-service bytes)" bytes
-    packets=$(dropped in no-role)
+    packets=$(drop_count in no-service)
+    bytes=$(drop_count in no-service bytes)
+    send_datagrams attacker "$EDGE4" 9 30 72
+    expect_equal $((packets + 30)) "$(drop_count in no-service)" packets
+    expect_equal $((bytes + 3000)) "$(drop_count in no-service bytes)" bytes
+    packets=$(drop_count in no-role)
     in_ns edge ip address add 203.0.113.99/32 dev eth0
-    datagrams attacker 203.0.113.99 3478 7 10
-    expect_equal $((packets + 7)) "$(dropped in no-role)" "packets to an address in no role"
+    send_datagrams attacker 203.0.113.99 3478 7 10
+    expect_equal $((packets + 7)) "$(drop_count in no-role)" "packets to an address in no role"
     in_ns edge ip address delete 203.0.113.99/32 dev eth0
 }
 
-# Segments that the kernel handles as one count as those on the wire, here between the two ports of
+# Segments that the kernel handles as one are counted as they are on the wire, here between two ports of
 # the bridge.
 case_a_transfer_is_counted_as_the_wire_sees_it() {
     in_ns edge ethtool -K eth0 tso off >/dev/null
@@ -200,8 +176,8 @@ NFT
     for direction in in out; do
         for field in packets bytes; do
             expect_equal "$(on_the_wire $direction $field)" \
-                $(($(row_of av-rtp-tcp-out "${field}_$direction" <<<"$after") -
-                    $(row_of av-rtp-tcp-out "${field}_$direction" <<<"$before"))) \
+                $(($(row_count av-rtp-tcp-out "${field}_$direction" /dev/stdin <<<"$after") -
+                    $(row_count av-rtp-tcp-out "${field}_$direction" /dev/stdin <<<"$before"))) \
                 "$field $direction"
         done
     done
@@ -215,24 +191,24 @@ on_the_wire() { # in|out packets|bytes
 
 nothing_on_its_way() { ! in_ns edge ss -Htn state established "dport = :50000" | grep . >/dev/null; }
 
-# A tag in the frame, one or two: the same row, the same counters.
+# One or two VLAN tags in the frame: the same row, the same counters.
 case_tagged_frames_are_judged_alike() {
     local packets drops tags offload
-    # With the offload, the first tag travels beside the frame, where XDP does not see it.
+    # With the offload, the first tag is in the metadata, where XDP does not see it.
     for offload in on off; do
         in_ns net ethtool -K edge txvlan $offload >/dev/null
         for tags in 100 0 100,200; do
-            packets=$(row av-stun-in packets_in)
-            drops=$(dropped in no-service)
+            packets=$(row_count av-stun-in packets_in)
+            drops=$(drop_count in no-service)
             tagged_datagrams "$tags" 3478 5
             tagged_datagrams "$tags" 9 3
-            expect_equal $((packets + 5)) "$(row av-stun-in packets_in)" "passed with tags $tags"
-            expect_equal $((drops + 3)) "$(dropped in no-service)" "dropped with tags $tags"
+            expect_equal $((packets + 5)) "$(row_count av-stun-in packets_in)" "passed with tags $tags"
+            expect_equal $((drops + 3)) "$(drop_count in no-service)" "dropped with tags $tags"
         done
     done
-    drops=$(dropped in malformed-ethernet)
+    drops=$(drop_count in malformed-ethernet)
     tagged_datagrams 1,2,3 3478 2
-    expect_equal $((drops + 2)) "$(dropped in malformed-ethernet)" "dropped with three tags"
+    expect_equal $((drops + 2)) "$(drop_count in malformed-ethernet)" "dropped with three tags"
 }
 
 tagged_datagrams() { # TAG,... PORT COUNT: from the user, as raw frames
@@ -270,7 +246,7 @@ vlan_devices_are_judged_alike() {
     pings user "$VLAN_EDGE" 5
     refused tcp_talks user "$VLAN_EDGE" 22
     refused mutual_tls_talks user "$VLAN_EDGE" 5061
-    # The tag in the frame, not in its metadata: another way to the same verdict.
+    # The tag is in the frame, not in its metadata. The verdict is the same.
     in_ns user ethtool -K eth0 txvlan off >/dev/null
     tls_talks user "$VLAN_EDGE" 443
     refused tcp_talks user "$VLAN_EDGE" 22
@@ -295,7 +271,7 @@ case_flows_list_what_is_alive() {
 }
 
 lab_make
-# Not every kernel has them; where they are, they are tested.
+# Not every kernel has them. Where it has, they are tested.
 if has_vlan_devices; then
     case_vlan_devices_are_judged_alike() { vlan_devices_are_judged_alike; }
 fi

@@ -28,7 +28,7 @@ def read_metrics(path):
 
 
 def expected(path):
-    """The same of a status: what the metrics must say."""
+    """The metrics that a status asks for, in the same form."""
     for line in open(path, encoding="utf-8"):
         status = json.loads(line)
         interface = ("interface", status["interface"])
@@ -58,7 +58,7 @@ def expected(path):
 
 
 def ask(url, name):
-    """What a Prometheus has of a metric, without the labels that it adds."""
+    """The samples of a metric in a Prometheus, without the labels that it adds."""
     query = urllib.parse.urlencode({"query": name})
     with urllib.request.urlopen(f"{url}/api/v1/query?{query}") as answer:
         for one in json.load(answer)["data"]["result"]:

@@ -1,9 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Two policies are switched as fast as it goes, under traffic on both hooks. The rows of one with
-# the sets of the other would let through what each of them drops, and would drop what both permit.
-# No such packet passes and no such packet is lost; and afterwards there is not one more map,
-# program or pin than before.
+# Two policies are switched as fast as possible, under traffic on both hooks. A mixture (the rows of one with
+# the sets of the other) would let through what both drop, and would drop what both permit. No such
+# packet passes, none is lost, and afterwards there are no more maps, programs or pins than before.
 #
 # PM_SWITCHES=N sets how many switches there are (default 100).
 set -euo pipefail
@@ -15,10 +14,10 @@ here=$(cd "$(dirname "$0")" && pwd)
 
 SWITCHES=${PM_SWITCHES:-100}
 
-# NAME FIRST SECOND PORT OUT-PORT: FIRST and SECOND are user and attacker, or the other way round,
-# and so are the servers that the Edge asks. Row "both" takes the user and the messenger out of
-# whichever set they are in here.
-policy() {
+# NAME PEER-ONE PEER-TWO SERVER-ONE SERVER-TWO PORT OUT-PORT: the user and the attacker in either order, and
+# the servers that the Edge asks. Set `one` has the first of each, set `two` the second. The rows both-*
+# name whichever set has the user and the messenger.
+mix_policy() {
     local users='one' others='two'
     [ "$1" = mix-a ] || { users=two others=one; }
     cat >"$LAB/$1.yaml" <<END
@@ -37,7 +36,7 @@ matrix:
 END
 }
 
-begin() { # NAME LABEL SPRAYER-ARGUMENT...
+begin_sprayer() { # NAME LABEL SPRAYER-ARGUMENT...
     local name=$1 label=$2
     shift 2
     mkfifo "$LAB/$label.end"
@@ -50,7 +49,7 @@ begin() { # NAME LABEL SPRAYER-ARGUMENT...
     wait_for 10 grep -q ready "$LAB/log/$label" || { cat "$LAB/log/$label"; return 1; }
 }
 
-end() { # COUNT: the last so many that began
+end_sprayers() { # COUNT: the last so many that began
     local end
     for end in "${ends[@]: -$1}"; do eval "exec $end>&-"; done
     wait "${processes[@]: -$1}"
@@ -58,11 +57,11 @@ end() { # COUNT: the last so many that began
     processes=("${processes[@]:0:${#processes[@]}-$1}")
 }
 
-said() { tail -n 1 "$LAB/log/$1" | jq "$2"; }
+sprayer_said() { tail -n 1 "$LAB/log/$1" | jq "$2"; }
 
-# What keeps programs and maps in the kernel is their pins; memory in bytes. What others of this
-# kernel hold is not counted.
-held() {
+# The pins, which keep programs and maps in the kernel, and the bytes of these maps and programs. What others
+# hold in this kernel is not counted.
+held_in_kernel() {
     local pin
     find "$LAB/bpf" -type f | sort
     find "$LAB/bpf" -type f | while read -r pin; do
@@ -70,7 +69,7 @@ held() {
     done | jq -s 'map(.bytes_memlock // 0) | add'
 }
 
-# Where to look for a lost one: reasons, rows, evictions, and what the drivers had no room for.
+# Where a lost packet may have gone: reasons, rows, evictions, and drops by the drivers.
 what_became_of_packets() {
     pm status --json | jq -c '.drops[] | select(.packets > 0)'
     pm status --json | jq -c '.flows, (.rows[] | select(.id | test("-(in|out)$")) |
@@ -84,59 +83,59 @@ what_became_of_packets() {
 
 case_no_packet_sees_a_mixture() {
     local ends=() processes=() before round
-    policy mix-a "$USER4" "$ATTACKER4" "$MESSENGER4" "$PARTNER4" 3001 4001
-    policy mix-b "$ATTACKER4" "$USER4" "$PARTNER4" "$MESSENGER4" 3002 4002
+    mix_policy mix-a "$USER4" "$ATTACKER4" "$MESSENGER4" "$PARTNER4" 3001 4001
+    mix_policy mix-b "$ATTACKER4" "$USER4" "$PARTNER4" "$MESSENGER4" 3002 4002
     pm apply -i eth0 "$LAB/mix-a.yaml"
     pm apply "$LAB/mix-b.yaml"
-    before=$(held)
+    before=$(held_in_kernel)
 
-    begin edge heard-edge count "$EDGE4" 3001 3002
-    begin edge echo-edge echo "$EDGE4" 3000
+    begin_sprayer edge heard-edge count "$EDGE4" 3001 3002
+    begin_sprayer edge echo-edge echo "$EDGE4" 3000
     for name in messenger partner; do
         address=${name^^}4
-        begin "$name" "heard-$name" count "${!address}" 4001 4002
+        begin_sprayer "$name" "heard-$name" count "${!address}" 4001 4002
     done
-    begin messenger echo-messenger echo "$MESSENGER4" 4000
+    begin_sprayer messenger echo-messenger echo "$MESSENGER4" 4000
 
-    begin user ask-in ask "$USER4" "$EDGE4" 3000
-    begin edge ask-out ask "$EDGE4" "$MESSENGER4" 4000
-    begin user blast-1 blast "$USER4" "$EDGE4" 3001
-    begin user blast-2 blast "$USER4" "$EDGE4" 3002
-    begin attacker blast-3 blast "$ATTACKER4" "$EDGE4" 3001
-    begin attacker blast-4 blast "$ATTACKER4" "$EDGE4" 3002
-    begin edge blast-5 blast "$EDGE4" "$MESSENGER4" 4001
-    begin edge blast-6 blast "$EDGE4" "$MESSENGER4" 4002
-    begin edge blast-7 blast "$EDGE4" "$PARTNER4" 4001
-    begin edge blast-8 blast "$EDGE4" "$PARTNER4" 4002
+    begin_sprayer user ask-in ask "$USER4" "$EDGE4" 3000
+    begin_sprayer edge ask-out ask "$EDGE4" "$MESSENGER4" 4000
+    begin_sprayer user blast-1 blast "$USER4" "$EDGE4" 3001
+    begin_sprayer user blast-2 blast "$USER4" "$EDGE4" 3002
+    begin_sprayer attacker blast-3 blast "$ATTACKER4" "$EDGE4" 3001
+    begin_sprayer attacker blast-4 blast "$ATTACKER4" "$EDGE4" 3002
+    begin_sprayer edge blast-5 blast "$EDGE4" "$MESSENGER4" 4001
+    begin_sprayer edge blast-6 blast "$EDGE4" "$MESSENGER4" 4002
+    begin_sprayer edge blast-7 blast "$EDGE4" "$PARTNER4" 4001
+    begin_sprayer edge blast-8 blast "$EDGE4" "$PARTNER4" 4002
 
     for ((round = 1; round <= SWITCHES / 2; round++)); do
         pm apply "$LAB/mix-a.yaml" 2>"$LAB/log/apply"
         pm apply "$LAB/mix-b.yaml" 2>"$LAB/log/apply"
     done
-    end 10
-    end 5
+    end_sprayers 10
+    end_sprayers 5
 
-    # What each policy drops: a mixture would have let it through.
-    expect_equal null "$(said heard-edge ".\"$ATTACKER4>3001\"")" "attacker to 3001"
-    expect_equal null "$(said heard-edge ".\"$USER4>3002\"")" "user to 3002"
-    expect_equal null "$(said heard-partner ".\"$EDGE4>4001\"")" "Edge to partner 4001"
-    expect_equal null "$(said heard-messenger ".\"$EDGE4>4002\"")" "Edge to messenger 4002"
-    # What one of them permits came through, and not all of it.
-    [ "$(said heard-edge ".\"$USER4>3001\"")" -gt 0 ]
-    [ "$(said heard-edge ".\"$USER4>3001\"")" -lt "$(said blast-1 .sent)" ]
-    [ "$(said heard-edge ".\"$ATTACKER4>3002\"")" -gt 0 ]
-    [ "$(said heard-messenger ".\"$EDGE4>4001\"")" -gt 0 ]
-    [ "$(said heard-partner ".\"$EDGE4>4002\"")" -gt 0 ]
-    # What both permit: a mixture would have dropped it.
+    # What both policies drop never came through: a mixture would have let it pass.
+    expect_equal null "$(sprayer_said heard-edge ".\"$ATTACKER4>3001\"")" "attacker to 3001"
+    expect_equal null "$(sprayer_said heard-edge ".\"$USER4>3002\"")" "user to 3002"
+    expect_equal null "$(sprayer_said heard-partner ".\"$EDGE4>4001\"")" "Edge to partner 4001"
+    expect_equal null "$(sprayer_said heard-messenger ".\"$EDGE4>4002\"")" "Edge to messenger 4002"
+    # What one of them permits came through, but not all of it.
+    [ "$(sprayer_said heard-edge ".\"$USER4>3001\"")" -gt 0 ]
+    [ "$(sprayer_said heard-edge ".\"$USER4>3001\"")" -lt "$(sprayer_said blast-1 .sent)" ]
+    [ "$(sprayer_said heard-edge ".\"$ATTACKER4>3002\"")" -gt 0 ]
+    [ "$(sprayer_said heard-messenger ".\"$EDGE4>4001\"")" -gt 0 ]
+    [ "$(sprayer_said heard-partner ".\"$EDGE4>4002\"")" -gt 0 ]
+    # What both permit was never lost: a mixture would have dropped it.
     for way in in out; do
-        expect_equal 0 "$(said ask-$way .lost)" "lost questions, $way" || { what_became_of_packets; return 1; }
-        expect_equal "$(said ask-$way .asked)" "$(said ask-$way .answered)" "answers, $way"
-        [ "$(said ask-$way .asked)" -gt "$SWITCHES" ]
+        expect_equal 0 "$(sprayer_said ask-$way .lost)" "lost questions, $way" || { what_became_of_packets; return 1; }
+        expect_equal "$(sprayer_said ask-$way .asked)" "$(sprayer_said ask-$way .answered)" "answers, $way"
+        [ "$(sprayer_said ask-$way .asked)" -gt "$SWITCHES" ]
     done
-    expect_equal "$before" "$(held)" "left in the kernel"
-    echo "# $((round * 2 - 2)) switches; $(said ask-in .asked) and $(said ask-out .asked) questions, none lost;" \
-        "$(($(said blast-2 .sent) + $(said blast-3 .sent))) and $(($(said blast-6 .sent) + $(said blast-6 .refused) +
-            $(said blast-7 .sent) + $(said blast-7 .refused))) datagrams that only a mixture permits, none passed"
+    expect_equal "$before" "$(held_in_kernel)" "left in the kernel"
+    echo "# $((round * 2 - 2)) switches; $(sprayer_said ask-in .asked) and $(sprayer_said ask-out .asked) questions, none lost;" \
+        "$(($(sprayer_said blast-2 .sent) + $(sprayer_said blast-3 .sent))) and $(($(sprayer_said blast-6 .sent) + $(sprayer_said blast-6 .refused) +
+            $(sprayer_said blast-7 .sent) + $(sprayer_said blast-7 .refused))) datagrams that only a mixture permits, none passed"
 }
 
 lab_make

@@ -1,25 +1,28 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# monitor: each drop is a line with its reason, row and packet; what could not be shown is counted;
-# whoever does not read, or is killed, changes nothing for any packet.
+# monitor shows each drop on a line with reason, row and packet, and counts what it could not show. A
+# monitor that does not read, or is killed, changes nothing for any packet.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=tests/e2e/lab.sh
 . "$here/lab.sh"
 # shellcheck source=tests/e2e/cases.sh
 . "$here/cases.sh"
+# shellcheck source=tests/e2e/exporter.sh
+. "$here/exporter.sh"
 
-# LABEL [OPTION...]: in the background, output in $LAB/log/LABEL, once it is armed; sets MONITOR.
+# LABEL [OPTION...]: starts it in the background, with its output in $LAB/log/LABEL, and waits until it is
+# armed; sets MONITOR.
 start_monitor() {
     local label=$1 before
     shift
     before=$(armed)
-    # No function: the signal is for the program.
+    # Not by a function: $! must be the program, which gets the signals.
     nsenter --net="/run/netns/$LAB_NET-edge" "$PORTMATRIX" monitor "$@" >"$LAB/log/$label" 2>"$LAB/log/$label.err" &
     MONITOR=$!
     wait_for 10 more_armed "$before"
 }
-# How many rings are armed, or were a moment ago.
+# How many rings are armed or were so a moment ago.
 armed() {
     bpftool -j map dump pinned "$PORTMATRIX_PIN_DIR/rings" |
         jq '[.[] | .value[0:8] | select(any(. != "0x00"))] | length'
@@ -31,7 +34,6 @@ stop_monitor() { # SIGNAL [STATUS]
     wait "$MONITOR" || status=$?
     expect_equal "${2:-0}" "$status" "exit status of monitor"
 }
-dropped() { pm status --json | jq "[.drops[].packets] | add // 0"; }
 shown() { jq -s "[.[] | select(.event == \"drop\" and ($2)).packets] | add // 0" "$LAB/log/$1"; }
 has_shown() { [ "$(shown "$1" "$2")" -ge "$3" ]; }
 at_end() { jq -s ".[-1] | select(.event == \"end\").$2" "$LAB/log/$1"; }
@@ -41,24 +43,8 @@ few_policy() { # one row may open one flow a minute
         "$here/edge.yaml" >"$LAB/few.yaml"
 }
 
-datagrams() { # NAME ADDRESS PORT COUNT [SECONDS]: so long between two
-    in_ns "$1" python3 - "$2" "$3" "$4" "${5:-0}" <<'PYTHON'
-import socket, sys, time
-address, port, count, pause = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4])
-out = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM)
-for number in range(count):
-    try:
-        out.sendto(b"x" * 32, (address, port))
-    except PermissionError:  # dropped on the way out
-        pass
-    if pause:
-        time.sleep(pause)
-PYTHON
-}
-
 exported_lost() { # what the exporter says is lost
-    in_ns edge curl -sS --fail -o "$LAB/metrics" http://127.0.0.1:9927/metrics
-    /usr/bin/python3 "$here/metrics.py" get "$LAB/metrics" portmatrix_events_lost_total
+    metric portmatrix_events_lost_total
 }
 exports() { [ "$(exported_lost)" = "$1" ]; }
 
@@ -82,8 +68,8 @@ case_wrong_words_are_usage_errors() {
 case_each_drop_is_a_line_that_says_what_it_was() {
     start_monitor each --json
     refused tcp_talks attacker "$EDGE4" 22
-    datagrams attacker "$EDGE6" 9 2
-    datagrams edge "$MESSENGER4" 9 3
+    send_datagrams attacker "$EDGE6" 9 2
+    send_datagrams edge "$MESSENGER4" 9 3
     wait_for 15 has_shown each '.direction == "out" and .transport == "udp"' 3
     stop_monitor INT
     jq -es --arg from "$ATTACKER4" --arg to "$EDGE4" 'any(.event == "drop" and .interface == "eth0"
@@ -98,7 +84,7 @@ case_each_drop_is_a_line_that_says_what_it_was() {
 
 case_the_text_is_a_line_a_drop_too() {
     start_monitor text --limit 1
-    datagrams attacker "$EDGE4" 9 5
+    send_datagrams attacker "$EDGE4" 9 5
     wait "$MONITOR"
     expect_equal 2 "$(wc -l <"$LAB/log/text")" lines
     grep -qE "Z eth0 in  no-service +udp $ATTACKER4:[0-9]+ -> $EDGE4:9, 60 bytes\$" "$LAB/log/text"
@@ -111,9 +97,9 @@ case_what_is_not_asked_for_is_not_shown() {
     reason=$MONITOR
     start_monitor peer --json --peer "$PARTNER4"
     peer=$MONITOR
-    datagrams attacker "$EDGE4" 9 4
+    send_datagrams attacker "$EDGE4" 9 4
     refused tcp_talks attacker "$EDGE4" 22
-    datagrams partner "$EDGE4" 9 3
+    send_datagrams partner "$EDGE4" 9 3
     wait_for 15 has_shown reason true 1
     wait_for 15 has_shown peer true 3
     MONITOR=$reason stop_monitor TERM
@@ -126,8 +112,8 @@ case_a_drop_of_a_row_names_it() {
     few_policy
     expect_status 0 pm apply "$LAB/few.yaml"
     start_monitor row --json --row few
-    for _ in 1 2 3 4; do datagrams attacker "$EDGE4" 7000 1; done
-    datagrams attacker "$EDGE4" 9 1
+    for _ in 1 2 3 4; do send_datagrams attacker "$EDGE4" 7000 1; done
+    send_datagrams attacker "$EDGE4" 9 1
     wait_for 15 has_shown row true 3
     stop_monitor INT
     expect_equal '["few rate-limited"]' "$(jq -cs '[.[] | select(.event == "drop") | .row + " " + .reason] | unique' "$LAB/log/row")" rows
@@ -137,11 +123,11 @@ case_a_drop_of_a_row_names_it() {
 case_audit_says_that_it_would_have() {
     expect_status 0 pm apply --mode audit
     start_monitor audit --json --limit 2
-    datagrams attacker "$EDGE4" 9 2
+    send_datagrams attacker "$EDGE4" 9 2
     wait "$MONITOR"
     expect_equal 2 "$(shown audit .would)" "would have been dropped"
     start_monitor audit-text --limit 1
-    datagrams attacker "$EDGE4" 9 1
+    send_datagrams attacker "$EDGE4" 9 1
     wait "$MONITOR"
     grep -q '(would drop) no-service' "$LAB/log/audit-text"
     expect_status 0 pm apply --mode enforce
@@ -151,17 +137,17 @@ case_a_capture_opens_in_wireshark() {
     local file=$LAB/drops.pcapng
     start_monitor pcap --pcap "$file" --limit 3
     refused tcp_talks attacker "$EDGE4" 22
-    datagrams attacker "$EDGE6" 9 1
-    datagrams edge "$MESSENGER4" 9 9
+    send_datagrams attacker "$EDGE6" 9 1
+    send_datagrams edge "$MESSENGER4" 9 9
     wait "$MONITOR"
     tshark -r "$file" -T fields -e frame.comment -e frame.packet_flags_direction -e frame.interface_name \
         -e ip.src -e ipv6.src -e tcp.dstport -e udp.dstport -e _ws.expert.severity >"$LAB/fields" 2>/dev/null
     expect_equal 3 "$(wc -l <"$LAB/fields")" packets
     grep -qP "^dropped: no-row\t0x00000001\teth0\t$ATTACKER4\t\t22\t" "$LAB/fields"
     capinfos -c -x "$file" | grep -E 'Number of packets: +3' >/dev/null
-    # Over its own capture, and over nothing else.
+    # It overwrites its own capture, and nothing else.
     start_monitor pcap --pcap "$file" --limit 1
-    datagrams attacker "$EDGE4" 9 1
+    send_datagrams attacker "$EDGE4" 9 1
     wait "$MONITOR"
     expect_equal 1 "$(tshark -r "$file" 2>/dev/null | wc -l)" packets
     echo precious >"$LAB/notes"
@@ -172,17 +158,17 @@ case_a_capture_opens_in_wireshark() {
 
 ROOM=1489 # events for which a ring has room
 
-# COUNT [SECONDS]: datagrams while a monitor is armed and does not read. What passes does as before, and what
-# it says is what the exporter says; sets LOST.
+# COUNT [SIZE [SECONDS]]: sends datagrams while a monitor is armed and does not read. Packets pass as before,
+# and the monitor reports as many lost events as the exporter; sets LOST.
 drop_unread() {
     local dropped_before lost_before
-    dropped_before=$(dropped) lost_before=$(exported_lost)
+    dropped_before=$(drop_count any any) lost_before=$(exported_lost)
     start_monitor unread --json
     kill -STOP "$MONITOR"
-    datagrams attacker "$EDGE4" 9 "$@"
+    send_datagrams attacker "$EDGE4" 9 "$@"
     pings user "$EDGE4" 20
     tcp_talks user "$EDGE4" 22
-    expect_equal $((dropped_before + $1)) "$(dropped)" dropped
+    expect_equal $((dropped_before + $1)) "$(drop_count any any)" dropped
     kill -CONT "$MONITOR"
     stop_monitor INT
     LOST=$(at_end unread lost)
@@ -200,9 +186,9 @@ case_events_and_losses_add_up_with_the_counters_though_nobody_reads() {
     [ "$LOST" -ge $((12000 - ROOM)) ]
 }
 
-# Slower than a CPU may send: what is lost is what the ring has no room for.
+# Slower than the limit of events for a CPU, so only what the ring has no room for is lost.
 case_what_a_full_ring_loses_is_counted() {
-    drop_unread $((ROOM + 300)) 0.0005
+    drop_unread $((ROOM + 300)) 32 0.0005
     expect_equal 300 "$LOST" lost
 }
 
@@ -210,7 +196,7 @@ case_who_reads_loses_nothing() {
     local before
     before=$(exported_lost)
     start_monitor read --json
-    datagrams attacker "$EDGE4" 9 $((ROOM + 300)) 0.0005
+    send_datagrams attacker "$EDGE4" 9 $((ROOM + 300)) 32 0.0005
     wait_for 10 has_shown read true $((ROOM + 300))
     stop_monitor INT
     expect_equal 0 "$(at_end read lost)" lost
@@ -226,7 +212,7 @@ case_eight_may_monitor_and_the_ninth_is_told() {
     done
     expect_status 1 pm monitor
     expect_output "8 others are monitoring already"
-    datagrams attacker "$EDGE4" 9 5
+    send_datagrams attacker "$EDGE4" 9 5
     for one in 1 2 3 4 5 6 7 8; do wait_for 15 has_shown "many-$one" true 5; done
     for MONITOR in "${all[@]}"; do stop_monitor INT; done
     expect_equal 0 "$(armed)" "armed rings"
@@ -236,11 +222,11 @@ case_a_killed_one_leaves_its_ring_to_the_next() {
     start_monitor killed --json
     stop_monitor KILL 137
     expect_equal 1 "$(armed)" "rings that are still armed"
-    datagrams attacker "$EDGE4" 9 7
+    send_datagrams attacker "$EDGE4" 9 7
     in_ns edge "$PORTMATRIX" monitor --json --limit 2 >"$LAB/log/next" 2>&1 &
     MONITOR=$!
     # shellcheck disable=SC2317 # called by wait_for
-    sends_and_ends() { datagrams attacker "$EDGE4" 10 1; [ ! -e "/proc/$MONITOR" ]; }
+    sends_and_ends() { send_datagrams attacker "$EDGE4" 10 1; [ ! -e "/proc/$MONITOR" ]; }
     wait_for 30 sends_and_ends
     wait "$MONITOR"
     expect_equal 2 "$(shown next '.destination_port == "10"')" "events that are its own"
@@ -250,7 +236,7 @@ case_a_killed_one_leaves_its_ring_to_the_next() {
 case_rollbacks_and_changes_are_told() {
     few_policy
     start_monitor told --json
-    # Long enough to be seen as pending by one that looks once a second.
+    # Long enough for a monitor that looks once a second to see it as pending.
     expect_status 0 pm apply "$LAB/few.yaml" --confirm-within 4s
     # shellcheck disable=SC2317 # called by wait_for
     has_told() { jq -es "any(.event == \"$1\")" "$LAB/log/told"; }
@@ -264,7 +250,7 @@ case_a_policy_that_outgrows_its_memory_is_told_too() {
     local generation
     start_monitor grown --json
     expect_status 0 pm apply "$(large_policy large 200000)"
-    generation=$(pm status --json | jq .policy.generation)
+    generation=$(generation_in_force)
     # shellcheck disable=SC2317 # called by wait_for
     has_told() { jq -es 'any(.event == "policy")' "$LAB/log/grown"; }
     wait_for 10 has_told

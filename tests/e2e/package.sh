@@ -29,7 +29,7 @@ host_remove() {
     rmdir "$LAB/host"
 }
 
-# As on a host of its own: the places are those of the package.
+# Runs a command as on a host of its own, with the paths of the package.
 host() {
     in_ns edge chroot "$LAB/host" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 \
         DEBIAN_FRONTEND=noninteractive NO_COLOR=1 "$@"
@@ -41,7 +41,7 @@ is_enforcing() {
     grep -q '8080/filtered' "$LAB/nmap"
 }
 
-in_force() { host portmatrix status --json | jq -r '"\(.policy.name) \(.policy.generation)"'; }
+status() { host portmatrix status --json; } # what status.sh asks
 
 # FOLDER VERSION: the same packages under another version.
 repack() {
@@ -83,7 +83,7 @@ case_units_are_sound() {
     host sh -c "systemd-analyze verify $UNITS/portmatrix*.service $UNITS/portmatrix*.socket $UNITS/portmatrix*.path" 2>&1 |
         tee "$LAB/log/verify"
     expect_equal "" "$(cat "$LAB/log/verify")" "systemd-analyze verify"
-    # In tenths.
+    # Thresholds are in tenths.
     host systemd-analyze security --offline=yes --threshold=20 portmatrix.service
     host systemd-analyze security --offline=yes --threshold=6 portmatrix-exporter.service
 }
@@ -97,10 +97,10 @@ case_a_policy_is_applied() {
 
 case_an_upgrade_keeps_enforcing() {
     local before
-    before=$(in_force)
+    before=$(state_in_force)
     repack "$LAB/newer" 9.0
     install_from "$LAB/newer"
-    expect_equal "$before" "$(in_force)" "in force"
+    expect_equal "$before" "$(state_in_force)" "in force"
     is_enforcing
     host portmatrix apply
     [ -s "$LAB/host/etc/portmatrix/policy.yaml" ]
@@ -108,15 +108,15 @@ case_an_upgrade_keeps_enforcing() {
 
 case_a_downgrade_keeps_enforcing() {
     local before
-    before=$(in_force)
+    before=$(state_in_force)
     install_from "$PACKAGES"
-    expect_equal "$before" "$(in_force)" "in force"
+    expect_equal "$before" "$(state_in_force)" "in force"
     is_enforcing
     host portmatrix apply
 }
 
-# The role that the package brings, from a controller on the host itself. No systemd runs there, so
-# services are enabled only.
+# The Ansible role of the package, run on the host itself. No systemd runs there, so services are only
+# enabled.
 case_the_ansible_role_checks_applies_and_confirms() {
     local play=$LAB/host/run/play
     mkdir -p "$play/templates"
@@ -131,7 +131,7 @@ case_the_ansible_role_checks_applies_and_confirms() {
     expect_equal "by-ansible null" "$(host portmatrix status --json |
         jq -r '"\(.policy.name) \(.pending_confirm)"')" "in force"
     is_enforcing
-    # What fails its check is not put in place.
+    # A policy that fails its check is not installed.
     echo 'matrix: []' >"$play/templates/policy.yaml.j2"
     refused play
     grep -q by-ansible "$LAB/host/etc/portmatrix/policy.yaml"
@@ -146,7 +146,7 @@ case_removing_it_removes_the_firewall() {
 
 case_a_purge_leaves_nothing() {
     host dpkg -P portmatrix portmatrix-policies
-    # A character device there says that something of the machine's own is gone.
+    # A character device in the layer means that a file of the machine was removed.
     find "$LAB/layer" ! -type d ! -type c -printf '/%P\n' |
         grep -v -e '^/var/lib/dpkg/' -e '^/var/log/' -e '^/var/cache/\(man\|ldconfig\|debconf\)/' \
             -e '^/etc/ld.so.cache$' -e '/\.wh\.' >"$LAB/left" || true

@@ -13,8 +13,8 @@ here=$(cd "$(dirname "$0")" && pwd)
 
 URL=http://127.0.0.1:9927/
 
-# SECONDS: the page after that time, as text in $LAB/dom, a picture of it, and in $LAB/log/browser what
-# went wrong in it.
+# SECONDS: opens the page for this time. Leaves its text in $LAB/dom, a picture, and its errors in
+# $LAB/log/browser.
 browse() {
     in_ns edge /usr/bin/python3 "$here/browser.py" 9222 "$URL" "$1" "$LAB/page.png" \
         >"$LAB/dom" 2>"$LAB/log/browser"
@@ -69,7 +69,7 @@ case_nothing_breaks_the_content_security_policy() {
     in_ns edge curl -sSI "$URL" >"$LAB/headers"
     grep -qi "^content-security-policy: default-src 'none'; script-src 'self'; style-src 'self'" "$LAB/headers"
     grep -qi '^x-content-type-options: nosniff' "$LAB/headers"
-    # Nothing of another host, no script or style inside.
+    # Nothing comes from another host, and no script or style is inline.
     refused grep -E '(src|href)="(https?:)?//' "$ROOT"/loader/export/page/*
     refused grep -E '<script>|<style|style=|onclick=' "$ROOT/loader/export/page/index.html"
 }

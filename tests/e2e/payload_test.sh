@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Payload checks with real peers: each protocol opens its row, another one on the same port does
-# not, and a mismatch is counted before anybody makes it drop.
+# Payload checks with real peers: each protocol opens its row, another one on the same port does not. A
+# mismatch is counted even where it is not dropped yet.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=tests/e2e/lab.sh
@@ -9,34 +9,33 @@ here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=tests/e2e/cases.sh
 . "$here/cases.sh"
 
-policy() { # NAME drop|count
+checking_policy() { # NAME drop|count
     cat >"$LAB/$1.yaml" <<END
 policy: $1
 edge: { edge: [$EDGE4, "$EDGE6"] }
 peers: { everyone: any }
 matrix:
-$(row tls-in everyone edge tcp 443 "tls, on-mismatch: $2")
-$(row sips-in everyone edge tcp 5061 "tls, on-mismatch: $2")
-$(row sips-out edge everyone tcp 5061 "tls, on-mismatch: $2")
-$(row sip-in everyone edge udp 5060 "sip, on-mismatch: $2")
-$(row turn-in everyone edge "[tcp, udp]" 3478 "stun, on-mismatch: $2")
-$(row msturn-in everyone edge udp 3479 "msturn, on-mismatch: $2")
-$(row media-in everyone edge udp 50000-50100 "rtp, on-mismatch: $2")
+$(row_text tls-in everyone edge tcp 443 "tls, on-mismatch: $2")
+$(row_text sips-in everyone edge tcp 5061 "tls, on-mismatch: $2")
+$(row_text sips-out edge everyone tcp 5061 "tls, on-mismatch: $2")
+$(row_text sip-in everyone edge udp 5060 "sip, on-mismatch: $2")
+$(row_text turn-in everyone edge "[tcp, udp]" 3478 "stun, on-mismatch: $2")
+$(row_text msturn-in everyone edge udp 3479 "msturn, on-mismatch: $2")
+$(row_text media-in everyone edge udp 50000-50100 "rtp, on-mismatch: $2")
 END
     echo "$LAB/$1.yaml"
 }
 
-row() { # ID SOURCE DESTINATION TRANSPORT PORT CHECK
+row_text() { # ID SOURCE DESTINATION TRANSPORT PORT CHECK
     echo "  - { id: $1, transport: $4, source: $2, destination: $3, port: $5, check: { payload: $6 } }"
 }
 
-flows() { pm status --json | jq ".rows[] | select(.id == \"$1\") | .flows_total"; } # ROW
-mismatched() {
-    pm status --json | jq "[.drops[] | select(.reason == \"payload-mismatch\") | .packets] | add // 0"
-}
+flows() { row_count "$1" flows_total; } # ROW
+mismatched() { drop_count any payload-mismatch; }
 
-# NAME PORT HEX...: of datagrams from one socket, which the echo service sent back, as 101
-datagrams() {
+# NAME PORT HEX...: sends datagrams from one socket; prints 1 for each that the echo service sent back, else
+# 0, as 101.
+echoed() {
     in_ns "$1" /usr/bin/python3 - "$EDGE4" "${@:2}" <<'PYTHON'
 import socket, sys
 one = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -55,9 +54,9 @@ PYTHON
 }
 
 case_counting_lets_everything_pass() {
-    pm apply -i eth0 "$(policy counting count)"
-    expect_equal 1 "$(datagrams user 50000 deadbeef)" "not RTP"
-    pm apply "$(policy checked drop)"
+    pm apply -i eth0 "$(checking_policy counting count)"
+    expect_equal 1 "$(echoed user 50000 deadbeef)" "not RTP"
+    pm apply "$(checking_policy checked drop)"
 }
 
 case_tls_passes_and_others_do_not() {
@@ -67,7 +66,7 @@ case_tls_passes_and_others_do_not() {
     [ "$(mismatched)" -gt 0 ]
 }
 
-# The hello in two segments, the first of one byte.
+# Sends the TLS hello in two segments, the first of one byte.
 case_a_first_segment_of_one_byte() {
     in_ns user /usr/bin/python3 - "$EDGE4" <<'PYTHON'
 import socket, ssl, sys, time
@@ -85,7 +84,7 @@ while True:
         data = going.read()
         if first:
             wire.send(data[:1])
-            time.sleep(0.1)  # so that it leaves alone
+            time.sleep(0.1)  # so that it leaves in a segment of its own
             data, first = data[1:], False
         wire.sendall(data)
         coming.write(wire.recv(65535))
@@ -109,7 +108,7 @@ case_stun_turn_and_dtls_on_one_port() {
         grep "tot_recv_msgs=[1-9]" >/dev/null
     local before
     before=$(flows turn-in)
-    datagrams user 3478 47455420 00010000 >/dev/null
+    echoed user 3478 47455420 00010000 >/dev/null
     expect_equal "$before" "$(flows turn-in)" "flows after what is neither"
 }
 
@@ -117,15 +116,15 @@ case_stun_turn_and_dtls_on_one_port() {
 # comes first without being one of these does not.
 case_msturn_with_raw_media_afterwards() {
     local cookie=000f000472c64bc6 id=9b1c03d59b1c03d59b1c03d59b1c03d5
-    expect_equal 1111 "$(datagrams user 3479 0003000b-$id-$cookie-aabbcc ff10000a-0102030405060708-8008 \
+    expect_equal 1111 "$(echoed user 3479 0003000b-$id-$cookie-aabbcc ff10000a-0102030405060708-8008 \
         80080001aabbccdd 16fefd0000)" "an allocation, a frame, media, DTLS"
-    expect_equal 1 "$(datagrams user 3479 ff10000a-0102030405060708-8008)" "a frame first"
-    expect_equal 0 "$(datagrams user 3479 80080001aabbccdd80080001)" "media first"
+    expect_equal 1 "$(echoed user 3479 ff10000a-0102030405060708-8008)" "a frame first"
+    expect_equal 0 "$(echoed user 3479 80080001aabbccdd80080001)" "media first"
 }
 
 case_media() {
-    expect_equal 111 "$(datagrams user 50000 80080001aabbccdd01020304 00 474554)" "RTP, then anything"
-    expect_equal 0 "$(datagrams user 50001 4745542f)" "text first"
+    expect_equal 111 "$(echoed user 50000 80080001aabbccdd01020304 00 474554)" "RTP, then anything"
+    expect_equal 0 "$(echoed user 50001 4745542f)" "text first"
 }
 
 case_sip_over_udp() {
@@ -133,10 +132,10 @@ case_sip_over_udp() {
         { tail -n 30 "$LAB/log/uac"; return 1; }
     local before
     before=$(flows sip-in)
-    datagrams user 5060 0d0a0d0a >/dev/null
-    datagrams user 5060 00 >/dev/null
+    echoed user 5060 0d0a0d0a >/dev/null
+    echoed user 5060 00 >/dev/null
     expect_equal $((before + 2)) "$(flows sip-in)" "flows after keepalives"
-    datagrams user 5060 deadbeef >/dev/null
+    echoed user 5060 deadbeef >/dev/null
     expect_equal $((before + 2)) "$(flows sip-in)" "flows after what is no SIP"
 }
 

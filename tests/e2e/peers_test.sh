@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Real peers through the shipped policies for them: Kamailio answers and sends calls both ways by
-# mutual TLS, coturn relays media, MS-TURN's dialect meets the payload checks, and what is hostile
-# on a permitted port is judged as documented and takes nobody down.
+# Real peers with the policies that are shipped for them. Kamailio answers and sends calls by mutual TLS,
+# coturn relays media, MS-TURN's dialect passes the payload checks. Hostile packets on a permitted port
+# are judged as documented and crash no service.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=tests/e2e/lab.sh
@@ -12,7 +12,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 
 GARBLED=${PM_GARBLED:-300}
 
-policy() { # ROW...
+peers_policy() { # ROW...
     cat <<END
 policy: peers
 include: [kamailio-rtpengine.yaml, coturn.yaml]
@@ -48,11 +48,6 @@ expect:
 END
 }
 
-row() { pm status --json | jq ".rows[] | select(.id == \"$1\") | .$2"; } # ROW FIELD
-dropped() { # REASON
-    pm status --json | jq "[.drops[] | select(.reason == \"$1\" and .direction == \"in\") | .packets] | add // 0"
-}
-
 sip() { # NAME ARGUMENT...
     SIP_CERTIFICATE=$LAB/partner.crt SIP_KEY=$LAB/partner.key in_ns "$1" timeout 120 \
         /usr/bin/python3 "$here/sip.py" "${@:2}"
@@ -73,7 +68,7 @@ kamailio_for() { # NAME ADDRESS PEER PEER-ADDRESS
         -A "KEY=\"$LAB/$1.key\"" -A "TRUST=\"$LAB/trust.pem\""
 }
 
-# The same process as in the beginning (a child that crashes ends all of it), and it answers.
+# The process is the same as in the beginning (a child that crashes ends it), and it answers.
 proxy_lives() {
     expect_equal "$proxy" "$(cat "$LAB/kamailio-edge/pid")" "process of the proxy"
     kill -0 "$proxy"
@@ -86,30 +81,30 @@ case_options_by_udp_and_tls() {
     expect_equal "SIP/2.0 200 OK" "$(sip user options udp "$EDGE4" "sip:$EDGE4")" "by UDP"
     expect_equal "SIP/2.0 200 OK" "$(sip partner options tls "$EDGE4" "sip:$EDGE4")" "by TLS"
     local before
-    before=$(dropped no-row)
+    before=$(drop_count in no-row)
     refused sip attacker options udp "$EDGE4" "sip:$EDGE4"
     refused sip attacker options tls "$EDGE4" "sip:$EDGE4"
-    [ "$(dropped no-row)" -ge $((before + 2)) ]
+    [ "$(drop_count in no-row)" -ge $((before + 2)) ]
 }
 
 case_calls_in() {
     calls partner edge
-    [ "$(row sip-tls-in flows_total)" -gt 0 ]
+    [ "$(row_count sip-tls-in flows_total)" -gt 0 ]
 }
 
 case_calls_out() {
     calls edge partner
-    [ "$(row sip-tcp-out flows_total)" -gt 0 ]
-    [ "$(row sip-tcp-out packets_in)" -gt 0 ]
+    [ "$(row_count sip-tcp-out flows_total)" -gt 0 ]
+    [ "$(row_count sip-tcp-out packets_in)" -gt 0 ]
 }
 
 case_garbled_datagrams() {
     local flows mismatched like_sip
-    flows=$(row sip-udp-in flows_total) mismatched=$(dropped payload-mismatch)
+    flows=$(row_count sip-udp-in flows_total) mismatched=$(drop_count in payload-mismatch)
     like_sip=$(sip user garbled udp "$EDGE4" "$GARBLED")
     echo "# $like_sip of $GARBLED begin as SIP does"
-    expect_equal $((flows + like_sip)) "$(row sip-udp-in flows_total)" "flows of what begins as SIP does"
-    [ "$(dropped payload-mismatch)" -ge $((mismatched + GARBLED - like_sip)) ]
+    expect_equal $((flows + like_sip)) "$(row_count sip-udp-in flows_total)" "flows of what begins as SIP does"
+    [ "$(drop_count in payload-mismatch)" -ge $((mismatched + GARBLED - like_sip)) ]
     proxy_lives
 }
 
@@ -121,14 +116,14 @@ case_garbled_requests_inside_tls() {
 
 case_no_tls_where_tls_is_due() {
     local before
-    before=$(dropped payload-mismatch)
+    before=$(drop_count in payload-mismatch)
     expect_equal 0 "$(sip partner garbled tcp "$EDGE4" 20)" "connections that were answered"
-    [ "$(dropped payload-mismatch)" -ge $((before + 20)) ]
+    [ "$(drop_count in payload-mismatch)" -ge $((before + 20)) ]
     proxy_lives
 }
 
 # NAME OPTION...: one datagram each 20 ms, by a client that turnserver knows, through the relay to
-# turnutils_peer and back. Says how many went and came.
+# turnutils_peer and back. Prints how many were sent and came back.
 relayed() {
     { in_ns user timeout 30 turnutils_uclient -u matrix -w secret -n 20 -m 1 -l 160 \
         -e "$MESSENGER4" -r 3480 "$@" "$EDGE4" 2>&1 || true; } |
@@ -136,19 +131,19 @@ relayed() {
 }
 
 has_relayed() { # PACKETS-OUT PACKETS-IN: so many at least since the beginning
-    [ "$(row relay-udp-out packets_out)" -ge "$1" ] && [ "$(row relay-udp-out packets_in)" -ge "$2" ]
+    [ "$(row_count relay-udp-out packets_out)" -ge "$1" ] && [ "$(row_count relay-udp-out packets_in)" -ge "$2" ]
 }
 
-# OPTIONS [LEAST]: so many datagrams at least, and all arrive at the peer and come back
+# OPTIONS [LEAST]: at least so many datagrams are sent, and all arrive at the peer and come back.
 relays() {
     local out in back sent
-    out=$(row relay-udp-out packets_out) in=$(row relay-udp-out packets_in)
+    out=$(row_count relay-udp-out packets_out) in=$(row_count relay-udp-out packets_in)
     # shellcheck disable=SC2086 # one word an option
     back=$(relayed $1)
     echo "# client '$1': $back sent and received"
     sent=${back% *}
     [ "$sent" -ge "${2:-20}" ]
-    # The relay and the peer have each: the client alone may end before its last answer has come.
+    # The relay and the peer have seen each datagram; only the client may end before its last answer comes.
     wait_for 5 has_relayed $((out + sent)) $((in + sent)) ||
         { pm status; return 1; }
     [ "${back#* }" -ge $((sent - 1)) ]
@@ -159,9 +154,9 @@ case_media_relayed_for_every_kind_of_client() {
     while read -r kind; do
         relays "$kind"
     done <<<$'-p 3478\n-s -p 3478\n-t -p 3478\n-t -S -p 5349\n-S -p 3478'
-    [ "$(row turn-udp-in flows_total)" -gt 0 ]
-    [ "$(row turn-tcp-in flows_total)" -gt 0 ]
-    [ "$(row turns-tcp-in flows_total)" -gt 0 ]
+    [ "$(row_count turn-udp-in flows_total)" -gt 0 ]
+    [ "$(row_count turn-tcp-in flows_total)" -gt 0 ]
+    [ "$(row_count turns-tcp-in flows_total)" -gt 0 ]
 }
 
 # While an allocation lives, its port is open to the peers that it has spoken to and to nobody else.
@@ -176,9 +171,9 @@ case_a_strangers_datagram_at_a_live_relay() {
     wait_for 10 has_relay
     echo "# the relay's port is $port"
     is_of_the_range "$port"
-    before=$(dropped not-first-packet)
+    before=$(drop_count in not-first-packet)
     in_ns attacker hping3 -q --udp -c 10 -i u1000 -k -s 3480 -p "$port" "$EDGE4" >/dev/null 2>&1 || true
-    expect_equal $((before + 10)) "$(dropped not-first-packet)" "datagrams of a stranger"
+    expect_equal $((before + 10)) "$(drop_count in not-first-packet)" "datagrams of a stranger"
     kill "$client" 2>/dev/null || true
 }
 relay_ports() { pm flows --row relay-udp-out --peer "$MESSENGER4" --json | jq -r .local_port | sort -u; }
@@ -187,14 +182,14 @@ is_of_the_range() { [ "$1" -ge 50000 ] && [ "$1" -le 59999 ]; }
 # RFC 6062: TCP from a port of the range, which the matrix has to name.
 case_tcp_relayed_from_the_range() {
     refused stun user relay "$EDGE4" "$MESSENGER4" 3490
-    policy "  - { id: av-rtp-tcp-relay-out, transport: tcp, source: av, source-port: relay-range,
+    peers_policy "  - { id: av-rtp-tcp-relay-out, transport: tcp, source: av, source-port: relay-range,
       destination: clients, port: any }" >"$LAB/tcp.yaml"
     pm apply "$LAB/tcp.yaml"
     local said
     said=$(stun user relay "$EDGE4" "$MESSENGER4" 3490)
     expect_equal matrix "${said#* }" "what came back"
     is_of_the_range "${said% *}"
-    expect_equal 1 "$(row av-rtp-tcp-relay-out flows_total)" "flows of the relay"
+    expect_equal 1 "$(row_count av-rtp-tcp-relay-out flows_total)" "flows of the relay"
 }
 
 stun() { # NAME ARGUMENT...
@@ -203,16 +198,16 @@ stun() { # NAME ARGUMENT...
 
 case_garbled_stun() {
     local flows mismatched requests
-    flows=$(row turn-udp-in flows_total) mismatched=$(dropped payload-mismatch)
+    flows=$(row_count turn-udp-in flows_total) mismatched=$(drop_count in payload-mismatch)
     requests=$(stun user garbled "$EDGE4" 3478 $((GARBLED * 4)))
     echo "# $requests of $((GARBLED * 4)) are requests or DTLS still"
-    expect_equal $((flows + requests)) "$(row turn-udp-in flows_total)" "flows of what is a request"
-    expect_equal $((mismatched + GARBLED * 4 - requests)) "$(dropped payload-mismatch)" mismatches
+    expect_equal $((flows + requests)) "$(row_count turn-udp-in flows_total)" "flows of what is a request"
+    expect_equal $((mismatched + GARBLED * 4 - requests)) "$(drop_count in payload-mismatch)" mismatches
     kill -0 "$(cat "$LAB/turn.pid")"
     relays "" 40
 }
 
-# What each check makes of a first payload: by `stun`, and by `msturn`.
+# What each check says of a first payload: the first figure is for `stun`, the second for `msturn`.
 case_the_dialect_of_microsoft_by_udp() {
     local id=9b1c03d59b1c03d59b1c03d5 own cookie=000f000472c64bc6
     own=9b1c03d5$id
@@ -259,7 +254,7 @@ trap 'lab_remove "$LAB"' EXIT
 lab_certificate edge
 lab_certificate partner
 cat "$LAB"/*.crt >"$LAB/trust.pem"
-policy >"$LAB/peers.yaml"
+peers_policy >"$LAB/peers.yaml"
 kamailio_for edge "$EDGE4" partner "$PARTNER4"
 kamailio_for partner "$PARTNER4" edge "$EDGE4"
 for name in edge partner; do

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# The shipped policies: each site file's expectations hold, each shipped file is sound by itself or
+# The shipped policies: the expectations of each site file hold; each shipped file is right by itself or
 # says what the site must add. Needs no root.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -14,7 +14,7 @@ check() { "$PORTMATRIX" check "$@"; }
 check_site() {
     local file=$ROOT/tests/policies/$1.yaml
     expect_status 0 check "$file"
-    # What is printed is valid input, and the same.
+    # The printed policy is valid input, and means the same.
     "$PORTMATRIX" show --policy "$file" >"$scratch/shown-$1.yaml"
     expect_status 0 check "$scratch/shown-$1.yaml"
     "$PORTMATRIX" show --policy "$scratch/shown-$1.yaml" | diff "$scratch/shown-$1.yaml" -

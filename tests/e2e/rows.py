@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""What others say of each row of a table, in one form, to be compared:
+"""Prints the figures of each row of a table as different sources have them, in one form for comparison:
 
   rows.py wire TABLE CAPTURE EDGE-ADDRESS...   a capture at the Edge's wire (tcpdump -w)
   rows.py nfdump TABLE RECORDS                 what a collector has, as nfdump's JSON
@@ -8,7 +8,7 @@
   rows.py status STATUS                        `portmatrix status --json`
 
 Each prints lines "ROW PACKETS-IN BYTES-IN PACKETS-OUT BYTES-OUT FLOWS", sorted by row. Bytes are of IP
-packets. Flows are "-" for echoes, which a capture and a collector tell from each other by nothing but time.
+packets. Flows are "-" for echoes, which a capture and a collector can only tell apart by time.
 
 Lines of a TABLE begin with "ROW WAY TRANSPORT EDGE-PORT PEER-PORT": the way is that of who begins, a port
 is a number, a range or - for any. Of several lines that fit the first counts."""
@@ -32,13 +32,13 @@ class Row:
                       for port in ports]
 
     def has(self, way, protocol, ports):
-        """`way`: None if it cannot be told."""
+        """`way` is None if it is not known."""
         return (protocol in self.protocols and way in (None, self.way) and
                 all(low <= port <= high for port, (low, high) in zip(ports, self.ports)))
 
 
 class Sums:
-    """By row; what is of no row is left out."""
+    """By row. What belongs to no row is left out."""
 
     def __init__(self, rows=()):
         self.rows = rows

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# The scenario of vagrant/, unchanged, over network namespaces. The edge's reboot takes its link, its
-# flows and what the kernel and /run hold; its services stay, so that they listen all the while.
+# The scenario of vagrant/, unchanged, over network namespaces. A reboot of the edge removes its link, its
+# flows and what the kernel and /run hold. Its services keep running, so they listen all the time.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=tests/e2e/lab.sh
@@ -19,7 +19,7 @@ on() {
 
 copy_to() { cp -r "${@:2}" "$LAB/$1"; }
 
-# As the unit does it: the policy before the network.
+# As the systemd unit does it: the policy before the network.
 boot_edge() {
     lab_plug edge eth1
     in_ns edge ip link set eth1 address 02:00:00:00:56:10

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# A policy judged beside the one in force changes nothing for any packet, and says exactly what it
-# would change.
+# A shadow policy is judged beside the one in force. It changes nothing for any packet, and says exactly what
+# it would change.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=tests/e2e/lab.sh
@@ -25,9 +25,9 @@ case_what_passes_and_would_be_dropped_is_counted_by_row_and_reason() {
     echo before >&"$in"
     read -r -t 3 line <&"$out"
     expect_status 0 pm apply --mode shadow "$(variant strict 's/admins: .*/admins: [192.0.2.99]/')"
-    expect_equal 1 "$(pm status --json | jq .policy.generation)" generation
+    expect_equal 1 "$(generation_in_force)" generation
     expect_equal '"strict"' "$(shadow .policy.name)" name
-    # A flow that is live, and new ones: all go on as before.
+    # A live flow and new ones all pass as before.
     echo during >&"$in"
     read -r -t 3 line <&"$out"
     kill "$process"
@@ -62,7 +62,7 @@ case_bans_and_restarts_leave_it() {
     expect_status 0 pm unban 198.51.100.99
 }
 
-# Whatever it is that the policy in force has against them.
+# For whatever reason the policy in force drops them.
 case_so_are_protocols_and_what_looks_like_an_answer() {
     variant wider 's/^expect:/matrix:\n  - { id: media-in, transport: udp, source: any, destination: access, port: 40000 }\n  - { id: gre-in, transport: 47, source: any, destination: access }\nexpect:/' >/dev/null
     expect_status 0 pm apply --mode shadow "$LAB/wider.yaml"
@@ -127,19 +127,18 @@ case_a_broken_set_file_is_of_the_policy_in_force() {
     recorded "the policy in force has 1 error"
 }
 
-# One that nobody confirmed has been told of: it is gone, and its number with it.
+# A generation that nobody confirmed is removed once that was reported. Its number is not given again.
 case_no_number_is_given_twice() {
     local number
     expect_status 0 pm apply "$(variant expiring)" --confirm-within 1s
-    number=$(pm status --json | jq .policy.generation)
-    wait_for 10 refused is_generation "$number"
+    number=$(generation_in_force)
+    wait_for 10 refused generation_is "$number"
     expect_status 0 pm apply --mode shadow "$(variant strict)"
     expect_status 0 pm apply "$here/edge.yaml"
-    expect_equal $((number + 1)) "$(pm status --json | jq .policy.generation)" generation
+    expect_equal $((number + 1)) "$(generation_in_force)" generation
     pm history --json | jq -es '[.[] | select(.generation)] | group_by(.generation) |
         all(.[]; (map(.sha256) | unique | length) == 1)' >/dev/null
 }
-is_generation() { [ "$(pm status --json | jq .policy.generation)" = "$1" ]; }
 
 lab_make
 trap 'lab_remove "$LAB"' EXIT

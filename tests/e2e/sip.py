@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""SIP as it should be and as it should not, towards a real proxy.
+"""Well-formed and broken SIP for a real proxy.
 
   sip.py options udp|tls ADDRESS URI         OPTIONS for URI; prints the answer's first line
   sip.py garbled udp ADDRESS COUNT           mutilated requests, each from a port of its own;
@@ -48,7 +48,7 @@ def request(method, uri, transport, own, body=b""):
 
 
 def replace_value(data):
-    """One header's value becomes what no parser likes."""
+    """Replaces the value of one header by something that parsers do not expect."""
     lines = data.split(b"\r\n")
     at = DICE.randrange(1, len(lines) - 2)
     name = lines[at].split(b":")[0]
@@ -74,7 +74,7 @@ MUTILATIONS = [
     lambda data: data[:-2] + b"Via: SIP/2.0/UDP 192.0.2.1\r\n" * DICE.randrange(800) + b"\r\n",
     lambda data: data.replace(b"SIP/2.0", DICE.choice([b"SIP/9.9", b"HTTP/1.1", b"", b"SIP/2.0" * 90])),
     lambda data: b"\r\n" * DICE.randrange(1, 200) + data,
-    # These do not begin as SIP does.
+    # These do not begin like SIP.
     lambda data: bytes([DICE.randrange(0x80, 0x100)]) + DICE.randbytes(DICE.randrange(1, 1400)),
     lambda data: data[:1].lower() + data[1:],
     lambda data: b" " + data,

@@ -33,7 +33,7 @@ ssh_says() {
     read -r -t 5 line <&7
     expect_equal "$1" "$line" "over ssh"
 }
-# On the server's side too: a client that was cut off cannot say goodbye.
+# Ends the session on the server's side too, since a client that was cut off cannot close it.
 ssh_ends() {
     kill "$ssh"
     wait "$ssh" || true

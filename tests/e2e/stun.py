@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""STUN and TURN beyond what coturn's own client speaks.
+"""STUN and TURN that coturn's own client cannot send.
 
-  stun.py first udp|tcp ADDRESS PORT HEX...  each the first payload of a flow of its own towards an
-                                             echo service: which came back, as 101
+  stun.py first udp|tcp ADDRESS PORT HEX...  sends each as the first payload of a flow of its own to an
+                                             echo service; prints which came back, as 101
   stun.py garbled ADDRESS PORT COUNT         mutilated STUN datagrams, each from a port of its own;
                                              prints how many are still a request of RFC 8489
   stun.py relay ADDRESS PEER PORT            TCP relayed by TCP (RFC 6062), to an echo service; prints
@@ -49,7 +49,7 @@ def first(transport, address, port, messages):
 
 
 def is_request(data):
-    """By RFC 8489: what a row with `check: stun` lets a datagram open, beside DTLS."""
+    """Would a row with `check: stun` let this datagram open a flow (RFC 8489)? DTLS is left out."""
     if len(data) < 20 or len(data) % 4:
         return len(data) >= 13 and data[:2] == b"\x16\xfe"
     kind, length, cookie = struct.unpack("!HHI", data[:8])
@@ -80,7 +80,7 @@ def attribute(kind, value):
 
 
 class Client:
-    """One connection to the server; what it asks is signed once the server has said its nonce."""
+    """A connection to the server. Once the server has sent its nonce, requests are signed."""
 
     def __init__(self, address):
         self.wire = socket.create_connection((address, 3478), 5)

@@ -105,7 +105,7 @@ class Talk:
 
 
 async def answers(talks):
-    """Until all have come, or no more do: a busy machine may be slow, but goes on."""
+    """Waits until all lines have come, or none comes any more: a busy machine may be slow."""
     heard, since = -1, 0.0
     while any(one.heard < one.sent and not one.broken for one in talks):
         now, total = time.monotonic(), sum(one.heard for one in talks)

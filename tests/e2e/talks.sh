@@ -17,7 +17,7 @@ begin_talk() {
     talk_kinds+=("$kind")
 }
 
-# Until each has been answered once.
+# Waits until each conversation has been answered once.
 await_talks() {
     local kind
     for kind in "${talk_kinds[@]}"; do

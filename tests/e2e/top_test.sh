@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# top: on a terminal (tmux) that is resized, made tiny and typed at; as plain text in a pipe. And
-# flows, by row, peer and size.
+# top on a terminal (tmux) that is resized, made tiny and typed at, and as plain text in a pipe. And flows,
+# by row, peer and size.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=tests/e2e/lab.sh
@@ -124,7 +124,7 @@ case_in_a_pipe_it_is_plain_text() {
     grep -q '^ssh-admins ' <<<"$once"
     grep -q '^no-row ' <<<"$once"
     refused grep -q $'\033' <<<"$once"
-    # One after the other, until nobody reads any more.
+    # Prints one picture after the other until nobody reads any more.
     expect_equal 2 "$({ pm top --interval 1s || true; } | grep -m 2 -c "^ROW ")" tables
     expect_status 2 pm top --interval soon
     expect_status 2 pm top -i eth7 --once

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Other programs behind the same links: a policy that outgrows its memory, a newer build. Flows,
-# counters and enforcement go on; killed in the middle, too.
+# New programs replace the old ones behind the same links, for a policy that outgrows its memory or by a
+# newer build. Flows, counters and enforcement go on, even if the command is killed.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=tests/e2e/lab.sh
@@ -9,26 +9,25 @@ here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=tests/e2e/cases.sh
 . "$here/cases.sh"
 
-in_force() { pm status --json | jq -r .policy.name; }
 pinned() { bpftool -j map show pinned "$PORTMATRIX_PIN_DIR/images" | jq .bytes_value; }
 ingress_program() { bpftool -j prog show pinned "$PORTMATRIX_PIN_DIR/interface-0/ingress_program" | jq .id; }
 attached_program() { in_ns edge ip -j link show dev eth0 | jq '.[0].xdp.prog.id'; }
 
-# A talk that lives through what a case does: each line must come back.
-begin_talk() {
+# A connection that stays open during a case; each line on it must come back.
+open_line() {
     coproc TALK { exec nsenter --net="/run/netns/$LAB_NET-user" socat - "TCP:$EDGE4:22"; }
     talk=$TALK_PID
     exec 7<&"${TALK[0]}" 8>&"${TALK[1]}"
-    says before
+    line_echoes before
 }
-says() { # WORD
+line_echoes() { # WORD
     local line
     echo "$1" >&8
     read -r -t $((3 * SLOW)) line <&7
     expect_equal "$1" "$line" echo
 }
-end_talk() {
-    says after
+close_line() {
+    line_echoes after
     kill "$talk"
     wait "$talk" || true
 }
@@ -36,15 +35,15 @@ end_talk() {
 case_a_policy_that_outgrows_its_memory_gets_more() {
     local size packets
     size=$(pinned)
-    begin_talk
-    packets=$(pm status --json | jq '.rows[] | select(.id == "ssh-admins") | .packets_in')
+    open_line
+    packets=$(row_count ssh-admins packets_in)
     begin_pings
     expect_status 0 pm apply "$(large_policy large 200000)"
     end_pings
     [ "$(pinned)" -gt "$size" ]
-    expect_equal large "$(in_force)" "in force"
-    end_talk
-    [ "$(pm status --json | jq '.rows[] | select(.id == "ssh-admins") | .packets_in')" -gt "$packets" ]
+    expect_equal large "$(policy_in_force)" "in force"
+    close_line
+    [ "$(row_count ssh-admins packets_in)" -gt "$packets" ]
     expect_equal "$(ingress_program)" "$(attached_program)" "program on the interface"
     refused tcp_talks attacker "$EDGE4" 22
     expect_status 0 pm rollback
@@ -60,7 +59,7 @@ case_killed_while_it_grows() {
     expect_status 0 pm apply -i eth0 "$here/edge.yaml"
     in_ns edge strace -f -c -e trace=bpf -o "$LAB/log/strace" "$PORTMATRIX" apply "$LAB/large.yaml"
     count=$(awk '$NF == "bpf" { print $4 }' "$LAB/log/strace")
-    # Before the switch, near the end, is where programs and pins are replaced.
+    # Programs and pins are replaced near the end, just before the switch.
     for round in "${rounds[@]}"; do
         pm detach --all
         expect_status 0 pm apply -i eth0 "$here/edge.yaml"
@@ -78,7 +77,7 @@ case_killed_while_it_grows() {
 
 case_a_newer_build_takes_over() {
     local before
-    begin_talk
+    open_line
     set_build "$(abi)" 0
     before=$(attached_program)
     begin_pings
@@ -87,7 +86,7 @@ case_a_newer_build_takes_over() {
     end_pings
     [ "$(attached_program)" -ne "$before" ]
     expect_equal "$(ingress_program)" "$(attached_program)" "program on the interface"
-    end_talk
+    close_line
     expect_status 0 pm apply
     refused expect_output "replaced by"
 }
@@ -107,15 +106,15 @@ case_another_layout_is_refused_and_goes_on_enforcing() {
 
 case_a_test_packet_that_fails_changes_nothing() {
     local before
-    before=$(in_force)
-    # A probe that always says "row 0": the candidate's own verdicts are others.
+    before=$(policy_in_force)
+    # A probe program that always says "row 0": the verdicts of the candidate differ.
     printf '%s\n' '__attribute__((section("xdp"), used)) int liar(void *context) { return 0; }' |
         clang-16 -target bpf -O2 -x c -c - -o "$LAB/liar.o"
     mv "$PORTMATRIX_PIN_DIR/ask_in" "$PORTMATRIX_PIN_DIR/true_ask_in"
     bpftool prog load "$LAB/liar.o" "$PORTMATRIX_PIN_DIR/ask_in" type xdp
     expect_status 1 pm apply "$LAB/large.yaml"
     expect_output "a test packet failed"
-    expect_equal "$before" "$(in_force)" "in force"
+    expect_equal "$before" "$(policy_in_force)" "in force"
     mv "$PORTMATRIX_PIN_DIR/true_ask_in" "$PORTMATRIX_PIN_DIR/ask_in"
     expect_status 0 pm apply "$LAB/large.yaml"
 }
@@ -131,7 +130,7 @@ case_there_is_a_way_out_of_another_layout() {
     refused test -e "$PORTMATRIX_PIN_DIR/abi"
     expect_status 0 pm apply -i eth0 "$here/edge.yaml"
     refused tcp_talks attacker "$EDGE4" 22
-    # Damaged: a map is gone.
+    # Damages the pins: a map is gone.
     rm "$PORTMATRIX_PIN_DIR/images"
     expect_status 1 pm detach --all
     expect_output "damaged"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# What is wrong on the command line is named, changes nothing and ends in 2; after a command that
-# changes something, the last line says what is in force.
+# A fault on the command line is named, changes nothing and ends with 2. The last line of a command that
+# changes something says what is in force.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=tests/e2e/lab.sh
@@ -37,7 +37,7 @@ case_an_empty_value_is_none() {
     refused_empty --peer flows --peer ""
     refused_empty --pcap monitor --pcap ""
     refused_empty --listen export --listen ""
-    expect_equal 1 "$(pm status --json | jq .policy.generation)" generation
+    expect_equal 1 "$(generation_in_force)" generation
     expect_equal "" "$(pm bans --json)" bans
 }
 
@@ -69,7 +69,8 @@ case_output_that_cannot_be_written_is_a_failure() {
     expect_output "cannot write the output"
 }
 
-# What the caller has closed is no file of ours, into which we would print.
+# If the caller has closed a standard descriptor, no file that we open may get its number: we would print
+# into that file.
 case_standard_descriptors_stay_free() {
     in_ns edge strace -o "$LAB/opened" -e trace=openat "$PORTMATRIX" check "$here/edge.yaml" <&- >&- 2>&- || true
     sed -n '\|"/dev/null"|,$p' "$LAB/opened" >"$LAB/since"

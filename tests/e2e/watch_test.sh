@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# watch: what others remove is attached again, what comes late is attached, an expired confirm is
-# settled; and enforcement does not need it.
+# watch attaches again what others remove, attaches interfaces that come late, and settles a deadline that
+# has passed. Enforcement does not depend on it.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=tests/e2e/lab.sh
@@ -10,14 +10,11 @@ here=$(cd "$(dirname "$0")" && pwd)
 . "$here/cases.sh"
 
 LINK() { echo "$PORTMATRIX_PIN_DIR/interface-0/$1"; }
-drift() { pm status --json | jq -r '.drift'; }
 no_drift() { [ "$(drift)" = null ]; }
-is_closed() { ! tcp_talks attacker "$EDGE4" 22; }
-said() { grep -qF -- "$1" "$LAB/log/watch"; }
 
 start_watch() {
     lab_start edge watch "$PORTMATRIX" watch
-    wait_for 10 said "watching:"
+    wait_for 10 watch_said "watching:"
 }
 stop_watch() { # SIGNAL
     local pid
@@ -26,7 +23,7 @@ stop_watch() { # SIGNAL
     wait_for 10 test ! -e "/proc/$pid"
 }
 
-# As others would. Before Linux 6.6 what leaves meets a filter on a qdisc, and no link.
+# Removes a program as others would. Before Linux 6.6 egress is a filter of a qdisc, not a link.
 remove() { # HOOK
     if [ -e "$(LINK "$1")" ]; then
         bpftool link detach pinned "$(LINK "$1")"
@@ -37,7 +34,7 @@ remove() { # HOOK
 
 case_it_watches_and_there_is_one() {
     start_watch
-    said "in force on eth0"
+    watch_said "in force on eth0"
     expect_status 1 pm watch
     expect_output "(pid $(cat "$LAB/run/watch")) is watching already"
 }
@@ -46,9 +43,9 @@ case_a_detached_link_is_attached_again() {
     local hook
     for hook in ingress egress; do
         remove "$hook"
-        wait_for 10 said "$hook of eth0 had been removed by others, and is attached again"
+        wait_for 10 watch_said "$hook of eth0 had been removed by others, and is attached again"
         no_drift
-        is_closed
+        ssh_is_closed
         tcp_talks user "$EDGE4" 22
     done
     pm history --json | grep '"action":"attach"' >/dev/null
@@ -56,7 +53,7 @@ case_a_detached_link_is_attached_again() {
 
 case_an_interface_that_goes_and_comes_back() {
     local packets
-    packets=$(pm status --json | jq '.rows[] | select(.id == "ssh-admins") | .packets_in')
+    packets=$(row_count ssh-admins packets_in)
     in_ns edge ip link delete eth0
     ip link add edge netns "$LAB_NET-net" type veth peer name eth0 netns "$LAB_NET-edge"
     wait_for 10 no_drift
@@ -66,8 +63,8 @@ case_an_interface_that_goes_and_comes_back() {
     in_ns edge ip route add default dev eth0
     for name in user attacker; do in_ns $name ip neighbour flush all; done # its MAC is another
     wait_for 10 tcp_talks user "$EDGE4" 22
-    is_closed
-    [ "$(pm status --json | jq '.rows[] | select(.id == "ssh-admins") | .packets_in')" -gt "$packets" ]
+    ssh_is_closed
+    [ "$(row_count ssh-admins packets_in)" -gt "$packets" ]
 }
 
 case_an_interface_in_another_namespace_stays_filtered() {
@@ -80,7 +77,7 @@ case_an_interface_in_another_namespace_stays_filtered() {
         in_ns "$to" ip route add default dev eth0
         is_listening "$to" tcp 22 || lab_echo "$to" 22
         wait_for 10 tcp_talks user "$EDGE4" 22
-        is_closed
+        ssh_is_closed
     done <<<$'edge away\naway edge'
     wait_for 10 no_drift # a filter of clsact was left behind, and is attached again
 }
@@ -91,13 +88,13 @@ case_a_renamed_interface_stays_filtered() {
     in_ns edge ip link set wan0 up
     in_ns edge ip route replace default dev wan0
     wait_for 10 tcp_talks user "$EDGE4" 22
-    is_closed
+    ssh_is_closed
     in_ns edge ip link set wan0 down
     in_ns edge ip link set wan0 name eth0
     in_ns edge ip link set eth0 up
     in_ns edge ip route replace default dev eth0
     wait_for 10 tcp_talks user "$EDGE4" 22
-    is_closed
+    ssh_is_closed
     no_drift
 }
 
@@ -105,8 +102,8 @@ case_an_expired_confirm_is_settled_and_told() {
     sed 's/contoso-edge/open/; s/admins: .*/admins: any/' "$here/edge.yaml" >"$LAB/open.yaml"
     expect_status 0 pm apply "$LAB/open.yaml" --confirm-within $((3 * SLOW))s
     tcp_talks attacker "$EDGE4" 22
-    wait_for 10 said "was not confirmed in time and is rolled back"
-    is_closed
+    wait_for 10 watch_said "was not confirmed in time and is rolled back"
+    ssh_is_closed
     pm history --json | grep '"action":"expire"' | grep '"user":"-"' >/dev/null
 }
 
@@ -124,13 +121,13 @@ case_the_state_of_attachment_is_kept_where_an_exporter_reads_it() {
 
 case_killed_it_leaves_everything_as_it_is() {
     stop_watch KILL
-    is_closed
+    ssh_is_closed
     tcp_talks user "$EDGE4" 22
     bpftool link detach pinned "$(LINK ingress)"
     [ "$(drift)" = attachment ]
     start_watch
     wait_for 10 no_drift
-    is_closed
+    ssh_is_closed
 }
 
 case_an_interface_that_appears_late() {
@@ -144,7 +141,7 @@ case_an_interface_that_appears_late() {
     expect_equal '["eth0"]' "$(pm status --json | jq -cs 'map(.interface)')" interfaces
     start_watch
     in_ns edge ip link add late0 type veth peer name late1
-    wait_for 10 said "late0 has appeared, and is attached"
+    wait_for 10 watch_said "late0 has appeared, and is attached"
     expect_equal '["eth0","late0"]' "$(pm status --json | jq -cs 'map(.interface)')" interfaces
     expect_equal '["enforce","enforce"]' "$(pm status --json | jq -cs 'map(.mode)')" modes
 }
@@ -155,14 +152,14 @@ case_what_was_detached_by_command_stays_detached() {
     in_ns edge ip link add other0 type veth peer name other1 # has it look
     looked_at
     expect_equal '["eth0"]' "$(pm status --json | jq -cs 'map(.interface)')" interfaces
-    # Until a policy is put in force on it again.
+    # This holds until a policy is put in force on it again.
     expect_status 0 pm apply -i late0
     [ ! -e "$LAB/run/detached" ]
     bpftool link detach pinned "$PORTMATRIX_PIN_DIR/interface-1/ingress"
-    wait_for 10 said "ingress of late0 had been removed by others"
+    wait_for 10 watch_said "ingress of late0 had been removed by others"
 }
 
-# Two looks of watch go by.
+# Waits until watch has looked twice.
 looked_at() {
     local before
     for _ in 1 2; do
@@ -173,11 +170,12 @@ looked_at() {
 checked() { bpftool -j map lookup pinned "$PORTMATRIX_PIN_DIR/interfaces" key 0 0 0 0 | jq -c .value[24:]; }
 is_newer() { [ "$(checked)" != "$1" ]; }
 
-# What a deadline left open is attached all the same: neither watch nor the exporter calls it filtered.
+# An interface that a deadline has left open still has our programs. Neither watch nor the exporter may call
+# it filtered.
 case_an_interface_that_is_open_is_not_said_to_be_in_force() {
     expect_status 0 pm detach -i late0
     expect_status 0 pm apply -i late0 --confirm-within 1s
-    wait_for 10 said "is rolled back; late0 is now unfiltered"
+    wait_for 10 watch_said "is rolled back; late0 is now unfiltered"
     expect_equal '["enforce","off"]' "$(pm status --json | jq -cs 'map(.mode)')" modes
     stop_watch TERM
     start_watch
@@ -192,7 +190,7 @@ case_an_interface_that_is_open_is_not_said_to_be_in_force() {
     expect_equal '["enforce","enforce"]' "$(pm status --json | jq -cs 'map(.mode)')" modes
 }
 
-# What an upgrade put in its place goes on in its stead, in the same process.
+# After an upgrade the new program takes over, in the same process.
 case_a_newer_program_takes_its_place() {
     local pid
     stop_watch TERM
@@ -201,11 +199,11 @@ case_a_newer_program_takes_its_place() {
     pid=$(cat "$LAB/run/watch")
     cp "$PORTMATRIX" "$LAB/portmatrix.new"
     mv "$LAB/portmatrix.new" "$LAB/portmatrix"
-    wait_for 10 said "$LAB/portmatrix was replaced: starting anew"
+    wait_for 10 watch_said "$LAB/portmatrix was replaced: starting anew"
     wait_for 10 watches_again
     expect_equal "$LAB/portmatrix" "$(readlink "/proc/$pid/exe")" "what runs"
     remove ingress
-    wait_for 10 said "ingress of eth0 had been removed by others"
+    wait_for 10 watch_said "ingress of eth0 had been removed by others"
     expect_equal "$pid" "$(cat "$LAB/run/watch")" pid
 }
 watches_again() { [ "$(grep -c "watching:" "$LAB/log/watch")" -eq 2 ]; }
@@ -217,10 +215,10 @@ case_a_foreign_program_is_told_once_and_left_alone() {
     bpftool link detach pinned "$(LINK ingress)"
     in_ns edge ip link set dev eth0 xdp obj "$LAB/stranger.o" sec xdp
     start_watch
-    said "XDP program 'stranger'"
+    watch_said "XDP program 'stranger'"
     [ "$(drift | head -n 1)" = attachment ]
     in_ns edge ip link set dev eth0 xdp off
-    wait_for 10 said "attached again"
+    wait_for 10 watch_said "attached again"
 }
 
 lab_make

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Any bytes as a list of bans: read or refused; what is read compiles, and prints as what reads
-// back to the same bans.
+// Any bytes as a list of bans: it is read or refused. A list that is read compiles, and its printed
+// form reads back to the same bans.
 #include <cstdint>
 #include <cstdlib>
 #include <string>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Any bytes as a policy: it is read, or errors say why not; what is read compiles or says why not,
-// and prints as what reads back to the same policy.
+// Any bytes as a policy: it is read, or errors say why not. A policy that is read compiles or says
+// why not, and its printed form reads back to the same policy.
 #include <cstdint>
 #include <cstdlib>
 #include <string>

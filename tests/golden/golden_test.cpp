@@ -48,7 +48,8 @@ std::vector<std::string> cases(const fs::path &folder) {
     return names;
 }
 
-// Files are named as a user beside them would: messages must not depend on the checkout.
+// Files are named as by a user in their folder: messages must not depend on where the checkout
+// lies.
 class WorkingFolder {
 public:
     explicit WorkingFolder(const fs::path &folder) : before_(fs::current_path()) {
@@ -103,7 +104,7 @@ TEST_P(Refused, WithTheExpectedText) {
 
 class Shipped : public testing::TestWithParam<std::string> {};
 
-// Sites must define what is `required`; all else is in order by itself.
+// A shipped policy alone has no errors but the sets that a site must define (`required`).
 TEST_P(Shipped, ReadsAndPrints) {
     const auto result = read(source_dir / "policy" / (GetParam() + ".yaml"));
     ASSERT_TRUE(result.policy || GetParam() == "private") << pm::render(result.diagnostics, false);
@@ -137,7 +138,7 @@ std::set<std::string> messages_of(const fs::path &path) {
     return messages;
 }
 
-// A message's literal in parts: what stands for {} may be anything.
+// The literal of a message, split at each {}: any text may stand there.
 std::vector<std::string> parts_of(const std::string &message) {
     auto text = replaced(replaced(message, "{{", "\x01"), "}}", "\x02");
     text =

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the kernel side costs and is the same in every run: instructions and states that the
-// verifier looks at, the programs' sizes, the maps' memory at their default sizes; against the
-// figures recorded for this kernel in budgets.txt. PM_UPDATE_BUDGETS=1 records those of this run.
+// What the kernel side costs, compared with the figures recorded for this kernel in budgets.txt.
+// Only what is the same in every run is measured: the instructions and states that the verifier
+// looks at, the sizes of the programs, and the memory of the maps at their default sizes.
+// PM_UPDATE_BUDGETS=1 records the figures of this run.
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <gtest/gtest.h>
@@ -56,7 +57,7 @@ void add_program(Figures &figures, const std::string &name, int fd) {
     figures[name + ".jit-bytes"] = info.jited_prog_len;
 }
 
-// Per-CPU maps grow with the machine; what one CPU has is recorded.
+// Per-CPU maps grow with the machine, so the memory for one CPU is recorded.
 void add_map(Figures &figures, const std::string &name, int fd) {
     auto info = map_info(fd, name);
     ASSERT_TRUE(info) << info.error().message;
@@ -143,7 +144,8 @@ void record(const Figures &figures) {
             file << fmt::format("{} {} {:.0f}\n", kernel, figure, value);
 }
 
-// What grew beyond its budget, a line each; what shrank is said, so that it can be recorded.
+// A line for each figure that grew beyond its budget. Figures that shrank are printed, so that they
+// can be recorded.
 std::string compare(const Figures &now, const Figures &budget) {
     std::string grown;
     for (const auto &[figure, recorded] : budget) {
@@ -180,7 +182,8 @@ TEST(Budget, IsKept) {
             << shown;
 }
 
-// On any kernel: half of what the verifier looks at, and what a six-row host may take.
+// Limits on any kernel: half of what the verifier is willing to look at, and the memory that a host
+// with six rows may take.
 TEST(Budget, LeavesRoom) {
     const Figures now = measure();
     for (const auto &[figure, value] : now) {

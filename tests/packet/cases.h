@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// One packet, one verdict: the form of the tests of what needs no packet before it. The policy
+// The form of tests with one packet and one verdict, for what needs no packet before it. The policy
 // is mixed_policy().
 #pragma once
 
@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "tests/support/edge_packets.h"
 #include "tests/support/host.h"
 #include "tests/support/policies.h"
 
@@ -37,18 +38,6 @@ protected:
 
 inline std::string name_of(const testing::TestParamInfo<Case> &info) {
     return info.param.name;
-}
-
-inline Packet from(const char *source, const char *destination, Transport transport = Tcp{}) {
-    return {.from = address(source), .to = address(destination), .transport = transport};
-}
-
-// The packet of row sip-in, to be broken.
-inline Packet sip(Transport transport = Tcp{}) {
-    return from("198.51.100.7", "203.0.113.10", transport);
-}
-inline Packet sip6(Transport transport = Tcp{}) {
-    return from("2001:db8:20::7", "2001:db8:10::10", transport);
 }
 
 template <class Change>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The rows of tests/catalogue.tsv that one host and some frames can tell: a test is named after
-// its row. The policy is mixed_policy().
+// The form of tests for rows of tests/catalogue.tsv that need one host and some frames. A test is
+// named after its row. The policy is mixed_policy().
 #pragma once
 
 #include "tests/packet/cases.h"
@@ -23,7 +23,7 @@ class Catalogue : public testing::Test {
 protected:
     static constexpr auto in = Direction::in, out = Direction::out;
 
-    // The reason, and no flow more or less than before.
+    // The frame is dropped for this reason, and there are as many flows as before.
     void dropped(const std::string &reason, const Bytes &bytes, Direction direction = in) {
         const std::size_t before = host.kernel().flows().size();
         EXPECT_EQ(send(bytes, direction), reason);
@@ -40,29 +40,13 @@ protected:
     }
     std::size_t flows() { return host.kernel().flows().size(); }
 
-    static Packet tcp(const char *source, int source_port, const char *destination, int port,
-                      int flags, Bytes payload = {}) {
-        return from(source, destination,
-                    Tcp{.source = static_cast<std::uint16_t>(source_port),
-                        .destination = static_cast<std::uint16_t>(port),
-                        .flags = static_cast<std::uint8_t>(flags),
-                        .payload = std::move(payload)});
+    // A segment of a connection of row sip-in, from either side.
+    std::string client(int flags, Bytes payload = {}, int port = 40000) {
+        return host.in(tcp(partner, port, access4, 5061, flags, std::move(payload)));
     }
-    static Packet udp(const char *source, int source_port, const char *destination, int port,
-                      Bytes payload = Bytes(8, 0x55)) {
-        return from(source, destination,
-                    Udp{.source = static_cast<std::uint16_t>(source_port),
-                        .destination = static_cast<std::uint16_t>(port),
-                        .payload = std::move(payload)});
+    std::string server(int flags, Bytes payload = {}, int port = 40000) {
+        return host.out(tcp(access4, 5061, partner, port, flags, std::move(payload)));
     }
-    static Packet echo(const char *source, const char *destination, int type, int id = 77) {
-        return from(
-            source, destination,
-            Icmp{.type = static_cast<std::uint8_t>(type), .id = static_cast<std::uint16_t>(id)});
-    }
-    // The datagram of row stun-in, and its IPv6 twin.
-    static Packet stun_in() { return from("198.51.100.7", "203.0.113.11", Udp{}); }
-    static Packet stun_in6() { return from("2001:db8:20::7", "2001:db8:10::11", Udp{}); }
 
     static Packet part(Packet packet, std::uint16_t offset, bool more, std::size_t length = 65535) {
         packet.fragment = Fragment{.offset = offset, .more = more, .length = length};
@@ -77,9 +61,5 @@ private:
         return direction == in ? host.in(bytes) : host.out(bytes);
     }
 };
-
-inline constexpr const char *access4 = "203.0.113.10", *av4 = "203.0.113.11",
-                            *partner = "198.51.100.7", *stranger = "192.0.2.7";
-inline constexpr const char *access6 = "2001:db8:10::10", *partner6 = "2001:db8:20::7";
 
 }  // namespace pm::test

@@ -76,7 +76,7 @@ TEST_F(Catalogue, Row037AnswerFromElsewhereOrTooLate) {
 
 TEST_F(Catalogue, Row038UdpLength) {
     auto length = [](std::uint16_t value) {
-        return from(partner, av4, Udp{.payload = Bytes(8, 1), .length = value});
+        return make_packet(partner, av4, Udp{.payload = Bytes(8, 1), .length = value});
     };
     for (const std::uint16_t value : numbers({0, 7, 17, 65535}))
         dropped("malformed-l4", length(value));
@@ -180,24 +180,24 @@ TEST_F(CatalogueIcmp, Row047ErrorLeavesItsFlowAsItWas) {
 
 TEST_F(CatalogueIcmp, Row048TypesThatNobodyNeeds) {
     for (int type : {4, 5, 6, 9, 10, 13, 14, 15, 16, 17, 18, 30, 42, 43, 255})
-        dropped("unsupported-icmp", echo(partner, access4, type));
+        dropped("unsupported-icmp", icmp(partner, access4, type));
     for (int type : {0, 100, 127, 137, 138, 139, 140, 144, 155, 200, 255})
-        dropped("unsupported-icmp", echo(partner6, access6, type));
+        dropped("unsupported-icmp", icmp(partner6, access6, type));
 }
 
 TEST_F(CatalogueIcmp, Row049RequestWithTheIdentifierOfOurOwnPing) {
-    passed("row ping-out", echo(access4, stranger, 8), out);
-    dropped("no-row", echo(stranger, access4, 8));
-    dropped("not-first-packet", echo(stranger, access4, 0, 78));
-    passed("row ping-out", echo(stranger, access4, 0));
+    passed("row ping-out", echo_request(access4, stranger), out);
+    dropped("no-row", echo_request(stranger, access4));
+    dropped("not-first-packet", echo_reply(stranger, access4, 78));
+    passed("row ping-out", echo_reply(stranger, access4));
 }
 
 TEST_F(CatalogueIcmp, Row050RepliesAndGroups) {
-    dropped("not-first-packet", echo(partner, access4, 0));
-    Packet group = echo(partner, "224.0.0.1", 8);
+    dropped("not-first-packet", echo_reply(partner, access4));
+    Packet group = echo_request(partner, "224.0.0.1");
     group.destination_mac = multicast_mac;
     dropped("no-role", group);
-    Packet all = echo(partner, "255.255.255.255", 8);
+    Packet all = echo_request(partner, "255.255.255.255");
     all.destination_mac = broadcast_mac;
     dropped("no-role", all);
 }
@@ -207,13 +207,13 @@ TEST_F(CatalogueIcmp, Row050RequestsAreHeldToTheRowsLimit) {
     for (Row &row : policy.rows)
         if (row.id == "ping-in") row.limit = {.flows = 1, .per_seconds = 11, .burst = 2};
     host.apply(policy);
-    passed("row ping-in", echo(partner, access4, 8, 1));
-    passed("row ping-in", echo(partner, access4, 8, 2));
-    dropped("rate-limited", echo(partner, access4, 8, 3));
-    passed("row ping-in", echo("198.51.100.8", access4, 8, 3));  // each peer has its own
-    passed("row ping-in", echo(partner, access4, 8, 1));         // a live one is not asked
+    passed("row ping-in", echo_request(partner, access4, 1));
+    passed("row ping-in", echo_request(partner, access4, 2));
+    dropped("rate-limited", echo_request(partner, access4, 3));
+    passed("row ping-in", echo_request("198.51.100.8", access4, 3));  // each peer has its own
+    passed("row ping-in", echo_request(partner, access4, 1));         // a live one is not asked
     host.wait(22);
-    passed("row ping-in", echo(partner, access4, 8, 3));
+    passed("row ping-in", echo_request(partner, access4, 3));
 }
 
 }  // namespace

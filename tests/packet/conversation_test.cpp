@@ -8,12 +8,6 @@ namespace {
 
 class Conversation : public Catalogue {
 protected:
-    std::string client(int flags, Bytes payload = {}, int port = 40000) {
-        return host.in(tcp(partner, port, access4, 5061, flags, std::move(payload)));
-    }
-    std::string server(int flags, Bytes payload = {}, int port = 40000) {
-        return host.out(tcp(access4, 5061, partner, port, flags, std::move(payload)));
-    }
     void shake_hands() {
         EXPECT_EQ(client(SYN), row_);
         EXPECT_EQ(server(SYN | ACK), row_);
@@ -99,7 +93,7 @@ TEST_F(Conversation, Row034MiddleOfAConversationNeedsASocket) {
     EXPECT_EQ(flows(), 0U);
 }
 
-// One source port again and again is one flow after the other to a limit.
+// To a limit, a source port that is used again and again is one new flow each time.
 TEST_F(Conversation, Row050PortsThatAreUsedAgainAreHeldToTheLimit) {
     Policy policy = mixed_policy();
     for (Row &row : policy.rows)

@@ -18,7 +18,9 @@
 #include "policy/model/print.h"
 #include "tests/support/host.h"
 #include "tests/support/policies.h"
-#include "tests/support/random.h"
+#include "tests/support/policy_builder.h"
+#include "tests/support/random_packet.h"
+#include "tests/support/random_policy.h"
 
 namespace pm::test {
 namespace {
@@ -82,7 +84,8 @@ std::string fault_of_pair(const Policy &policy, const Sent &sent) {
     return fault_of_pair(policy, sent, ImageView(image.bytes));
 }
 
-// Agreement says little unless every verdict came up that needs no state.
+// Agreement says little unless every verdict came up at least once. Verdicts that need state are
+// left out.
 void expect_variety(const std::map<std::string, std::uint64_t> &met, std::uint64_t pairs) {
     std::set<std::string> wanted{"a row", "essential-arp", "essential-neighbour",
                                  "essential-multicast", "essential-dhcp"};
@@ -127,7 +130,7 @@ TEST(Differential, OnePacketOfARandomPolicy) {
                 static_cast<unsigned long long>(seed()));
 }
 
-// What explain, expect and the check before each apply are asked, as the packet that they send.
+// The frames by which explain, expect and the test before each apply ask the programs.
 TEST(Differential, FirstPacketsOfARandomPolicy) {
     const std::uint64_t policies = 1 + setting("PM_PAIRS", 1'000'000) / 5000;
     Random random(seed());
@@ -168,7 +171,7 @@ TEST(Differential, FirstPacketsOfARandomPolicy) {
     }
 }
 
-// What happens to a host: a packet, time, another policy, or other bans.
+// An event of a story: a packet, time that passes, another policy, or other bans.
 struct Event {
     enum class Kind { packet, wait, apply, ban } kind = Kind::packet;
     Sent sent{};
@@ -182,8 +185,8 @@ struct Story {
     std::vector<Event> events;
 };
 
-// Steps of 11 s keep every sum clear of every timeout, so that the time the test itself takes
-// does not matter.
+// Time passes in steps of 11 s: no sum of them comes near a timeout, so the time that the test
+// itself takes does not matter.
 Event random_event(Random &random, const Story &story, const std::vector<FlowEnds> &flows) {
     Event event;
     if (random.chance(4)) {
@@ -236,7 +239,7 @@ Story random_story(Random &random, std::size_t length) {
     return story;
 }
 
-// How the story goes wrong, and after how many events; empty: it does not.
+// What goes wrong in the story, and after how many events. Empty if nothing does.
 std::string fault_of(const Story &story, std::size_t *events = nullptr,
                      std::map<std::string, std::uint64_t> *met = nullptr) {
     Host host(story.policies.front());

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A ring of events as its reader holds it, over pinned maps.
-#include <gtest/gtest.h>
+#include "loader/kernel/event_ring.h"
+
 #include <stdlib.h>
 #include <sys/mount.h>
 
@@ -9,7 +10,8 @@
 #include <string>
 #include <utility>
 
-#include "loader/kernel/event_ring.h"
+#include <gtest/gtest.h>
+
 #include "loader/kernel/pins.h"
 #include "loader/kernel/program.h"
 

@@ -1,45 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-// Packets in a row: replies, expiry, a new policy under live flows, fragments, ICMP errors, DHCP.
+// What packets leave behind for later ones: replies, expiry, a new policy under live flows,
+// fragments, ICMP errors, DHCP.
 #include <gtest/gtest.h>
 
+#include "tests/support/edge_packets.h"
 #include "tests/support/host.h"
 #include "tests/support/policies.h"
 
 namespace pm::test {
 namespace {
 
-const char *const access4 = "203.0.113.10", *const av4 = "203.0.113.11";
-const char *const partner = "198.51.100.7", *const stranger = "192.0.2.7";
-
-Packet tcp(const char *from, int from_port, const char *to, int to_port, int flags) {
-    return {.from = address(from),
-            .to = address(to),
-            .transport = Tcp{.source = static_cast<std::uint16_t>(from_port),
-                             .destination = static_cast<std::uint16_t>(to_port),
-                             .flags = static_cast<std::uint8_t>(flags)}};
-}
-
-Packet udp(const char *from, int from_port, const char *to, int to_port,
-           Bytes payload = Bytes(8, 0x55)) {
-    return {.from = address(from),
-            .to = address(to),
-            .transport = Udp{.source = static_cast<std::uint16_t>(from_port),
-                             .destination = static_cast<std::uint16_t>(to_port),
-                             .payload = std::move(payload)}};
-}
-
-Packet echo(const char *from, const char *to, bool reply = false, int id = 77) {
-    bool v4 = address(from).is_v4();
-    return {.from = address(from),
-            .to = address(to),
-            .transport =
-                Icmp{.type = static_cast<std::uint8_t>(reply ? (v4 ? 0 : 129) : (v4 ? 8 : 128)),
-                     .id = static_cast<std::uint16_t>(id)}};
-}
-
 class Flow : public testing::Test {
 protected:
-    // A tcp flow on row sip-in, as far as its first three segments.
+    // Opens a tcp flow on row sip-in by the three segments of its handshake.
     void shake_hands() {
         EXPECT_EQ(host.in(tcp(partner, 40000, access4, 5061, SYN)), "row sip-in");
         EXPECT_EQ(host.out(tcp(access4, 5061, partner, 40000, SYN | ACK)), "row sip-in");
@@ -148,16 +121,16 @@ TEST_F(Flow, AnAnswerFromElsewhereIsNone) {
 }
 
 TEST_F(Flow, EchoRepliesBelongToTheirRequestAlone) {
-    EXPECT_EQ(host.out(echo(access4, stranger)), "row ping-out");
-    EXPECT_EQ(host.in(echo(stranger, access4, true, 78)), "not-first-packet");
-    EXPECT_EQ(host.in(echo(stranger, access4, true)), "row ping-out");
-    // A request that reuses the identifier of our own ping is no part of that flow.
-    EXPECT_EQ(host.in(echo(stranger, access4)), "no-row");
+    EXPECT_EQ(host.out(echo_request(access4, stranger)), "row ping-out");
+    EXPECT_EQ(host.in(echo_reply(stranger, access4, 78)), "not-first-packet");
+    EXPECT_EQ(host.in(echo_reply(stranger, access4)), "row ping-out");
+    // A request with the identifier of our own ping does not belong to that flow.
+    EXPECT_EQ(host.in(echo_request(stranger, access4)), "no-row");
     host.wait(33);
-    EXPECT_EQ(host.in(echo(stranger, access4, true)), "not-first-packet");
+    EXPECT_EQ(host.in(echo_reply(stranger, access4)), "not-first-packet");
 
-    EXPECT_EQ(host.in(echo("2001:db8:20::7", "2001:db8:10::10")), "row ping-in");
-    EXPECT_EQ(host.out(echo("2001:db8:10::10", "2001:db8:20::7", true)), "row ping-in");
+    EXPECT_EQ(host.in(echo_request("2001:db8:20::7", "2001:db8:10::10")), "row ping-in");
+    EXPECT_EQ(host.out(echo_reply("2001:db8:10::10", "2001:db8:20::7")), "row ping-in");
 }
 
 TEST_F(Flow, OtherProtocolsAreFlowsByAddressPair) {
@@ -204,7 +177,7 @@ TEST_F(Flow, ANewBlockCutsAtOnceInBothDirections) {
     EXPECT_EQ(segment_in(), "blocked");
 }
 
-// An error from anywhere on the way, about a packet of ours.
+// An ICMP error from any router on the way, about a packet that this host sent.
 TEST_F(Flow, AnIcmpErrorPassesIfItQuotesALiveFlow) {
     const Packet sent = tcp(access4, 5061, partner, 40000, ACK);
     const Packet received = tcp(partner, 40000, access4, 5061, ACK);
@@ -238,7 +211,8 @@ TEST_F(Flow, AnIcmpErrorPassesIfItQuotesALiveFlow) {
     EXPECT_EQ(error_in(sent), "essential-icmp-error") << "a flow that would still pass is live";
 }
 
-// After an RST, say, the assured entry of a flow dies long before the young one it came from.
+// A flow that is promoted leaves its young entry behind, marked as moved. The assured entry may
+// expire long before that one, for example after an RST.
 TEST(Promotion, AYoungEntryThatWasPromotedIsNoFlow) {
     Host host(mixed_policy());
     const Packet syn = tcp(partner, 40000, access4, 5061, SYN);
@@ -254,7 +228,8 @@ TEST(Promotion, AYoungEntryThatWasPromotedIsNoFlow) {
     }
 }
 
-// The table has one entry for the ends of both, and a cut one is no flow.
+// `assured` has one entry for the same ends, whoever opened. An entry that a policy has cut is no
+// live flow and may be overwritten.
 TEST(Promotion, AnEntryOfTheOtherOpenerIsWrittenOver) {
     Host host(mixed_policy());
     EXPECT_EQ(host.out(udp(access4, 40000, stranger, 53)), "row dns-out");
@@ -285,15 +260,15 @@ TEST_F(Flow, AnIcmpv6ErrorPassesLikewise) {
         return host.in(
             icmp_error(address("2001:db8:99::1"), address(local), datagram(quoted), 576, type));
     };
-    EXPECT_EQ(host.out(echo(local, remote)), "row ping-out");
+    EXPECT_EQ(host.out(echo_request(local, remote)), "row ping-out");
     for (int type : {1, 2, 3, 4})
-        EXPECT_EQ(error(type, echo(local, remote)), "essential-icmp-error");
-    EXPECT_EQ(error(1, echo(local, remote, true)), "icmp-unrelated");
+        EXPECT_EQ(error(type, echo_request(local, remote)), "essential-icmp-error");
+    EXPECT_EQ(error(1, echo_reply(local, remote)), "icmp-unrelated");
     EXPECT_EQ(error(1, icmp_error(address(local), address(remote), Bytes(64))), "icmp-unrelated")
         << "an error about an error";
 }
 
-// A fragmented datagram is what "packet too big" is mostly about.
+// Most "packet too big" errors quote a fragmented datagram.
 TEST_F(Flow, AnIcmpv6ErrorMayQuoteExtensionHeaders) {
     const char *local = "2001:db8:10::10", *remote = "2001:db8:20::7";
     Packet sent = udp(local, 40000, remote, 53, Bytes(2000, 1));
@@ -333,8 +308,8 @@ TEST_F(Flow, AnIcmpv6ErrorMayQuoteExtensionHeaders) {
     EXPECT_EQ(error(sent), "icmp-unrelated") << "what looks like its ports";
 }
 
-// Processors do not read the clock at one instant: what one has stamped a moment ahead of another
-// is new, not older than everything.
+// CPUs do not read the clock at the same instant. A stamp that lies a moment in the future is new;
+// it must not be taken for one that is older than everything.
 TEST_F(Flow, AStampFromAProcessorThatIsAheadIsNotOld) {
     const std::uint32_t tick = 1U << PM_STAMP_SHIFT;
     Packet first = udp(stranger, 40000, av4, 3478, Bytes(56, 1)), later = first;
@@ -346,7 +321,7 @@ TEST_F(Flow, AStampFromAProcessorThatIsAheadIsNotOld) {
     EXPECT_EQ(host.in(first), "row stun-in");
     EXPECT_EQ(host.out(discover), "essential-dhcp");
     for (const std::uint32_t ticks :
-         {50U, 2U, 1U}) {  // one that was put aside may read an old clock
+         {50U, 2U, 1U}) {  // a CPU that was interrupted may hold an old time
         host.kernel().age(0, ticks * tick);
         EXPECT_EQ(segment_in(), "row sip-in");
         EXPECT_EQ(segment_out(), "row sip-in");

@@ -2,6 +2,7 @@
 // Fragments: a later one follows its first, and its bytes are never taken for ports.
 #include <gtest/gtest.h>
 
+#include "tests/support/edge_packets.h"
 #include "tests/support/host.h"
 #include "tests/support/policies.h"
 
@@ -14,7 +15,7 @@ protected:
     Address local() const { return address(v6() ? "2001:db8:10::11" : "203.0.113.11"); }
     Address remote() const { return address(v6() ? "2001:db8:20::7" : "198.51.100.7"); }
 
-    // A part of a datagram of 64 bytes to row stun-in.
+    // A part of a UDP datagram of 64 bytes that row stun-in permits.
     Packet part(std::uint16_t offset, bool more, std::size_t length = 32,
                 std::uint32_t id = 0x1234) const {
         return {.from = remote(),
@@ -42,7 +43,8 @@ TEST_P(Fragments, ALaterOneFollowsItsFirst) {
     EXPECT_EQ(host.oracle().live_flows(), 1U);
 }
 
-// Whom a group's answer comes from nobody knows, so there is no flow that a later one could follow.
+// Nobody knows who will answer a group, so its datagrams open no flow that a later fragment could
+// follow: the first fragment is remembered instead.
 TEST_P(Fragments, ALaterOneToAGroupFollowsItsFirst) {
     auto to_group = [&](bool from_us, std::uint16_t offset, bool more) {
         Packet packet = part(offset, more);
@@ -103,7 +105,8 @@ TEST_P(Fragments, AFirstMustHoldTheWholeHeader) {
     EXPECT_EQ(host.in(syn), "malformed-l4") << "its options are cut off";
 }
 
-// The stack cuts such a one (IPv4) or refuses it (IPv6): it would see other bytes than are judged.
+// The stack cuts other lengths (IPv4) or refuses them (IPv6), so it would see other bytes than were
+// judged.
 TEST_P(Fragments, AllButTheLastHaveAMultipleOfEightBytes) {
     for (const std::size_t length : {9U, 12U, 15U, 31U, 33U}) {
         EXPECT_EQ(host.in(part(0, true, length)), "malformed-ip");
@@ -147,13 +150,7 @@ TEST_P(Fragments, AreRefusedIfThePolicySaysSo) {
 
 TEST_P(Fragments, PortsAreNeverReadOutOfALaterOne) {
     Packet looks_allowed = part(32, false);
-    looks_allowed.transport = Raw{17, [] {
-                                      Bytes bytes(40, 0);
-                                      bytes[32] = 0x9c, bytes[33] = 0x40;  // 40000
-                                      bytes[34] = 0x0d, bytes[35] = 0x96;  // 3478
-                                      bytes[37] = 8;
-                                      return bytes;
-                                  }()};
+    looks_allowed.transport = stun_header_at(32);
     EXPECT_EQ(host.in(looks_allowed), "fragment-unknown");
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What maps ask of the kernel: no table has a hash that one could foresee.
+// Options that the maps ask of the kernel: no table uses a hash seed that an attacker could
+// foresee.
 #include <gtest/gtest.h>
 #include <linux/bpf.h>
 

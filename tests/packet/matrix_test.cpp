@@ -95,7 +95,7 @@ TEST_P(Matrix, PassesAtBothEndsOfItsPortsAndSoDoesTheReply) {
 }
 
 TEST_P(Matrix, RefusesAReplyToNothing) {
-    // An answer's ports open no other flow here but where the row is mirrored.
+    // The ports of an answer open no flow of their own, except where another row mirrors this one.
     EXPECT_EQ(answer(ends()), "not-first-packet");
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A row's payload check: what each takes and refuses, and that it is asked once in a flow.
+// Payload checks of rows: what each accepts and refuses, and that a flow is checked once.
 #include "policy/model/transports.h"
 #include "tests/packet/catalogue.h"
 #include "tests/support/payloads.h"
@@ -171,11 +171,12 @@ std::vector<PayloadCase> media_cases() {
 
 class Payloads : public testing::TestWithParam<PayloadCase> {};
 
-// Both the datagram or first payload itself, and that a refusal leaves the flow as it was.
+// The verdict on the datagram (or the first TCP payload), and that a refusal leaves the flow as it
+// was.
 TEST_P(Payloads, Verdict) {
     const PayloadCase &it = GetParam();
     Host host(checking(it.check));
-    Packet packet = from(partner, it.tcp ? access4 : av4, Udp{.payload = it.payload});
+    Packet packet = make_packet(partner, it.tcp ? access4 : av4, Udp{.payload = it.payload});
     const std::string row = it.tcp ? "row sip-in" : "row stun-in";
     if (it.tcp) {
         EXPECT_EQ(host.in(sip()), row);
@@ -196,12 +197,6 @@ INSTANTIATE_TEST_SUITE_P(Media, Payloads, testing::ValuesIn(media_cases()), payl
 class Checked : public Catalogue {
 protected:
     Packet datagram_in(Bytes payload) { return udp(partner, 40000, av4, 3478, std::move(payload)); }
-    std::string client(int flags, Bytes payload = {}) {
-        return host.in(tcp(partner, 40000, access4, 5061, flags, std::move(payload)));
-    }
-    std::string server(int flags, Bytes payload = {}) {
-        return host.out(tcp(access4, 5061, partner, 40000, flags, std::move(payload)));
-    }
 };
 
 TEST_F(Checked, ALiveFlowIsNeverAsked) {
@@ -258,8 +253,9 @@ TEST_F(Checked, TheNextConnectionOfTheSamePortsIsAskedToo) {
     EXPECT_EQ(client(ACK, text("whatever follows")), "row sip-in");
 }
 
-// Whoever knows its ends can send an RST or FIN that misses its place, and a SYN: the stack
-// answers by a challenge ACK, and the client's next data is in the middle of its stream.
+// Whoever knows the addresses and ports can forge an RST or FIN with a wrong sequence number, and
+// then a SYN. The stack answers with a challenge ACK. The client's next data lies in the middle of
+// its stream and would fail a check.
 TEST_F(Checked, AForgedSynDoesNotHaveALiveConnectionAskedAgain) {
     host.apply(checking(Payload::tls));
     EXPECT_EQ(client(SYN), "row sip-in");
@@ -273,7 +269,8 @@ TEST_F(Checked, AForgedSynDoesNotHaveALiveConnectionAskedAgain) {
     }
 }
 
-// An ACK that the stack discards, for its checksum say, hides no RST.
+// An ACK that the stack discards (for a wrong checksum, for example) must not hide that an RST was
+// seen.
 TEST_F(Checked, ASegmentAfterAnRstDoesNotHideIt) {
     host.apply(checking(Payload::tls));
     EXPECT_EQ(client(SYN), "row sip-in");
@@ -286,7 +283,7 @@ TEST_F(Checked, ASegmentAfterAnRstDoesNotHideIt) {
     EXPECT_EQ(client(ACK, text("GET /")), "payload-mismatch");
 }
 
-// The RST of a handshake does not take its check away.
+// An RST during the handshake must not remove the check that still waits.
 TEST_F(Checked, ASynAckThatIsSentAgainKeepsTheCheck) {
     host.apply(checking(Payload::tls));
     EXPECT_EQ(client(SYN), "row sip-in");
@@ -296,7 +293,8 @@ TEST_F(Checked, ASynAckThatIsSentAgainKeepsTheCheck) {
     EXPECT_EQ(client(ACK, text("GET /")), "payload-mismatch");
 }
 
-// Nor is the answer late because its SYN came just before the entry's end.
+// A SYN just before the old entry expires must give the new connection its full time: the answer is
+// not too late.
 TEST_F(Checked, TheNextConnectionHasTheTimeOfItsOwn) {
     host.apply(checking(Payload::tls));
     EXPECT_EQ(client(SYN), "row sip-in");
@@ -309,7 +307,8 @@ TEST_F(Checked, TheNextConnectionHasTheTimeOfItsOwn) {
     EXPECT_EQ(client(ACK, text("GET /")), "payload-mismatch");
 }
 
-// Rows of both ways have these ends. This host's SYN says that it knows of no connection.
+// A row inbound and a row outbound permit the same addresses and ports. A SYN of this host says
+// that it knows of no connection, so the peer's is over.
 TEST_F(Checked, WhatThisHostOpensIsNotHeldToWhatAPeerBegan) {
     host.apply(checking(Payload::tls));
     auto peer = [&](int flags, Bytes payload = {}) {

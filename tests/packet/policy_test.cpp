@@ -8,18 +8,18 @@ namespace {
 constexpr auto in = Direction::in, out = Direction::out;
 
 std::vector<Case> address_cases() {
-    auto came = [](const char *source) { return frame(from(source, "203.0.113.10")); };
-    auto came6 = [](const char *source) { return frame(from(source, "2001:db8:10::10")); };
+    auto came = [](const char *source) { return frame(make_packet(source, "203.0.113.10")); };
+    auto came6 = [](const char *source) { return frame(make_packet(source, "2001:db8:10::10")); };
     auto left = [](const char *destination) {
-        return frame(from("203.0.113.10", destination, Icmp{}));
+        return frame(make_packet("203.0.113.10", destination, Icmp{}));
     };
     std::vector<Case> cases = {
         {"OwnAddress", in, came("203.0.113.11"), "own-address-spoofed"},
         {"OwnAddressOfAnotherInterface", in, came("10.9.0.10"), "own-address-spoofed"},
         {"Land", in, came("203.0.113.10"), "own-address-spoofed"},
-        {"LandOfNobody", in, frame(from("192.0.2.9", "192.0.2.9")), "own-address-spoofed"},
+        {"LandOfNobody", in, frame(make_packet("192.0.2.9", "192.0.2.9")), "own-address-spoofed"},
         {"OwnAddressV6", in, came6("2001:db8:10::11"), "own-address-spoofed"},
-        {"MartianDestinationIn", in, frame(from("198.51.100.7", "127.0.0.1")),
+        {"MartianDestinationIn", in, frame(make_packet("198.51.100.7", "127.0.0.1")),
          "bad-destination-address"},
         {"SourceLowestClassD", in, came("224.0.0.0"), "bad-source-address"},
         {"SourceBelowClassD", in, came("223.255.255.255"), "row sip-any-in"},
@@ -28,8 +28,9 @@ std::vector<Case> address_cases() {
         {"SourceCompatible", in, came6("::198.51.100.7"), "bad-source-address"},
         {"SourceMulticastV6", in, came6("ff02::1"), "bad-source-address"},
         {"SourceUnspecifiedV6", in, came6("::"), "bad-source-address"},
-        {"SpoofedOut", out, frame(from("203.0.113.99", "198.51.100.7")), "no-role"},
-        {"OtherInterfacesAddressOut", out, frame(from("10.9.0.10", "198.51.100.7")), "no-role"},
+        {"SpoofedOut", out, frame(make_packet("203.0.113.99", "198.51.100.7")), "no-role"},
+        {"OtherInterfacesAddressOut", out, frame(make_packet("10.9.0.10", "198.51.100.7")),
+         "no-role"},
         {"OutToOwnAddress", out, left("203.0.113.11"), "row ping-out"},
         {"OutToBroadcast", out, left("255.255.255.255"), "no-row"},
         {"OutToMulticast", out, left("224.0.0.251"), "no-row"},
@@ -48,14 +49,10 @@ std::vector<Case> address_cases() {
 
 std::vector<Case> policy_cases() {
     auto tcp = [](const char *source, const char *destination, int port, int source_port = 40000) {
-        return frame(from(source, destination,
-                          Tcp{.source = static_cast<std::uint16_t>(source_port),
-                              .destination = static_cast<std::uint16_t>(port)}));
+        return frame(test::tcp(source, source_port, destination, port, SYN));
     };
     auto udp = [](const char *source, const char *destination, int port, int source_port = 40000) {
-        return frame(from(source, destination,
-                          Udp{.source = static_cast<std::uint16_t>(source_port),
-                              .destination = static_cast<std::uint16_t>(port)}));
+        return frame(test::udp(source, source_port, destination, port));
     };
     const char *access = "203.0.113.10", *av = "203.0.113.11";
     return {
@@ -64,18 +61,20 @@ std::vector<Case> policy_cases() {
         {"Excepted", in, tcp("10.1.2.3", access, 5061), "no-row"},
         {"BelowExcepted", in, tcp("9.255.255.255", access, 5061), "row sip-any-in"},
         {"AboveExcepted", in, tcp("11.0.0.0", access, 5061), "row sip-any-in"},
-        {"ExceptedV6", in, frame(from("fd00::1", "2001:db8:10::10")), "no-row"},
+        {"ExceptedV6", in, frame(make_packet("fd00::1", "2001:db8:10::10")), "no-row"},
         {"SetBelow", in, tcp("198.51.99.255", access, 5061), "row sip-any-in"},
         {"SetFirst", in, tcp("198.51.100.0", access, 5061), "row sip-in"},
         {"SetLast", in, tcp("198.51.100.255", access, 5061), "row sip-in"},
         {"SetAbove", in, tcp("198.51.101.0", access, 5061), "row sip-any-in"},
-        {"SetV6First", in, frame(from("2001:db8:20::", "2001:db8:10::10")), "row sip-in"},
-        {"SetV6Last", in, frame(from("2001:db8:20:ffff:ffff:ffff:ffff:ffff", "2001:db8:10::10")),
+        {"SetV6First", in, frame(make_packet("2001:db8:20::", "2001:db8:10::10")), "row sip-in"},
+        {"SetV6Last", in,
+         frame(make_packet("2001:db8:20:ffff:ffff:ffff:ffff:ffff", "2001:db8:10::10")),
          "row sip-in"},
-        {"SetV6Above", in, frame(from("2001:db8:21::", "2001:db8:10::10")), "row sip-any-in"},
+        {"SetV6Above", in, frame(make_packet("2001:db8:21::", "2001:db8:10::10")),
+         "row sip-any-in"},
         {"BlockedIn", in, tcp("198.51.100.66", access, 5061), "blocked"},
         {"BesideBlocked", in, tcp("198.51.100.67", access, 5061), "row sip-in"},
-        {"BlockedV6", in, frame(from("2001:db8:20:6::1", "2001:db8:10::10")), "blocked"},
+        {"BlockedV6", in, frame(make_packet("2001:db8:20:6::1", "2001:db8:10::10")), "blocked"},
         {"BlockedOut", out, tcp(access, "198.51.100.66", 5061), "blocked"},
         {"BlockedWithoutService", in, tcp("198.51.100.66", access, 5063), "no-service"},
         {"BlockedWithoutRole", in, tcp("198.51.100.66", "203.0.113.12", 5061), "blocked"},

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The switch, stopped after each of its instructions: what the programs read is the old record or
-// the new one, whole, with its fallback.
+// The loader switches to another record and is stopped after each instruction. Whenever that is,
+// the programs read either the whole old record or the whole new one, with its fallback.
 #include "loader/kernel/switch.h"
 #include "loader/base/clock.h"
 
@@ -49,7 +49,7 @@ pm_record record(std::uint8_t image, pm_mode mode) {
     return one;
 }
 
-// A child that does `act`, one instruction at a time.
+// Runs `act` in a child, one instruction at a time.
 class Stepped {
 public:
     explicit Stepped(const std::function<void()> &act) : pid_(fork()) {
@@ -84,7 +84,7 @@ private:
 };
 
 TEST_F(SwitchTest, AfterEachInstructionItIsOldOrNew) {
-    // So far ahead that an emulated kernel, which takes its time for each step, is done before.
+    // Far enough ahead for an emulated kernel, where each step takes long.
     const std::uint64_t deadline = boottime_ns() + 100'000'000'000'000;
     Switch writer = open();  // mapped before, so that only the publishing is stepped through
     std::uint64_t before = control_->state().epoch;
@@ -103,7 +103,7 @@ TEST_F(SwitchTest, AfterEachInstructionItIsOldOrNew) {
         EXPECT_EQ(now.other.image, 2);
         EXPECT_EQ(now.other.mode, PM_MODE_AUDIT);
         EXPECT_EQ(now.other.deadline, 0u);
-        EXPECT_GT(now.record.fallback >> 4, now.epoch >> 4);
+        EXPECT_GT(now.record.fallback >> PM_RECORD_BITS, now.epoch >> PM_RECORD_BITS);
     };
 
     std::size_t steps = 0, store = 0;
@@ -115,7 +115,7 @@ TEST_F(SwitchTest, AfterEachInstructionItIsOldOrNew) {
     ASSERT_GT(store, 50u);
     ASSERT_GT(steps, store + 10);
 
-    // Killed right before the store and right after it, from where it began.
+    // Kills a fresh child right before the store, and another right after it.
     for (const std::size_t stop : {store - 1, store}) {
         pm_record again = record(0, PM_MODE_ENFORCE);
         again.interfaces = 3;
@@ -167,7 +167,7 @@ TEST_F(SwitchTest, AChangeHoldsForAPendingPolicyAndItsFallback) {
     const std::uint64_t before = control_->state().epoch;
     ASSERT_TRUE(control_->republish([](pm_record &one) { one.bans = 2; }));
     const Switch::State state = control_->state();
-    EXPECT_GT(state.epoch >> 4, before >> 4);
+    EXPECT_GT(state.epoch >> PM_RECORD_BITS, before >> PM_RECORD_BITS);
     EXPECT_TRUE(state.pending);
     EXPECT_EQ(state.record.deadline, deadline);
     EXPECT_EQ(state.record.bans, 2);

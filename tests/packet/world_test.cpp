@@ -18,6 +18,7 @@
 #include "loader/base/clock.h"
 #include "loader/kernel/switch.h"
 #include "policy/base/fd.h"
+#include "tests/support/edge_packets.h"
 #include "tests/support/host.h"
 #include "tests/support/payloads.h"
 #include "tests/support/policies.h"
@@ -25,7 +26,7 @@
 namespace pm::test {
 namespace {
 
-// In the namespace of the tests; it ends with the process, and so does what is set here.
+// Runs in the network namespace of the tests. All that is set there ends with the process.
 void ip(const std::string &command) {
     if (std::system(("ip " + command).c_str()) != 0)
         throw std::runtime_error("cannot run: ip " + command);
@@ -53,15 +54,7 @@ Fd tcp_socket(const char *address, int port) {
     return socket;
 }
 
-Packet segment(const char *from, int from_port, const char *to, int to_port, int flags) {
-    return {.from = address(from),
-            .to = address(to),
-            .transport = Tcp{.source = static_cast<std::uint16_t>(from_port),
-                             .destination = static_cast<std::uint16_t>(to_port),
-                             .flags = static_cast<std::uint8_t>(flags)}};
-}
-
-// A connection between two addresses of this namespace that no program has seen being made.
+// A connection between two addresses of this namespace. The programs have not seen its handshake.
 class Sockets : public testing::Test {
 protected:
     static void SetUpTestSuite() {
@@ -70,7 +63,8 @@ protected:
         ip("address replace 10.1.1.1/32 dev lo");
     }
 
-    // With `waits` for data the handshake stays half-open: the listener defers what completes it.
+    // If the listener waits for data (`waits` seconds), the handshake stays half-open: the ACK that
+    // would complete it is deferred.
     void begin_connection(const char *peer, int port, int waits) {
         listener_ = tcp_socket("203.0.113.10", 5061);
         setsockopt(listener_.get(), IPPROTO_TCP, TCP_DEFER_ACCEPT, &waits, sizeof(waits));
@@ -92,29 +86,28 @@ protected:
 
 TEST_F(Sockets, ASocketVouchesForASegmentWithoutAFlow) {
     connect("198.51.100.7");
-    const Packet in = segment("198.51.100.7", 40000, "203.0.113.10", 5061, ACK);
+    const Packet in = tcp("198.51.100.7", 40000, "203.0.113.10", 5061, ACK);
     EXPECT_EQ(host.in(in, live), "row sip-in");
     host.wait(7200);
     EXPECT_EQ(host.in(in, live), "row sip-in") << "its flow is an established one";
-    EXPECT_EQ(host.in(segment("198.51.100.7", 40001, "203.0.113.10", 5061, ACK)),
-              "not-first-packet")
+    EXPECT_EQ(host.in(tcp("198.51.100.7", 40001, "203.0.113.10", 5061, ACK)), "not-first-packet")
         << "the listener alone vouches for nothing";
     EXPECT_EQ(host.kernel().flows().size(), 1U);
 }
 
 TEST_F(Sockets, AndOnTheWayOut) {
     connect("198.51.100.7");
-    const Packet out = segment("203.0.113.10", 5061, "198.51.100.7", 40000, ACK | PSH);
+    const Packet out = tcp("203.0.113.10", 5061, "198.51.100.7", 40000, ACK | PSH);
     EXPECT_EQ(host.out(out, live), "row sip-in");
 }
 
 TEST_F(Sockets, ButNotAgainstThePolicy) {
     connect("10.1.1.1");  // excepted from the row's peers
-    EXPECT_EQ(host.in(segment("10.1.1.1", 40000, "203.0.113.10", 5061, ACK), live), "no-row");
+    EXPECT_EQ(host.in(tcp("10.1.1.1", 40000, "203.0.113.10", 5061, ACK), live), "no-row");
     Policy without = mixed_policy();
     std::erase_if(without.rows, [](const Row &row) { return row.id != "ping-in"; });
     host.apply(without);
-    EXPECT_EQ(host.in(segment("10.1.1.1", 40000, "203.0.113.10", 5061, ACK), live), "no-service");
+    EXPECT_EQ(host.in(tcp("10.1.1.1", 40000, "203.0.113.10", 5061, ACK), live), "no-service");
 }
 
 Policy with_tls_asked() {
@@ -122,12 +115,6 @@ Policy with_tls_asked() {
     for (Row &row : policy.rows)
         if (row.id.starts_with("sip-")) row.check = {.payload = Check::Payload::tls, .drop = true};
     return policy;
-}
-
-Packet data(const char *from, int from_port, const char *to, int to_port, Bytes payload) {
-    Packet packet = segment(from, from_port, to, to_port, PSH | ACK);
-    std::get<Tcp>(packet.transport).payload = std::move(payload);
-    return packet;
 }
 
 class SocketsChecked : public Sockets {
@@ -140,13 +127,14 @@ protected:
         EXPECT_EQ(client(ACK), "row sip-in");
     }
     std::string client(int flags) {
-        return host.in(segment("198.51.100.7", 40000, "203.0.113.10", 5061, flags), live);
+        return host.in(tcp("198.51.100.7", 40000, "203.0.113.10", 5061, flags), live);
     }
     std::string client(Bytes payload) {
-        return host.in(data("198.51.100.7", 40000, "203.0.113.10", 5061, std::move(payload)), live);
+        return host.in(
+            tcp("198.51.100.7", 40000, "203.0.113.10", 5061, PSH | ACK, std::move(payload)), live);
     }
     std::string server(int flags) {
-        return host.out(segment("203.0.113.10", 5061, "198.51.100.7", 40000, flags), live);
+        return host.out(tcp("203.0.113.10", 5061, "198.51.100.7", 40000, flags), live);
     }
 };
 
@@ -160,7 +148,7 @@ TEST_F(SocketsChecked, AClientThatWaitsDoesNotOutwaitItsCheck) {
     EXPECT_EQ(client(text("whatever follows")), "row sip-in");
 }
 
-// The RST misses its place, and shortens the entry's life.
+// An RST with a wrong sequence number shortens the life of the entry, but the socket stays.
 TEST_F(SocketsChecked, NorOneThatResets) {
     shake_hands();
     EXPECT_EQ(client(RST), "row sip-in");
@@ -173,7 +161,8 @@ TEST_F(SocketsChecked, NorOneThatResets) {
     EXPECT_EQ(client(client_hello()), "row sip-in");
 }
 
-// A SYN on it gets a challenge ACK only, and the client's next data is in the middle of its stream.
+// The stack answers a SYN on a live connection with a challenge ACK. The client's next data lies in
+// the middle of its stream and would fail a check.
 TEST_F(SocketsChecked, AForgedSynDoesNotHaveAForgottenConnectionAskedAgain) {
     host.apply(with_tls_asked());
     connect("198.51.100.7");
@@ -186,11 +175,11 @@ TEST_F(SocketsChecked, AForgedSynDoesNotHaveAForgottenConnectionAskedAgain) {
     EXPECT_EQ(client(text("GET /")), "payload-mismatch") << "what it waited for stays";
 }
 
-// Its entry expires before it completes the handshake.
+// The entry expires before the client completes the handshake; only the half-open socket is left.
 TEST_F(SocketsChecked, WhatCompletesAHandshakeLateIsAskedToo) {
     const World half_open{.socket = naive::Socket::half_open};
     auto sends = [&](int flags, Bytes payload = {}) {
-        Packet packet = segment("198.51.100.7", 40000, "203.0.113.10", 5061, flags);
+        Packet packet = tcp("198.51.100.7", 40000, "203.0.113.10", 5061, flags);
         std::get<Tcp>(packet.transport).payload = std::move(payload);
         return host.in(packet, half_open);
     };
@@ -204,7 +193,7 @@ TEST_F(SocketsChecked, WhatCompletesAHandshakeLateIsAskedToo) {
     EXPECT_EQ(sends(PSH | ACK, text("whatever follows")), "row sip-in");
 }
 
-// Neither a FIN nor an RST went by: this host gave up on a peer that acknowledged nothing.
+// This host gave up on a peer that acknowledged nothing, so neither a FIN nor an RST was seen.
 TEST_F(SocketsChecked, WhatFollowsAConnectionThatDiedSilentlyIsAsked) {
     host.apply(with_tls_asked());
     connect("198.51.100.7");
@@ -214,15 +203,15 @@ TEST_F(SocketsChecked, WhatFollowsAConnectionThatDiedSilentlyIsAsked) {
     EXPECT_EQ(client(text("of the same connection")), "row sip-in");
     client_ = Fd();
     server_ = Fd();
-    const Packet syn = segment("198.51.100.7", 40000, "203.0.113.10", 5061, SYN);
+    const Packet syn = tcp("198.51.100.7", 40000, "203.0.113.10", 5061, SYN);
     EXPECT_EQ(host.in(syn), "row sip-in");
-    EXPECT_EQ(host.out(segment("203.0.113.10", 5061, "198.51.100.7", 40000, SYN | ACK)),
-              "row sip-in");
-    EXPECT_EQ(host.in(data("198.51.100.7", 40000, "203.0.113.10", 5061, text("GET /"))),
+    EXPECT_EQ(host.out(tcp("203.0.113.10", 5061, "198.51.100.7", 40000, SYN | ACK)), "row sip-in");
+    EXPECT_EQ(host.in(tcp("198.51.100.7", 40000, "203.0.113.10", 5061, PSH | ACK, text("GET /"))),
               "payload-mismatch");
 }
 
-// It is the first that is seen of the connection, and it is not forgotten.
+// The RST is the first packet that the programs see of the connection. It must be remembered like
+// any RST.
 TEST_F(SocketsChecked, AnRstThatASocketVouchesForIsAnRst) {
     host.apply(with_tls_asked());
     connect("198.51.100.7");
@@ -232,30 +221,28 @@ TEST_F(SocketsChecked, AnRstThatASocketVouchesForIsAnRst) {
     EXPECT_EQ(client(text("GET /")), "payload-mismatch");
 }
 
-// Rows of both ways have these ends. The table of assured flows has one entry for both.
+// A row inbound and a row outbound permit the same addresses and ports. `assured` has one entry for
+// both.
 TEST_F(Sockets, AFlowThatTheOtherSideOpensTakesTheEntryOver) {
     host.apply(with_tls_asked());
     connect("198.51.100.7", 5061);
-    const Packet syn = segment("198.51.100.7", 5061, "203.0.113.10", 5061, SYN);
+    const Packet syn = tcp("198.51.100.7", 5061, "203.0.113.10", 5061, SYN);
     auto opener = [&] { return host.kernel().flows().at(0).opener; };
-    EXPECT_EQ(host.out(segment("203.0.113.10", 5061, "198.51.100.7", 5061, ACK), live),
-              "row sip-out");
-    EXPECT_EQ(host.in(segment("198.51.100.7", 5061, "203.0.113.10", 5061, FIN | ACK)),
-              "row sip-out");
+    EXPECT_EQ(host.out(tcp("203.0.113.10", 5061, "198.51.100.7", 5061, ACK), live), "row sip-out");
+    EXPECT_EQ(host.in(tcp("198.51.100.7", 5061, "203.0.113.10", 5061, FIN | ACK)), "row sip-out");
     EXPECT_EQ(opener(), PM_OUT);
     EXPECT_EQ(host.in(syn), "row sip-in");
-    EXPECT_EQ(host.out(segment("203.0.113.10", 5061, "198.51.100.7", 5061, SYN | ACK)),
-              "row sip-in");
+    EXPECT_EQ(host.out(tcp("203.0.113.10", 5061, "198.51.100.7", 5061, SYN | ACK)), "row sip-in");
     EXPECT_EQ(opener(), PM_IN);
-    EXPECT_EQ(host.in(data("198.51.100.7", 5061, "203.0.113.10", 5061, text("GET /"))),
+    EXPECT_EQ(host.in(tcp("198.51.100.7", 5061, "203.0.113.10", 5061, PSH | ACK, text("GET /"))),
               "payload-mismatch");
     EXPECT_EQ(host.kernel().flows().size(), 1U);
 }
 
-// Of a row that is gone an entry may be left; what another row permits goes on in it.
+// An entry may be left of a row that the policy no longer has. A flow of another row takes it over.
 TEST_F(Sockets, AnEntryThatWasCutGoesToTheOtherOpener) {
     connect("198.51.100.7", 5061);
-    const Packet out = segment("203.0.113.10", 5061, "198.51.100.7", 5061, ACK);
+    const Packet out = tcp("203.0.113.10", 5061, "198.51.100.7", 5061, ACK);
     EXPECT_EQ(host.out(out, live), "row sip-out");
     Policy without = mixed_policy();
     std::erase_if(without.rows, [](const Row &row) { return row.id == "sip-out"; });
@@ -267,10 +254,10 @@ TEST_F(Sockets, AnEntryThatWasCutGoesToTheOtherOpener) {
 
 TEST_F(Sockets, AndForTheIcmpErrorsAboutThem) {
     connect("198.51.100.7");
-    const Packet sent = segment("203.0.113.10", 5061, "198.51.100.7", 40000, ACK);
+    const Packet sent = tcp("203.0.113.10", 5061, "198.51.100.7", 40000, ACK);
     const Packet error = icmp_error(address("192.0.2.1"), sent.from, datagram(sent));
     EXPECT_EQ(host.in(error, live), "essential-icmp-error");
-    Packet stranger = segment("203.0.113.10", 5061, "198.51.100.7", 40001, ACK);
+    Packet stranger = tcp("203.0.113.10", 5061, "198.51.100.7", 40001, ACK);
     EXPECT_EQ(host.in(icmp_error(address("192.0.2.1"), sent.from, datagram(stranger))),
               "icmp-unrelated");
 }
@@ -295,8 +282,9 @@ TEST(Forwarding, WhatTheHostWouldRouteOnMatchesNoRow) {
     ip("link delete pm-fwd0");
 }
 
-// Under one record the packet passes by a row, under the other because nothing is dropped: it
-// is dropped only if the image of one meets the mode of the other.
+// One record has a row for the packet and enforces; the other has no row and only audits. The
+// packet passes under both. It is dropped only if the image of one is used with the mode of the
+// other.
 TEST(Switching, APacketIsJudgedByOneWholeRecord) {
     Kernel &kernel = Kernel::shared();
     Policy closed = mixed_policy();
@@ -312,7 +300,7 @@ TEST(Switching, APacketIsJudgedByOneWholeRecord) {
     std::thread flipper([&] {
         for (; !done; flips++) kernel.put_in_force(flips % 2 ? open : audited);
     });
-    // Only packets under which a record changed count; on one CPU there are none.
+    // Only packets during which the record changed count. On one CPU there are none.
     const int enough = std::thread::hardware_concurrency() > 1 ? 2'000 : 0;
     int raced = 0, dropped = 0;
     const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
@@ -328,7 +316,7 @@ TEST(Switching, APacketIsJudgedByOneWholeRecord) {
     kernel.clear();
 }
 
-// Nothing but the packet itself: no process, and no new epoch.
+// The programs fall back by themselves: no process acts, and no new epoch is written.
 TEST(Deadline, PastItAPacketIsJudgedByTheFallback) {
     Kernel &kernel = Kernel::shared();
     Policy closed = mixed_policy();

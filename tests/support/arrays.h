@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Array maps as tests read and clear them: a batch at a time, CPUs added up. What fails is thrown.
+// Reading and clearing array maps in batches, with the values of all CPUs added up. Failures are
+// thrown.
 #pragma once
 
 #include <bpf/bpf.h>

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-// A host under test; see host.h.
 #include "tests/support/host.h"
 
 #include <gtest/gtest.h>

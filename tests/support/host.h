@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A host under test: every packet goes through the kernel's programs, the probe programs, the
-// image in user space and the oracle, and each time all that must always hold is asserted.
+// A host under test. Every packet goes through the kernel's programs, the probe programs, the image
+// in user space and the oracle; each time it is asserted that they agree.
 #pragma once
 
 #include <string>
@@ -11,7 +11,7 @@
 
 namespace pm::test {
 
-// What the oracle is told of the world, since it cannot look: the test has made it so.
+// What the oracle is told about the world, since it cannot look. The test has to make it true.
 struct World {
     std::uint32_t came_in_on = 0;                // out: the packet is on its way through
     bool routed = false;                         // in: the host would route it on
@@ -24,8 +24,8 @@ class Host {
 public:
     explicit Host(Policy policy, Kernel &kernel = Kernel::shared(), bool bond = false);
 
-    // Sends a frame and returns its verdict: "row ID", "essential-NAME" or the reason. What
-    // send() finds wrong fails the test.
+    // Sends a frame and returns its verdict: "row ID", "essential-NAME" or the reason. The test
+    // fails if send() returns a fault.
     std::string in(const Bytes &frame, const World &world = {});
     std::string out(const Bytes &frame, const World &world = {});
     std::string in(const Packet &packet, const World &world = {}) {
@@ -35,9 +35,10 @@ public:
         return out(frame(from_host(packet)), world);
     }
 
-    // Empty if all is as it must be, else what is not:
-    // - the kernel and the oracle say the same, with state and, by the probes, without; so does
-    //   the image in user space;
+    // The fault is empty if all of this holds, else it says what does not:
+    // - the kernel and the oracle give the same verdict, with state and (by the probe programs)
+    //   without;
+    // - the image in user space gives the same verdict;
     // - exactly one counter moved, by one packet and its IP bytes;
     // - packets seen = passed per row and essential + dropped per reason.
     struct Outcome {
@@ -68,12 +69,12 @@ private:
     std::uint64_t sent_ = 0;
 };
 
-// Do the image in user space and the oracle judge a frame's flow alike, asked about as its own
-// and as an answer? Empty: they do, or the frame describes no flow; else how they differ.
+// Compares the image in user space with the oracle: the flow that the frame opens, and the flow
+// that it answers. Returns how they differ; empty if they agree or the frame describes no flow.
 std::string compare_image(const Policy &policy, const ImageView &image, Direction direction,
                           const Bytes &frame);
 
-// Do the probe programs and the oracle? The candidate must be loaded.
+// The same for the probe programs and the oracle. The candidate must be loaded.
 std::string compare_probe(Kernel &kernel, const Policy &policy, Direction direction,
                           const Bytes &frame, bool bond = false);
 

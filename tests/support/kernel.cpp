@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-// Test runs of the programs; see kernel.h.
 #include "tests/support/kernel.h"
 
 #include <linux/bpf.h>
@@ -9,14 +8,17 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <span>
 #include <stdexcept>
 #include <system_error>
 
+#include "loader/kernel/flow_table.h"
 #include "loader/kernel/jiffies.h"
 #include "loader/kernel/program.h"
 #include "policy/image/ban_image.h"
 #include "policy/model/bans.h"
 #include "tests/support/arrays.h"
+#include "tests/support/policies.h"
 
 namespace pm::test {
 
@@ -26,6 +28,7 @@ constexpr std::uint32_t slot_size = 2U << 20;
 constexpr std::uint32_t bans_size = 64U << 10;
 const std::uint32_t first_drop = pm_drop_index(interface_number, 0, 0);
 constexpr std::uint32_t drop_count = 2 * PM_REASON_SLOTS;
+const auto young_tables = std::span(flow_tables).first(2);  // all but `assured`
 
 template <class T>
 T value(Result<T> result) {
@@ -87,7 +90,7 @@ struct Kernel::Parts {
                     image.bytes.size());
     }
 
-    // No packet is under way meanwhile, so nothing has to be waited for.
+    // No packet is under way, so there is no grace period to wait for.
     std::uint64_t publish(std::uint32_t slot, pm_mode mode, bool banning = false) {
         const std::uint32_t index = ++sequence % PM_RECORDS;
         control().records[index] = {.image = static_cast<std::uint8_t>(slot),
@@ -98,7 +101,7 @@ struct Kernel::Parts {
                                     .rollbacks = 0,
                                     .deadline = 0,
                                     .fallback = 0};
-        const std::uint64_t epoch = std::uint64_t{sequence} << 4 | index;
+        const std::uint64_t epoch = pm_epoch(sequence, index);
         __atomic_store_n(&control().epoch, epoch, __ATOMIC_RELEASE);
         return epoch;
     }
@@ -135,7 +138,7 @@ Kernel::Kernel(bool bond) : parts_(std::make_unique<Parts>(bond)) {
 
 Kernel::~Kernel() = default;
 
-// Without it no test means anything: the run ends.
+// If the programs cannot be loaded, no test means anything: the run ends.
 Kernel &Kernel::shared() {
     try {
         static Kernel kernel;
@@ -154,7 +157,7 @@ bool Kernel::can_run(Direction direction, const Bytes &frame) {
 
 void Kernel::load_candidate(const Image &image) {
     parts_->write_image(0, image);
-    auto &ask = *reinterpret_cast<pm_ask *>(parts_->question.bytes());
+    auto &ask = *reinterpret_cast<pm_probe *>(parts_->question.bytes());
     ask = {.image = 0, .bans = 0, .interface = interface_number, .zero = 0};
 }
 
@@ -259,7 +262,7 @@ Seen Kernel::see(Direction direction, const Bytes &frame, const Context &context
     return seen;
 }
 
-// A counter of the other direction is reported as one that nobody expects.
+// If a counter of the other direction moved, it gets the number -1, which no test expects.
 std::vector<Moved> Kernel::moved_since(const Counters &now, Direction direction) const {
     const Counters &before = parts_->last;
     const auto way = static_cast<std::size_t>(direction);
@@ -308,9 +311,9 @@ void Kernel::set_counters(std::uint64_t packets) {
 }
 
 void Kernel::clear() {
-    for (const char *table : {"outside", "opening", "assured"})
+    for (const FlowTable &table : flow_tables)
         parts_->each<pm_flow_key, pm_flow>(
-            table, [](auto &map, const auto &key, const auto &) { map.remove(key); });
+            table.name, [](auto &map, const auto &key, const auto &) { map.remove(key); });
     parts_->each<pm_fragment_key, pm_fragment>(
         "fragments", [](auto &map, const auto &key, const auto &) { map.remove(key); });
     parts_->each<pm_limit_key, std::uint64_t>(
@@ -324,8 +327,8 @@ void Kernel::clear() {
 
 void Kernel::age(std::uint32_t seconds, std::uint32_t ahead) {
     const std::int64_t jiffies = std::int64_t{seconds} * kernel_hz() - ahead;
-    for (const char *table : {"outside", "opening", "assured"})
-        parts_->each<pm_flow_key, pm_flow>(table, [&](auto &map, const auto &key, auto &flow) {
+    for (const FlowTable &table : flow_tables)
+        parts_->each<pm_flow_key, pm_flow>(table.name, [&](auto &map, const auto &key, auto &flow) {
             flow.last -= static_cast<std::uint32_t>(jiffies >> PM_STAMP_SHIFT);
             (void)map.put(key, flow);
         });
@@ -347,16 +350,16 @@ void Kernel::age(std::uint32_t seconds, std::uint32_t ahead) {
 
 std::vector<pm_flow> Kernel::flows() const {
     std::vector<pm_flow> all;
-    for (const char *table : {"outside", "opening", "assured"})
-        parts_->each<pm_flow_key, pm_flow>(table, [&](auto &, const auto &, const auto &flow) {
+    for (const FlowTable &table : flow_tables)
+        parts_->each<pm_flow_key, pm_flow>(table.name, [&](auto &, const auto &, const auto &flow) {
             if (!flow.moved) all.push_back(flow);
         });
     return all;
 }
 
 void Kernel::mark_moved() {
-    for (const char *table : {"outside", "opening"})
-        parts_->each<pm_flow_key, pm_flow>(table, [&](auto &map, const auto &key, auto &flow) {
+    for (const FlowTable &table : young_tables)
+        parts_->each<pm_flow_key, pm_flow>(table.name, [&](auto &map, const auto &key, auto &flow) {
             flow.moved = 1;
             (void)map.put(key, flow);
         });
@@ -364,8 +367,8 @@ void Kernel::mark_moved() {
 
 void Kernel::add_cut_entries() {
     auto assured = value(Map<pm_flow_key, pm_flow>::of(parts_->program.maps(), "assured"));
-    for (const char *table : {"outside", "opening"})
-        parts_->each<pm_flow_key, pm_flow>(table, [&](auto &, const auto &key, auto &flow) {
+    for (const FlowTable &table : young_tables)
+        parts_->each<pm_flow_key, pm_flow>(table.name, [&](auto &, const auto &key, auto &flow) {
             flow.opener = !flow.opener;
             flow.marks = PM_FLOW_CUT;
             flow.epoch = 0;

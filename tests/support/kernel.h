@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The programs in the running kernel, fed with frames by BPF_PROG_TEST_RUN: loaded but attached
-// to nothing, in a network namespace of the test's own. PM_BPF_OBJECT names another object file
-// to load, which is how seeded faults are tried.
+// The programs in the running kernel, fed with frames by BPF_PROG_TEST_RUN. They are loaded but
+// attached to nothing, in a network namespace of the test's own. PM_BPF_OBJECT names another object
+// file to load; so faults.py tests programs with faults in them.
 #pragma once
 
 #include <cstdint>
@@ -14,9 +14,6 @@
 #include "tests/support/verdict.h"
 
 namespace pm::test {
-
-inline constexpr unsigned interface_number = 1;
-inline constexpr const char *interface_name = "edge0";
 
 // What the kernel knows of a frame beside its bytes.
 struct Context {
@@ -55,7 +52,7 @@ public:
     Kernel(const Kernel &) = delete;
     Kernel &operator=(const Kernel &) = delete;
 
-    // The one that most tests share; loading takes a second.
+    // One that most tests share, since loading takes a second.
     static Kernel &shared();
 
     // Can a test run take this frame? XDP wants an Ethernet header, TC a whole IP header too.
@@ -65,11 +62,13 @@ public:
     void load_candidate(const Image &image);
     Verdict ask(Direction direction, const Bytes &frame);
 
-    // Puts an image in force under a new epoch, which is returned. Two stay as they are.
+    // Puts an image in force under a new epoch, which is returned. The image before stays in its
+    // slot, so that its epoch can be put in force again.
     std::uint64_t apply(const Image &image, pm_mode mode = PM_MODE_ENFORCE);
     void ban(const AddressSet &banned);      // these and no others, until the next apply()
     void put_in_force(std::uint64_t epoch);  // from any thread
-    // Past `deadline` (CLOCK_BOOTTIME ns) packets go by `fallback` instead of `epoch`.
+    // After `deadline` (CLOCK_BOOTTIME ns) packets are judged by the epoch `fallback` instead of
+    // `epoch`.
     void set_deadline(std::uint64_t epoch, std::uint64_t deadline, std::uint64_t fallback);
     void apply_no_image();  // an epoch whose record names no slot
     Seen see(Direction direction, const Bytes &frame, const Context &context = {});
@@ -78,11 +77,13 @@ public:
     void set_counters(std::uint64_t packets);  // of every row and reason, as if so many were seen
 
     void clear();  // flows, fragments, limits, DHCP clients, counters
-    // Everything that expires; `ahead`: jiffies by which whoever stamped it is ahead of us.
+    // Makes everything that expires older. `ahead`: jiffies by which the clock of its writer is
+    // ahead.
     void age(std::uint32_t seconds, std::uint32_t ahead = 0);
     std::vector<pm_flow> flows() const;  // not moved
     void mark_moved();                   // every young flow, as if its assured entry had gone since
-    // An assured entry beside every young one, that the other side opened and a policy has cut.
+    // Adds an assured entry with the same ends as each young one: opened by the other side, and cut
+    // by a policy.
     void add_cut_entries();
 
 private:

@@ -49,7 +49,8 @@ Verdict see_slow(Frame frame, const Headers &headers, bool bond) {
     return good ? essential(PM_ESSENTIAL_LACP) : drop(PM_DROP_UNSUPPORTED_ETHERTYPE);
 }
 
-// The payload that a check waits for: false if it drops the packet. It waits for no other then.
+// Applies the check that waits to the payload of this packet; false if it drops the packet. Once a
+// payload has passed, nothing waits any more.
 bool checked(Check &pending, Frame frame, const Headers &headers) {
     if (pending.payload == Check::Payload::none) return true;
     const Frame here = frame.subspan(headers.payload, headers.payload_here);
@@ -94,7 +95,8 @@ Host::FragmentKey Host::fragment_key(const Headers &headers, Direction direction
             direction};
 }
 
-// Fills in what a later fragment does not say; a verdict if that cannot be.
+// Fills in what a later fragment does not contain, from the first one; returns a verdict if that
+// fails.
 std::optional<Verdict> Host::see_fragment(Headers &headers, Direction direction) const {
     if (!headers.fragment) return {};
     if (policy_->fragments_drop) return drop(PM_DROP_FRAGMENT_REFUSED);
@@ -225,8 +227,8 @@ Verdict Host::see_flow(Frame frame, const Headers &headers, const Facts &facts) 
     return see_stray(frame, headers, own, facts);
 }
 
-// Under another policy a flow is judged anew, as its opener sent it; one that is cut may go on
-// under a later policy.
+// Under another policy a flow is judged again, as its opener sent it. A flow that one policy cuts
+// may go on under a later one.
 bool Host::stays(Flow &flow, Opening ends, Direction direction) const {
     if (flow.epoch == epoch_) return true;
     ends.opener = flow.opener;
@@ -248,7 +250,7 @@ Verdict Host::see_stray(Frame frame, const Headers &headers, const Opening &own,
         if (facts.forwarded) return drop(PM_DROP_FORWARDED);
         return see_opener(frame, headers, own, facts, judged);
     }
-    // What goes to a group is no flow: its first part has passed.
+    // Datagrams to a group open no flow. The first fragment has passed, so this one does.
     const bool group = is_multicast(own.local) || is_multicast(own.remote);
     if (headers.is_later_fragment() && group && judged.opener == facts.direction)
         return judged.verdict;
@@ -267,18 +269,23 @@ Check Host::check_of(const Verdict &verdict) const {
     return policy_->rows[static_cast<std::size_t>(verdict.number)].check;
 }
 
-// What a flow still waits to check, however long ago it was live.
+// The check that still waits in a flow, even if the flow has expired.
 Check Host::waiting_check(Opening ends, Direction opener) const {
     ends.opener = opener;
     auto flow = flows_.find(ends);
     return flow == flows_.end() ? Check{} : flow->second.pending;
 }
 
-// What a row admits: within its limit, with the payload that it asks for. A SYN of a live flow
-// opens none, unless an RST or FIN was seen, or its socket is gone without one: then another
-// connection may begin. This host's SYN begins it, and ends what a peer began; a peer's, which may
-// be forged, begins it only if this host answers it. So it is where a socket lives and its flow is
-// forgotten.
+// A packet that opens a flow passes within the limit of its row and with the payload that the row
+// asks for.
+//
+// A SYN within a live flow opens another connection only if
+// - an RST or FIN was seen, or
+// - it is inbound, the flow is established, the row has a limit or a check, and no socket exists.
+//
+// A SYN of this host begins the connection at once, and ends a flow that the peer has opened. A SYN
+// of a peer may be forged, so its check waits in `next` until this host answers with a SYN-ACK. The
+// same holds where a socket is live but its flow has expired.
 Verdict Host::see_opener(Frame frame, const Headers &headers, const Opening &own,
                          const Facts &facts, const Judged &judged) {
     const Direction direction = facts.direction;
@@ -331,7 +338,8 @@ bool Host::within_limit(int row, const Opening &own) {
     return true;
 }
 
-// As its own flow's opener if a row may have its ports, else as an answer; tcp as both.
+// Judges the packet as the opener of its own flow if a row could have its ports, else as an answer;
+// tcp as both.
 Host::Judged Host::judge_both_ways(const Headers &headers, const Opening &own,
                                    Direction direction) const {
     Judged first{ask(own, direction), own.opener};

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The oracle: the policy asked in the plainest way, rows in order over the model, flows in a
-// std::map. It shares no code with the compiled image or the kernel's programs, so that what
-// all three say alike is probably meant.
+// The oracle: judges packets in the plainest way, by the rows of the model in order and with flows
+// in a std::map. It shares no code with the compiled image or the kernel's programs, so where all
+// three agree they are probably right.
 #pragma once
 
 #include <cstdint>
@@ -49,7 +49,7 @@ struct Opening {
 // The flow that a packet opens, or would answer as an echo reply.
 Opening opening_of(const Headers &headers, Direction direction);
 
-// The verdict on a flow's first packet, as asked about by a packet of `direction`; no state.
+// The verdict on a flow's first packet, without state. `direction` is that of the packet that asks.
 Verdict judge(const Policy &policy, const Interface &interface, const Opening &opening,
               Direction direction, const AddressSet &banned = {});
 
@@ -61,14 +61,14 @@ class Host {
 public:
     Host(const Policy &policy, Interface interface) : policy_(&policy), interface_(interface) {}
 
-    // One that knows no state at all, and so neither limits nor checks.
+    // A host without any state, and so without limits and checks.
     static Host stateless(const Policy &policy, Interface interface) {
         Host host(policy, interface);
         host.stateless_ = true;
         return host;
     }
 
-    // Another policy, or the same anew: every flow is judged anew.
+    // Puts another policy in force, or the same one again. Every flow is judged again.
     void apply(const Policy &policy) {
         policy_ = &policy;
         epoch_++;

@@ -120,7 +120,8 @@ pm_reason check_addresses(const Policy &policy, const Opening &opening, Directio
     return PM_UNDECIDED;
 }
 
-// tcp, udp: could a row of any interface open such a flow? Others: does any row name it?
+// For tcp and udp: could a row of any interface open such a flow? For others: does any row name the
+// protocol?
 pm_reason check_service(const Policy &policy, const Opening &opening) {
     bool ports = opening.protocol == 6 || opening.protocol == 17;
     if (!ports && opening.protocol == (opening.local.is_v4() ? 1 : 58)) return PM_UNDECIDED;

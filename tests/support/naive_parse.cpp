@@ -53,8 +53,10 @@ bool flags_valid(unsigned flags) {
     return std::ranges::find(valid, flags & (fin | syn | rst | ack)) != std::end(valid);
 }
 
-// A fragment that lies in the datagram where none may, `length` being what counts to its largest
-// size, or is cut: all but the last have a multiple of 8 bytes.
+// A fragment is misplaced if
+// - it ends beyond the largest size of a datagram (`length` is what counts for that),
+// - it is a tcp fragment at offset 8, which would overwrite the flags, or
+// - others follow it and its length is no multiple of 8 bytes.
 bool misplaced(const Headers &headers, unsigned protocol, std::size_t length, std::size_t part) {
     return headers.fragment &&
            (headers.offset + length > 65535 || (protocol == 6 && headers.offset == 8) ||
@@ -208,8 +210,8 @@ void parse_network(Frame frame, Headers &headers, unsigned ethertype, bool outbo
 
 }  // namespace
 
-// Where the transport of a quoted IPv6 packet begins: behind at most four headers of options or of
-// a first fragment, 128 bytes in all. 0: nowhere.
+// The offset of the transport in a quoted IPv6 packet. At most four headers (options or a first
+// fragment) may come before it, 128 bytes in all. 0: not found.
 static std::size_t quoted_extensions(Frame datagram, Headers &quoted, std::size_t ip) {
     unsigned next = get8(datagram, ip + 6);
     std::size_t at = ip + 40;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A frame read byte by byte, in the plainest way: the tests' own parser, which shares nothing
-// with the one in the kernel but the names of the reasons.
+// The oracle's parser: reads a frame byte by byte in the plainest way. It shares nothing with the
+// parser in the kernel but the names of the reasons.
 #pragma once
 
 #include <cstdint>
@@ -20,8 +20,8 @@ struct Headers {
     Kind kind = Kind::other;
     bool group_frame = false;  // sent to a multicast or broadcast MAC address
     std::size_t network = 0;   // offset of what follows the Ethernet header and tags
-    // As counted: the datagram's; what follows the Ethernet header where that is not known; the
-    // whole frame where not even the header is right.
+    // The bytes that are counted: those of the datagram; if its length is not known, what follows
+    // the Ethernet header; if even that header is wrong, the whole frame.
     std::uint64_t bytes = 0;
 
     bool v4 = false;
@@ -60,8 +60,8 @@ struct Headers {
 // What this host sends may be in any frame.
 Headers parse(Frame frame, bool outbound);
 
-// The packet that an ICMP error quotes: addresses, protocol, and ports where it has them. A
-// fault says that it cannot be told to which flow it belongs.
+// The packet that an ICMP error quotes: addresses, protocol, and ports if it has them. With a fault
+// in it, its flow cannot be found.
 Headers parse_quoted(Frame frame, const Headers &error);
 
 bool is_martian(const Address &address);

@@ -13,7 +13,7 @@ using Payload = std::span<const std::uint8_t>;
 
 constexpr int any = -1;
 
-// Does it begin with these bytes? A stream that has brought fewer so far may still do.
+// Does the payload begin with these bytes? A stream may still do so if fewer bytes have arrived.
 bool begins(Payload payload, const std::vector<int> &bytes, bool whole) {
     if (whole && payload.size() < bytes.size()) return false;
     for (std::size_t i = 0; i < std::min(payload.size(), bytes.size()); i++)

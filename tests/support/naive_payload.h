@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a row's check says of a payload, in the plainest way; part of the oracle.
+// The oracle's payload checks, in the plainest way.
 #pragma once
 
 #include <cstddef>
@@ -10,7 +10,7 @@
 
 namespace pm::naive {
 
-// `here` is what lies in the packet of a payload of `length` bytes.
+// `length` is that of the whole payload; `here` is the part of it that the packet holds.
 bool fits(Check::Payload check, std::span<const std::uint8_t> here, std::size_t length, bool tcp);
 
 }  // namespace pm::naive

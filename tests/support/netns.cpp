@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Before any test: a network namespace of our own, in which nothing is forwarded and no socket
-// answers but those that a test opens itself. It ends with the process.
+// Before any test the process enters a network namespace of its own. Nothing is forwarded there,
+// and there are no sockets but those that a test opens.
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <net/if.h>

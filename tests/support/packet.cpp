@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-// Composes frames; see packet.h.
 #include "tests/support/packet.h"
 
 #include <algorithm>
@@ -179,13 +178,6 @@ Bytes datagram_v6(const Packet &packet) {
 }
 
 }  // namespace
-
-Address address(std::string_view text) {
-    auto parsed = parse_address(text);
-    if (parsed) return *parsed;
-    std::fprintf(stderr, "test packet: %s\n", parsed.error().c_str());
-    std::abort();
-}
 
 Bytes datagram(const Packet &packet) {
     return packet.from.is_v4() && packet.to.is_v4() ? datagram_v4(packet) : datagram_v6(packet);

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// Frames composed from parts with working defaults. Whatever is set is written as it is, right
-// or wrong; what is left out is computed, so that one field at a time can be broken on purpose.
-// Numbers are in host byte order, lengths in bytes unless said otherwise.
+// Composes frames from parts with working defaults. What is set is written as it is, right or
+// wrong; what is left out is computed. So a test can break one field at a time. Numbers are in host
+// byte order, lengths in bytes unless said otherwise.
 #pragma once
 
 #include <array>
 #include <cstdint>
 #include <optional>
-#include <string_view>
 #include <variant>
 #include <vector>
 
 #include "policy/model/address.h"
+#include "tests/support/addresses.h"
 
 namespace pm::test {
 
@@ -99,9 +99,6 @@ struct Packet {
     std::optional<std::uint8_t> protocol{};      // of the last header before the transport
     std::uint16_t ipv4_flags = 0;                // or-ed to the fragment field: 0x4000 is DF
 };
-
-// Text to address; ends the test run on a fault, since tests write only right ones.
-Address address(std::string_view text);
 
 Bytes frame(const Packet &packet);
 Bytes datagram(const Packet &packet);  // without the Ethernet header: what an ICMP error quotes

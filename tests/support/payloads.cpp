@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-// First payloads; see payloads.h.
 #include "tests/support/payloads.h"
 
 namespace pm::test {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is spoken on the ports of an Edge: the first bytes of each protocol, as a client sends them.
+// The first bytes that a client sends, for each protocol on the ports of an Edge.
 #pragma once
 
 #include <cstdint>
@@ -9,7 +9,7 @@
 
 namespace pm::test {
 
-// A STUN header and `attributes`. The length in the header is theirs.
+// A STUN header and `attributes`; the header states their length.
 Bytes stun(std::uint16_t type, const Bytes &attributes = {}, std::uint32_t cookie = 0x2112a442);
 
 // An MS-TURN request: 128 bits of transaction id, the attribute that holds its own cookie, and

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Random packets; see random.h.
+#include "tests/support/random_packet.h"
+
 #include <algorithm>
 
 #include "tests/support/kernel.h"
 #include "tests/support/payloads.h"
-#include "tests/support/random.h"
 
 namespace pm::test {
 
@@ -41,7 +41,7 @@ Address random_address(Random &random) {
     return {0x2001000000000000 | random.bits() >> 16, random.bits()};
 }
 
-// In the set, mostly at an edge, sometimes one step beside it.
+// An address of the set, mostly at an edge, sometimes one step beside it.
 Address near(Random &random, const AddressSet &set) {
     if (set.empty() || random.chance(6)) return random_address(random);
     if (random.chance(40)) {  // of a set that holds nearly all: nobody in particular

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Random policies; see random.h.
+#include "tests/support/random_policy.h"
+
 #include <algorithm>
 
-#include "tests/support/kernel.h"
 #include "tests/support/policies.h"
-#include "tests/support/random.h"
+#include "tests/support/policy_builder.h"
 
 namespace pm::test {
 
@@ -79,9 +79,9 @@ void add_peers(Random &random, PolicyBuilder &builder, std::vector<std::string> 
     for (std::size_t i = 0; i < static_cast<std::size_t>(random.between(1, 5)); i++) {
         peers.push_back(number("peers", i));
         if (random.chance(5))
-            builder.none(peers.back());
+            builder.no_peers(peers.back());
         else if (random.chance(15))
-            builder.any_except(peers.back(), random_set(random));
+            builder.any_peers_except(peers.back(), random_set(random));
         else
             builder.peers(peers.back(), random_set(random));
     }
@@ -108,24 +108,26 @@ Ports random_ports(Random &random) {
     return joined;
 }
 
-RowText random_row(Random &random, const std::vector<std::string> &roles,
-                   const std::vector<std::string> &peers) {
+void add_row(Random &random, PolicyBuilder &builder, const std::string &id,
+             const std::vector<std::string> &roles, const std::vector<std::string> &peers) {
     static const std::vector<std::vector<std::uint8_t>> transports{
         {6}, {6}, {6}, {17}, {17}, {6, 17}, {1}, {58}, {1, 58}, {47}, {50, 132}};
-    RowText row;
-    row.direction = random.chance(60) ? Direction::in : Direction::out;
-    row.transports = random.pick(transports);
-    row.source = random.chance(20) ? "any" : random.pick(peers);
-    row.destination = random.pick(roles);
-    if (row.direction == Direction::in && random.chance(8)) row.destination = "multicast";
-    if (row.direction == Direction::out) std::swap(row.source, row.destination);
-    row.port = random.chance(15) ? any_port : random_ports(random);
-    if (random.chance(25)) row.source_port = random_ports(random);
-    if (random.chance(12)) row.section = Section::failsafe;
-    return row;
+    const bool in = random.chance(60);
+    const std::vector<std::uint8_t> &some = random.pick(transports);
+    const std::string peer = random.chance(20) ? "any" : random.pick(peers);
+    std::string local = random.pick(roles);
+    if (in && random.chance(8)) local = "multicast";
+    const Ports ports = random.chance(15) ? any_port : random_ports(random);
+    const Ports source_ports = random.chance(25) ? random_ports(random) : any_port;
+    const std::string &source = in ? peer : local, &destination = in ? local : peer;
+    if (random.chance(12))
+        builder.failsafe(id, some, source, destination, ports, source_ports);
+    else
+        builder.row(id, some, source, destination, ports, source_ports);
 }
 
-// Limits in steps that no sum of the tests' waits (11 s each) comes near, but for being the same.
+// The limits count in steps of 11 s, as the tests wait: a sum of waits is either exactly a step or
+// far from one.
 void add_conditions(Random &random, Row &row) {
     if (row.section == Section::failsafe) return;
     if (random.chance(25))
@@ -150,12 +152,11 @@ Policy random_policy(Random &random) {
     builder.peers("multicast", addresses({"224.0.0.250/31", "ff02::fb/128"}));
     const int rows = random.chance(10) ? random.between(20, 60) : random.between(1, 12);
     for (std::size_t i = 0; i < static_cast<std::size_t>(rows); i++)
-        builder.row(number("row", i), random_row(random, roles, peers));
+        add_row(random, builder, number("row", i), roles, peers);
     while (random.chance(25)) builder.block(random.pick(peers));
-    if (random.chance(4)) builder.drop_fragments();
-    Policy policy = builder;
-    for (Row &row : policy.rows) add_conditions(random, row);
-    return policy;
+    if (random.chance(4)) builder.policy.fragments_drop = true;
+    for (Row &row : builder.policy.rows) add_conditions(random, row);
+    return builder.policy;
 }
 
 Policy changed_policy(Random &random, const Policy &policy) {

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-// Names of verdicts; see verdict.h.
 #include "tests/support/verdict.h"
 
 namespace pm::test {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What becomes of a packet, in the words that the oracle and the kernel are compared in.
+// The verdict on a packet, in the form in which the oracle and the kernel are compared.
 #pragma once
 
 #include <span>
@@ -30,7 +30,7 @@ inline Verdict essential(pm_essential id) {
     return {Verdict::Kind::essential, id};
 }
 
-// Of a number as the probe programs and judge_first() return it.
+// From a number that the probe programs or judge_first() return.
 Verdict verdict_of(std::uint32_t number);
 
 // As tests write it: "row access-in", "essential-arp", "no-row".

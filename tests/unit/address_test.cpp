@@ -4,13 +4,14 @@
 #include <gtest/gtest.h>
 
 #include "maps/lookup.h"
-#include "tests/unit/builder.h"
+#include "tests/support/addresses.h"
+#include "tests/support/random.h"
 
 namespace pm {
 namespace {
 
 using test::address;
-using test::set_of;
+using test::addresses;
 
 TEST(Address, TextGoesBothWays) {
     for (const char *text :
@@ -70,13 +71,13 @@ TEST(Prefix, FaultsSayTheRemedy) {
 }
 
 TEST(AddressSet, NormalisesAndKeepsFamiliesApart) {
-    EXPECT_EQ(set_of({"10.0.0.128/25", "10.0.0.0/25", "10.0.0.7"}), set_of({"10.0.0.0/24"}));
-    EXPECT_EQ(set_of({"10.0.0.0/24"}).ranges().size(), 1U);
-    EXPECT_FALSE(set_of({"::/0"}).contains(address("192.0.2.1")));
-    EXPECT_FALSE(set_of({"::/64"}).contains(address("192.0.2.1")));
-    EXPECT_TRUE(set_of({"::/0"}).contains(address("::fffe:0:0")));
-    EXPECT_EQ(set_of({"::/0"}), AddressSet::v6());
-    EXPECT_EQ(set_of({"0.0.0.0/0"}), AddressSet::v4());
+    EXPECT_EQ(addresses({"10.0.0.128/25", "10.0.0.0/25", "10.0.0.7"}), addresses({"10.0.0.0/24"}));
+    EXPECT_EQ(addresses({"10.0.0.0/24"}).ranges().size(), 1U);
+    EXPECT_FALSE(addresses({"::/0"}).contains(address("192.0.2.1")));
+    EXPECT_FALSE(addresses({"::/64"}).contains(address("192.0.2.1")));
+    EXPECT_TRUE(addresses({"::/0"}).contains(address("::fffe:0:0")));
+    EXPECT_EQ(addresses({"::/0"}), AddressSet::v6());
+    EXPECT_EQ(addresses({"0.0.0.0/0"}), AddressSet::v4());
     EXPECT_TRUE((AddressSet::v4() & AddressSet::v6()).empty());
     EXPECT_EQ((AddressSet::v4() | AddressSet::v6()).ranges().size(), 3U);
 }
@@ -91,7 +92,7 @@ TEST(AddressSet, RangesPrintAsPrefixes) {
     EXPECT_EQ(AddressSet::v4().prefixes().size(), 1U);
 }
 
-// The kernel's lookups have the same rules as code: they agree at every bound.
+// The kernel has these sets as code (pm_is_multicast, pm_is_martian): both agree at every bound.
 TEST(AddressSet, MulticastAndMartiansAreWhatTheDataPathSays) {
     const AddressSet multicast = AddressSet::multicast(), martians = AddressSet::martians();
     std::vector<Address> bounds{address("255.255.255.255"), {~0ULL, ~0ULL}};

@@ -17,7 +17,7 @@ Ban ban(const char *prefix, std::optional<std::uint64_t> expires = {}) {
     return {parse_prefix(prefix).value(), now, expires};
 }
 
-// Until when an address is banned, as the programs find it.
+// Until when an address is banned, by the look-up that the programs use.
 class Bans {
 public:
     explicit Bans(const std::vector<Ban> &bans) : image_(compile_bans(bans, now, boot).value()) {}
@@ -80,7 +80,7 @@ TEST(Bans, AHundredThousandAgreeWithANaiveList) {
             v4 ? 8 + static_cast<int>(random() % 25) : 32 + static_cast<int>(random() % 97);
         const Address any = v4 ? Address::v4(static_cast<std::uint32_t>(random()) & 0x0fffffff)
                                : Address{0x2001'0db8'0000'0000 | (random() & 0xffff), random()};
-        // Host bits off.
+        // Clears the host bits.
         const int low = 128 - (v4 ? length + 96 : length);
         Address first = any;
         if (low >= 64) {

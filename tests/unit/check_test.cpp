@@ -7,14 +7,15 @@
 #include <chrono>
 #include <iostream>
 
-#include "tests/unit/builder.h"
+#include "tests/support/policy_builder.h"
+#include "tests/unit/judged.h"
 
 namespace pm {
 namespace {
 
-using test::Builder;
 using test::icmp;
 using test::icmpv6;
+using test::PolicyBuilder;
 using test::tcp;
 using test::udp;
 using testing::ElementsAre;
@@ -31,13 +32,13 @@ std::vector<std::string> findings(const Policy &policy) {
     return out;
 }
 
-// Nothing to find in it as it stands.
-Builder clean() {
-    Builder b;
+// A policy without findings.
+PolicyBuilder clean() {
+    PolicyBuilder b;
     b.role("access", {"203.0.113.10", "2001:db8:10::10"}).role("av", {"203.0.113.11"});
     b.peers("partners", {"198.51.100.0/24"}).peers("admins", {"10.9.0.0/24"});
     b.peers("six", {"2001:db8:66::/48"}).any_peers("clients");
-    b.failsafe("ssh", "admins", "access", {{22, 22}});
+    b.failsafe("ssh", {tcp}, "admins", "access", {{22, 22}});
     b.row("sip", {tcp}, "partners", "access", {{5061, 5061}});
     return b;
 }
@@ -47,7 +48,7 @@ TEST(Check, ACleanPolicyHasNoFindings) {
 }
 
 TEST(Check, ARowThatIsShadowedByOne) {
-    Builder b = clean();
+    PolicyBuilder b = clean();
     b.row("sip-again", {tcp}, "partners", "access", {{5061, 5061}});
     EXPECT_THAT(findings(b.policy),
                 ElementsAre("row 'sip-again' can never be credited: row 'sip' permits all that it "
@@ -57,7 +58,7 @@ TEST(Check, ARowThatIsShadowedByOne) {
 TEST(Check, ARowOfAddressesThatNoPacketMayHave) {
     const std::string dropped =
         "' can never be credited: the address checks drop all that it permits | ";
-    Builder b = clean();
+    PolicyBuilder b = clean();
     b.role("net", {"10.1.0.0/16"}).role("loop", {"127.0.0.1"});
     b.peers("classe", {"240.0.0.0/8"}).peers("localhost", {"127.0.0.0/8", "::1/128"});
     b.peers("groups", {"224.0.0.0/8", "ff02::/16"}).peers("own", {"203.0.113.11", "10.1.2.0/24"});
@@ -81,7 +82,7 @@ TEST(Check, ARowOfAddressesThatNoPacketMayHave) {
 }
 
 TEST(Check, WhatIsLeftOfARowIsWhatPacketsMayHave) {
-    Builder b = clean();
+    PolicyBuilder b = clean();
     b.peers("half", {"0.0.0.0/0"}).peers("mixed", {"127.0.0.0/8", "192.0.2.0/24"});
     b.row("all", {tcp}, "half", "access", {{1000, 1000}});
     b.row("rest", {tcp}, "clients", "access", {{1000, 1000}});
@@ -103,7 +104,7 @@ TEST(Check, WhatIsLeftOfARowIsWhatPacketsMayHave) {
 }
 
 TEST(Check, TheWitnessOfNoFailsafeRowIsAPacketThatMayCome) {
-    Builder b;
+    PolicyBuilder b;
     b.role("a-loop", {"127.0.0.1"}).role("edge", {"203.0.113.10"}).any_peers("clients");
     b.row("web", {tcp}, "clients", "edge", {{443, 443}});
     EXPECT_THAT(findings(b.policy),
@@ -112,7 +113,7 @@ TEST(Check, TheWitnessOfNoFailsafeRowIsAPacketThatMayCome) {
 }
 
 TEST(Check, ARowThatIsShadowedBySeveral) {
-    Builder b = clean();
+    PolicyBuilder b = clean();
     b.row("low", {tcp}, "clients", "access", {{6000, 6099}});
     b.row("high", {tcp}, "clients", "access", {{6100, 6199}});
     b.row("both", {tcp}, "partners", "access", {{6050, 6150}});
@@ -123,7 +124,7 @@ TEST(Check, ARowThatIsShadowedBySeveral) {
 }
 
 TEST(Check, ARowWhosePeersAreBlocked) {
-    Builder b = clean();
+    PolicyBuilder b = clean();
     b.peers("fraud", {"192.0.2.0/24"}).block("fraud");
     b.row("web", {tcp}, "fraud", "access", {{443, 443}});
     EXPECT_THAT(findings(b.policy),
@@ -132,7 +133,7 @@ TEST(Check, ARowWhosePeersAreBlocked) {
 }
 
 TEST(Check, ARowWithoutACommonFamily) {
-    Builder b = clean();
+    PolicyBuilder b = clean();
     b.row("six", {tcp}, "six", "av", {{443, 443}});
     b.row("ping", {icmp}, "six", "access");
     b.row("ping6", {icmpv6}, "six", "access");
@@ -145,7 +146,7 @@ TEST(Check, ARowWithoutACommonFamily) {
 
 // The IPv6 peers of the later row meet a role that has only IPv4 addresses: no packet is left.
 TEST(Check, ShadowsAreSeenFamilyByFamily) {
-    Builder b = clean();
+    PolicyBuilder b = clean();
     b.peers("any4", {"0.0.0.0/0"});
     b.row("four", {tcp}, "any4", "av", {{443, 443}});
     b.row("all", {tcp}, "clients", "av", {{443, 443}});
@@ -155,14 +156,14 @@ TEST(Check, ShadowsAreSeenFamilyByFamily) {
 }
 
 TEST(Check, OverlapsThatSplitCredit) {
-    Builder b = clean();
+    PolicyBuilder b = clean();
     b.row("port", {tcp}, "av", "clients", {{50000, 59999}});
-    b.row("relay", {tcp}, "av", "clients", any_port).source_port = {{10000, 20000}};
+    b.row("relay", {tcp}, "av", "clients", any_port, {{10000, 20000}});
     b.row("other-role", {tcp}, "access", "clients", {{50000, 59999}});
     EXPECT_THAT(findings(b.policy),
                 ElementsAre("row 'relay' gets only what row 'port' leaves: both permit some "
                             "packets | tcp 203.0.113.11:10000 -> 198.51.100.7:50000"));
-    Builder rescue = clean();
+    PolicyBuilder rescue = clean();
     rescue.row("ssh-all", {tcp}, "clients", "access", {{22, 22}});
     EXPECT_THAT(findings(rescue.policy),
                 ElementsAre("row 'ssh-all' gets only what row 'ssh' leaves: both permit some "
@@ -170,12 +171,12 @@ TEST(Check, OverlapsThatSplitCredit) {
 }
 
 TEST(Check, OverWideRows) {
-    Builder b = clean();
+    PolicyBuilder b = clean();
     b.row("wide", {udp}, "clients", "av", {{20000, 40000}});
     b.row("media", {udp}, "clients", "access", {{20001, 40000}});
     b.row("known", {udp}, "partners", "access", {{1, 20000}, {40001, 65535}});
-    b.row("from-dns", {tcp}, "clients", "av", {{1, 30000}}).source_port = {{53, 53}};
-    b.row("relay", {tcp}, "av", "clients", {{1, 30000}}).source_port = {{20000, 29999}};
+    b.row("from-dns", {tcp}, "clients", "av", {{1, 30000}}, {{53, 53}});
+    b.row("relay", {tcp}, "av", "clients", {{1, 30000}}, {{20000, 29999}});
     EXPECT_THAT(findings(b.policy),
                 ElementsAre("row 'wide' is over-wide: it opens 20001 ports to 'clients', most of "
                             "the Internet | udp 198.51.100.7:40000 -> 203.0.113.11:20000",
@@ -184,10 +185,10 @@ TEST(Check, OverWideRows) {
 }
 
 TEST(Check, SourcePortRowsAmongEphemeralPorts) {
-    Builder b = clean();
-    b.row("relay", {tcp}, "av", "clients", any_port).source_port = {{20000, 29999}, {50000, 59999}};
-    b.row("below", {udp}, "av", "clients", any_port).source_port = {{20000, 32767}};
-    b.row("inward", {udp}, "clients", "av", {{9, 9}}).source_port = {{50000, 59999}};
+    PolicyBuilder b = clean();
+    b.row("relay", {tcp}, "av", "clients", any_port, {{20000, 29999}, {50000, 59999}});
+    b.row("below", {udp}, "av", "clients", any_port, {{20000, 32767}});
+    b.row("inward", {udp}, "clients", "av", {{9, 9}}, {{50000, 59999}});
     EXPECT_THAT(findings(b.policy),
                 ElementsAre("row 'relay' permits any port from source ports 50000-59999, which are "
                             "among this host's ephemeral ports (32768-60999): any process may dial "
@@ -195,20 +196,20 @@ TEST(Check, SourcePortRowsAmongEphemeralPorts) {
 }
 
 TEST(Check, NoFailsafeRow) {
-    Builder b = clean();
+    PolicyBuilder b = clean();
     b.policy.rows.erase(b.policy.rows.begin());
     EXPECT_THAT(findings(b.policy),
                 ElementsAre("no failsafe row: a ban, a block or an edit of the matrix can shut the "
                             "administrators out | tcp 198.51.100.7:40000 -> 203.0.113.10:22"));
     b.no_peers("nobody");
-    b.failsafe("ssh", "nobody", "access", {{22, 22}});
+    b.failsafe("ssh", {tcp}, "nobody", "access", {{22, 22}});
     EXPECT_THAT(findings(b.policy),
                 ElementsAre("no failsafe row is in force: 'ssh' is switched off, since 'nobody' "
                             "is none | tcp 198.51.100.7:40000 -> 203.0.113.10:22"));
 }
 
 TEST(Check, InterfaceRoles) {
-    Builder b = clean();
+    PolicyBuilder b = clean();
     b.interface_role("host");
     EXPECT_THAT(findings(b.policy),
                 ElementsAre("role 'host' is interface: its own addresses are not known, so packets "
@@ -218,7 +219,7 @@ TEST(Check, InterfaceRoles) {
 }
 
 TEST(Check, ManyFindingsAreSummedUp) {
-    Builder b = clean();
+    PolicyBuilder b = clean();
     for (int i = 0; i < 25; i++)
         b.row("again" + std::to_string(i), {tcp}, "partners", "access", {{5061, 5061}});
     const auto all = findings(b.policy);
@@ -227,7 +228,7 @@ TEST(Check, ManyFindingsAreSummedUp) {
 }
 
 TEST(Check, TenThousandRows) {
-    Builder b = clean();
+    PolicyBuilder b = clean();
     for (std::uint32_t i = 0; i < 10000; i++) {
         const std::string name = std::to_string(i);
         b.peers(

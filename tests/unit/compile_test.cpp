@@ -4,27 +4,28 @@
 
 #include <gtest/gtest.h>
 
-#include "tests/unit/builder.h"
+#include "tests/support/policy_builder.h"
+#include "tests/unit/judged.h"
 
 namespace pm {
 namespace {
 
-using test::Builder;
 using test::icmp;
 using test::icmpv6;
 using test::Judged;
+using test::PolicyBuilder;
 using test::tcp;
 using test::udp;
 
-Builder edge() {
-    Builder b;
+PolicyBuilder edge() {
+    PolicyBuilder b;
     b.role("access", {"203.0.113.10", "2001:db8:10::10"});
     b.peers("partners", {"198.51.100.0/24", "2001:db8:20::/48"}).any_peers("clients");
     return b;
 }
 
 TEST(Compile, EveryPortBoundary) {
-    Builder b = edge();
+    PolicyBuilder b = edge();
     b.row("one", {tcp}, "partners", "access", {{5061, 5061}});
     b.row("media", {tcp, udp}, "partners", "access", {{50000, 59999}});
     b.row("low", {udp}, "partners", "access", {{1, 1}});
@@ -46,9 +47,9 @@ TEST(Compile, EveryPortBoundary) {
 }
 
 TEST(Compile, SourcePortsTellRowsApart) {
-    Builder b = edge();
+    PolicyBuilder b = edge();
     b.row("range", {tcp}, "access", "clients", {{50000, 59999}});
-    b.row("relay", {tcp}, "access", "clients", any_port).source_port = {{50000, 59999}};
+    b.row("relay", {tcp}, "access", "clients", any_port, {{50000, 59999}});
     const Judged judged(b.policy);
     EXPECT_EQ(judged("out tcp 203.0.113.10:1024 > 192.0.2.1:50000"), "range");
     EXPECT_EQ(judged("out tcp 203.0.113.10:50000 > 192.0.2.1:50000"), "range");
@@ -60,7 +61,7 @@ TEST(Compile, SourcePortsTellRowsApart) {
 }
 
 TEST(Compile, AddressBoundariesOfBothFamilies) {
-    Builder b = edge();
+    PolicyBuilder b = edge();
     b.peers("split",
             {"2001:db8:0:1:8000::/65", "2001:db8:0:3::5", "2001:db8:0:3:ffff:ffff:ffff:0/112"});
     b.row("sip", {tcp}, "partners", "access", {{5061, 5061}});
@@ -95,8 +96,8 @@ TEST(Compile, AddressBoundariesOfBothFamilies) {
 }
 
 TEST(Compile, ExceptLeavesAHole) {
-    Builder b = edge();
-    b.peers("outside", AddressSet::any() - test::set_of({"10.0.0.0/8", "fc00::/7"}));
+    PolicyBuilder b = edge();
+    b.peers("outside", AddressSet::any() - test::addresses({"10.0.0.0/8", "fc00::/7"}));
     b.row("web", {tcp}, "outside", "access", {{443, 443}});
     const Judged judged(b.policy);
     EXPECT_EQ(judged("in tcp 9.255.255.255:40000 > 203.0.113.10:443"), "web");
@@ -109,7 +110,7 @@ TEST(Compile, ExceptLeavesAHole) {
 }
 
 TEST(Compile, TheFirstRowWins) {
-    Builder b = edge();
+    PolicyBuilder b = edge();
     b.row("narrow", {tcp}, "partners", "access", {{443, 443}});
     b.row("wide", {tcp}, "clients", "access", {{1, 1023}});
     b.row("late", {tcp}, "partners", "access", {{80, 80}});
@@ -120,26 +121,26 @@ TEST(Compile, TheFirstRowWins) {
 }
 
 TEST(Compile, FailsafeGoesBeforeBlock) {
-    Builder b = edge();
+    PolicyBuilder b = edge();
     b.peers("admins", {"198.51.100.99"}).peers("fraud", {"198.51.100.64/26", "192.0.2.0/24"});
     b.block("fraud");
     b.row("web", {tcp}, "clients", "access", {{22, 443}});
     b.row("out", {tcp}, "access", "clients", {{443, 443}});
-    b.failsafe("ssh", "admins", "access", {{22, 22}});
+    b.failsafe("ssh", {tcp}, "admins", "access", {{22, 22}});
     const Judged judged(b.policy);
     EXPECT_EQ(judged("in tcp 198.51.100.99:40000 > 203.0.113.10:22"), "ssh");
     EXPECT_EQ(judged("in tcp 198.51.100.99:40000 > 203.0.113.10:443"), "blocked");
     EXPECT_EQ(judged("in tcp 198.51.100.64:40000 > 203.0.113.10:22"), "blocked");
     EXPECT_EQ(judged("in tcp 198.51.100.63:40000 > 203.0.113.10:22"), "web");
     EXPECT_EQ(judged("out tcp 203.0.113.10:40000 > 192.0.2.1:443"), "blocked");
-    // Blocked is said before no-role and no-row, but not before no-service.
+    // The reason "blocked" goes before no-role and no-row, but not before no-service.
     EXPECT_EQ(judged("in tcp 192.0.2.1:40000 > 203.0.113.99:443"), "blocked");
     EXPECT_EQ(judged("in icmp 192.0.2.1 > 203.0.113.10"), "blocked");
     EXPECT_EQ(judged("in tcp 192.0.2.1:40000 > 203.0.113.10:8080"), "no-service");
 }
 
 TEST(Compile, AddressChecksComeFirst) {
-    Builder b = edge();
+    PolicyBuilder b = edge();
     b.role("av", {"203.0.113.11"});
     b.row("web", {tcp}, "clients", "access", {{443, 443}});
     b.row("web-out", {tcp}, "access", "clients", {{443, 443}});
@@ -154,7 +155,7 @@ TEST(Compile, AddressChecksComeFirst) {
 }
 
 TEST(Compile, ZonesSeparateInterfaces) {
-    Builder b = edge();
+    PolicyBuilder b = edge();
     b.role("inner", {"10.1.0.1"}).role("shared", {"203.0.113.10", "10.1.0.1"});
     b.place("eth0", {"access", "shared"}).place("eth1", {"inner", "shared"});
     b.row("sip", {tcp}, "clients", "access", {{5061, 5061}});
@@ -169,7 +170,7 @@ TEST(Compile, ZonesSeparateInterfaces) {
     EXPECT_EQ(judged("in icmp 192.0.2.1 > 10.1.0.1", 0), "ping");
     EXPECT_EQ(judged("in icmp 192.0.2.1 > 203.0.113.10", 1), "ping");
     EXPECT_EQ(judged("in tcp 192.0.2.1:40000 > 10.1.0.1:8443", 2), "no-role");
-    // The numbers that the loader gave, not the order in the policy.
+    // Interfaces have the numbers that the loader gave them, not their order in the policy.
     CompileOptions options;
     options.interfaces = {"", "eth1", "lan9", "eth0"};
     const Judged numbered(b.policy, options);
@@ -181,7 +182,7 @@ TEST(Compile, ZonesSeparateInterfaces) {
 }
 
 TEST(Compile, WithoutInterfacesAllAreAlike) {
-    Builder b = edge();
+    PolicyBuilder b = edge();
     b.row("sip", {tcp}, "clients", "access", {{5061, 5061}});
     const Judged judged(b.policy);
     EXPECT_EQ(judged("in tcp 192.0.2.1:40000 > 203.0.113.10:5061", 0), "sip");
@@ -189,7 +190,7 @@ TEST(Compile, WithoutInterfacesAllAreAlike) {
 }
 
 TEST(Compile, InterfaceRoles) {
-    Builder b = edge();
+    PolicyBuilder b = edge();
     b.role("inner", {"10.1.0.1"}).interface_role("host");
     b.place("eth0", {"host", "access"}).place("eth1", {"inner"});
     b.row("ssh", {tcp}, "clients", "host", {{22, 22}});
@@ -205,7 +206,7 @@ TEST(Compile, InterfaceRoles) {
 }
 
 TEST(Compile, MulticastDestinationsNeedNoRole) {
-    Builder b = edge();
+    PolicyBuilder b = edge();
     b.role("inner", {"10.1.0.1"}).peers("vrrp", {"224.0.0.18", "ff02::12"});
     b.place("eth0", {"access"}).place("eth1", {"inner"});
     b.row("vrrp-in", {112}, "partners", "vrrp");
@@ -221,7 +222,7 @@ TEST(Compile, MulticastDestinationsNeedNoRole) {
 }
 
 TEST(Compile, PingIsOfItsFamily) {
-    Builder b = edge();
+    PolicyBuilder b = edge();
     b.row("ping4", {icmp}, "clients", "access");
     b.row("ping6", {icmpv6}, "partners", "access");
     const Judged judged(b.policy);
@@ -234,7 +235,7 @@ TEST(Compile, PingIsOfItsFamily) {
 }
 
 TEST(Compile, RowsWithNoneAreOff) {
-    Builder b = edge();
+    PolicyBuilder b = edge();
     b.no_peers("ocs").peers("group", {"224.0.0.18"});
     b.row("off", {tcp}, "ocs", "access", {{5062, 5062}});
     b.row("off-gre", {47}, "ocs", "access");
@@ -248,7 +249,7 @@ TEST(Compile, RowsWithNoneAreOff) {
 }
 
 TEST(Compile, AnEmptyMatrixDropsEverything) {
-    Builder b = edge();
+    PolicyBuilder b = edge();
     const Judged judged(b.policy);
     EXPECT_EQ(judged("in tcp 192.0.2.1:40000 > 203.0.113.10:443"), "no-service");
     EXPECT_EQ(judged("in icmp 192.0.2.1 > 203.0.113.10"), "no-row");
@@ -256,31 +257,31 @@ TEST(Compile, AnEmptyMatrixDropsEverything) {
 }
 
 TEST(Compile, LimitsAreErrorsThatNameThem) {
-    Builder rows = edge();
+    PolicyBuilder rows = edge();
     for (int i = 0; i < PM_ROWS_MAX + 1; i++)
         rows.row("r" + std::to_string(i), {tcp}, "clients", "access", {{443, 443}});
     EXPECT_EQ(compile(rows.policy).error(), "the policy has 16001 rows; the limit is 16000");
 
-    Builder interfaces = edge();
+    PolicyBuilder interfaces = edge();
     for (int i = 0; i < PM_INTERFACES + 1; i++)
         interfaces.place("eth" + std::to_string(i), {"access"});
     EXPECT_EQ(compile(interfaces.policy).error(),
               "the policy names 17 interfaces; the limit is 16");
 
     // Bit i of an address tells whether set i holds it: 2^17 overlaps.
-    Builder overlaps = edge();
+    PolicyBuilder overlaps = edge();
     for (unsigned bit = 0; bit < 17; bit++) {
         std::vector<Range> ranges;
         for (std::uint32_t at = 0; at < 1U << 17; at++)
             if (at >> bit & 1) ranges.push_back({Address::v4(at << 8), Address::v4(at << 8)});
         const std::string name = "set" + std::to_string(bit);
-        overlaps.peers(name, AddressSet(std::move(ranges)));
+        overlaps.peers_from_file(name, AddressSet(std::move(ranges)));
         overlaps.row(name, {tcp}, name, "access", {{443, 443}});
     }
     EXPECT_EQ(compile(overlaps.policy).error(),
               "the peer sets overlap in 131072 different ways; the limit is 65535");
 
-    Builder big = edge();
+    PolicyBuilder big = edge();
     big.row("web", {tcp}, "clients", "access", {{443, 443}});
     CompileOptions small;
     small.size_limit = 100000;

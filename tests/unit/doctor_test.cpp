@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What of the doctor's findings needs no kernel.
+// The findings of doctor that need no kernel.
 #include "loader/doctor/findings.h"
 
 #include <gtest/gtest.h>

@@ -2,14 +2,16 @@
 #include <gtest/gtest.h>
 
 #include "policy/check/expect.h"
-#include "tests/unit/builder.h"
+#include "policy/judge/judge.h"
+#include "tests/support/policy_builder.h"
+#include "tests/unit/judged.h"
 
 namespace pm {
 namespace {
 
 using test::address;
-using test::Builder;
 using test::Judged;
+using test::PolicyBuilder;
 using test::tcp;
 using test::udp;
 
@@ -47,7 +49,7 @@ Expectation passes(Expectation e, const char *row = nullptr) {
 }
 
 // Every message, one a line; empty: all expectations hold.
-std::string run(Builder b, std::vector<Expectation> expectations) {
+std::string run(PolicyBuilder b, std::vector<Expectation> expectations) {
     const std::size_t asked = expectations.size();
     b.policy.expect = std::move(expectations);
     const Judged judged(b.policy);
@@ -59,12 +61,12 @@ std::string run(Builder b, std::vector<Expectation> expectations) {
     return text;
 }
 
-Builder edge() {
-    Builder b;
+PolicyBuilder edge() {
+    PolicyBuilder b;
     b.role("access", {"203.0.113.10", "203.0.113.12", "2001:db8:10::10"});
     b.peers("partners", {"198.51.100.0/24"}).any_peers("clients");
     b.row("sip", {tcp}, "partners", "access", {{5061, 5061}});
-    b.row("out", {tcp}, "access", "clients", any_port).source_port = {{50000, 59999}};
+    b.row("out", {tcp}, "access", "clients", any_port, {{50000, 59999}});
     return b;
 }
 
@@ -108,7 +110,7 @@ TEST(Expect, EveryDestinationPort) {
 }
 
 TEST(Expect, EveryAddressOfTheRoleInTheFamily) {
-    Builder b = edge();
+    PolicyBuilder b = edge();
     b.role("one", {"203.0.113.12"});
     b.row("web", {tcp}, "clients", "one", {{443, 443}});
     EXPECT_EQ(run(b, {inbound("198.51.100.7", "access", tcp, {{443, 443}})}),
@@ -127,7 +129,7 @@ TEST(Expect, EveryAddressOfTheRoleInTheFamily) {
 }
 
 TEST(Expect, OnTheInterfacesOfTheRole) {
-    Builder b = edge();
+    PolicyBuilder b = edge();
     b.role("inner", {"10.1.0.1"}).place("eth0", {"access"}).place("eth1", {"inner"});
     b.row("admin", {tcp}, "clients", "inner", {{8443, 8443}});
     const Expectation e = inbound("192.0.2.7", "inner", tcp, {{8443, 8443}});
@@ -138,7 +140,7 @@ TEST(Expect, OnTheInterfacesOfTheRole) {
     EXPECT_EQ(run(b, {passes(elsewhere)}),
               "expected pass, but tcp 192.0.2.7:40000 -> 10.1.0.1:8443 on eth0 is dropped "
               "(no-role)\n");
-    // By address: where a role has it.
+    // An address is tested on the interface of the role that has it.
     Expectation plain = e;
     plain.to_role.clear();
     plain.to_address = address("10.1.0.1");
@@ -146,7 +148,7 @@ TEST(Expect, OnTheInterfacesOfTheRole) {
 }
 
 TEST(Expect, InterfaceRolesStandForWhatMayArrive) {
-    Builder b;
+    PolicyBuilder b;
     b.interface_role("host").role("access", {"203.0.113.10"}).any_peers("clients");
     b.row("ssh", {tcp}, "clients", "host", {{22, 22}});
     b.row("dns", {udp}, "host", "clients", {{53, 53}});
@@ -160,9 +162,10 @@ TEST(Expect, InterfaceRolesStandForWhatMayArrive) {
               "'web'\n");
 }
 
-// Of two addresses the one that is listed is this host's, as explain has it.
+// If one of the two addresses is listed under edge, it is this host's. explain decides the same
+// way.
 TEST(Expect, ListedSourceGoesOut) {
-    Builder b = edge();
+    PolicyBuilder b = edge();
     b.role("net", {"10.0.0.0/8"});
     b.row("dns", {udp}, "access", "clients", {{53, 53}});
     b.row("ntp", {udp}, "net", "clients", {{123, 123}});
@@ -177,14 +180,15 @@ TEST(Expect, ListedSourceGoesOut) {
                       between("8.8.8.8", "203.0.113.10", udp, {{53, 53}}),
                       between("203.0.113.11", "8.8.8.8", udp, {{53, 53}})}),
               "");
-    // A packet between two of this host's that meets the programs goes out; a role says more.
+    // A packet between two addresses of this host meets the programs on its way out. Naming a role
+    // makes it inbound.
     EXPECT_EQ(run(b, {passes(between("203.0.113.10", "10.0.0.1", udp, {{53, 53}}), "dns"),
                       inbound("203.0.113.10", "net", udp, {{53, 53}})}),
               "");
 }
 
 TEST(Expect, ListedSourceGoesOutWhereItsRoleIs) {
-    Builder b = edge();
+    PolicyBuilder b = edge();
     b.interface_role("inner").place("eth0", {"access"}).place("eth1", {"inner"});
     b.row("dns", {udp}, "access", "clients", {{53, 53}});
     Expectation dns = between("203.0.113.10", "8.8.8.8", udp, {{53, 53}});
@@ -198,7 +202,7 @@ TEST(Expect, ListedSourceGoesOutWhereItsRoleIs) {
 }
 
 TEST(Expect, TwoAddressesOfWhichNoneIsListedComeIn) {
-    Builder b;
+    PolicyBuilder b;
     b.interface_role("host").any_peers("clients");
     b.row("dns", {udp}, "host", "clients", {{53, 53}});
     const Expectation dns = between("10.0.0.5", "8.8.8.8", udp, {{53, 53}});
@@ -213,13 +217,13 @@ TEST(Expect, TwoAddressesOfWhichNoneIsListedComeIn) {
               "write a role, as 'host', in place of the address of this host");
     EXPECT_EQ(run(b, {passes(between("8.8.8.8", "10.0.0.5", tcp, {{22, 22}}))}),
               "expected pass, but tcp 8.8.8.8:40000 -> 10.0.0.5:22 is dropped (no-service)\n");
-    // Without such a role whose they are is known: of nobody here.
+    // Without an interface role it is known that neither address belongs to this host.
     EXPECT_EQ(run(edge(), {between("10.0.0.5", "8.8.8.8", udp, {{53, 53}})}), "");
     EXPECT_EQ(run(b, {between("10.0.0.5", "224.0.0.251", udp, {{5353, 5353}})}), "");
 }
 
 TEST(Expect, WhatIsEssentialPasses) {
-    Builder b = edge();
+    PolicyBuilder b = edge();
     b.row("relay", {udp}, "access", "clients", {{67, 67}});
     Expectation e = outbound("access", "192.0.2.7", udp, {{67, 68}});
     e.source_port = {{60, 70}};
@@ -239,7 +243,7 @@ TEST(Expect, WhatIsEssentialPasses) {
 }
 
 TEST(Expect, PingHasNoPorts) {
-    Builder b = edge();
+    PolicyBuilder b = edge();
     b.row("ping", {test::icmp}, "partners", "access");
     EXPECT_EQ(run(b, {passes(inbound("198.51.100.7", "access", test::icmp, {}), "ping"),
                       inbound("192.0.2.7", "access", test::icmp, {})}),

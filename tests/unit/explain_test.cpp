@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The command line's side of explain: what is typed, which way a flow goes, when the source
-// port must be given.
+// The command line of explain: reading its arguments, finding the direction of a flow, and asking
+// for the source port if it decides.
 #include "loader/observe/explain.h"
 
 #include <gmock/gmock.h>
@@ -10,7 +10,8 @@
 #include "policy/judge/judge.h"
 #include "policy/judge/question.h"
 #include "policy/model/labels.h"
-#include "tests/unit/builder.h"
+#include "tests/support/policy_builder.h"
+#include "tests/unit/judged.h"
 
 namespace pm {
 namespace {
@@ -89,7 +90,7 @@ TEST(GuessDirection, GoesByWhoseAddressTheSourceIs) {
 }
 
 // "NUMBER NAME", one a line; or the fault.
-std::string asked(const test::Builder &builder, const std::vector<std::string> &names,
+std::string asked(const test::PolicyBuilder &builder, const std::vector<std::string> &names,
                   const char *local) {
     const auto found = asked_interfaces(builder.policy, names, test::address(local));
     if (!found) return found.error().message;
@@ -100,7 +101,7 @@ std::string asked(const test::Builder &builder, const std::vector<std::string> &
 }
 
 TEST(AskedInterfaces, AreThoseOfEveryRoleThatHasTheAddress) {
-    test::Builder b;
+    test::PolicyBuilder b;
     b.role("access", {"203.0.113.10/32"}).role("internal", {"203.0.113.10/32"});
     b.role("inner", {"10.1.0.1/32"}).interface_role("host");
     b.place("eth0", {"access"}).place("eth1", {"internal", "inner"});
@@ -115,7 +116,7 @@ TEST(AskedInterfaces, AreThoseOfEveryRoleThatHasTheAddress) {
 }
 
 TEST(AskedInterfaces, AreAsGivenWhereThePolicyNamesNone) {
-    test::Builder b;
+    test::PolicyBuilder b;
     b.role("access", {"203.0.113.10/32"});
     EXPECT_EQ(asked(b, {}, "203.0.113.10"), "0 \n");
     EXPECT_EQ(asked(b, {"eth0", "eth1"}, "203.0.113.10"), "0 eth0\n0 eth1\n");
@@ -129,8 +130,7 @@ protected:
             .peers("relays", {"198.51.100.0/24"})
             .any_peers("clients");
         builder_.row("web-in", {test::tcp}, "clients", "edge", {{443, 443}});
-        builder_.row("relay-out", {test::tcp}, "edge", "relays", any_port).source_port = {
-            {50000, 59999}};
+        builder_.row("relay-out", {test::tcp}, "edge", "relays", any_port, {{50000, 59999}});
         auto image = compile(builder_.policy);
         EXPECT_TRUE(image) << image.error();
         view_.emplace(image->bytes);
@@ -150,7 +150,7 @@ protected:
                        });
     }
 
-    test::Builder builder_;
+    test::PolicyBuilder builder_;
     std::optional<ImageView> view_;
     std::vector<std::uint16_t> asked_;
 };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What becomes of flows between two walks, with time that the test makes.
+// How flows change between two walks, with a clock that the test sets.
 #include <gmock/gmock.h>
 
 #include "loader/export/flow_tracker.h"
@@ -111,7 +111,7 @@ TEST_F(Tracker, FlowsThatNoWalkSawAreCounted) {
     EXPECT_EQ(tracker.evictions(), 7u);
 }
 
-// A flow of this moment may be counted or not: it is compared at the next walk.
+// A flow that opens during the walk may be counted or not, so it is compared at the next walk.
 TEST_F(Tracker, AFlowThatBeginsDuringAWalkIsNotMissed) {
     walk({}, 0);
     pass(10);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which names the exporter answers to: no site of another is to read it through a browser here.
+// The host names that the exporter answers to. A foreign web site must not read it through a
+// browser on this host.
 #include <gtest/gtest.h>
 #include <unistd.h>
 

@@ -11,25 +11,27 @@
 #include "policy/judge/judge.h"
 #include "policy/judge/question.h"
 #include "policy/model/labels.h"
-#include "tests/unit/builder.h"
+#include "tests/support/policy_builder.h"
+#include "tests/support/random.h"
+#include "tests/unit/judged.h"
 
 namespace pm {
 namespace {
 
-using test::Builder;
 using test::Judged;
+using test::PolicyBuilder;
 using test::Random;
 using test::tcp;
 using test::udp;
 
-Builder edge() {
-    Builder b;
+PolicyBuilder edge() {
+    PolicyBuilder b;
     b.role("access", {"203.0.113.10"}).any_peers("clients").peers("partners", {"198.51.100.0/24"});
     return b;
 }
 
 TEST(Image, HeaderAndAlignment) {
-    Builder b = edge();
+    PolicyBuilder b = edge();
     b.policy.fragments_drop = true;
     b.row("web", {tcp}, "clients", "access", {{443, 443}});
     const Image image = compile(b.policy).value();
@@ -54,8 +56,8 @@ TEST(Image, HeaderAndAlignment) {
                                  header.protocols,
                                  header.pairs,
                                  header.local_flags,
-                                 header.services,
-                                 header.service_first,
+                                 header.decisions,
+                                 header.decision_first,
                                  header.cell_bounds,
                                  header.cells,
                                  header.rows,
@@ -67,7 +69,7 @@ TEST(Image, HeaderAndAlignment) {
 }
 
 TEST(Image, RowsCarryCheckAndLimit) {
-    Builder b = edge();
+    PolicyBuilder b = edge();
     Row &row = b.row("web", {tcp}, "clients", "access", {{443, 443}});
     row.check = {Check::Payload::tls, true};
     row.limit = {50, 1, 100, false};
@@ -87,14 +89,14 @@ TEST(Image, RowsCarryCheckAndLimit) {
 }
 
 TEST(Image, CatalogIsReadBack) {
-    Builder b = edge();
+    PolicyBuilder b = edge();
     b.policy.name = "contoso-edge";
     Row &row = b.row("av-stun", {tcp, udp, 132}, "clients", "access", {{443, 443}, {3478, 3479}});
     row.role = "A/V";
     row.protocol = "STUN,MSTURN";
     row.check = {Check::Payload::stun, false};
     b.row("gre", {47}, "access", "partners");
-    b.failsafe("ssh", "partners", "access", {{22, 22}});
+    b.failsafe("ssh", {tcp}, "partners", "access", {{22, 22}});
     Image image = compile(b.policy).value();
     image.header().generation = 41;
     image.header().applied_at = 1700000000000000000;
@@ -132,7 +134,7 @@ std::vector<std::uint16_t> slots_of(const Policy &policy, const CompileOptions &
 }
 
 TEST(Image, SlotsStayWithTheirIds) {
-    Builder b = edge();
+    PolicyBuilder b = edge();
     for (const char *id : {"a", "b", "c"}) b.row(id, {tcp}, "clients", "access", {{443, 443}});
     EXPECT_EQ(slots_of(b.policy, {}), (std::vector<std::uint16_t>{16, 17, 18}));
 
@@ -155,29 +157,29 @@ TEST(Image, SlotsStayWithTheirIds) {
 }
 
 TEST(Image, EqualDecisionsAreStoredOnce) {
-    Builder b = edge();
+    PolicyBuilder b = edge();
     for (std::uint16_t i = 0; i < 100; i++) b.role("r" + std::to_string(i), {"203.0.113.10"});
     for (std::uint16_t i = 0; i < 100; i++)
         b.row("row" + std::to_string(i), {tcp}, "clients", "access",
               {{static_cast<std::uint16_t>(1000 + i), static_cast<std::uint16_t>(2000 + i)}});
     const Image image = compile(b.policy).value();
-    // 100 rows make 199 stretches of ports; in each the first row that has it wins.
+    // 100 rows make 199 port ranges; in each, the first row that has it wins.
     EXPECT_EQ(image.header().pair_count, 1U + 199U);
     const ImageView view(image.bytes);
     std::set<std::uint64_t> services;
     const std::uint32_t entries = 2 * image.header().local_count * image.header().pair_count;
     for (std::uint32_t i = 0; i < entries; i++)
-        services.insert(pm_load(view.view(), image.header().services + i * 2, 2));
+        services.insert(pm_load(view.view(), image.header().decisions + i * 2, 2));
     EXPECT_EQ(services.size(), 2U + 100U);
 }
 
-// The gate's flags by destination port sum up the pairs of all source ports.
+// The flags of the gate for a destination port join those of its pairs with all source ports.
 TEST(Image, GatesAgreeWithPairs) {
-    Builder b = edge();
+    PolicyBuilder b = edge();
     b.row("web", {tcp}, "clients", "access", {{443, 443}});
     b.row("media", {tcp}, "access", "clients", {{440, 450}});
-    b.row("relay", {tcp}, "access", "clients", any_port).source_port = {{50000, 59999}};
-    b.row("low", {tcp}, "clients", "access", {{1, 2}}).source_port = {{1, 1023}};
+    b.row("relay", {tcp}, "access", "clients", any_port, {{50000, 59999}});
+    b.row("low", {tcp}, "clients", "access", {{1, 2}}, {{1, 1023}});
     const Image image = compile(b.policy).value();
     const ImageView view(image.bytes);
     for (const std::uint32_t port : {1U, 2U, 3U, 439U, 440U, 443U, 450U, 451U, 65535U}) {
@@ -197,7 +199,7 @@ TEST(Image, GatesAgreeWithPairs) {
 }
 
 TEST(Image, OwnAddressesPassTheFilter) {
-    Builder b;
+    PolicyBuilder b;
     b.any_peers("clients").role("one", {"203.0.113.10", "2001:db8:10::10"});
     b.row("web", {tcp}, "clients", "one", {{443, 443}});
     const Judged single(b.policy);
@@ -214,7 +216,7 @@ TEST(Image, OwnAddressesPassTheFilter) {
 // --- damage ---
 
 TEST(Image, ADamagedImageIsRefusedOrReadInsideItsBounds) {
-    Builder b = edge();
+    PolicyBuilder b = edge();
     for (int i = 0; i < 20; i++)
         b.row("row" + std::to_string(i), {tcp}, "clients", "access", {{443, 443}});
     const Image image = compile(b.policy).value();
@@ -238,13 +240,13 @@ TEST(Image, ADamagedImageIsRefusedOrReadInsideItsBounds) {
               "the compiled policy is damaged: it has no name");
     EXPECT_EQ(broken([](pm_image &h) { h.catalog_size -= 1; }),
               "the compiled policy is damaged in row 19");
-    EXPECT_EQ(broken([](pm_image &h) { h.rows = h.services; }),
+    EXPECT_EQ(broken([](pm_image &h) { h.rows = h.decisions; }),
               "the compiled policy is damaged in row 0");
 
     const std::vector<std::uint8_t> nothing;
     EXPECT_FALSE(read_catalog(ImageView(nothing).view()));
 
-    // Any bytes: no read leaves the slot (sanitizers watch), no search hangs.
+    // Random bytes: no read leaves the slot (checked by the sanitizers), and no search hangs.
     Random random(3);
     const Question packet = test::question("in tcp 192.0.2.1:40000 > 203.0.113.10:443");
     for (int round = 0; round < 3000; round++) {
@@ -288,24 +290,24 @@ AddressSet random_addresses(Random &random, std::size_t count, bool v6) {
 
 TEST(Image, BigPoliciesFit) {
     Random random(11);
-    Builder one = edge();
-    one.peers("fraud", random_addresses(random, 1000000, false)).block("fraud");
+    PolicyBuilder one = edge();
+    one.peers_from_file("fraud", random_addresses(random, 1000000, false)).block("fraud");
     one.row("web", {tcp}, "clients", "access", {{443, 443}});
     measure("1 row, 1,000,000 IPv4 prefixes blocked", one.policy, std::size_t{32} << 20);
 
-    Builder six = edge();
-    six.peers("fraud", random_addresses(random, 100000, true)).block("fraud");
+    PolicyBuilder six = edge();
+    six.peers_from_file("fraud", random_addresses(random, 100000, true)).block("fraud");
     six.row("web", {tcp}, "clients", "access", {{443, 443}});
     measure("1 row, 100,000 IPv6 prefixes blocked", six.policy, std::size_t{16} << 20);
 
     auto many = [&](int rows, int prefixes_each) {
-        Builder b = edge();
+        PolicyBuilder b = edge();
         for (int i = 0; i < 4; i++)
-            b.role("role" + std::to_string(i), {("203.0.113.2" + std::to_string(i)).c_str()});
+            b.role("role" + std::to_string(i), {"203.0.113.2" + std::to_string(i)});
         for (int i = 0; i < rows; i++) {
             const std::string name = std::to_string(i);
             const auto port = static_cast<std::uint16_t>(1000 + i % 5000);
-            b.peers("set" + name, random_addresses(random, prefixes_each, false));
+            b.peers_from_file("set" + name, random_addresses(random, prefixes_each, false));
             b.row("row" + name, {tcp}, "set" + name, "role" + std::to_string(i % 4),
                   {{port, port}});
         }

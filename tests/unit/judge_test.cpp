@@ -5,14 +5,15 @@
 
 #include "policy/judge/question.h"
 #include "policy/model/labels.h"
-#include "tests/unit/builder.h"
+#include "tests/support/policy_builder.h"
+#include "tests/unit/judged.h"
 
 namespace pm {
 namespace {
 
-using test::Builder;
 using test::icmp;
 using test::Judged;
+using test::PolicyBuilder;
 using test::question;
 using test::tcp;
 using test::udp;
@@ -55,18 +56,18 @@ TEST(Judge, EveryReasonHasItsLabel) {
 }
 
 TEST(Judge, SaysWhy) {
-    Builder b;
+    PolicyBuilder b;
     b.role("access", {"203.0.113.10"}).role("av", {"203.0.113.11"}).role("inner", {"10.1.0.1"});
     b.place("eth0", {"access", "av"}).place("eth1", {"inner"});
     b.peers("partners", {"198.51.100.0/24"}).peers("fraud", {"192.0.2.128/25"});
     b.any_peers("clients").no_peers("admins").block("fraud");
     b.row("sip", {tcp}, "partners", "access", {{5061, 5061}});
     b.row("stun", {udp}, "partners", "av", {{3478, 3478}});
-    b.row("relay", {tcp}, "av", "clients", any_port).source_port = {{50000, 59999}};
+    b.row("relay", {tcp}, "av", "clients", any_port, {{50000, 59999}});
     b.row("ssh", {tcp}, "admins", "access", {{22, 22}});
     b.row("ask", {udp}, "av", "clients", {{53, 53}});
     b.row("ping", {icmp}, "clients", "access");
-    b.failsafe("rescue", "partners", "access", {{8022, 8022}});
+    b.failsafe("rescue", {tcp}, "partners", "access", {{8022, 8022}});
     const Judged judged(b.policy);
     const std::pair<const char *, const char *> cases[] = {
         {"in tcp 198.51.100.7:40000 > 203.0.113.10:5061",
@@ -110,10 +111,10 @@ TEST(Judge, SaysWhy) {
 
 // The reason is the one that the programs count.
 TEST(Judge, ADatagramMayHaveThePortsOfAnAnswer) {
-    Builder b;
+    PolicyBuilder b;
     b.role("relay", {"203.0.113.10"}).role("other", {"203.0.113.11"}).any_peers("clients");
     b.peers("fraud", {"192.0.2.128/25"}).block("fraud");
-    b.row("out", {udp, tcp}, "relay", "clients", any_port).source_port = {{50000, 59999}};
+    b.row("out", {udp, tcp}, "relay", "clients", any_port, {{50000, 59999}});
     const Judged judged(b.policy);
     const std::pair<const char *, pm_reason> cases[] = {
         {"in udp 192.0.2.1:9 > 203.0.113.10:50000", PM_DROP_NOT_FIRST_PACKET},
@@ -129,7 +130,7 @@ TEST(Judge, ADatagramMayHaveThePortsOfAnAnswer) {
 }
 
 TEST(Judge, EssentialsComeBeforeAddressesAndRows) {
-    Builder b;
+    PolicyBuilder b;
     b.role("access", {"203.0.113.10", "2001:db8:10::10"}).any_peers("clients");
     b.row("out", {udp}, "access", "clients", any_port);
     const Judged judged(b.policy);
@@ -144,7 +145,7 @@ TEST(Judge, EssentialsComeBeforeAddressesAndRows) {
         {"out tcp 203.0.113.10:68 > 192.0.2.1:67", "no-service"},
         {"out udp 0.0.0.0:67 > 255.255.255.255:67", "bad-source-address"},
         {"out udp [2001:db8:10::10]:68 > [2001:db8::1]:67", "out"},
-        // Its client's question was never seen.
+        // The programs have not seen the client's question.
         {"in udp 192.0.2.1:67 > 203.0.113.10:68", "not-first-packet"},
         {"in udp 192.0.2.1:68 > 203.0.113.10:67", "not-first-packet"},
         {"in 2 192.0.2.1 > 224.0.0.1", "essential-multicast"},
@@ -157,7 +158,7 @@ TEST(Judge, EssentialsComeBeforeAddressesAndRows) {
 }
 
 TEST(Judge, LongListsAreCut) {
-    Builder b;
+    PolicyBuilder b;
     b.role("access", {"203.0.113.10"}).peers("partners", {"198.51.100.0/24"});
     for (int i = 0; i < 8; i++)
         b.row("sip" + std::to_string(i), {tcp}, "partners", "access", {{5061, 5061}});

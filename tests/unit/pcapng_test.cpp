@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where captures may be written; that others can read them, tests/e2e/monitor_test.sh asks.
+// Where captures may be written, and their bytes. tests/e2e/monitor_test.sh tests that other
+// programs can read them.
 #include "loader/observe/pcapng.h"
 
 #include <sys/stat.h>

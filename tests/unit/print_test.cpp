@@ -79,7 +79,8 @@ TEST(Print, TextsComeBackAsTheyWere) {
     }
 }
 
-// As an escape any character can be written; what is accepted must be readable as it is printed.
+// An escape can stand for any character. What is accepted must be readable in the form that is
+// printed.
 void expect_comes_back(std::uint32_t character) {
     const auto text = fmt::format(
         "policy: site\nreference: \"x\\U{:08x}y\"\nedge: {{ access: 203.0.113.10 }}\n"

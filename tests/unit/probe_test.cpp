@@ -31,7 +31,7 @@ std::string hex(const std::vector<std::uint8_t> &frame, std::size_t from, std::s
     return text;
 }
 
-// RFC 1071: over data with a right checksum in it, the sum is all ones.
+// RFC 1071: the sum over data that contains its right checksum is all ones.
 bool sums_up(const std::vector<std::uint8_t> &frame, std::size_t from, std::uint32_t pseudo) {
     std::uint32_t sum = pseudo;
     for (std::size_t i = from; i < frame.size(); i += 2)

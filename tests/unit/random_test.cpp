@@ -9,13 +9,15 @@
 #include "policy/image/catalog.h"
 #include "policy/image/compile.h"
 #include "policy/judge/question.h"
-#include "tests/unit/builder.h"
+#include "tests/support/policy_builder.h"
+#include "tests/support/random.h"
+#include "tests/unit/judged.h"
 
 namespace pm {
 namespace {
 
-using test::Builder;
 using test::Judged;
+using test::PolicyBuilder;
 using test::Random;
 using test::tcp;
 using test::udp;
@@ -34,7 +36,7 @@ bool has_transport(const Row &row, std::uint8_t transport) {
     return false;
 }
 
-// Empty: the addresses are fine.
+// The reason why the addresses are refused; empty if they are fine.
 std::string naive_addresses(const Policy &policy, const Question &q) {
     const bool in = q.direction == Direction::in;
     for (const auto &[name, role] : policy.roles)
@@ -46,7 +48,7 @@ std::string naive_addresses(const Policy &policy, const Question &q) {
     return AddressSet::martians().contains(q.to) ? "bad-destination-address" : "";
 }
 
-// Of a flow that such a packet opens: the row, or why there is none.
+// The row that permits the flow of such a packet, or the reason why there is none.
 std::string naive_rows(const Policy &policy, const Question &q, const std::string &interface) {
     const bool in = q.direction == Direction::in;
     const Address &local = in ? q.to : q.from, &peer = in ? q.from : q.to;
@@ -103,10 +105,10 @@ public:
     explicit Generator(unsigned seed) : random(seed) {}
 
     Policy policy() {
-        Builder b;
-        for (const char *name : {"p0", "p1", "p2", "p3"}) b.peers(name, set());
+        PolicyBuilder b;
+        for (const char *name : {"p0", "p1", "p2", "p3"}) b.peers_from_file(name, set());
         b.any_peers("any-peers").no_peers("off").peers("group", {"224.0.0.0/24", "ff02::/64"});
-        for (const char *name : {"r0", "r1", "r2"}) b.peers(name, set());
+        for (const char *name : {"r0", "r1", "r2"}) b.peers_from_file(name, set());
         for (const char *name : {"r0", "r1", "r2"}) {  // roles: the same kinds of sets
             b.policy.roles[name] = b.policy.peers[name];
             b.policy.peers.erase(name);
@@ -173,7 +175,7 @@ private:
         static const std::uint8_t some[] = {tcp, tcp, udp, udp, test::icmp, test::icmpv6, 47, 2};
         return some[random.below(std::size(some))];
     }
-    void add_row(Builder &b, unsigned number) {
+    void add_row(PolicyBuilder &b, unsigned number) {
         static const char *const roles[] = {"r0", "r1", "r2"};
         static const char *const peers[] = {"p0", "p1", "p2", "p3", "any-peers", "any", "off"};
         std::string role = roles[random.below(3)], peer = peers[random.below(7)];
@@ -185,7 +187,7 @@ private:
         if (!out && random.below(6) == 0) role = "group";
         const std::string id = "row" + std::to_string(number);
         if (ported && random.below(6) == 0) {
-            b.failsafe(id, out ? role : peer, out ? peer : role, ports());
+            b.failsafe(id, {tcp}, out ? role : peer, out ? peer : role, ports());
             return;
         }
         Row &row =

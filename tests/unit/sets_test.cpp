@@ -1,18 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
+#include "tests/support/addresses.h"
 #include "tests/unit/temporary.h"
 
 namespace pm {
 namespace {
 
+using test::addresses;
 using test::TemporaryFolder;
-
-AddressSet set_of(const std::vector<std::string> &prefixes) {
-    std::vector<Range> ranges;
-    for (const auto &text : prefixes) ranges.push_back(parse_prefix(text).value().range());
-    return AddressSet(std::move(ranges));
-}
 
 class Sets : public testing::Test {
 protected:
@@ -32,10 +28,10 @@ protected:
 };
 
 TEST_F(Sets, ItemsListsAndNames) {
-    EXPECT_EQ(peers("a: 198.51.100.7"), set_of({"198.51.100.7"}));
-    EXPECT_EQ(peers("a: \"2001:db8::7\""), set_of({"2001:db8::7"}));
+    EXPECT_EQ(peers("a: 198.51.100.7"), addresses({"198.51.100.7"}));
+    EXPECT_EQ(peers("a: \"2001:db8::7\""), addresses({"2001:db8::7"}));
     EXPECT_EQ(peers("a: [198.51.100.0/25, b, 198.51.100.128/25], b: \"2001:db8::/32\""),
-              set_of({"198.51.100.0/24", "2001:db8::/32"}));
+              addresses({"198.51.100.0/24", "2001:db8::/32"}));
     EXPECT_EQ(peers("a: any"), AddressSet::any());
     EXPECT_EQ(peers("a: b, b: c, c: any"), AddressSet::any());
 }
@@ -47,10 +43,10 @@ TEST_F(Sets, AllOfIpv6HoldsNoIpv4) {
 
 TEST_F(Sets, Except) {
     EXPECT_EQ(peers("a: { of: any, except: [10.0.0.0/8, b] }, b: \"fc00::/7\""),
-              AddressSet::any() - set_of({"10.0.0.0/8", "fc00::/7"}));
+              AddressSet::any() - addresses({"10.0.0.0/8", "fc00::/7"}));
     EXPECT_EQ(peers("a: { of: [b, 10.1.0.0/16], except: 10.1.2.3 }, b: 192.0.2.0/30"),
-              set_of({"192.0.2.0/30", "10.1.0.0/16"}) - set_of({"10.1.2.3"}));
-    EXPECT_EQ(peers("a: { of: 192.0.2.0/30, except: b }, b: none"), set_of({"192.0.2.0/30"}));
+              addresses({"192.0.2.0/30", "10.1.0.0/16"}) - addresses({"10.1.2.3"}));
+    EXPECT_EQ(peers("a: { of: 192.0.2.0/30, except: b }, b: none"), addresses({"192.0.2.0/30"}));
 }
 
 TEST_F(Sets, NoneStaysNone) {
@@ -61,7 +57,7 @@ TEST_F(Sets, NoneStaysNone) {
         EXPECT_TRUE(policy.peers.at(name).addresses.empty()) << name;
     }
     EXPECT_FALSE(policy.peers.at("e").is_none);
-    EXPECT_EQ(policy.peers.at("e").addresses, set_of({"192.0.2.7"}));
+    EXPECT_EQ(policy.peers.at("e").addresses, addresses({"192.0.2.7"}));
 }
 
 TEST_F(Sets, InterfaceThroughAliases) {
@@ -80,7 +76,7 @@ TEST_F(Sets, FileIsReadBesideThePolicyAndDescribed) {
     const auto policy = read("", "a: [{ file: lists/a.txt }, 192.0.2.8]");
     const auto &set = policy.peers.at("a");
     EXPECT_EQ(set.addresses,
-              set_of({"198.51.100.0/31", "2001:db8::/48", "192.0.2.7", "192.0.2.8"}));
+              addresses({"198.51.100.0/31", "2001:db8::/48", "192.0.2.7", "192.0.2.8"}));
     EXPECT_EQ(set.items[0].file_path, (folder.path() / "lists/a.txt").string());
     EXPECT_EQ(set.items[0].file_count, 4U);
     EXPECT_EQ(set.items[0].file_sha256.size(), 64U);
@@ -91,7 +87,7 @@ TEST_F(Sets, DoublingDoesNotExplode) {
     for (int i = 1; i < 60; ++i)
         text += ", a" + std::to_string(i) + ": [a" + std::to_string(i + 1) + ", a" +
                 std::to_string(i + 1) + "]";
-    EXPECT_EQ(peers(text + ", a60: 192.0.2.0/24"), set_of({"192.0.2.0/24"}));
+    EXPECT_EQ(peers(text + ", a60: 192.0.2.0/24"), addresses({"192.0.2.0/24"}));
 }
 
 TEST_F(Sets, ManyLines) {

@@ -109,7 +109,7 @@ TEST(Status, TellsOfADeviceThatWasRenamed) {
     EXPECT_THAT(status_text(renamed, false), testing::HasSubstr("its name is wan0 now"));
 }
 
-// What boot falls back to was never applied.
+// The policy that boot falls back to was never applied, so there is no time of an apply.
 TEST(Status, HasNoTimeWhereNoneIsKnown) {
     Snapshot fallback = snapshot();
     fallback.in_force.catalog.generation = 0;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What top shows: rates of two looks, sorting, filters, where the panes stand, what keys do.
+// What top shows: rates between two snapshots, sorting, filters, the places of the panes, the keys.
 #define NCURSES_NOMACROS
 #include <curses.h>
 #include <gmock/gmock.h>
@@ -59,7 +59,7 @@ TEST(TopModel, RatesAreOfTheTimeBetweenTwoLooks) {
     EXPECT_EQ(model.rows({})[0].packets.in, 50);
     EXPECT_EQ(model.rows({})[0].bits.in, 16000);
     EXPECT_EQ(model.drops({})[0].packets, 15);
-    // A reason that was not there has counted nothing before.
+    // A reason that was missing before had counted nothing.
     EXPECT_EQ(model.drops({})[1].reason, "banned");
     EXPECT_EQ(model.drops({})[1].packets, 3);
 }

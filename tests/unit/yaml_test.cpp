@@ -151,7 +151,7 @@ TEST(Yaml, ValuesAreCounted) {
               "move long lists of addresses to a file of their own: { file: PATH }");
 }
 
-// The parser would hold all of it, many times over, before the first value is seen.
+// The parser would hold all of it in memory, many times, before it returns the first value.
 TEST(Yaml, EndlessValuesAreRefused) {
     const std::string megabyte(1 << 20, 'x');
     const auto *message = "a text, a comment or one [...] or {...} after this has more than 256 KB";
