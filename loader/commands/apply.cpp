@@ -31,23 +31,19 @@ namespace {
 
 // The policy in force, its set files read anew.
 Result<Source> read_in_force_anew(const Paths &paths) {
-    auto pins = Pins::open(paths);
-    if (!pins) return tl::unexpected(pins.error());
-    if (!*pins)
-        return fault("no policy is in force, and none is named",
-                     "name one: portmatrix apply POLICY -i INTERFACE", Exit::usage);
-    auto control = Switch::open((*pins)->maps(), Switch::Access::read);
-    if (!control) return tl::unexpected(control.error());
-    auto in_force = read_in_force(*control);
-    if (!in_force) return tl::unexpected(in_force.error());
-    if (in_force->state.epoch == 0)
+    auto deployment =
+        need_deployment(paths, {"no policy is in force, and none is named",
+                                "name one: portmatrix apply POLICY -i INTERFACE", Exit::usage});
+    if (!deployment) return tl::unexpected(deployment.error());
+    const InForce &now = deployment->in_force;
+    if (now.state.epoch == 0)
         return fault("no policy is in force, and none is named", "name one", Exit::usage);
-    if (in_force->catalog.generation == 0)  // confirmed, it would take the place of the policy
+    if (now.catalog.generation == 0)  // confirmed, it would take the place of the policy
         return fault("in force is only what a restore left that failed, and no policy is named",
                      "try the confirmed policy again: portmatrix restore; or name one: portmatrix "
                      "apply POLICY",
                      Exit::refused);
-    return read_source_text(in_force->catalog.document, "the policy in force", true);
+    return read_source_text(now.catalog.document, "the policy in force", true);
 }
 
 Result<std::optional<XdpMode>> parse_xdp(const std::string &text) {

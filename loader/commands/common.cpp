@@ -40,10 +40,9 @@ int end(Exit status) {
     return static_cast<int>(status);
 }
 
-Done need_root() {
+Done need_root(const std::string &remedy) {
     if (geteuid() == 0) return {};
-    return fault("cannot reach the programs in the kernel: only root may (EPERM)",
-                 "try again with sudo");
+    return fault("cannot reach the programs in the kernel: only root may (EPERM)", remedy);
 }
 
 // "generation 41 stays in force on eth0"; `asked` are interfaces that nothing holds on.
@@ -55,11 +54,9 @@ std::string in_force_text(const std::vector<std::string> &asked) {
     InForce now;
     if (*pins) {
         auto interfaces = (*pins)->interfaces();
-        auto control = Switch::open((*pins)->maps(), Switch::Access::read);
-        if (!interfaces || !control) return "what is in force cannot be read";
-        auto in_force = read_in_force(*control);
-        if (!in_force) return "what is in force cannot be read";
-        now = std::move(*in_force);
+        auto deployment = read_deployment(std::move(**pins));
+        if (!interfaces || !deployment) return "what is in force cannot be read";
+        now = std::move(deployment->in_force);
         for (const Pins::Interface &one : *interfaces)
             if (holds_on(now.state.record, one.number)) names.push_back(one.name());
     }
@@ -112,9 +109,13 @@ int end(const Fault &fault) {
     return end(fault.exit);
 }
 
-Result<std::optional<Pins>> open_pins() {
-    if (auto root = need_root(); !root) return tl::unexpected(root.error());
-    return Pins::open(Paths::from_environment());
+Result<std::optional<Deployment>> open_as_root() {
+    return need_root().and_then([] { return open_deployment(Paths::from_environment()); });
+}
+
+Result<Deployment> need_as_root(const Fault &missing) {
+    return need_root().and_then(
+        [&] { return need_deployment(Paths::from_environment(), missing); });
 }
 
 void say_in_force() {

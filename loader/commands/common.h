@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "loader/base/fault.h"
-#include "loader/kernel/pins.h"
+#include "loader/kernel/deployment.h"
 #include "policy/base/fd.h"
 #include "policy/image/catalog.h"
 #include "policy/image/compile.h"
@@ -33,8 +33,10 @@ std::string in_force_text(const std::vector<std::string> &asked = {});
 
 Fd end_signals();  // readable once SIGINT or SIGTERM has come; these end nothing any more
 
-Done need_root();
-Result<std::optional<Pins>> open_pins();
+Done need_root(const std::string &remedy = "try again with sudo");
+// Faults where the caller is not root, too.
+Result<std::optional<Deployment>> open_as_root();
+Result<Deployment> need_as_root(const Fault &missing);
 
 // " (audit: nothing is dropped)", or nothing.
 const char *mode_remark(pm_mode mode);

@@ -27,7 +27,10 @@ bool contains(const std::vector<Interface> &list, const std::string &name) {
 using Attachments = std::map<std::string, Pins::Interface>;
 
 void look_at_attached(const Paths &paths, Pins &pins, Attachments &attached, Findings &findings) {
-    auto snapshot = read_snapshot(pins, {}, LiveFlows::left_out);
+    // Opened by itself: of damaged pins the rest is still worth a look.
+    auto snapshot = need_deployment(paths).and_then([](const Deployment &deployment) {
+        return read_snapshot(deployment, {}, LiveFlows::left_out);
+    });
     if (snapshot)
         snapshot->policy_drifted = policy_file_differs(snapshot->in_force.catalog);
     else

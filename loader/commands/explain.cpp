@@ -13,6 +13,7 @@
 #include "loader/base/lock.h"
 #include "loader/base/message.h"
 #include "loader/commands/commands.h"
+#include "loader/commands/common.h"
 #include "loader/host/own_addresses.h"
 #include "loader/kernel/deployment.h"
 #include "loader/kernel/switch.h"
@@ -31,15 +32,6 @@
 namespace pm::command {
 namespace {
 
-int end(Exit status) {
-    return static_cast<int>(status);
-}
-
-int end(const Fault &fault) {
-    print_fault(fault);
-    return end(fault.exit);
-}
-
 void print_findings(const Diagnostics &diagnostics) {
     print_plain(render(diagnostics, colour_on(STDERR_FILENO)));
 }
@@ -53,14 +45,10 @@ tl::expected<Source, int> read_whole(const std::string &path) {
     return tl::unexpected(end(Exit::invalid));
 }
 
-Result<Pins> open_pins() {
-    if (geteuid() != 0)
-        return fault("cannot reach the programs in the kernel: only root may (EPERM)",
-                     "name a policy with --policy");
-    auto pins = Pins::open(Paths::from_environment());
-    if (!pins) return tl::unexpected(pins.error());
-    if (!*pins) return fault("no policy is in force", "put one in force with 'portmatrix apply'");
-    return std::move(**pins);
+Result<Deployment> open_loaded() {
+    return need_root("name a policy with --policy").and_then([] {
+        return need_deployment(Paths::from_environment(), no_policy_in_force());
+    });
 }
 
 std::set<Address> host_addresses() {
@@ -120,23 +108,22 @@ int explain_offline(const Explain &arguments, const Tuple &tuple) {
 }
 
 int explain_loaded(const Explain &arguments, const Tuple &tuple) {
-    auto pins = open_pins();
-    if (!pins) return end(pins.error());
-    auto interfaces = select_interfaces(*pins, arguments.interfaces);
+    auto deployment = open_loaded();
+    if (!deployment) return end(deployment.error());
+    const auto &[pins, control, in_force] = *deployment;
+    auto interfaces = select_interfaces(pins, arguments.interfaces);
     if (!interfaces) return end(interfaces.error());
-    auto control = Switch::open(pins->maps(), Switch::Access::read);
-    if (!control) return end(control.error());
     auto lock = Lock::probe(Paths::from_environment());
     if (!lock) return end(lock.error());
 
-    const pm_view image = control->image(control->state().record.image);
+    const pm_view image = control.image(control.state().record.image);
     const std::set<Address> own = host_addresses();
     const Direction direction = settle_direction(tuple, [&](const Address &address) {
         return own.count(address) != 0 || is_listed(image, address);
     });
     for (const Pins::Interface &one : *interfaces) {
         auto answer = explain(image, tuple, direction, one.number, [&](const Question &question) {
-            return ask_kernel(*pins, *control, question);
+            return ask_kernel(deployment->pins, deployment->control, question);
         });
         if (!answer) return end(answer.error());
         answer->interface = one.name();
@@ -194,13 +181,9 @@ int run(const Show &arguments) {
         return end(Exit::done);
     }
     if (arguments.generation) return show_generation(*arguments.generation);
-    auto pins = open_pins();
-    if (!pins) return end(pins.error());
-    auto control = Switch::open(pins->maps(), Switch::Access::read);
-    if (!control) return end(control.error());
-    auto in_force = read_in_force(*control);
-    if (!in_force) return end(in_force.error());
-    fmt::print("{}", in_force->catalog.document);
+    auto deployment = open_loaded();
+    if (!deployment) return end(deployment.error());
+    fmt::print("{}", deployment->in_force.catalog.document);
     return end(Exit::done);
 }
 

@@ -66,15 +66,12 @@ public:
         const Switch::State state = control_.state();
         if (state.epoch == epoch_ && state.expired == in_force_.state.expired) return;
         // Opened anew: a policy that outgrew its memory lies in another map than the one before.
-        auto pins = Pins::open(Paths::from_environment());
-        if (!pins || !*pins) return;
-        auto control = Switch::open((*pins)->maps(), Switch::Access::read);
-        if (!control) return;
-        auto now = read_in_force(*control);
-        auto interfaces = (*pins)->interfaces();
-        if (!now || !interfaces) return;
-        epoch_ = now->state.epoch;
-        in_force_ = std::move(*now);
+        auto deployment = need_deployment(Paths::from_environment());
+        if (!deployment) return;
+        auto interfaces = deployment->pins.interfaces();
+        if (!interfaces) return;
+        in_force_ = std::move(deployment->in_force);
+        epoch_ = in_force_.state.epoch;
         for (const Pins::Interface &one : *interfaces) interfaces_[one.number] = one.name();
         for (const CatalogRow &row : in_force_.catalog.rows) rows_[row.slot] = row.id;
     }
@@ -282,18 +279,14 @@ Done Monitoring::run(int signals) {
 }  // namespace
 
 int run(const Monitor &arguments) {
-    auto pins = open_pins();
-    if (!pins) return end(pins.error());
-    if (!*pins)
-        return end(Fault{"nothing is attached, so nothing is dropped",
-                         "put a policy in force first: portmatrix apply -i IFACE POLICY"});
-    auto control = Switch::open((*pins)->maps(), Switch::Access::read);
-    if (!control) return end(control.error());
-    auto ring = EventRing::take(Paths::from_environment(), **pins);
+    auto deployment =
+        need_as_root({"nothing is attached, so nothing is dropped", nothing_attached().hint});
+    if (!deployment) return end(deployment.error());
+    auto ring = EventRing::take(Paths::from_environment(), deployment->pins);
     if (!ring) return end(ring.error());
     const Fd signals = end_signals();
     if (!signals) return end(cannot("wait for signals", errno).value());
-    Monitoring monitoring(arguments, **pins, *control, std::move(*ring));
+    Monitoring monitoring(arguments, deployment->pins, deployment->control, std::move(*ring));
     if (auto begun = monitoring.begin(); !begun) return end(begun.error());
     if (auto done = monitoring.run(signals.get()); !done) return end(done.error());
     return end(Exit::done);

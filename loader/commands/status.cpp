@@ -19,9 +19,9 @@
 namespace pm::command {
 
 int run(const Status &arguments) {
-    auto pins = open_pins();
-    if (!pins) return end(pins.error());
-    if (!*pins) {
+    auto deployment = open_as_root();
+    if (!deployment) return end(deployment.error());
+    if (!*deployment) {
         if (!arguments.interfaces.empty())
             return end(Fault{fmt::format("nothing is attached to '{}'", arguments.interfaces[0]),
                              {},
@@ -29,7 +29,7 @@ int run(const Status &arguments) {
         print_note("no policy is in force; nothing is filtered");
         return end(Exit::done);
     }
-    auto snapshot = read_snapshot(**pins, arguments.interfaces);
+    auto snapshot = read_snapshot(**deployment, arguments.interfaces);
     if (!snapshot) return end(snapshot.error());
     snapshot->policy_drifted = policy_file_differs(snapshot->in_force.catalog);
     fmt::print("{}", arguments.json ? show::status_json(*snapshot)
@@ -103,13 +103,13 @@ int run(const Flows &arguments) {
         if (!parsed) return end(Fault{parsed.error(), {}, Exit::usage});
         peer = *parsed;
     }
-    auto pins = open_pins();
-    if (!pins) return end(pins.error());
-    if (!*pins) {
+    auto deployment = open_as_root();
+    if (!deployment) return end(deployment.error());
+    if (!*deployment) {
         print_note("no policy is in force; there are no flows");
         return end(Exit::done);
     }
-    auto reader = FlowReader::open(**pins, arguments.interfaces);
+    auto reader = FlowReader::open(**deployment, arguments.interfaces);
     if (!reader) return end(reader.error());
     auto found = find_flows(*reader, arguments, peer);
     if (!found) return end(found.error());

@@ -33,7 +33,7 @@ public:
     const show::TopModel &model() const { return model_; }
 
 private:
-    Done walk(const Pins &pins);
+    Done walk(const Deployment &deployment);
 
     const std::vector<std::string> &interfaces_;
     show::TopModel model_;
@@ -42,20 +42,17 @@ private:
 };
 
 Done Looker::look() {
-    auto pins = Pins::open(Paths::from_environment());
-    if (!pins) return tl::unexpected(pins.error());
-    if (!*pins)
-        return fault("nothing is attached",
-                     "put a policy in force first: portmatrix apply -i IFACE POLICY");
-    auto snapshot = read_snapshot(**pins, interfaces_, LiveFlows::left_out);
+    auto deployment = need_deployment(Paths::from_environment());
+    if (!deployment) return tl::unexpected(deployment.error());
+    auto snapshot = read_snapshot(*deployment, interfaces_, LiveFlows::left_out);
     if (!snapshot) return tl::unexpected(snapshot.error());
     model_.look(std::move(*snapshot), monotonic_seconds());
-    return monotonic_seconds() < next_walk_ ? Done() : walk(**pins);
+    return monotonic_seconds() < next_walk_ ? Done() : walk(*deployment);
 }
 
-Done Looker::walk(const Pins &pins) {
+Done Looker::walk(const Deployment &deployment) {
     const double begin = monotonic_seconds();
-    auto reader = FlowReader::open(pins, interfaces_);
+    auto reader = FlowReader::open(deployment, interfaces_);
     if (!reader) return tl::unexpected(reader.error());
     std::map<std::pair<unsigned, unsigned>, std::uint64_t> live;
     show::TopModel::FlowLook look;
