@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The commands that attach and detach: apply, detach.
+// The command apply: puts a policy in force, for good or until it is confirmed.
 #include <malloc.h>
 
 #include <unistd.h>
@@ -9,21 +9,16 @@
 #include <fmt/core.h>
 #include <fmt/ranges.h>
 
-#include "loader/attach/targets.h"
-#include "loader/attach/unfilter.h"
 #include "loader/base/duration.h"
 #include "loader/base/lock.h"
 #include "loader/base/message.h"
 #include "loader/commands/commands.h"
 #include "loader/commands/common.h"
 #include "loader/kernel/deployment.h"
-#include "loader/kernel/switch.h"
 #include "loader/show/show.h"
 #include "loader/show/table.h"
-#include "loader/state/detached.h"
 #include "loader/state/policy_source.h"
 #include "loader/update/apply.h"
-#include "loader/update/rollout.h"
 #include "policy/model/print.h"
 
 namespace pm::command {
@@ -66,74 +61,6 @@ Result<Applied> apply_source(const Paths &paths, const Source &source, const App
         request.confirm_within = *seconds;
     }
     return apply(paths, *source.policy, request);
-}
-
-struct Detached {
-    std::vector<std::string> names;  // unfiltered now
-    std::vector<std::string> notes;  // what was settled before
-    Done cleared;                    // whether nothing is left of them
-};
-
-// Every hook of every interface stops at once.
-Done stop_all(const Paths &paths, const Pins &pins, Detached &done) {
-    auto control = Switch::open(pins.maps(), Switch::Access::write);
-    if (!control) return tl::unexpected(control.error());
-    auto expiry = settle_expiry(paths, pins, *control);
-    if (!expiry) return tl::unexpected(expiry.error());
-    if (*expiry) done.notes.push_back(**expiry);
-    const Switch::State now = control->state();
-    pm_record off = now.record;
-    off.mode = PM_MODE_OFF;
-    off.deadline = off.fallback = 0;
-    return set_detached_names(paths, {}).and_then([&] { return control->publish(off, now.epoch); });
-}
-
-// On these interfaces: no policy holds there any more, whoever gets their numbers next. `watch`
-// leaves them alone.
-Done stop_on(const Paths &paths, const std::vector<Pins::Interface> &interfaces, Detached &done) {
-    Rollout rollout(paths);
-    if (auto opened = rollout.open(); !opened) return opened;
-    done.notes = rollout.notes();
-    const std::vector<std::string> before = detached_names(paths);
-    std::vector<std::string> detached = before;
-    detached.insert(detached.end(), done.names.begin(), done.names.end());
-    auto stopped = set_detached_names(paths, detached).and_then([&]() -> Done {
-        if (rollout.before().mode == PM_MODE_OFF) return {};
-        return rollout.writer()->republish([&](pm_record &record) {
-            for (const Pins::Interface &one : interfaces)
-                record.interfaces &= static_cast<std::uint16_t>(~(1u << one.number));
-        });
-    });
-    if (!stopped) (void)set_detached_names(paths, before);
-    return stopped;
-}
-
-// Removes links, filters, programs and counters; with the last interface everything else too. A
-// fault: nothing changed.
-Result<Detached> detach_interfaces(const Paths &paths, const Detach &arguments) {
-    auto pins = Pins::open(paths);
-    if (!pins) return tl::unexpected(pins.error());
-    Detached done;
-    if (!*pins) {
-        if (!arguments.all)
-            return fault(fmt::format("nothing is attached to '{}'", arguments.interfaces[0]), {},
-                         Exit::usage);
-        Pins::remove_all(paths);  // what an interrupted detach left
-        return done;
-    }
-    auto all = (*pins)->interfaces();
-    auto chosen = select_interfaces(**pins, arguments.interfaces);
-    if (!all) return tl::unexpected(all.error());
-    if (!chosen) return tl::unexpected(chosen.error());
-
-    const bool last = chosen->size() == all->size();
-    for (const Pins::Interface &one : *chosen) done.names.push_back(one.name());
-    auto stopped = last ? stop_all(paths, **pins, done) : stop_on(paths, *chosen, done);
-    if (!stopped) return tl::unexpected(stopped.error());
-    for (const Pins::Interface &one : *chosen)
-        if (auto cleared = detach(**pins, one); !cleared && !last) done.cleared = cleared;
-    if (last) Pins::remove_all(paths);  // with all entries
-    return done;
 }
 
 // A shadow is put in force nowhere and attaches nothing.
@@ -197,33 +124,6 @@ int run(const Apply &arguments) {
     if (!arguments.confirm_within.empty())
         print_note(fmt::format("it is rolled back in {} unless 'portmatrix confirm' keeps it",
                                arguments.confirm_within));
-    return end(Exit::done);
-}
-
-int run(const Detach &arguments) {
-    const Paths paths = Paths::from_environment();
-    if (auto root = need_root(); !root) return end_unchanged("detach", root.error(), {});
-    auto lock = Lock::writer(paths);
-    if (!lock) return end_unchanged("detach", lock.error(), {});
-    if (arguments.all == !arguments.interfaces.empty())
-        return end_unchanged(
-            "detach", Fault{"name the interfaces with -i, or say --all", {}, Exit::usage}, {});
-    if (arguments.force && !arguments.all)
-        return end_unchanged("detach", Fault{"--force goes with --all", {}, Exit::usage}, {});
-    auto done = detach_interfaces(paths, arguments);
-    if (!done && arguments.force)
-        done = unfilter_all(paths).map([](auto names) {
-            return Detached{std::move(names), {}, {}};
-        });
-    if (!done) return end_unchanged("detach", done.error(), {});
-    for (const std::string &name : done->names)
-        record_done("detach", fmt::format("{} is now unfiltered", name));
-    for (const std::string &note : done->notes) print_note(note);
-    for (const std::string &name : done->names)
-        print_note(fmt::format("{} is now unfiltered", name));
-    if (!done->cleared)
-        return end(Fault{done->cleared.error().message, "the same command clears away the rest"});
-    if (done->names.empty()) print_note("nothing was attached");
     return end(Exit::done);
 }
 
