@@ -13,7 +13,7 @@
 namespace pm::command {
 namespace {
 
-Done check_usage(const Detach &arguments) {
+Done check_usage(const DetachArguments &arguments) {
     if (arguments.all == !arguments.interfaces.empty())
         return fault("name the interfaces with -i, or say --all", {}, Exit::usage);
     if (arguments.force && !arguments.all) return fault("--force goes with --all", {}, Exit::usage);
@@ -26,10 +26,10 @@ std::string unfiltered_text(const std::string &name) {
 
 }  // namespace
 
-int run(const Detach &arguments) {
-    const Paths paths = Paths::from_environment();
+int run_detach(const DetachArguments &arguments) {
     if (auto root = need_root(); !root) return end_unchanged("detach", root.error());
     if (auto usage = check_usage(arguments); !usage) return end_unchanged("detach", usage.error());
+    const Paths paths = Paths::from_environment();
     auto lock = Lock::writer(paths);
     if (!lock) return end_unchanged("detach", lock.error());
     auto outcome = arguments.all ? detach_all(paths, arguments.force)

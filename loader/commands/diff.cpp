@@ -1,17 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // The command diff: what a policy would change, before it is applied.
-#include <unistd.h>
-
-#include <algorithm>
+#include <utility>
+#include <vector>
 
 #include <fmt/core.h>
 
-#include "loader/base/message.h"
 #include "loader/commands/commands.h"
 #include "loader/commands/common.h"
 #include "loader/observe/flow_diff.h"
 #include "loader/show/show.h"
-#include "loader/show/table.h"
 #include "loader/state/drift.h"
 #include "loader/state/policy_source.h"
 #include "policy/model/diff.h"
@@ -34,13 +31,9 @@ Result<Difference> compare(const Deployment &deployment, const Policy &policy) {
 
 }  // namespace
 
-int run(const Diff &arguments) {
-    auto source = read_source(arguments.policy, true);
-    if (!source) return end(source.error());
-    if (source->diagnostics.has_errors()) {
-        print_plain(render(source->diagnostics, colour_on(STDERR_FILENO)));
-        return end(Exit::invalid);
-    }
+int run_diff(const DiffArguments &arguments) {
+    auto source = read_valid_policy(arguments.policy, true);
+    if (!source) return source.error();
     auto deployment = need_as_root(
         {"no policy is in force to compare with", "see what it says with 'portmatrix check'"});
     if (!deployment) return end(deployment.error());

@@ -71,7 +71,7 @@ Result<std::vector<Interface>> choose_devices(const std::vector<std::string> &as
 
 }  // namespace
 
-int run(const Doctor &arguments) {
+int run_doctor(const DoctorArguments &arguments) {
     const Paths paths = Paths::from_environment();
     Findings findings;
     examine_host(paths, findings);

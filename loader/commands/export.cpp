@@ -27,7 +27,7 @@ constexpr const char *default_listen = "9927";
 constexpr int textfile_interval_ms = 15'000;
 constexpr std::uint64_t longest_interval = 30;  // seconds; a reset flow is listed for 10
 
-Result<std::vector<Fd>> open_listeners(const Export &arguments) {
+Result<std::vector<Fd>> open_listeners(const ExportArguments &arguments) {
     auto listeners = inherited_listeners();
     if (!listeners) return listeners;
     std::vector<std::string> wanted = arguments.listen;
@@ -42,7 +42,7 @@ Result<std::vector<Fd>> open_listeners(const Export &arguments) {
     return listeners;
 }
 
-Result<std::vector<std::unique_ptr<FlowSink>>> open_sinks(const Export &arguments) {
+Result<std::vector<std::unique_ptr<FlowSink>>> open_sinks(const ExportArguments &arguments) {
     std::vector<std::unique_ptr<FlowSink>> sinks;
     for (const std::string &target : arguments.ipfix) {
         auto sink = open_ipfix(target);
@@ -57,7 +57,7 @@ Result<std::vector<std::unique_ptr<FlowSink>>> open_sinks(const Export &argument
     return sinks;
 }
 
-Result<Walker::Options> walker_options(const Export &arguments) {
+Result<Walker::Options> walker_options(const ExportArguments &arguments) {
     Walker::Options options;
     auto interval = parse_duration(arguments.interval);
     if (!interval) return tl::unexpected(interval.error());
@@ -91,7 +91,7 @@ void write_textfiles(Exporter exporter, const std::string &file, int ends) {
 
 }  // namespace
 
-int run(const Export &arguments) {
+int run_export(const ExportArguments &arguments) {
     const Paths paths = Paths::from_environment();
     auto options = walker_options(arguments);
     if (!options) return end(options.error());

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The commands that read what is in force: status, flows.
+// The command flows: the live flows, largest first.
 #include <unistd.h>
 
 #include <algorithm>
@@ -11,32 +11,10 @@
 #include "loader/commands/commands.h"
 #include "loader/commands/common.h"
 #include "loader/observe/flow_reader.h"
-#include "loader/observe/snapshot.h"
 #include "loader/show/show.h"
 #include "loader/show/table.h"
-#include "loader/state/drift.h"
 
 namespace pm::command {
-
-int run(const Status &arguments) {
-    auto deployment = open_as_root();
-    if (!deployment) return end(deployment.error());
-    if (!*deployment) {
-        if (!arguments.interfaces.empty())
-            return end(Fault{fmt::format("nothing is attached to '{}'", arguments.interfaces[0]),
-                             {},
-                             Exit::usage});
-        print_note("no policy is in force; nothing is filtered");
-        return end(Exit::done);
-    }
-    auto snapshot = read_snapshot(**deployment, arguments.interfaces);
-    if (!snapshot) return end(snapshot.error());
-    snapshot->policy_drifted = policy_file_differs(snapshot->in_force.catalog);
-    fmt::print("{}", arguments.json ? show::status_json(*snapshot)
-                                    : show::status_text(*snapshot, colour_on(STDOUT_FILENO)));
-    return end(Exit::done);
-}
-
 namespace {
 
 struct Entry {
@@ -46,7 +24,7 @@ struct Entry {
 };
 
 // Large tables have millions of entries: names and text are made of those that are shown only.
-Result<std::vector<Entry>> find_flows(const FlowReader &reader, const Flows &arguments,
+Result<std::vector<Entry>> find_flows(const FlowReader &reader, const FlowsArguments &arguments,
                                       const std::optional<Address> &peer) {
     std::optional<std::uint16_t> slot;
     if (!arguments.row.empty()) {
@@ -59,9 +37,11 @@ Result<std::vector<Entry>> find_flows(const FlowReader &reader, const Flows &arg
     if (!slot && !peer) found.reserve(reader.capacity());  // memory that is not used costs nothing
     auto walked = reader.each([&](const pm_flow_key &key, const pm_flow &value) {
         if ((slot && value.row != *slot) || (peer && Address::from(key.remote) != *peer)) return;
-        const auto &counts = arguments.sort == "packets" ? value.packets : value.bytes;
-        const std::uint64_t measure =
-            arguments.sort == "age" ? reader.age(value) : counts[PM_IN] + counts[PM_OUT];
+        const auto &counts =
+            arguments.sort == FlowsArguments::Order::packets ? value.packets : value.bytes;
+        const std::uint64_t measure = arguments.sort == FlowsArguments::Order::age
+                                          ? reader.age(value)
+                                          : counts[PM_IN] + counts[PM_OUT];
         found.push_back({key, value, measure});
     });
     if (!walked) return tl::unexpected(walked.error());
@@ -83,7 +63,7 @@ void print_text(const FlowReader &reader, const std::vector<const Entry *> &chos
     constexpr std::size_t batch = 10000;  // lines that share their columns' widths
     for (std::size_t at = 0; at < chosen.size(); at += batch) {
         std::vector<Flow> flows;
-        for (std::size_t i = at; i < std::min(at + batch, chosen.size()); i++)
+        for (std::size_t i = at; i < std::min(at + batch, chosen.size()); ++i)
             flows.push_back(reader.describe(chosen[i]->key, chosen[i]->value));
         fmt::print("{}", show::flows_text(flows, colour_on(STDOUT_FILENO)));
     }
@@ -96,7 +76,7 @@ void print_json(const FlowReader &reader, const std::vector<const Entry *> &chos
 
 }  // namespace
 
-int run(const Flows &arguments) {
+int run_flows(const FlowsArguments &arguments) {
     std::optional<Address> peer;
     if (!arguments.peer.empty()) {
         auto parsed = parse_address(arguments.peer);

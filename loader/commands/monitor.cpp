@@ -100,7 +100,8 @@ private:
 
 class Monitoring {
 public:
-    Monitoring(const Monitor &arguments, const Pins &pins, const Switch &control, EventRing ring)
+    Monitoring(const MonitorArguments &arguments, const Pins &pins, const Switch &control,
+               EventRing ring)
         : arguments_(arguments),
           pins_(pins),
           names_(control),
@@ -120,7 +121,7 @@ private:
     void tell(show::Notice notice);
     bool is_full() const { return limit_ != 0 && shown_ >= limit_; }
 
-    const Monitor &arguments_;
+    const MonitorArguments &arguments_;
     const Pins &pins_;
     Names names_;
     EventRing ring_;
@@ -278,7 +279,7 @@ Done Monitoring::run(int signals) {
 
 }  // namespace
 
-int run(const Monitor &arguments) {
+int run_monitor(const MonitorArguments &arguments) {
     auto deployment =
         need_as_root({"nothing is attached, so nothing is dropped", nothing_attached().hint});
     if (!deployment) return end(deployment.error());

@@ -127,7 +127,7 @@ Done draw_always(Looker &looker, int signals, unsigned seconds) {
 
 }  // namespace
 
-int run(const Top &arguments) {
+int run_top(const TopArguments &arguments) {
     if (auto root = need_root(); !root) return end(root.error());
     auto interval = parse_duration(arguments.interval);
     if (!interval) return end(interval.error());

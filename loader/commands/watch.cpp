@@ -38,7 +38,7 @@ void give_way_to_newer() {
 
 }  // namespace
 
-int run(const Watch &) {
+int run_watch() {
     const Paths paths = Paths::from_environment();
     if (auto root = need_root(); !root) return end(root.error());
     auto lock = Lock::watch(paths);
