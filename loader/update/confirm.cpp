@@ -10,7 +10,7 @@
 #include "loader/kernel/deployment.h"
 #include "loader/kernel/switch.h"
 #include "loader/state/history.h"
-#include "loader/update/recompile.h"
+#include "loader/update/stored_candidate.h"
 #include "loader/update/reconcile.h"
 
 namespace pm {

@@ -4,7 +4,7 @@
 #include <fmt/core.h>
 #include <fmt/ranges.h>
 
-#include "loader/update/recompile.h"
+#include "loader/update/stored_candidate.h"
 
 namespace pm {
 namespace {

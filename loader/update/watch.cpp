@@ -14,7 +14,7 @@
 #include "loader/state/detached.h"
 #include "loader/state/history.h"
 #include "loader/update/confirm.h"
-#include "loader/update/late.h"
+#include "loader/update/missing_interfaces.h"
 
 namespace pm {
 namespace {

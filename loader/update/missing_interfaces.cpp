@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "loader/update/late.h"
+#include "loader/update/missing_interfaces.h"
 
 #include <algorithm>
 
 #include "loader/state/detached.h"
 #include "loader/update/outcome.h"
-#include "loader/update/recompile.h"
+#include "loader/update/stored_candidate.h"
 
 namespace pm {
 namespace {

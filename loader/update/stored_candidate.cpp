@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "loader/update/recompile.h"
+#include "loader/update/stored_candidate.h"
 
 #include <algorithm>
 
