@@ -23,6 +23,7 @@
 #include "loader/state/detached.h"
 #include "loader/state/policy_source.h"
 #include "loader/update/apply.h"
+#include "loader/update/expiry.h"
 #include "loader/update/rollout.h"
 #include "policy/model/print.h"
 
@@ -62,8 +63,12 @@ Result<std::optional<XdpMode>> parse_xdp(const std::string &text) {
 Result<Applied> apply_source(const Paths &paths, const Source &source, const Apply &arguments) {
     auto xdp = parse_xdp(arguments.xdp);
     if (!xdp) return tl::unexpected(xdp.error());
-    ApplyRequest request = {arguments.interfaces, arguments.mode, arguments.shadow, *xdp, 0,
-                            arguments.force};
+    ApplyRequest request = {.interfaces = arguments.interfaces,
+                            .mode = arguments.mode,
+                            .shadow = arguments.shadow,
+                            .xdp = *xdp,
+                            .confirm_within = std::nullopt,
+                            .force = arguments.force};
     if (!arguments.confirm_within.empty()) {
         auto seconds = parse_duration(arguments.confirm_within);
         if (!seconds) return tl::unexpected(seconds.error());
@@ -102,7 +107,7 @@ Done stop_on(const Paths &paths, const std::vector<Pins::Interface> &interfaces,
     std::vector<std::string> detached = before;
     detached.insert(detached.end(), done.names.begin(), done.names.end());
     auto stopped = set_detached_names(paths, detached).and_then([&]() -> Done {
-        if (rollout.before().mode == PM_MODE_OFF) return {};
+        if (!rollout.has_policy_in_force()) return {};
         return rollout.writer()->republish([&](pm_record &record) {
             for (const Pins::Interface &one : interfaces)
                 record.interfaces &= static_cast<std::uint16_t>(~(1u << one.number));

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Interfaces of the policy in force that came late. The caller holds the writer's lock.
+// Interfaces of the policy in force that it is not attached to. Such an interface did not exist
+// when the policy was put in force, or could not be attached to. The caller holds the writer's
+// lock.
 #pragma once
 
 #include <string>
@@ -10,14 +12,15 @@
 
 namespace pm {
 
-// Attaches the generation in force to those of its interfaces that have none of our programs, such
-// as one that came late, but for those that were detached by command. Nothing where a policy waits
-// to be confirmed.
-struct Late {
-    std::vector<std::string> attached;
-    std::vector<std::string> unfit;  // why not to others, a sentence each
+struct MissingInterfaces {
+    std::vector<std::string> attached;      // names
+    std::vector<std::string> not_attached;  // why not to others, a sentence each
     std::vector<std::string> notes;
 };
-Result<Late> attach_missing(const Paths &paths);
+
+// Puts the generation in force on its missing interfaces, as far as possible. Leaves out those that
+// were detached by command. Does nothing while a policy waits to be confirmed, or while nothing is
+// pinned. Costs little while no interface is missing: `watch` calls it at each look.
+Result<MissingInterfaces> attach_missing(const Paths &paths);
 
 }  // namespace pm

@@ -12,7 +12,7 @@ Done reconcile(Store &store, const InForce &now) {
     const std::vector<std::uint64_t> known = store.confirmed_numbers();
     const std::uint64_t number = now.catalog.generation;
     if (!*confirmed || (*confirmed)->generation == number ||
-        std::find(known.begin(), known.end(), number) == known.end())
+        std::ranges::find(known, number) == known.end())
         return {};
     const bool never_switched = (*confirmed)->previous == number;
     return store.confirm({number, never_switched ? (*confirmed)->earlier : (*confirmed)->previous});

@@ -1,24 +1,41 @@
 // SPDX-License-Identifier: Apache-2.0
-// A generation that was kept, as a candidate to put in force again.
+// A generation of the state folder, as a candidate to put in force again.
 #pragma once
 
-#include "loader/update/rollout.h"
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "loader/base/fault.h"
+#include "loader/state/store.h"
+#include "loader/update/candidate.h"
 
 namespace pm {
 
-// As compiled then, sets included; or, where the compiled form is damaged or of another layout,
-// compiled anew from the policy kept beside it. `notes` says so. With `unfit` on those interfaces
-// that can be attached to: see targets_named().
-Result<Candidate> revive(const Store &store, const Generation &generation, const Rollout &rollout,
-                         std::vector<std::string> &notes,
-                         std::vector<std::string> *unfit = nullptr);
+class Rollout;
 
-// What remains when nothing whole can be read: the failsafe rows of the newest generation whose
-// policy is readable, else no row at all; essentials pass in any case.
-struct Remainder {
-    Candidate candidate;           // partly
-    std::uint64_t generation = 0;  // whose rows they are; 0: none
+struct StoredCandidate {
+    Candidate candidate;
+    // Why the candidate is not on other interfaces of the generation, a sentence each. Always empty
+    // with Extent::all_or_none.
+    std::vector<std::string> not_attached;
+    std::vector<std::string> notes;  // for the user: that it was compiled anew, and why
 };
-Result<Remainder> remainder(const Store &store, const Rollout &rollout);
+
+// The image as it was compiled then, sets included. If it is damaged or of another layout, it is
+// compiled anew from the policy and the set files that are stored beside it.
+Result<StoredCandidate> stored_candidate(const Store &store, const Generation &generation,
+                                         const Rollout &rollout, Extent extent);
+
+struct FailsafeCandidate {
+    Candidate candidate;
+    std::uint64_t generation = 0;  // whose failsafe rows they are; 0: there is no row
+};
+
+// What is left if no generation can be put in force whole: the failsafe rows of the newest
+// confirmed generation whose policy can be read, else no row at all. The essentials pass in any
+// case. It is for the interfaces of the newest confirmed generation that can be read; if there is
+// none, for every interface of this host that can be filtered.
+Result<FailsafeCandidate> failsafe_candidate(const Store &store, const Rollout &rollout);
 
 }  // namespace pm
