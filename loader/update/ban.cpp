@@ -100,7 +100,7 @@ Result<BanOutcome> put_in_force(const Paths &paths, Rollout &rollout, const BanM
         return rollout.commit_bans();
     });
     if (!done) {
-        (void)write_bans(paths, bans_in(before));  // the fault that is told is the first
+        (void)write_bans(paths, bans_in(before));  // the first fault is the one to report
         return tl::unexpected(done.error());
     }
     return BanOutcome{.bans = bans.size(), .enforced = enforced, .notes = rollout.notes()};

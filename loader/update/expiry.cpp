@@ -49,7 +49,9 @@ std::optional<std::string> last_expiry(const Paths &paths) {
     auto entries = read_history(paths, torn);
     if (!entries) return std::nullopt;
     for (auto one = entries->rbegin(); one != entries->rend(); ++one) {
-        if (one->outcome != "done" || one->action == "attach") continue;
+        if (one->outcome != "done") continue;
+        // These leave the policy as it is.
+        if (one->action == "attach") continue;
         if (one->action == "ban" || one->action == "unban") continue;
         return one->action == "expire" ? std::optional(one->message) : std::nullopt;
     }

@@ -14,6 +14,7 @@ Done reconcile(Store &store, const InForce &now) {
     if (!*confirmed || (*confirmed)->generation == number ||
         std::ranges::find(known, number) == known.end())
         return {};
+    // If the switch did not happen, `previous` is in force, and `earlier` was before it.
     const bool never_switched = (*confirmed)->previous == number;
     return store.confirm({number, never_switched ? (*confirmed)->earlier : (*confirmed)->previous});
 }

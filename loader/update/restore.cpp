@@ -104,7 +104,7 @@ Result<std::optional<Outcome>> restore(const Paths &paths) {
     auto store = Store::open(paths);
     if (!store) return tl::unexpected(store.error());
     const auto confirmed = store->confirmed();
-    Fault why;  // of the confirmed generation not being in force
+    Fault why;  // why the confirmed generation is not in force
     {
         Rollout rollout(paths);
         if (auto opened = rollout.open(); !opened) return tl::unexpected(opened.error());

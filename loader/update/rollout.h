@@ -102,8 +102,9 @@ public:
     enum class Step { apply, rollback };
     struct Commit {
         pm_mode mode = PM_MODE_ENFORCE;
-        // CLOCK_BOOTTIME ns. Then its fallback takes its place, unless it is confirmed before: what
-        // is in force now, or if nothing is, the same policy in audit mode. None: for good.
+        // CLOCK_BOOTTIME ns, after which the fallback takes its place unless it is confirmed
+        // before. The fallback is what is in force now; if nothing is, the same policy in audit
+        // mode. None: the policy is in force for good.
         std::optional<std::uint64_t> deadline = std::nullopt;
         Step step = Step::apply;  // a rollback is counted in the record
     };
