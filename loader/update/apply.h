@@ -6,7 +6,7 @@
 // 2. plan: the interfaces, the image, the generation. The kernel is not touched.
 // 3. prepare and test: all that the switch needs in the kernel; test packets; the lock-out guard,
 //    unless the change is forced or waits to be confirmed.
-// 4. store: the generation, and what boot puts in force from now on.
+// 4. store: the generation. Unless it waits to be confirmed, boot puts it in force from now on.
 // 5. switch: the one store that puts the policy in force (rollout.h).
 //
 // A fault in any step leaves the policy, the interfaces and what boot puts in force as they were.
