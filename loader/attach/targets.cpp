@@ -12,10 +12,10 @@ namespace pm {
 namespace {
 
 bool contains(const std::vector<std::string> &list, const std::string &name) {
-    return std::find(list.begin(), list.end(), name) != list.end();
+    return std::ranges::find(list, name) != list.end();
 }
 
-// The names that the command asks for: given, else the policy's.
+// What the command asks for: the names that are given, each once; else the policy's.
 std::vector<std::string> wanted_names(const Policy &policy, const std::vector<std::string> &given) {
     std::vector<std::string> names;
     for (const std::string &name : given)
@@ -27,8 +27,7 @@ std::vector<std::string> wanted_names(const Policy &policy, const std::vector<st
 
 Done check_placed(const Policy &policy, const std::string &name) {
     const auto &placed = policy.interfaces;
-    if (placed.empty() || std::any_of(placed.begin(), placed.end(),
-                                      [&](const auto &one) { return one.name == name; }))
+    if (placed.empty() || std::ranges::find(placed, name, &InterfaceDef::name) != placed.end())
         return {};
     for (const InterfaceDef &one : placed)
         if (const auto device = find_interface(one.name); device && device->name == name)
@@ -42,10 +41,8 @@ Done check_placed(const Policy &policy, const std::string &name) {
 }
 
 std::optional<unsigned> free_number(const std::vector<Target> &targets) {
-    for (unsigned number = 0; number < PM_INTERFACES; number++)
-        if (std::none_of(targets.begin(), targets.end(),
-                         [&](const Target &one) { return one.number == number; }))
-            return number;
+    for (unsigned number = 0; number < PM_INTERFACES; ++number)
+        if (std::ranges::find(targets, number, &Target::number) == targets.end()) return number;
     return std::nullopt;
 }
 
@@ -56,8 +53,10 @@ Result<std::vector<Target>> attached_targets(const Pins *pins) {
     if (!attached) return tl::unexpected(attached.error());
     for (const Pins::Interface &one : *attached) {
         auto device = device_of(*pins, one);
-        targets.push_back(
-            {one.number, one.name(), device ? std::optional(*device) : std::nullopt, false});
+        targets.push_back({.number = one.number,
+                           .name = one.name(),
+                           .device = device ? std::optional(*device) : std::nullopt,
+                           .is_new = false});
     }
     return targets;
 }
@@ -67,10 +66,9 @@ bool is_on(const Target &target, const Interface &device) {
 }
 
 Done add_target(std::vector<Target> &targets, const Interface &device) {
-    if (std::any_of(targets.begin(), targets.end(), [&](const Target &one) {
-            return one.name == device.name || is_on(one, device);
-        }))
-        return {};
+    const bool is_target = std::ranges::any_of(
+        targets, [&](const Target &one) { return one.name == device.name || is_on(one, device); });
+    if (is_target) return {};
     if (device.loopback)
         return fault(fmt::format("'{}' is the loopback, which is never filtered", device.name), {},
                      Exit::usage);
@@ -80,7 +78,7 @@ Done add_target(std::vector<Target> &targets, const Interface &device) {
         return fault(fmt::format("more than {} interfaces", PM_INTERFACES),
                      "detach one that is not needed");
     if (auto free = check_free(device); !free) return free;
-    targets.push_back({*number, device.name, device, true});
+    targets.push_back({.number = *number, .name = device.name, .device = device, .is_new = true});
     return {};
 }
 
@@ -105,22 +103,23 @@ Result<std::vector<Target>> choose_targets(const Pins *pins, const Policy &polic
     return targets;
 }
 
-Result<std::vector<Target>> targets_named(const Pins *pins, const std::vector<std::string> &names,
-                                          std::vector<std::string> *unfit) {
+Result<NamedTargets> targets_named(const Pins *pins, const std::vector<std::string> &names,
+                                   Extent extent) {
     auto attached = attached_targets(pins);
-    if (!attached) return attached;
-    std::vector<Target> all = *attached;
+    if (!attached) return tl::unexpected(attached.error());
+    NamedTargets named{.targets = std::move(*attached), .not_attached = {}};
     for (const std::string &name : names) {
         auto device = find_interface(name);
-        if (!device) continue;  // it may come later
-        auto added = add_target(all, *device);
-        for (Target &one : all)
+        if (!device) continue;  // it may appear later
+        auto added = add_target(named.targets, *device);
+        for (Target &one : named.targets)
             if (is_on(one, *device) && !contains(names, one.name)) one.name = name;
-        if (!added && !unfit) return tl::unexpected(added.error());
-        if (!added) unfit->push_back(added.error().message);
+        if (added) continue;
+        if (extent == Extent::all_or_none) return tl::unexpected(added.error());
+        named.not_attached.push_back(added.error().message);
     }
-    std::erase_if(all, [&](const Target &one) { return !contains(names, one.name); });
-    return all;
+    std::erase_if(named.targets, [&](const Target &one) { return !contains(names, one.name); });
+    return named;
 }
 
 void adopt_names(const Pins &pins, const std::vector<std::string> &names) {
@@ -142,18 +141,16 @@ Result<std::vector<Pins::Interface>> select_interfaces(const Pins &pins,
     if (!all || names.empty()) return all;
     std::vector<Pins::Interface> result;
     for (const std::string &name : names) {
-        auto found = std::find_if(all->begin(), all->end(),
-                                  [&](const auto &one) { return one.name() == name; });
+        auto found = std::ranges::find(*all, name, &Pins::Interface::name);
         if (const auto device = find_interface(name); device && found == all->end())
-            found = std::find_if(all->begin(), all->end(), [&](const auto &one) {
-                const auto its = device_of(pins, one);
-                return its && its->index == device->index;
+            found = std::ranges::find_if(*all, [&](const Pins::Interface &one) {
+                const auto now = device_of(pins, one);
+                return now && now->index == device->index;
             });
         if (found == all->end())
             return fault(fmt::format("nothing is attached to '{}'", name),
                          "see 'portmatrix status' for what is attached", Exit::usage);
-        if (std::none_of(result.begin(), result.end(),
-                         [&](const auto &one) { return one.number == found->number; }))
+        if (std::ranges::find(result, found->number, &Pins::Interface::number) == result.end())
             result.push_back(*found);
     }
     return result;

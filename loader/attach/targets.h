@@ -12,32 +12,49 @@
 
 namespace pm {
 
+// An interface that a policy is to hold on.
 struct Target {
-    unsigned number;                  // that it has, or is to get
+    unsigned number = 0;              // that it has, or is to get
     std::string name;                 // that it is to be known by
-    std::optional<Interface> device;  // nothing: it was attached, and does not exist now
-    bool is_new;
+    std::optional<Interface> device;  // none: it was attached, and does not exist now
+    bool is_new = false;              // it is not attached yet
 };
 
-// What is attached, by the names that it has now, and `names` as given by the user; empty: the
-// policy's. `pins` is null where nothing is attached yet. Faults: an interface that is not there,
-// is the loopback, has no Ethernet header, has a foreign XDP program, or is not placed by the
-// policy.
+// What happens if an interface cannot be attached to.
+enum class Extent {
+    all_or_none,     // a fault, and nothing is changed: apply, rollback
+    where_possible,  // the policy holds on the others, and the reason is reported: restore, watch
+};
+
+struct NamedTargets {
+    std::vector<Target> targets;
+    // Why others are not among them, a sentence each. Always empty with Extent::all_or_none.
+    std::vector<std::string> not_attached;
+};
+
+// The targets of an apply: what is attached already, by the names that it has now, and `names` as
+// given by the user; if these are empty, the policy's interfaces. `pins` is null where nothing is
+// attached yet. It is a fault if an interface
+// - does not exist,
+// - is the loopback,
+// - has packets without an Ethernet header,
+// - has an XDP program of others, or
+// - is not placed by the policy.
 Result<std::vector<Target>> choose_targets(const Pins *pins, const Policy &policy,
                                            const std::vector<std::string> &names);
 
-// Those of `names`, as a generation has them, that are attached or can be; what does not exist is
-// left out. With `unfit` also what cannot be attached to, a sentence each; without it that is a
-// fault.
-Result<std::vector<Target>> targets_named(const Pins *pins, const std::vector<std::string> &names,
-                                          std::vector<std::string> *unfit = nullptr);
+// The targets of a stored generation: those of its `names` that are attached or can be. An
+// interface that does not exist is left out and not reported: it may appear later.
+Result<NamedTargets> targets_named(const Pins *pins, const std::vector<std::string> &names,
+                                   Extent extent);
 
-// Has those of `names` that are attached known by these names, as a policy for good has them. What
-// was renamed since keeps the name before until then: the generation in force has that one.
+// An attached interface keeps the name it had when it was attached, even if it is renamed: the
+// generation in force has that name. Once another policy is in force for good, the interfaces among
+// `names` are known by their present names.
 void adopt_names(const Pins &pins, const std::vector<std::string> &names);
 
-// The interfaces with these names, or whose devices have them now, each once and in this order; or
-// all.
+// The attached interfaces with these names, or whose devices have these names now: each once, in
+// this order. No names: all.
 Result<std::vector<Pins::Interface>> select_interfaces(const Pins &pins,
                                                        const std::vector<std::string> &names);
 

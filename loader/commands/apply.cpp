@@ -57,7 +57,7 @@ Result<Applied> apply_source(const Paths &paths, const Source &source,
                             .mode = enforcement_of(arguments),
                             .shadow = is_shadow(arguments),
                             .xdp = arguments.xdp,
-                            .confirm_within = 0,
+                            .confirm_within = std::nullopt,
                             .force = arguments.force};
     if (!arguments.confirm_within.empty()) {
         auto seconds = parse_duration(arguments.confirm_within);

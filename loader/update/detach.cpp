@@ -13,6 +13,7 @@
 #include "loader/kernel/pins.h"
 #include "loader/kernel/switch.h"
 #include "loader/state/detached.h"
+#include "loader/update/expiry.h"
 #include "loader/update/rollout.h"
 
 namespace pm {
@@ -43,7 +44,7 @@ Done stop_on(const Paths &paths, const std::vector<Pins::Interface> &interfaces,
     std::vector<std::string> detached = before;
     detached.insert(detached.end(), outcome.names.begin(), outcome.names.end());
     auto stopped = set_detached_names(paths, detached).and_then([&]() -> Done {
-        if (rollout.before().mode == PM_MODE_OFF) return {};
+        if (!rollout.has_policy_in_force()) return {};
         return rollout.writer()->republish([&](pm_record &record) {
             for (const Pins::Interface &one : interfaces)
                 record.interfaces &= static_cast<std::uint16_t>(~(1u << one.number));
