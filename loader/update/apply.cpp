@@ -187,17 +187,15 @@ Result<Applied> apply(const Paths &paths, const Policy &policy, const ApplyReque
         return tl::unexpected(ready.error());
 
     const Generation &generation = plan->generation;
-    std::optional<Confirmed> confirmed_before;
     if (request.shadow) {
         if (auto done = rollout.commit_shadow(); !done) return tl::unexpected(done.error());
     } else {
         auto stored = store_generation(*store, *plan, policy, request);
         if (!stored) return tl::unexpected(stored.error());
-        confirmed_before = *stored;
-        auto done = switch_over(rollout, *store, generation.mode, request, confirmed_before);
+        auto done = switch_over(rollout, *store, generation.mode, request, *stored);
         if (!done) return tl::unexpected(done.error());
+        prune(*store, generation.number, rollout.in_force_before(), *stored);
     }
-    prune(*store, generation.number, rollout.in_force_before(), confirmed_before);
     return Applied{.generation = generation.number,
                    .sha256 = generation.sha256,
                    .mode = generation.mode,

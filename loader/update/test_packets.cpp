@@ -77,7 +77,7 @@ Done run_test_packets(const Paths &paths, const Rollout &rollout,
     for (const Question &packet : packets) {
         const std::uint32_t expected = judge_first(rollout.image(), {}, 0, packet);
         const int program = (packet.direction == Direction::in ? *in : *out).get();
-        const pm_ask asked = {
+        const pm_probe asked = {
             .image = rollout.slot(), .bans = 0, .interface = packet.interface, .zero = 0};
         const auto found = run_probe(pins.maps(), program, asked, first_packet(packet));
         if (!found) return tl::unexpected(found.error());
