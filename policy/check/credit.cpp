@@ -15,7 +15,7 @@ constexpr std::size_t most_takers = 3;
 class FamilyCounts {
 public:
     explicit FamilyCounts(const Intervals &intervals) {
-        for (std::size_t mask = 1; mask < counts_.size(); mask++) {
+        for (std::size_t mask = 1; mask < counts_.size(); ++mask) {
             std::uint32_t count = 0;
             counts_[mask].push_back(0);
             for (std::uint8_t families : intervals.families)
@@ -32,7 +32,7 @@ private:
 
 void note_taker(Credit &credit, std::uint16_t row) {
     auto &takers = credit.takers;
-    if (takers.size() < most_takers && std::find(takers.begin(), takers.end(), row) == takers.end())
+    if (takers.size() < most_takers && std::ranges::find(takers, row) == takers.end())
         takers.push_back(row);
 }
 
@@ -43,9 +43,7 @@ public:
     void row(const Contest &contest, std::uint16_t row, Credit &credit) const {
         const std::vector<CellRun> &cells = matrix_.cells[contest.service];
         for (const ClassRun &peers : matrix_.peers.runs[matrix_.peer_sets[row]]) {
-            auto cell = std::upper_bound(
-                cells.begin(), cells.end(), peers.first,
-                [](std::uint32_t class_, const CellRun &run) { return class_ < run.first; });
+            auto cell = std::ranges::upper_bound(cells, peers.first, {}, &CellRun::first);
             for (--cell; cell != cells.end() && cell->first < peers.last; ++cell) {
                 const std::uint32_t end = cell + 1 == cells.end() ? peers.last : (cell + 1)->first;
                 if (counts_.any(std::max<std::uint32_t>(cell->first, peers.first),

@@ -3,10 +3,10 @@
 // port range are judged alike, so one of each kind is asked.
 #include "policy/check/expect.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <iterator>
+
+#include <fmt/format.h>
 
 #include "policy/image/locals.h"
 #include "policy/judge/judge.h"
@@ -50,7 +50,7 @@ std::vector<PortCase> port_cases(pm_view view, const Expectation &expectation) {
             pm_field(view, pm_image, port_first) + static_cast<std::uint32_t>(class_) * 4;
         const auto end = static_cast<std::uint32_t>(pm_load(view, runs + 4, 4));
         const std::uint32_t bounds = pm_field(view, pm_image, port_bounds);
-        for (auto run = static_cast<std::uint32_t>(pm_load(view, runs, 4)); run < end; run++) {
+        for (auto run = static_cast<std::uint32_t>(pm_load(view, runs, 4)); run < end; ++run) {
             const auto first = static_cast<std::uint32_t>(pm_load(view, bounds + run * 2, 2));
             const auto next = static_cast<std::uint32_t>(
                 run + 1 < end ? pm_load(view, bounds + run * 2 + 2, 2) : 65536);
@@ -61,7 +61,7 @@ std::vector<PortCase> port_cases(pm_view view, const Expectation &expectation) {
         }
     };
     for (const PortRange &range : expectation.port)
-        for (std::uint32_t port = range.first; port <= range.last; port++) {
+        for (std::uint32_t port = range.first; port <= range.last; ++port) {
             const std::uint64_t class_ = pm_load(view, classes + port * 2, 2);
             if (!class_seen[class_]) add_class(class_, static_cast<std::uint16_t>(port));
             class_seen[class_] = true;
@@ -139,14 +139,15 @@ Tester::Tester(const Policy &policy, const ImageView &image, Diagnostics &diagno
     for (const AddressSet &set : find_locals(policy).sets) add(set);
     add(AddressSet::any());
     add(AddressSet::martians());
-    std::sort(cuts_.begin(), cuts_.end());
-    cuts_.erase(std::unique(cuts_.begin(), cuts_.end()), cuts_.end());
+    std::ranges::sort(cuts_);
+    const auto repeated = std::ranges::unique(cuts_);
+    cuts_.erase(repeated.begin(), repeated.end());
 }
 
 std::vector<Tester::Place> Tester::places(const Expectation &expectation) const {
     if (policy_.interfaces.empty()) return {{0, ""}};
     std::vector<Place> out;
-    for (unsigned number = 0; number < PM_INTERFACES; number++) {
+    for (unsigned number = 0; number < PM_INTERFACES; ++number) {
         const std::string &name = interface_name(policy_, image_.view(), number);
         if (name.empty()) continue;
         if (expectation.interface ? *expectation.interface == name
@@ -176,7 +177,7 @@ std::vector<Address> Tester::locals(const Expectation &expectation,
     std::vector<Address> found;
     for (const Range &range : set.ranges()) {
         found.push_back(range.first);
-        auto cut = std::upper_bound(cuts_.begin(), cuts_.end(), range.first);
+        auto cut = std::ranges::upper_bound(cuts_, range.first);
         for (; cut != cuts_.end() && *cut <= range.last; ++cut) found.push_back(*cut);
         if (range.first < peer && peer <= range.last) found.push_back(peer);
     }
@@ -259,9 +260,8 @@ std::size_t check_expectations(const Policy &policy, const ImageView &image,
                                Diagnostics &diagnostics, std::vector<Question> *packets) {
     if (policy.expect.empty()) return 0;
     Tester tester(policy, image, diagnostics, packets);
-    return static_cast<std::size_t>(
-        std::count_if(policy.expect.begin(), policy.expect.end(),
-                      [&](const Expectation &expectation) { return tester.test(expectation); }));
+    return static_cast<std::size_t>(std::ranges::count_if(
+        policy.expect, [&](const Expectation &expectation) { return tester.test(expectation); }));
 }
 
 }  // namespace pm

@@ -2,9 +2,9 @@
 // Warnings of what is valid but probably not meant.
 #include "policy/check/lint.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+
+#include <fmt/format.h>
 
 #include "policy/check/credit.h"
 #include "policy/check/reach.h"
@@ -82,7 +82,7 @@ std::string Lint::witness(const std::vector<const Row *> &rows) const {
 
 template <typename Warn>
 void Lint::limited(const std::vector<std::uint16_t> &rows, const char *what, Warn warn) {
-    for (std::size_t i = 0; i < std::min(rows.size(), findings_shown); i++)
+    for (std::size_t i = 0; i < std::min(rows.size(), findings_shown); ++i)
         warn(policy_.rows[rows[i]], rows[i]);
     if (rows.size() > findings_shown)
         diagnostics_.warning(
@@ -93,7 +93,7 @@ void Lint::limited(const std::vector<std::uint16_t> &rows, const char *what, War
 std::string Lint::takers_text(const Row &row, const Credit &credit) const {
     if (credit.takers.empty()) return "all that it permits is blocked";
     std::string text = credit.takers.size() == 1 ? "row " : "rows ";
-    for (std::size_t i = 0; i < credit.takers.size(); i++)
+    for (std::size_t i = 0; i < credit.takers.size(); ++i)
         text += (i ? ", " : "") + cite(policy_.rows[credit.takers[i]], row);
     if (credit.blocked) return text + " or block take all that it permits";
     return text + (credit.takers.size() == 1 ? " permits all that it permits"
@@ -144,7 +144,7 @@ void Lint::credits() {
     if (!matrix) return;
     const std::vector<Credit> credits = find_credits(reachable_, *matrix);
     std::vector<std::uint16_t> never, split;
-    for (std::size_t i = 0; i < credits.size(); i++) {
+    for (std::size_t i = 0; i < credits.size(); ++i) {
         if (is_switched_off(policy_, policy_.rows[i])) continue;
         if (!credits[i].credited)
             never.push_back(static_cast<std::uint16_t>(i));
@@ -159,7 +159,7 @@ void Lint::credits() {
 
 void Lint::over_wide() {
     std::vector<std::uint16_t> wide;
-    for (std::size_t i = 0; i < policy_.rows.size(); i++) {
+    for (std::size_t i = 0; i < policy_.rows.size(); ++i) {
         const Row &row = policy_.rows[i];
         if (!is_switched_off(policy_, row) && count(row.port) > wide_ports &&
             (row.direction == Direction::in || count(row.source_port) > wide_ports) &&
@@ -185,7 +185,7 @@ void Lint::ephemeral_ports() {
                 out.push_back(range);
         return out;
     };
-    for (std::size_t i = 0; i < policy_.rows.size(); i++) {
+    for (std::size_t i = 0; i < policy_.rows.size(); ++i) {
         const Row &row = policy_.rows[i];
         if (row.direction == Direction::out && row.port == any_port &&
             row.source_port != any_port && !is_switched_off(policy_, row) && !overlap(row).empty())

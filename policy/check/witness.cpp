@@ -35,8 +35,7 @@ std::uint16_t usual_port(const Ports &ports) {
 }
 
 bool holds(const Row &row, std::uint8_t transport) {
-    return std::find(row.transports.begin(), row.transports.end(), transport) !=
-           row.transports.end();
+    return std::ranges::find(row.transports, transport) != row.transports.end();
 }
 
 // `set` without `less`, unless nothing would be left.
@@ -113,12 +112,11 @@ std::optional<Question> Search::find() {
 
     for (std::uint8_t transport : rows_[0]->transports) {
         question.transport = transport;
-        if (!std::all_of(rows_.begin(), rows_.end(),
-                         [&](const Row *row) { return holds(*row, transport); }) ||
+        if (!std::ranges::all_of(rows_, [&](const Row *row) { return holds(*row, transport); }) ||
             !fill_ports(transport, question))
             continue;
         for (unsigned zone = 0; zone < std::max<std::size_t>(1, policy_.interfaces.size());
-             zone++) {
+             ++zone) {
             question.interface = zone;
             if (fill_addresses(transport, zone_name(policy_, zone), question)) return question;
         }

@@ -28,7 +28,7 @@ std::vector<Span> spans_of(std::vector<Ban> bans, const Range &family) {
         Address last;
         std::uint64_t until;
     };
-    std::sort(bans.begin(), bans.end(), [](const Ban &a, const Ban &b) {
+    std::ranges::sort(bans, [](const Ban &a, const Ban &b) {
         return std::pair(a.prefix.range().first, a.prefix.length) <
                std::pair(b.prefix.range().first, b.prefix.length);
     });
@@ -68,7 +68,7 @@ std::uint64_t rounded(std::uint64_t until, unsigned bits) {
 // Classes by expiry, few enough to have numbers; class 0 is not banned.
 std::map<std::uint64_t, std::uint16_t> classes_of(const std::vector<Span> &v4,
                                                   const std::vector<Span> &v6, unsigned &bits) {
-    for (bits = 0;; bits++) {
+    for (bits = 0;; ++bits) {
         std::map<std::uint64_t, std::uint16_t> classes{{0, std::uint16_t{0}}};
         for (const auto *spans : {&v4, &v6})
             for (const Span &span : *spans) classes.try_emplace(rounded(span.until, bits));

@@ -3,10 +3,10 @@
 // what is read here is copied first and checked before it is used.
 #include "policy/image/catalog.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <iterator>
+
+#include <fmt/format.h>
 
 #include "policy/model/print.h"
 #include "policy/model/transports.h"
@@ -76,7 +76,7 @@ void write_catalog(const Policy &policy, const std::vector<std::uint16_t> &slots
     put(catalog, policy.name);
     for (const InterfaceDef &one : policy.interfaces) put(catalog, one.name);
     header.named_zones = static_cast<std::uint32_t>(policy.interfaces.size());
-    for (std::size_t i = 0; i < policy.rows.size(); i++) {
+    for (std::size_t i = 0; i < policy.rows.size(); ++i) {
         rows.push_back(
             to_row(policy.rows[i], slots[i], static_cast<std::uint32_t>(catalog.size())));
         for (const std::string &text : row_texts(policy.rows[i])) put(catalog, text);
@@ -90,7 +90,7 @@ void write_catalog(const Policy &policy, const std::vector<std::uint16_t> &slots
     header.name = header.catalog;
     header.document = writer.append(document.data(), document.size());
     header.document_size = static_cast<std::uint32_t>(document.size());
-    for (std::size_t i = 0; i < sha256_size; i++)
+    for (std::size_t i = 0; i < sha256_size; ++i)
         header.sha256[i] =
             static_cast<std::uint8_t>(hex_digit(sha256[2 * i]) << 4 | hex_digit(sha256[2 * i + 1]));
 }
@@ -167,14 +167,14 @@ tl::expected<Catalog, std::string> read_catalog(pm_view view) {
     if (!take(catalog, name, out.policy))
         return tl::unexpected(std::string{"the compiled policy is damaged: it has no name"});
     const std::uint32_t zones = pm_field(view, pm_image, named_zones);
-    for (std::uint32_t i = 0; i < zones; i++)
+    for (std::uint32_t i = 0; i < zones; ++i)
         if (i >= PM_INTERFACES || !take(catalog, name, out.interfaces.emplace_back()))
             return tl::unexpected(std::string{"the compiled policy is damaged in its interfaces"});
-    for (std::uint32_t i = 0; i < rows; i++)
+    for (std::uint32_t i = 0; i < rows; ++i)
         if (!read_row(pm_row_at(view, i), catalog, out.rows.emplace_back()))
             return tl::unexpected(fmt::format("the compiled policy is damaged in row {}", i));
     out.document = reader.copy(document, document_size);
-    for (std::uint32_t i = 0; i < sha256_size; i++)
+    for (std::uint32_t i = 0; i < sha256_size; ++i)
         out.sha256 += fmt::format(
             "{:02x}", pm_load(view, static_cast<std::uint32_t>(offsetof(pm_image, sha256)) + i, 1));
     out.generation = pm_load(view, offsetof(pm_image, generation), 8);

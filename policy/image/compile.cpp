@@ -2,10 +2,10 @@
 // The image: the decided matrix, laid out as maps/image.h says.
 #include "policy/image/compile.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <bit>
+
+#include <fmt/format.h>
 
 #include "policy/image/catalog.h"
 #include "policy/image/matrix.h"
@@ -30,15 +30,15 @@ void set_zones(const Policy &policy, const std::vector<std::string> &names, pm_i
 std::vector<std::uint8_t> gate_of(const std::vector<std::uint16_t> &classes, const Pairs &pairs,
                                   const std::vector<std::uint8_t> &flags) {
     std::vector<std::uint8_t> by_class(pairs.first.size() - 1), gate(classes.size());
-    for (std::size_t class_ = 0; class_ < by_class.size(); class_++) {
+    for (std::size_t class_ = 0; class_ < by_class.size(); ++class_) {
         unsigned all = PM_PAIR_IN | PM_PAIR_OUT, some = 0;
-        for (std::uint32_t run = pairs.first[class_]; run < pairs.first[class_ + 1]; run++) {
+        for (std::uint32_t run = pairs.first[class_]; run < pairs.first[class_ + 1]; ++run) {
             all &= flags[pairs.pairs[run]];
             some |= flags[pairs.pairs[run]];
         }
         by_class[class_] = static_cast<std::uint8_t>(all | (some & ~all) << 2);
     }
-    for (std::size_t port = 0; port < gate.size(); port++) gate[port] = by_class[classes[port]];
+    for (std::size_t port = 0; port < gate.size(); ++port) gate[port] = by_class[classes[port]];
     return gate;
 }
 
@@ -50,7 +50,7 @@ void write_pairs(const Pairs &pairs, const Policy &policy, Writer &writer, pm_im
             flag |= policy.rows[row].direction == Direction::in ? PM_PAIR_IN : PM_PAIR_OUT;
         flags.push_back(static_cast<std::uint8_t>(flag));
     }
-    for (std::size_t i = 0; i < pairs.port_classes.size(); i++) {
+    for (std::size_t i = 0; i < pairs.port_classes.size(); ++i) {
         header.gates[i] = writer.append(gate_of(pairs.port_classes[i], pairs, flags));
         header.port_classes[i] = writer.append(pairs.port_classes[i]);
     }

@@ -9,7 +9,7 @@ std::uint32_t load(pm_view view, std::uint32_t offset, std::uint32_t index, std:
 }
 
 // The last of `count` bounds that is not above the key.
-template <class At, class Key>
+template <typename At, typename Key>
 std::uint32_t find(std::uint32_t count, const Key &key, At at) {
     std::uint32_t first = 0;
     while (count > 1) {
@@ -30,7 +30,7 @@ void add_v4(pm_view view, const pm_space &space, const Range &range, std::set<st
     auto bound = [&](std::uint32_t i) { return load(view, space.bounds, i, 4); };
     const auto last = static_cast<std::uint32_t>(range.last.low);
     for (std::uint32_t i = find(count, static_cast<std::uint32_t>(range.first.low), bound);
-         i < count && bound(i) <= last; i++)
+         i < count && bound(i) <= last; ++i)
         to.insert(static_cast<std::uint16_t>(load(view, space.values, i, 2)));
 }
 
@@ -38,9 +38,9 @@ void add_v6(pm_view view, const pm_space &space, const Range &range, std::set<st
     const std::uint32_t count = bound_count(view, space, 64);
     auto high = [&](std::uint32_t i) { return pm_load(view, space.bounds + i * 8, 8); };
     for (std::uint32_t i = find(count, range.first.high, high);
-         i < count && high(i) <= range.last.high; i++) {
+         i < count && high(i) <= range.last.high; ++i) {
         const std::uint32_t end = load(view, space.values, i + 1, 4);
-        for (std::uint32_t j = load(view, space.values, i, 4); j < end; j++) {
+        for (std::uint32_t j = load(view, space.values, i, 4); j < end; ++j) {
             // The interval reaches up to the next bound.
             const Address first{high(i), pm_load(view, space.low_bounds + j * 8, 8)};
             const bool before_range =
@@ -78,7 +78,7 @@ std::set<std::uint32_t> failsafe_rows_for(pm_view image, const Range &range) {
                                    pm_field(image, pm_image, local_count) *
                                    pm_field(image, pm_image, pair_count);
     std::set<std::uint32_t> distinct;
-    for (std::uint32_t i = 0; i < services; i++)
+    for (std::uint32_t i = 0; i < services; ++i)
         distinct.insert(load(image, pm_field(image, pm_image, services), i, 2));
     for (const std::uint32_t service : distinct) {
         const std::uint32_t first =
@@ -89,7 +89,7 @@ std::set<std::uint32_t> failsafe_rows_for(pm_view image, const Range &range) {
             std::uint32_t run = first;
             while (run + 1 < end &&
                    load(image, pm_field(image, pm_image, cell_bounds), run + 1, 2) <= class_)
-                run++;
+                ++run;
             const std::uint32_t cell = load(image, pm_field(image, pm_image, cells), run, 2);
             if (cell & PM_CELL_FAILSAFE) rows.insert((cell & ~PM_CELL_FAILSAFE) - PM_CELL_ROW);
         }

@@ -4,11 +4,11 @@
 // of it make equal hashes of unequal memberships a matter of 2^-90.
 #include "policy/image/intervals.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <numeric>
 #include <unordered_map>
+
+#include <fmt/format.h>
 
 namespace pm {
 
@@ -82,7 +82,7 @@ private:
 // An IPv6 set lies on both sides of the IPv4 block: two cursors.
 std::vector<Cursor> Sweep::cursors(bool v4) const {
     std::vector<Cursor> out;
-    for (std::size_t set = 0; set < sets_.size(); set++) {
+    for (std::size_t set = 0; set < sets_.size(); ++set) {
         const std::vector<Range> &ranges = sets_[set]->ranges();
         const Range *first = ranges.data(), *end = first + ranges.size();
         const Range *low = std::partition_point(
@@ -122,7 +122,7 @@ std::uint16_t Sweep::class_here(std::uint8_t family) {
     if (is_new) {
         memberships_ += active_.size();
         members.push_back(active_);
-        std::sort(members.back().begin(), members.back().end());
+        std::ranges::sort(members.back());
         families.push_back(0);
     }
     families[entry->second] |= family;
@@ -139,10 +139,10 @@ std::vector<Interval> Sweep::run(std::uint8_t family) {
 
     for (const Cursor &cursor : heap) bounds += 2 * (cursor.end - cursor.range);
     out.reserve(bounds);
-    std::make_heap(heap.begin(), heap.end(), is_later);
+    std::ranges::make_heap(heap, is_later);
     for (Address at = v4 ? v4_first : Address{};;) {
         while (!heap.empty() && heap.front().at == at) {
-            std::pop_heap(heap.begin(), heap.end(), is_later);
+            std::ranges::pop_heap(heap, is_later);
             Cursor &cursor = heap.back();
             toggle(cursor.set);
             cursor.inside = !cursor.inside;
@@ -159,7 +159,7 @@ std::vector<Interval> Sweep::run(std::uint8_t family) {
                 heap.pop_back();
                 continue;
             }
-            std::push_heap(heap.begin(), heap.end(), is_later);
+            std::ranges::push_heap(heap, is_later);
         }
         out.push_back({at, class_here(family)});
         if (heap.empty()) break;
@@ -177,10 +177,10 @@ void renumber(Intervals &intervals) {
     std::vector<std::uint8_t> families(order.size());
 
     std::iota(order.begin(), order.end(), 0);
-    std::sort(order.begin(), order.end(), [&](std::uint32_t a, std::uint32_t b) {
+    std::ranges::sort(order, [&](std::uint32_t a, std::uint32_t b) {
         return intervals.members[a] < intervals.members[b];
     });
-    for (std::size_t i = 0; i < order.size(); i++) {
+    for (std::size_t i = 0; i < order.size(); ++i) {
         number[order[i]] = static_cast<std::uint16_t>(i);
         members[i] = std::move(intervals.members[order[i]]);
         families[i] = intervals.families[order[i]];
@@ -193,11 +193,11 @@ void renumber(Intervals &intervals) {
 
 void find_runs(Intervals &intervals, std::size_t sets) {
     intervals.runs.resize(sets);
-    for (std::uint32_t class_ = 0; class_ < intervals.classes(); class_++)
+    for (std::uint32_t class_ = 0; class_ < intervals.classes(); ++class_)
         for (std::uint16_t set : intervals.members[class_]) {
             std::vector<ClassRun> &runs = intervals.runs[set];
             if (!runs.empty() && runs.back().last == class_)
-                runs.back().last++;
+                ++runs.back().last;
             else
                 runs.push_back({class_, class_ + 1});
         }

@@ -72,7 +72,7 @@ void Finder::place_roles(std::size_t zone, Direction direction) {
 }
 
 Locals Finder::find() {
-    for (std::size_t zone = 0; zone < out_.zones; zone++) {
+    for (std::size_t zone = 0; zone < out_.zones; ++zone) {
         place_roles(zone, Direction::in);
         place_roles(zone, Direction::out);
         for (const Row &row : policy_.rows) {

@@ -3,11 +3,11 @@
 // there; each distinct list is decided once, and equal decisions are one service.
 #include "policy/image/matrix.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <map>
 #include <unordered_map>
+
+#include <fmt/format.h>
 
 #include "policy/image/locals.h"
 
@@ -33,16 +33,15 @@ std::vector<CellRun> settle(std::vector<Claim> claims) {
     std::vector<const Claim *> heap;  // lowest order on top; those that have ended go lazily
     auto by_order = [](const Claim *a, const Claim *b) { return a->order > b->order; };
 
-    std::sort(claims.begin(), claims.end(),
-              [](const Claim &a, const Claim &b) { return a.first < b.first; });
+    std::ranges::sort(claims, {}, &Claim::first);
     std::size_t next = 0;
     for (std::uint32_t at = 0; at < end;) {
-        for (; next < claims.size() && claims[next].first <= at; next++) {
+        for (; next < claims.size() && claims[next].first <= at; ++next) {
             heap.push_back(&claims[next]);
-            std::push_heap(heap.begin(), heap.end(), by_order);
+            std::ranges::push_heap(heap, by_order);
         }
         while (heap.front()->last <= at) {
-            std::pop_heap(heap.begin(), heap.end(), by_order);
+            std::ranges::pop_heap(heap, by_order);
             heap.pop_back();
         }
         const Claim &winner = *heap.front();
@@ -89,7 +88,7 @@ std::vector<CellRun> Decider::decide(const RowNumbers &rows) const {
     auto claim = [&](std::uint16_t set, std::uint16_t cell) {
         for (const ClassRun &run : matrix_.peers.runs[set])
             claims.push_back({run.first, run.last, order, cell});
-        order++;
+        ++order;
     };
     auto row = rows.begin();
     auto claim_rows = [&](Section section, std::uint16_t flags) {
@@ -130,10 +129,10 @@ std::uint16_t Decider::contest(const RowNumbers &rows, std::uint8_t families) {
 bool Decider::decide_place(std::size_t zone, Direction direction, std::uint32_t local) {
     const std::vector<std::uint32_t> &row_sets = locals_.row_sets[zone];
     const std::vector<std::uint32_t> &present = locals_.present[Locals::index(zone, direction)];
-    const bool in_role = std::any_of(present.begin(), present.end(),
-                                     [this](std::uint32_t set) { return in_class_[set]; });
+    const bool in_role =
+        std::ranges::any_of(present, [this](std::uint32_t set) { return in_class_[set]; });
 
-    for (std::size_t pair = 0; pair < matrix_.pairs.count(); pair++) {
+    for (std::size_t pair = 0; pair < matrix_.pairs.count(); ++pair) {
         rows_.clear();
         for (std::uint16_t row : matrix_.pairs.rows[pair])
             if (policy_.rows[row].direction == direction && row_sets[row] != Locals::none &&
@@ -152,9 +151,9 @@ bool Decider::decide_all() {
     // Both first services decide the same, but must stay apart: they tell the reason.
     matrix_.cells.push_back(decide({}));
     service(decide({}));
-    for (std::size_t zone = 0; zone < matrix_.zones; zone++)
+    for (std::size_t zone = 0; zone < matrix_.zones; ++zone)
         for (Direction direction : {Direction::in, Direction::out})
-            for (std::uint32_t local = 0; local < matrix_.locals.classes(); local++) {
+            for (std::uint32_t local = 0; local < matrix_.locals.classes(); ++local) {
                 in_class_.assign(locals_.sets.size(), false);
                 for (std::uint16_t set : matrix_.locals.members[local]) in_class_[set] = true;
                 if (!decide_place(zone, direction, local)) return false;
@@ -174,7 +173,7 @@ tl::expected<Intervals, std::string> cut_peers(const Policy &policy,
         if (!is_switched_off(policy, row) && numbers.try_emplace(peer_name(row), 0).second)
             by_extent.emplace_back(-peer_addresses(policy, peer_name(row)).extent(),
                                    peer_name(row));
-    std::sort(by_extent.begin(), by_extent.end());
+    std::ranges::sort(by_extent);
     for (const auto &[negative_extent, name] : by_extent) {
         numbers[name] = static_cast<std::uint16_t>(sets.size());
         sets.push_back(&peer_addresses(policy, name));
@@ -192,10 +191,10 @@ tl::expected<Intervals, std::string> cut_locals(const Locals &locals,
     auto out = cut(sets, "edge");
     if (!out) return out;
     for (const std::vector<std::uint16_t> &members : out->members)
-        flags.push_back(std::any_of(members.begin(), members.end(),
-                                    [&](std::uint16_t set) { return locals.own[set]; })
-                            ? PM_LOCAL_OWN
-                            : 0);
+        flags.push_back(
+            std::ranges::any_of(members, [&](std::uint16_t set) { return locals.own[set]; })
+                ? PM_LOCAL_OWN
+                : 0);
     return out;
 }
 

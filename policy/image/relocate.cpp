@@ -14,8 +14,8 @@ void place_zones(const std::vector<std::string> &zones, const std::vector<std::s
                  pm_image &header) {
     std::fill(std::begin(header.zones), std::end(header.zones),
               zones.empty() ? std::uint8_t{0} : std::uint8_t{PM_NO_ZONE});
-    for (std::size_t zone = 0; zone < zones.size(); zone++)
-        for (std::size_t number = 0; number < names.size(); number++)
+    for (std::size_t zone = 0; zone < zones.size(); ++zone)
+        for (std::size_t number = 0; number < names.size(); ++number)
             if (names[number] == zones[zone])
                 header.zones[number] = static_cast<std::uint8_t>(zone);
 }
@@ -29,7 +29,7 @@ tl::expected<void, std::string> relocate(Image &image, const CompileOptions &opt
     if (!slots) return tl::unexpected(slots.error());
 
     place_zones(catalog->interfaces, options.interfaces, image.header());
-    for (std::size_t row = 0; row < slots->size(); row++)
+    for (std::size_t row = 0; row < slots->size(); ++row)
         std::memcpy(image.bytes.data() + image.header().rows + row * sizeof(pm_row) +
                         offsetof(pm_row, slot),
                     &(*slots)[row], sizeof(std::uint16_t));

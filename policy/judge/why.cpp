@@ -2,9 +2,9 @@
 // Looks the model's rows through for the ones that come nearest to the packet.
 #include "policy/judge/why.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+
+#include <fmt/format.h>
 
 #include "policy/model/transports.h"
 
@@ -15,7 +15,7 @@ namespace {
 constexpr std::size_t names_shown = 5;
 
 bool contains(const Ports &ports, std::uint16_t port) {
-    return std::any_of(ports.begin(), ports.end(), [port](const PortRange &range) {
+    return std::ranges::any_of(ports, [port](const PortRange &range) {
         return range.first <= port && port <= range.last;
     });
 }
@@ -23,7 +23,7 @@ bool contains(const Ports &ports, std::uint16_t port) {
 // "'a', 'b' and 3 more"
 std::string quoted(const std::vector<std::string> &names) {
     std::string text;
-    for (std::size_t i = 0; i < std::min(names.size(), names_shown); i++)
+    for (std::size_t i = 0; i < std::min(names.size(), names_shown); ++i)
         text += fmt::format("{}'{}'", i ? ", " : "", names[i]);
     if (names.size() > names_shown) text += fmt::format(" and {} more", names.size() - names_shown);
     return text;
@@ -72,8 +72,7 @@ std::string Explanation::service() const {
 }
 
 bool Explanation::names_transport(const Row &row) const {
-    return std::find(row.transports.begin(), row.transports.end(), question_.transport) !=
-           row.transports.end();
+    return std::ranges::find(row.transports, question_.transport) != row.transports.end();
 }
 
 template <typename Holds>

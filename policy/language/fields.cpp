@@ -99,7 +99,7 @@ Fields::Fields(const Reading &reading, const Node &map, std::string_view what,
                const std::vector<std::string> &keys)
     : map_(map) {
     for (const auto &entry : map.entries) {
-        if (std::find(keys.begin(), keys.end(), entry.key.text) != keys.end()) continue;
+        if (std::ranges::find(keys, entry.key.text) != keys.end()) continue;
         const auto meant = nearest(entry.key.text, keys);
         reading.error(entry.key, fmt::format("{} has no key {}", what, quote(entry.key.text)),
                       meant.empty() ? fmt::format("its keys: {}", joined(keys))

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Rows as written.
+#include <netinet/in.h>
+
 #include <algorithm>
 
 #include <fmt/format.h>
-#include <netinet/in.h>
 
 #include "policy/base/text.h"
 #include "policy/language/sections.h"
@@ -44,8 +45,7 @@ bool read_transports(const Reading &reading, const Node &node, Row &row) {
         const auto number = text ? reading.take(item, parse_transport(*text)) : std::nullopt;
         if (!number) {
             whole = false;
-        } else if (std::find(row.transports.begin(), row.transports.end(), *number) !=
-                   row.transports.end()) {
+        } else if (std::ranges::find(row.transports, *number) != row.transports.end()) {
             reading.error(item, fmt::format("transport {} is listed twice", quote(*text)));
         } else if (!row.transports.empty() && has_ports(*number) != has_ports(row.transports[0])) {
             reading.error(

@@ -2,10 +2,11 @@
 // Rows, expectations and settings of a merged document.
 #include "policy/language/resolve.h"
 
+#include <netinet/in.h>
+
 #include <algorithm>
 
 #include <fmt/format.h>
-#include <netinet/in.h>
 
 #include "policy/base/text.h"
 #include "policy/language/names.h"

@@ -8,9 +8,9 @@
 
 #include <fmt/format.h>
 
+#include "policy/base/sha256.h"
 #include "policy/base/source_file.h"
 #include "policy/base/text.h"
-#include "policy/base/sha256.h"
 
 namespace pm {
 namespace {

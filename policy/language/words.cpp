@@ -2,12 +2,13 @@
 // Strict readings of short texts.
 #include "policy/language/words.h"
 
+#include <netinet/in.h>
+
 #include <algorithm>
 #include <array>
 #include <charconv>
 
 #include <fmt/format.h>
-#include <netinet/in.h>
 
 #include "policy/base/text.h"
 #include "policy/model/transports.h"
@@ -65,7 +66,7 @@ tl::expected<std::string, std::string> parse_name(std::string_view text, std::st
             "{} {} is not a name: up to 63 characters of a-z, 0-9 and '-', a letter first", what,
             quote(text)));
     constexpr std::array reserved{"any", "none", "required", "interface", "null"};
-    if (std::find(reserved.begin(), reserved.end(), text) != reserved.end())
+    if (std::ranges::find(reserved, text) != reserved.end())
         return tl::unexpected(
             fmt::format("{} {}: the words {} are reserved", what, quote(text), joined(reserved)));
     if (text.starts_with("essential-"))

@@ -3,13 +3,14 @@
 #include "policy/model/address.h"
 
 #include <arpa/inet.h>
-#include <fmt/format.h>
 
 #include <algorithm>
 #include <bit>
 #include <cstring>
 #include <iterator>
 #include <optional>
+
+#include <fmt/format.h>
 
 namespace pm {
 
@@ -45,7 +46,7 @@ int full_length(const Prefix &prefix) {
 
 std::uint64_t load_be64(const unsigned char *bytes) {
     std::uint64_t value = 0;
-    for (int i = 0; i < 8; i++) value = value << 8 | bytes[i];
+    for (int i = 0; i < 8; ++i) value = value << 8 | bytes[i];
     return value;
 }
 
@@ -80,7 +81,7 @@ int parse_length(std::string_view text) {
 // Cuts the IPv4 block out of the ranges of IPv6 around it.
 void part_families(std::vector<Range> &ranges) {
     const std::size_t count = ranges.size();
-    for (std::size_t i = 0; i < count; i++) {
+    for (std::size_t i = 0; i < count; ++i) {
         const Range whole = ranges[i];
         if (whole.first.is_v4() || whole.last < v4_first || whole.first > v4_last) continue;
         ranges[i].last = previous(v4_first);
@@ -149,7 +150,7 @@ std::string to_string(const Address &address) {
     char text[INET6_ADDRSTRLEN];
     unsigned char bytes[16];
 
-    for (int i = 0; i < 8; i++) {
+    for (int i = 0; i < 8; ++i) {
         bytes[i] = static_cast<unsigned char>(address.high >> (56 - 8 * i));
         bytes[8 + i] = static_cast<unsigned char>(address.low >> (56 - 8 * i));
     }
@@ -176,7 +177,7 @@ std::string to_string(const Range &range) {
 
 AddressSet::AddressSet(std::vector<Range> ranges) {
     part_families(ranges);
-    if (!std::is_sorted(ranges.begin(), ranges.end())) std::sort(ranges.begin(), ranges.end());
+    if (!std::ranges::is_sorted(ranges)) std::ranges::sort(ranges);
     ranges_ = normalise(ranges);
 }
 
@@ -206,15 +207,13 @@ AddressSet AddressSet::v6() {
 }
 
 bool AddressSet::contains(const Address &address) const {
-    auto after = std::upper_bound(ranges_.begin(), ranges_.end(), address,
-                                  [](const Address &a, const Range &r) { return a < r.first; });
+    auto after = std::ranges::upper_bound(ranges_, address, {}, &Range::first);
     return after != ranges_.begin() && address <= std::prev(after)->last;
 }
 
 bool AddressSet::contains(const AddressSet &other) const {
-    return std::all_of(other.ranges_.begin(), other.ranges_.end(), [this](const Range &range) {
-        auto after = std::upper_bound(ranges_.begin(), ranges_.end(), range.first,
-                                      [](const Address &a, const Range &r) { return a < r.first; });
+    return std::ranges::all_of(other.ranges_, [this](const Range &range) {
+        auto after = std::ranges::upper_bound(ranges_, range.first, {}, &Range::first);
         return after != ranges_.begin() && range.last <= std::prev(after)->last;
     });
 }
@@ -227,7 +226,7 @@ std::vector<Prefix> AddressSet::prefixes() const {
             int zeros = at.low ? std::countr_zero(at.low) : 64 + std::countr_zero(at.high);
             int length = std::max(shortest, 128 - std::min(zeros, 128));
             Prefix prefix{at, length - shortest};
-            while (prefix.range().last > range.last) prefix.length++;
+            while (prefix.range().last > range.last) ++prefix.length;
             out.push_back(prefix);
             if (prefix.range().last == range.last) break;
             at = next(prefix.range().last);
@@ -247,8 +246,7 @@ double AddressSet::extent() const {
 AddressSet AddressSet::operator|(const AddressSet &other) const {
     std::vector<Range> sorted;
     sorted.reserve(ranges_.size() + other.ranges_.size());
-    std::merge(ranges_.begin(), ranges_.end(), other.ranges_.begin(), other.ranges_.end(),
-               std::back_inserter(sorted));
+    std::ranges::merge(ranges_, other.ranges_, std::back_inserter(sorted));
     AddressSet out;
     out.ranges_ = normalise(sorted);
     return out;
@@ -271,9 +269,9 @@ AddressSet AddressSet::operator-(const AddressSet &other) const {
     out.ranges_.reserve(ranges_.size());
     auto cut = other.ranges_.begin();
     for (Range rest : ranges_) {
-        while (cut != other.ranges_.end() && cut->last < rest.first) cut++;
+        while (cut != other.ranges_.end() && cut->last < rest.first) ++cut;
         bool left = true;
-        for (auto c = cut; left && c != other.ranges_.end() && c->first <= rest.last; c++) {
+        for (auto c = cut; left && c != other.ranges_.end() && c->first <= rest.last; ++c) {
             if (rest.first < c->first) out.ranges_.push_back({rest.first, previous(c->first)});
             left = c->last < rest.last;
             if (left) rest.first = next(c->last);

@@ -36,7 +36,7 @@ tl::expected<std::vector<Ban>, std::string> parse_bans(const std::string &text) 
     std::vector<Ban> bans;
     std::istringstream lines(text);
     std::string line;
-    for (int number = 1; std::getline(lines, line); number++) {
+    for (int number = 1; std::getline(lines, line); ++number) {
         line = line.substr(0, line.find('#'));
         if (line.find_first_not_of(" \t") == std::string::npos) continue;
         auto ban = parse_line(line);

@@ -2,16 +2,16 @@
 // What the model's names stand for.
 #include "policy/model/model.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+
+#include <fmt/format.h>
 
 namespace pm {
 
 namespace {
 
 bool is_listed(const InterfaceDef &interface, const std::string &role) {
-    return std::find(interface.roles.begin(), interface.roles.end(), role) != interface.roles.end();
+    return std::ranges::find(interface.roles, role) != interface.roles.end();
 }
 
 // What is listed for roles that are placed on other interfaces only.
@@ -28,7 +28,7 @@ AddressSet listed_elsewhere(const Policy &policy, const std::string &interface) 
 }  // namespace
 
 Ports merge_ports(std::vector<PortRange> ranges) {
-    std::sort(ranges.begin(), ranges.end());
+    std::ranges::sort(ranges);
     Ports merged;
     for (const auto &range : ranges) {
         if (!merged.empty() && range.first <= merged.back().last + 1)
@@ -52,9 +52,9 @@ std::string to_string(const Ports &ports) {
 
 bool is_placed(const Policy &policy, const std::string &role, const std::string &interface) {
     if (policy.interfaces.empty()) return true;
-    return std::any_of(
-        policy.interfaces.begin(), policy.interfaces.end(),
-        [&](const InterfaceDef &def) { return def.name == interface && is_listed(def, role); });
+    return std::ranges::any_of(policy.interfaces, [&](const InterfaceDef &def) {
+        return def.name == interface && is_listed(def, role);
+    });
 }
 
 const AddressSet &peer_addresses(const Policy &policy, const std::string &name) {

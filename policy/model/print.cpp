@@ -6,9 +6,9 @@
 
 #include <fmt/format.h>
 
+#include "policy/base/sha256.h"
 #include "policy/base/text.h"
 #include "policy/model/transports.h"
-#include "policy/base/sha256.h"
 
 namespace pm {
 namespace {
