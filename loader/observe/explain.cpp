@@ -2,7 +2,6 @@
 #include "loader/observe/explain.h"
 
 #include <algorithm>
-#include <charconv>
 
 #include <fmt/core.h>
 
@@ -11,6 +10,7 @@
 #include "loader/kernel/probe.h"
 #include "loader/observe/snapshot.h"
 #include "maps/lookup.h"
+#include "policy/base/text.h"
 #include "policy/image/catalog.h"
 #include "policy/judge/question.h"
 #include "policy/model/labels.h"
@@ -21,15 +21,6 @@ namespace {
 
 tl::unexpected<Fault> usage(std::string message, std::string hint = {}) {
     return fault(std::move(message), std::move(hint), Exit::usage);
-}
-
-template <class Number>
-std::optional<Number> parse_number(std::string_view text) {
-    Number value = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (text.empty() || error != std::errc() || end != text.data() + text.size())
-        return std::nullopt;
-    return value;
 }
 
 struct Endpoint {
@@ -58,7 +49,7 @@ Result<Endpoint> parse_endpoint(const std::string &text) {
         return usage(fmt::format("'{}': {}", text, parsed.error()),
                      "write 192.0.2.1, 192.0.2.1:443, 2001:db8::1 or [2001:db8::1]:443");
     if (!has_port) return Endpoint{*parsed, std::nullopt};
-    const auto number = parse_number<std::uint16_t>(port);
+    const auto number = parse_digits<std::uint16_t>(port);
     if (!number || *number == 0)
         return usage(fmt::format("'{}' is no port; ports are 1-65535", port));
     return Endpoint{*parsed, number};
@@ -66,7 +57,7 @@ Result<Endpoint> parse_endpoint(const std::string &text) {
 
 std::optional<std::uint8_t> parse_protocol(const std::string &text) {
     const auto named = transport_number(text);
-    return named ? named : parse_number<std::uint8_t>(text);
+    return named ? named : parse_digits<std::uint8_t>(text);
 }
 
 // The runs of source ports that rows with this destination port may tell apart.

@@ -62,14 +62,13 @@ std::string excerpt(const Location &where, std::string_view paint, std::string_v
                        std::string(width - 1, '~'), plain);
 }
 
-std::string place(const Location &where) {
-    if (!where.file) return "portmatrix";
-    auto name = printable(where.file->name);
-    if (where.line == 0) return name;
-    return fmt::format("{}:{}:{}", name, where.line, where.column);
-}
-
 }  // namespace
+
+std::string cite(const Location &where) {
+    if (!where.file) return "portmatrix";
+    const std::string name = printable(where.file->name);
+    return where.line == 0 ? name : fmt::format("{}:{}", name, where.line);
+}
 
 std::string render(const Diagnostic &diagnostic, bool colour) {
     const bool is_error = diagnostic.severity == Severity::error;
@@ -77,10 +76,13 @@ std::string render(const Diagnostic &diagnostic, bool colour) {
     const auto *paint = !colour ? "" : is_error ? "\033[1;31m" : "\033[1;35m";
     const auto *plain = colour ? "\033[0m" : "";
 
-    auto text = fmt::format("{}{}:{} {}{}:{} {}\n", bold, place(diagnostic.where), plain, paint,
-                            is_error ? "error" : "warning", plain, diagnostic.message);
-    if (diagnostic.where.file && diagnostic.where.line > 0)
-        text += excerpt(diagnostic.where, paint, plain);
+    const Location &where = diagnostic.where;
+    const bool has_line = where.file && where.line > 0;
+    const std::string column = has_line ? fmt::format(":{}", where.column) : "";
+    std::string text =
+        fmt::format("{}{}{}:{} {}{}:{} {}\n", bold, cite(where), column, plain, paint,
+                    is_error ? "error" : "warning", plain, diagnostic.message);
+    if (has_line) text += excerpt(where, paint, plain);
     if (!diagnostic.witness.empty()) text += fmt::format("  witness: {}\n", diagnostic.witness);
     if (!diagnostic.hint.empty()) text += fmt::format("  hint: {}\n", diagnostic.hint);
     return text;
@@ -131,6 +133,11 @@ std::string nearest(std::string_view word, const std::vector<std::string> &candi
         }
     }
     return best;
+}
+
+std::string did_you_mean(std::string_view word, const std::vector<std::string> &candidates) {
+    const std::string meant = nearest(word, candidates);
+    return meant.empty() ? "" : fmt::format("did you mean '{}'?", meant);
 }
 
 }  // namespace pm

@@ -54,7 +54,13 @@ private:
 std::string render(const Diagnostic &diagnostic, bool colour);
 std::string render(const Diagnostics &diagnostics, bool colour);  // the first 200
 
+// "FILE:LINE"; "FILE" of the file as a whole, "portmatrix" of no file.
+std::string cite(const Location &where);
+
 // The candidate nearest to `word` if it is near enough to be meant, else empty.
 std::string nearest(std::string_view word, const std::vector<std::string> &candidates);
+
+// The hint "did you mean 'CANDIDATE'?" of the nearest one; empty where none is near enough.
+std::string did_you_mean(std::string_view word, const std::vector<std::string> &candidates);
 
 }  // namespace pm

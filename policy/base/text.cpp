@@ -45,6 +45,11 @@ std::size_t count_code_points(std::string_view text) {
     return count;
 }
 
+bool is_decimal(std::string_view text) {
+    return !text.empty() && text.find_first_not_of("0123456789") == text.npos &&
+           (text == "0" || text[0] != '0');
+}
+
 std::string printable(std::string_view text) {
     std::string shown;
     while (!text.empty()) {

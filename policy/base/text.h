@@ -2,9 +2,13 @@
 // Text that comes from files and goes to terminals: UTF-8, and quoting that no byte escapes.
 #pragma once
 
+#include <charconv>
+#include <concepts>
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <system_error>
 
 namespace pm {
 
@@ -30,6 +34,18 @@ std::string quote(std::string_view text);
 
 // The same without quotes and uncut, for a cited line.
 std::string printable(std::string_view text);
+
+bool is_decimal(std::string_view text);  // digits without a leading zero
+
+// All of `text` as a number; nothing if anything but digits is in it, or if it does not fit.
+template <std::unsigned_integral Number>
+std::optional<Number> parse_digits(std::string_view text) {
+    Number value = 0;
+    const char *end = text.data() + text.size();
+    const auto [rest, error] = std::from_chars(text.data(), end, value);
+    if (error != std::errc() || rest != end) return std::nullopt;
+    return value;
+}
 
 // "a, b, c"
 template <typename Texts>

@@ -38,11 +38,11 @@ bool is_most_of_the_internet(const AddressSet &set) {
 }
 
 // "'a' (line 12)", or with the file's name where it is another one.
-std::string cite(const Row &row, const Row &beside) {
+std::string cited(const Row &row, const Row &beside) {
     if (!row.where.file) return fmt::format("'{}'", row.id);
     if (row.where.file == beside.where.file)
         return fmt::format("'{}' (line {})", row.id, row.where.line);
-    return fmt::format("'{}' ({}:{})", row.id, row.where.file->name, row.where.line);
+    return fmt::format("'{}' ({})", row.id, cite(row.where));
 }
 
 class Lint {
@@ -94,7 +94,7 @@ std::string Lint::takers_text(const Row &row, const Credit &credit) const {
     if (credit.takers.empty()) return "all that it permits is blocked";
     std::string text = credit.takers.size() == 1 ? "row " : "rows ";
     for (std::size_t i = 0; i < credit.takers.size(); ++i)
-        text += (i ? ", " : "") + cite(policy_.rows[credit.takers[i]], row);
+        text += (i ? ", " : "") + cited(policy_.rows[credit.takers[i]], row);
     if (credit.blocked) return text + " or block take all that it permits";
     return text + (credit.takers.size() == 1 ? " permits all that it permits"
                                              : " and others together permit all that it permits");
@@ -134,7 +134,7 @@ void Lint::splits_credit(const Row &row, const Credit &credit) {
     diagnostics_.warning(
         row.where,
         fmt::format("row '{}' gets only what row {} leaves: both permit some packets", row.id,
-                    cite(taker, row)),
+                    cited(taker, row)),
         witness({&taker, &row}), "the first row in the file is credited and its limit applies");
 }
 

@@ -13,10 +13,9 @@ std::string name_there(Direction direction, const std::string &name) {
 }
 
 AddressSet own_addresses(const Policy &policy) {
-    std::vector<Range> ranges;
-    for (const auto &[name, role] : policy.roles)
-        ranges.insert(ranges.end(), role.addresses.ranges().begin(), role.addresses.ranges().end());
-    return AddressSet(std::move(ranges));
+    std::vector<const AddressSet *> sets;
+    for (const auto &[name, role] : policy.roles) sets.push_back(&role.addresses);
+    return AddressSet::join(sets);
 }
 
 }  // namespace

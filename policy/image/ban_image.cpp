@@ -89,8 +89,6 @@ tl::expected<std::vector<std::uint8_t>, std::string> compile_bans(const std::vec
         if (ban.expires.value_or(never) > now)
             (ban.prefix.address.is_v4() ? v4 : v6).push_back(ban);
     if (v4.empty() && v6.empty()) return std::vector<std::uint8_t>();
-    const Range all_v4 = AddressSet::v4().ranges()[0];
-    const Range all_v6{{0, 0}, {~std::uint64_t{0}, ~std::uint64_t{0}}};
     const std::vector<Span> spans4 = spans_of(std::move(v4), all_v4);
     const std::vector<Span> spans6 = spans_of(std::move(v6), all_v6);
     if (std::max(spans4.size(), spans6.size()) > max_intervals)

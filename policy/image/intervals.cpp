@@ -17,9 +17,6 @@ namespace {
 // Sets that overlap in nested ways make long membership lists: bounds their memory to 64 MB.
 constexpr std::size_t max_memberships = std::size_t{1} << 25;
 
-constexpr Address v4_first{0, PM_V4_PREFIX};
-constexpr Address v4_last{0, PM_V4_PREFIX | 0xffffffffU};
-
 struct Hash {
     std::uint64_t a = 0, b = 0;
 
@@ -86,9 +83,9 @@ std::vector<Cursor> Sweep::cursors(bool v4) const {
         const std::vector<Range> &ranges = sets_[set]->ranges();
         const Range *first = ranges.data(), *end = first + ranges.size();
         const Range *low = std::partition_point(
-            first, end, [](const Range &range) { return range.first < v4_first; });
+            first, end, [](const Range &range) { return range.first < all_v4.first; });
         const Range *high = std::partition_point(
-            low, end, [](const Range &range) { return range.first <= v4_last; });
+            low, end, [](const Range &range) { return range.first <= all_v4.last; });
         auto add = [&](const Range *from, const Range *to) {
             if (from != to) out.push_back({from->first, from, to, static_cast<std::uint16_t>(set)});
         };
@@ -131,7 +128,7 @@ std::uint16_t Sweep::class_here(std::uint8_t family) {
 
 std::vector<Interval> Sweep::run(std::uint8_t family) {
     const bool v4 = family == family_v4;
-    const Address last = v4 ? v4_last : Address{~std::uint64_t{0}, ~std::uint64_t{0}};
+    const Address last = v4 ? all_v4.last : all_v6.last;
     std::vector<Cursor> heap = cursors(v4);
     std::vector<Interval> out;
     std::vector<std::uint16_t> still_open;
@@ -140,7 +137,7 @@ std::vector<Interval> Sweep::run(std::uint8_t family) {
     for (const Cursor &cursor : heap) bounds += 2 * (cursor.end - cursor.range);
     out.reserve(bounds);
     std::ranges::make_heap(heap, is_later);
-    for (Address at = v4 ? v4_first : Address{};;) {
+    for (Address at = v4 ? all_v4.first : all_v6.first;;) {
         while (!heap.empty() && heap.front().at == at) {
             std::ranges::pop_heap(heap, is_later);
             Cursor &cursor = heap.back();

@@ -100,10 +100,10 @@ Fields::Fields(const Reading &reading, const Node &map, std::string_view what,
     : map_(map) {
     for (const auto &entry : map.entries) {
         if (std::ranges::find(keys, entry.key.text) != keys.end()) continue;
-        const auto meant = nearest(entry.key.text, keys);
+        std::string hint = did_you_mean(entry.key.text, keys);
+        if (hint.empty()) hint = fmt::format("its keys: {}", joined(keys));
         reading.error(entry.key, fmt::format("{} has no key {}", what, quote(entry.key.text)),
-                      meant.empty() ? fmt::format("its keys: {}", joined(keys))
-                                    : fmt::format("did you mean '{}'?", meant));
+                      std::move(hint));
     }
 }
 

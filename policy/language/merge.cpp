@@ -60,10 +60,6 @@ std::vector<Candidate<T>> outermost(const Files &files, const std::vector<Candid
     return left;
 }
 
-std::string place(const Location &where) {
-    return fmt::format("{}:{}", printable(where.file->name), where.line);
-}
-
 class Merger {
 public:
     Merger(const Files &files, Diagnostics &diagnostics)
@@ -77,7 +73,7 @@ public:
             if (!same(*left[0].value, *other.value))
                 diagnostics_.error(
                     other.value->where,
-                    fmt::format("{} is defined otherwise in {}", what, place(left[0].value->where)),
+                    fmt::format("{} is defined otherwise in {}", what, cite(left[0].value->where)),
                     fmt::format("define it in {}, which replaces both", top_name()));
         return *left[0].value;
     }
@@ -135,7 +131,7 @@ private:
             diagnostics_.error(
                 where,
                 fmt::format("{} {} is a {} in {}; roles, peers and ports share one namespace", what,
-                            quote(name), kind, place(first)));
+                            quote(name), kind, cite(first)));
     }
 
     // Marks what is removed by a null value: a name may be removed twice on two ways.
@@ -151,10 +147,9 @@ private:
             if (std::ranges::any_of(
                     candidates, [&](const auto &row) { return files_.reaches[file][row.file]; }))
                 ids.push_back(id);
-        const auto meant = nearest(name.text, ids);
         diagnostics_.error(name.where,
                            fmt::format("no included file has a row {}", quote(name.text)),
-                           meant.empty() ? "" : fmt::format("did you mean '{}'?", meant));
+                           did_you_mean(name.text, ids));
     }
 
     // A row that replaces an included one stands where that one stood: at the first of those
@@ -171,7 +166,7 @@ private:
                 diagnostics_.error(
                     left[1].value->row.where,
                     fmt::format("row id {} is already used in {}", quote(id),
-                                place(left[0].value->row.where)),
+                                cite(left[0].value->row.where)),
                     fmt::format("rename one, or write the row in {}, which replaces both",
                                 top_name()));
             const auto innermost = std::ranges::find_if(all, [&](const auto &outer) {
@@ -199,7 +194,7 @@ private:
         diagnostics_.error(row.row.where,
                            fmt::format("row {} is a failsafe row in {}; a row of the matrix cannot "
                                        "replace it",
-                                       quote(row.row.id), place(replaced->value->row.where)),
+                                       quote(row.row.id), cite(replaced->value->row.where)),
                            "write it under failsafe, or name it under remove too");
     }
 

@@ -80,10 +80,9 @@ bool Lookup::undefined(const Name &name, std::string_view what,
                            fmt::format("{} is a {}, not a {}", quote(name.text), kind, what));
         return false;
     }
-    std::string hint;
-    if (const auto meant = nearest(name.text, known); !meant.empty())
-        hint = fmt::format("did you mean '{}'?", meant);
-    else if (constexpr std::size_t many = 12; !known.empty() && known.size() <= many)
+    constexpr std::size_t most_listed = 12;
+    std::string hint = did_you_mean(name.text, known);
+    if (hint.empty() && !known.empty() && known.size() <= most_listed)
         hint = fmt::format("defined: {}", joined(known));
     diagnostics_.error(name.where, fmt::format("{} {} is not defined", what, quote(name.text)),
                        hint);

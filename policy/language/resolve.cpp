@@ -127,9 +127,8 @@ private:
         std::vector<std::string> ids;
         for (const auto &row : policy_.rows) ids.push_back(row.id);
         if (std::ranges::find(ids, name.text) != ids.end()) return true;
-        const auto meant = nearest(name.text, ids);
         diagnostics_.error(name.where, fmt::format("row {} is not defined", quote(name.text)),
-                           meant.empty() ? "" : fmt::format("did you mean '{}'?", meant));
+                           did_you_mean(name.text, ids));
         return false;
     }
 

@@ -152,9 +152,8 @@ private:
         }
         std::vector<std::string> names;
         for (const auto &[name, set] : sets_) names.push_back(name);
-        const auto meant = nearest(item.text, names);
         error(item, fmt::format("{} {} is not defined", what(), quote(item.text)),
-              meant.empty() ? "" : fmt::format("did you mean '{}'?", meant));
+              did_you_mean(item.text, names));
         return nullptr;
     }
 

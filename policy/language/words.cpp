@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 
 #include <fmt/format.h>
 
@@ -19,11 +18,6 @@ namespace {
 
 constexpr std::uint32_t flows_limit = 1'000'000;  // a flow costs whole microseconds
 
-bool is_decimal(std::string_view text) {
-    return !text.empty() && text.find_first_not_of("0123456789") == text.npos &&
-           (text == "0" || text[0] != '0');
-}
-
 }  // namespace
 
 tl::expected<std::uint32_t, std::string> parse_number(std::string_view text, std::string_view what,
@@ -31,12 +25,11 @@ tl::expected<std::uint32_t, std::string> parse_number(std::string_view text, std
     if (!is_decimal(text))
         return tl::unexpected(
             fmt::format("{} {} is not a decimal number {}-{}", what, quote(text), least, most));
-    std::uint32_t value = 0;
-    const auto result = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (result.ec != std::errc{} || value < least || value > most)
+    const auto value = parse_digits<std::uint32_t>(text);
+    if (!value || *value < least || *value > most)
         return tl::unexpected(
             fmt::format("{} {} is outside {}-{}", what, quote(text), least, most));
-    return value;
+    return *value;
 }
 
 tl::expected<PortRange, std::string> parse_port_range(std::string_view text) {

@@ -12,21 +12,17 @@
 
 #include <fmt/format.h>
 
+#include "policy/base/text.h"
+
 namespace pm {
 
 namespace {
 
 constexpr std::uint64_t all_ones = ~std::uint64_t{0};
-constexpr Address v4_first{0, PM_V4_PREFIX};
-constexpr Address v4_last{0, PM_V4_PREFIX | 0xffffffffU};
-constexpr Address v6_last{all_ones, all_ones};
 
-// Both wrap around; callers exclude the ends.
-Address next(const Address &a) {
-    return {a.low == all_ones ? a.high + 1 : a.high, a.low + 1};
-}
-Address previous(const Address &a) {
-    return {a.low == 0 ? a.high - 1 : a.high, a.low - 1};
+// Callers exclude the first address of all.
+Address previous(const Address &address) {
+    return {address.high - (address.low == 0), address.low - 1};
 }
 
 // Ones in the lowest 128 - length bits; `length` counts from the top of all 128.
@@ -67,25 +63,14 @@ std::optional<Address> parse_raw(std::string_view text) {
     return Address{load_be64(bytes), load_be64(bytes + 8)};
 }
 
-// Decimal without sign or leading zeros, at most three digits; -1: it is not.
-int parse_length(std::string_view text) {
-    int value = 0;
-    if (text.empty() || text.size() > 3 || (text.size() > 1 && text[0] == '0')) return -1;
-    for (char c : text) {
-        if (c < '0' || c > '9') return -1;
-        value = value * 10 + (c - '0');
-    }
-    return value;
-}
-
 // Cuts the IPv4 block out of the ranges of IPv6 around it.
 void part_families(std::vector<Range> &ranges) {
     const std::size_t count = ranges.size();
     for (std::size_t i = 0; i < count; ++i) {
         const Range whole = ranges[i];
-        if (whole.first.is_v4() || whole.last < v4_first || whole.first > v4_last) continue;
-        ranges[i].last = previous(v4_first);
-        if (whole.last > v4_last) ranges.push_back({next(v4_last), whole.last});
+        if (whole.first.is_v4() || whole.last < all_v4.first || whole.first > all_v4.last) continue;
+        ranges[i].last = previous(all_v4.first);
+        if (whole.last > all_v4.last) ranges.push_back({all_v4.last.next(), whole.last});
     }
 }
 
@@ -96,7 +81,7 @@ std::vector<Range> normalise(const std::vector<Range> &sorted) {
     for (const Range &range : sorted) {
         if (!out.empty() && out.back().first.is_v4() == range.first.is_v4()) {
             Address &last = out.back().last;
-            if (range.first <= last || range.first == next(last)) {
+            if (range.first <= last || range.first == last.next()) {
                 last = std::max(last, range.last);
                 continue;
             }
@@ -133,13 +118,14 @@ tl::expected<Prefix, std::string> parse_prefix(std::string_view text) {
 
     Prefix prefix{*address, family_bits(*address)};
     if (slash == text.npos) return prefix;
-    int length = parse_length(text.substr(slash + 1));
-    if (length < 0 || length > prefix.length)
+    const std::string_view digits = text.substr(slash + 1);
+    const auto length = is_decimal(digits) ? parse_digits<std::uint8_t>(digits) : std::nullopt;
+    if (!length || *length > prefix.length)
         return tl::unexpected(
             fmt::format("'{}' is not a prefix: the length of an {} prefix is 0-{}", text,
                         prefix.length == 32 ? "IPv4" : "IPv6", prefix.length));
-    prefix.length = length;
-    Prefix network{prefix.range().first, length};
+    prefix.length = *length;
+    const Prefix network{prefix.range().first, prefix.length};
     if (network.address != prefix.address)
         return tl::unexpected(
             fmt::format("'{}' has host bits set; the prefix is {}", text, to_string(network)));
@@ -164,6 +150,12 @@ std::string to_string(const Address &address) {
     return text;
 }
 
+std::string endpoint(const Address &address, std::string_view port) {
+    if (port.empty()) return to_string(address);
+    return address.is_v4() ? fmt::format("{}:{}", to_string(address), port)
+                           : fmt::format("[{}]:{}", to_string(address), port);
+}
+
 std::string to_string(const Prefix &prefix) {
     if (prefix.length == family_bits(prefix.address)) return to_string(prefix.address);
     return fmt::format("{}/{}", to_string(prefix.address), prefix.length);
@@ -181,14 +173,21 @@ AddressSet::AddressSet(std::vector<Range> ranges) {
     ranges_ = normalise(ranges);
 }
 
+AddressSet AddressSet::join(const std::vector<const AddressSet *> &sets) {
+    std::vector<Range> ranges;
+    for (const AddressSet *set : sets)
+        ranges.insert(ranges.end(), set->ranges_.begin(), set->ranges_.end());
+    return AddressSet(std::move(ranges));
+}
+
 AddressSet AddressSet::any() {
-    return AddressSet({{{0, 0}, v6_last}, {v4_first, v4_last}}) - multicast();
+    return AddressSet({all_v6, all_v4}) - multicast();
 }
 
 AddressSet AddressSet::multicast() {
     return AddressSet({{Address::v4(0xe0000000U), Address::v4(0xefffffffU)},
                        {Address::v4(0xffffffffU), Address::v4(0xffffffffU)},
-                       {{std::uint64_t{0xff} << 56, 0}, v6_last}});
+                       {{std::uint64_t{0xff} << 56, 0}, all_v6.last}});
 }
 
 AddressSet AddressSet::martians() {
@@ -199,11 +198,11 @@ AddressSet AddressSet::martians() {
 }
 
 AddressSet AddressSet::v4() {
-    return AddressSet({{v4_first, v4_last}});
+    return AddressSet({all_v4});
 }
 
 AddressSet AddressSet::v6() {
-    return AddressSet({{{0, 0}, v6_last}});
+    return AddressSet({all_v6});
 }
 
 bool AddressSet::contains(const Address &address) const {
@@ -229,7 +228,7 @@ std::vector<Prefix> AddressSet::prefixes() const {
             while (prefix.range().last > range.last) ++prefix.length;
             out.push_back(prefix);
             if (prefix.range().last == range.last) break;
-            at = next(prefix.range().last);
+            at = prefix.range().last.next();
         }
     }
     return out;
@@ -274,7 +273,7 @@ AddressSet AddressSet::operator-(const AddressSet &other) const {
         for (auto c = cut; left && c != other.ranges_.end() && c->first <= rest.last; ++c) {
             if (rest.first < c->first) out.ranges_.push_back({rest.first, previous(c->first)});
             left = c->last < rest.last;
-            if (left) rest.first = next(c->last);
+            if (left) rest.first = c->last.next();
         }
         if (left) out.ranges_.push_back(rest);
     }

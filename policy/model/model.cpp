@@ -16,13 +16,11 @@ bool is_listed(const InterfaceDef &interface, const std::string &role) {
 
 // What is listed for roles that are placed on other interfaces only.
 AddressSet listed_elsewhere(const Policy &policy, const std::string &interface) {
-    std::vector<Range> ranges;
-    for (const auto &[name, role] : policy.roles) {
-        if (role.is_interface || is_placed(policy, name, interface)) continue;
-        const std::vector<Range> &own = role.addresses.ranges();
-        ranges.insert(ranges.end(), own.begin(), own.end());
-    }
-    return AddressSet(std::move(ranges));
+    std::vector<const AddressSet *> sets;
+    for (const auto &[name, role] : policy.roles)
+        if (!role.is_interface && !is_placed(policy, name, interface))
+            sets.push_back(&role.addresses);
+    return AddressSet::join(sets);
 }
 
 }  // namespace
@@ -64,12 +62,9 @@ const AddressSet &peer_addresses(const Policy &policy, const std::string &name) 
 }
 
 AddressSet blocked_addresses(const Policy &policy) {
-    std::vector<Range> ranges;
-    for (const std::string &name : policy.block) {
-        const std::vector<Range> &more = peer_addresses(policy, name).ranges();
-        ranges.insert(ranges.end(), more.begin(), more.end());
-    }
-    return AddressSet(std::move(ranges));
+    std::vector<const AddressSet *> sets;
+    for (const std::string &name : policy.block) sets.push_back(&peer_addresses(policy, name));
+    return AddressSet::join(sets);
 }
 
 AddressSet local_addresses(const Policy &policy, const std::string &role,
