@@ -9,9 +9,9 @@
 #include "loader/kernel/deployment.h"
 #include "loader/kernel/probe.h"
 #include "loader/observe/snapshot.h"
-#include "maps/lookup.h"
 #include "policy/base/text.h"
 #include "policy/image/catalog.h"
+#include "policy/image/image_ranges.h"
 #include "policy/judge/question.h"
 #include "policy/model/labels.h"
 #include "policy/model/transports.h"
@@ -58,29 +58,6 @@ Result<Endpoint> parse_endpoint(const std::string &text) {
 std::optional<std::uint8_t> parse_protocol(const std::string &text) {
     const auto named = transport_number(text);
     return named ? named : parse_digits<std::uint8_t>(text);
-}
-
-// The runs of source ports that rows with this destination port may tell apart.
-std::vector<PortRange> source_port_runs(pm_view image, const Tuple &tuple) {
-    const std::uint32_t classes = tuple.transport == PM_PROTO_TCP
-                                      ? pm_field(image, pm_image, port_classes[0])
-                                      : pm_field(image, pm_image, port_classes[1]);
-    const auto class_ =
-        static_cast<std::uint32_t>(pm_load(image, classes + *tuple.to_port * 2u, 2));
-    const std::uint32_t at = pm_field(image, pm_image, port_first) + class_ * 4;
-    const auto first = static_cast<std::uint32_t>(pm_load(image, at, 4));
-    const auto end = static_cast<std::uint32_t>(pm_load(image, at + 4, 4));
-    const std::uint32_t bounds = pm_field(image, pm_image, port_bounds);
-
-    std::vector<PortRange> runs;
-    for (std::uint32_t i = first; i < end; i++) {
-        const auto low = static_cast<std::uint16_t>(pm_load(image, bounds + i * 2, 2));
-        const auto high =
-            i + 1 < end ? static_cast<std::uint16_t>(pm_load(image, bounds + i * 2 + 2, 2) - 1)
-                        : std::uint16_t{65535};
-        if (high > 0) runs.push_back({std::max<std::uint16_t>(low, 1), high});
-    }
-    return runs;
 }
 
 // The interfaces with a role for which `holds` is true.
@@ -191,7 +168,7 @@ Result<Explanation> explain(pm_view image, const Tuple &tuple, Direction directi
     std::optional<Explanation> first;
     std::string differences;
     bool differ = false;
-    for (const PortRange &run : source_port_runs(image, tuple)) {
+    for (const PortRange &run : source_port_runs(image, tuple.transport, *tuple.to_port)) {
         question.from_port = run.first;
         auto answer = ask(question);
         if (!answer) return answer;

@@ -8,6 +8,8 @@
 
 #include <fmt/format.h>
 
+#include "policy/check/witness.h"
+#include "policy/image/image_ranges.h"
 #include "policy/image/locals.h"
 #include "policy/judge/judge.h"
 #include "policy/model/labels.h"
@@ -17,61 +19,45 @@ namespace pm {
 
 namespace {
 
-constexpr std::uint16_t usual_source = 40000;  // a witness reads better with it than with 1
-
 struct PortCase {
     std::uint16_t from = 0, to = 0;
 };
 
-// A port that a run of source ports and the ranges asked about have in common; 0: none.
-std::uint16_t common_port(std::uint32_t first, std::uint32_t last, const Ports &asked) {
-    std::uint16_t found = 0;
-    for (const PortRange &range : asked) {
-        const std::uint32_t low = std::max<std::uint32_t>(first, range.first);
-        const std::uint32_t high = std::min<std::uint32_t>(last, range.last);
-        if (low > high) continue;
-        if (low <= usual_source && usual_source <= high) return usual_source;
-        if (!found) found = static_cast<std::uint16_t>(low);
-    }
-    return found;
+// One port that both have, the usual one if they have it; 0: none.
+std::uint16_t common_port(const Ports &a, const Ports &b) {
+    const Ports both = common_ports(a, b);
+    return both.empty() ? std::uint16_t{0} : usual_port(both);
 }
 
 // One packet's ports for every pair that the expectation's ports can make.
 std::vector<PortCase> port_cases(pm_view view, const Expectation &expectation) {
-    if (!has_ports(expectation.transport)) return {{}};
+    const std::uint8_t transport = expectation.transport;
+    if (!has_ports(transport)) return {{}};
 
     std::vector<PortCase> out;
     std::vector<bool> class_seen(65536), pair_seen(65536);
-    const bool tcp = expectation.transport == PM_PROTO_TCP;
-    const std::uint32_t classes =
-        tcp ? pm_field(view, pm_image, port_classes[0]) : pm_field(view, pm_image, port_classes[1]);
-    auto add_class = [&](std::uint64_t class_, std::uint16_t to) {
-        const std::uint32_t runs =
-            pm_field(view, pm_image, port_first) + static_cast<std::uint32_t>(class_) * 4;
-        const auto end = static_cast<std::uint32_t>(pm_load(view, runs + 4, 4));
-        const std::uint32_t bounds = pm_field(view, pm_image, port_bounds);
-        for (auto run = static_cast<std::uint32_t>(pm_load(view, runs, 4)); run < end; ++run) {
-            const auto first = static_cast<std::uint32_t>(pm_load(view, bounds + run * 2, 2));
-            const auto next = static_cast<std::uint32_t>(
-                run + 1 < end ? pm_load(view, bounds + run * 2 + 2, 2) : 65536);
-            const std::uint16_t from = common_port(first, next - 1, expectation.source_port);
-            const std::uint32_t pair = pm_pair(view, expectation.transport, to, from);
-            if (from && !pair_seen[pair]) out.push_back({from, to});
-            if (from) pair_seen[pair] = true;
+    auto add_class = [&](std::uint16_t to) {
+        for (const PortRange &run : source_port_runs(view, transport, to)) {
+            const std::uint16_t from = common_port({run}, expectation.source_port);
+            if (!from) continue;
+            const std::uint32_t pair = pm_pair(view, transport, to, from);
+            if (!pair_seen[pair]) out.push_back({from, to});
+            pair_seen[pair] = true;
         }
     };
     for (const PortRange &range : expectation.port)
-        for (std::uint32_t port = range.first; port <= range.last; ++port) {
-            const std::uint64_t class_ = pm_load(view, classes + port * 2, 2);
-            if (!class_seen[class_]) add_class(class_, static_cast<std::uint16_t>(port));
+        for (std::uint32_t number = range.first; number <= range.last; ++number) {
+            const auto port = static_cast<std::uint16_t>(number);
+            const std::uint16_t class_ = port_class(view, transport, port);
+            if (!class_seen[class_]) add_class(port);
             class_seen[class_] = true;
         }
     // What a DHCP client asks passes without a row. Who gives no source port does not mean it.
     if (expectation.source_port != any_port)
-        for (const PortCase dhcp : {PortCase{68, 67}, PortCase{546, 547}})
-            if (common_port(dhcp.from, dhcp.from, expectation.source_port) &&
-                common_port(dhcp.to, dhcp.to, expectation.port))
-                out.push_back(dhcp);
+        for (const DhcpPorts &dhcp : {dhcp_v4, dhcp_v6})
+            if (contains(expectation.source_port, dhcp.client) &&
+                contains(expectation.port, dhcp.server))
+                out.push_back({dhcp.client, dhcp.server});
     return out;
 }
 

@@ -221,9 +221,7 @@ void Lint::failsafe() {
         ssh.destination = role->first;
         packet = witness({&ssh});
     }
-    const std::string none = !off                            ? ""
-                             : is_none(policy_, off->source) ? off->source
-                                                             : off->destination;
+    const std::string none = off ? none_side(policy_, *off) : "";
     if (off)
         diagnostics_.warning(off->where,
                              fmt::format("no failsafe row is in force: '{}' is switched off, since "

@@ -8,6 +8,9 @@
 
 namespace pm {
 
+// The one of the ports, of which there are some, that reads best as a source port.
+std::uint16_t usual_port(const Ports &ports);
+
 // The packet of a flow that every one of the rows permits by itself; none if there is no such
 // packet. Blocked peers are avoided where others are left. `interface` is the number of the
 // policy's interface.

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "policy/image/image_ranges.h"
 
+#include <algorithm>
+
 namespace pm {
 namespace {
 
@@ -62,6 +64,30 @@ std::set<std::uint16_t> classes_in(pm_view view, const pm_places &places, const 
     else
         add_v6(view, places.v6, range, classes);
     return classes;
+}
+
+std::uint16_t port_class(pm_view image, std::uint8_t transport, std::uint16_t port) {
+    const std::uint32_t classes = transport == PM_PROTO_TCP
+                                      ? pm_field(image, pm_image, port_classes[0])
+                                      : pm_field(image, pm_image, port_classes[1]);
+    return static_cast<std::uint16_t>(load(image, classes, port, 2));
+}
+
+std::vector<PortRange> source_port_runs(pm_view image, std::uint8_t transport, std::uint16_t port) {
+    const std::uint32_t first_run = pm_field(image, pm_image, port_first);
+    const std::uint32_t bounds = pm_field(image, pm_image, port_bounds);
+    const std::uint16_t class_ = port_class(image, transport, port);
+    const std::uint32_t end = load(image, first_run, class_ + 1U, 4);
+
+    std::vector<PortRange> runs;
+    for (std::uint32_t run = load(image, first_run, class_, 4); run < end; ++run) {
+        const auto first = static_cast<std::uint16_t>(load(image, bounds, run, 2));
+        const auto last = run + 1 < end
+                              ? static_cast<std::uint16_t>(load(image, bounds, run + 1, 2) - 1)
+                              : any_port[0].last;
+        if (last > 0) runs.push_back({std::max<std::uint16_t>(first, 1), last});
+    }
+    return runs;
 }
 
 bool holds_own_address(pm_view image, const Range &range) {

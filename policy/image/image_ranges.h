@@ -3,18 +3,26 @@
 // look-up of single addresses cannot answer.
 #pragma once
 
+#include <cstdint>
 #include <set>
-#include <string>
 #include <vector>
 
 #include "maps/lookup.h"
 #include "policy/model/address.h"
+#include "policy/model/model.h"
 
 namespace pm {
 
 // The classes that addresses of the range have in a place of the image. Bounds are checked: a
 // damaged image gives fewer.
 std::set<std::uint16_t> classes_in(pm_view view, const pm_places &places, const Range &range);
+
+// The number of the rows' class that a destination port of TCP or UDP has: equal for ports that
+// the same rows have.
+std::uint16_t port_class(pm_view image, std::uint8_t transport, std::uint16_t port);
+
+// The ranges of source ports between which rows with this destination port may differ, in order.
+std::vector<PortRange> source_port_runs(pm_view image, std::uint8_t transport, std::uint16_t port);
 
 // Does the range hold an own address of the policy, listed in a role?
 bool holds_own_address(pm_view image, const Range &range);

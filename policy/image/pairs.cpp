@@ -11,6 +11,7 @@
 
 #include "maps/image.h"
 #include "policy/image/intervals.h"
+#include "policy/model/transports.h"
 
 namespace pm {
 
@@ -86,9 +87,6 @@ public:
     tl::expected<Pairs, std::string> build();
 
 private:
-    bool has(const Row &row, std::uint8_t transport) const {
-        return std::ranges::find(row.transports, transport) != row.transports.end();
-    }
     bool index_ports(std::size_t transport_index, std::uint8_t transport);
     bool index_sources();
     void index_protocols();
@@ -107,7 +105,8 @@ bool Builder::index_ports(std::size_t transport_index, std::uint8_t transport) {
     std::uint16_t class_ = 0;
 
     for (std::uint16_t row : live_)
-        if (has(policy_.rows[row], transport)) add_bounds(policy_.rows[row].port, row, bounds);
+        if (has_transport(policy_.rows[row], transport))
+            add_bounds(policy_.rows[row].port, row, bounds);
     classes.resize(ports_end);
     sweep(std::move(bounds), [&](std::uint32_t port, const RowNumbers &rows) {
         if (classes_.too_many()) return;

@@ -18,8 +18,9 @@ namespace {
 std::optional<pm_essential> find_essential(const Question &question) {
     const bool v4 = question.from.is_v4();
     if (question.transport == IPPROTO_IGMP && v4) return PM_ESSENTIAL_MULTICAST;
+    const DhcpPorts &dhcp = v4 ? dhcp_v4 : dhcp_v6;
     if (question.transport == PM_PROTO_UDP && question.direction == Direction::out &&
-        question.from_port == (v4 ? 68 : 546) && question.to_port == (v4 ? 67 : 547))
+        question.from_port == dhcp.client && question.to_port == dhcp.server)
         return PM_ESSENTIAL_DHCP;
     return std::nullopt;
 }

@@ -18,7 +18,13 @@ struct Answer {
     std::string why;                  // a sentence
 };
 
-constexpr std::uint32_t essential_verdict = 0xffff;  // pm_reason_of() an essential
+// Between which ports a DHCP client asks a server: what is essential, as bpf/essentials.h has it.
+struct DhcpPorts {
+    std::uint16_t client, server;
+};
+inline constexpr DhcpPorts dhcp_v4{68, 67}, dhcp_v6{546, 547};
+
+inline constexpr std::uint32_t essential_verdict = 0xffff;  // pm_reason_of() an essential
 
 // Is the address listed for a role? Of a role that is `interface` none is.
 bool is_listed(pm_view image, const Address &address);

@@ -14,12 +14,6 @@ namespace {
 
 constexpr std::size_t names_shown = 5;
 
-bool contains(const Ports &ports, std::uint16_t port) {
-    return std::ranges::any_of(ports, [port](const PortRange &range) {
-        return range.first <= port && port <= range.last;
-    });
-}
-
 // "'a', 'b' and 3 more"
 std::string quoted(const std::vector<std::string> &names) {
     std::string text;
@@ -49,7 +43,6 @@ private:
         return question_.direction == Direction::in ? question_.from : question_.to;
     }
     std::string service() const;  // "tcp port 443", "icmp"
-    bool names_transport(const Row &row) const;
     // Ids of the live rows of the direction for which `holds` is true.
     template <typename Holds>
     std::vector<std::string> rows(Holds holds) const;
@@ -71,15 +64,11 @@ std::string Explanation::service() const {
     return name[0] >= '0' && name[0] <= '9' ? "protocol " + name : name;
 }
 
-bool Explanation::names_transport(const Row &row) const {
-    return std::ranges::find(row.transports, question_.transport) != row.transports.end();
-}
-
 template <typename Holds>
 std::vector<std::string> Explanation::rows(Holds holds) const {
     std::vector<std::string> ids;
     for (const Row &row : policy_.rows)
-        if (names_transport(row) && row.direction == question_.direction &&
+        if (has_transport(row, question_.transport) && row.direction == question_.direction &&
             !is_switched_off(policy_, row) && holds(row))
             ids.push_back(row.id);
     return ids;
@@ -94,10 +83,10 @@ std::string Explanation::no_service() const {
         return fmt::format("{} it, but not from source port {}", rows_have(other_sources),
                            question_.from_port);
     for (const Row &row : policy_.rows)
-        if (names_transport(row) && row.direction == question_.direction &&
+        if (has_transport(row, question_.transport) && row.direction == question_.direction &&
             contains(row.port, question_.to_port))
             return fmt::format("{}; row '{}' is switched off, since '{}' is none", none, row.id,
-                               is_none(policy_, row.source) ? row.source : row.destination);
+                               none_side(policy_, row));
     return none;
 }
 
@@ -132,7 +121,7 @@ std::string Explanation::no_row() const {
 std::string Explanation::not_first() const {
     std::vector<std::string> ids;
     for (const Row &row : policy_.rows)
-        if (names_transport(row) && row.direction != question_.direction &&
+        if (has_transport(row, question_.transport) && row.direction != question_.direction &&
             !is_switched_off(policy_, row) && contains(row.port, question_.from_port) &&
             contains(row.source_port, question_.to_port))
             ids.push_back(row.id);

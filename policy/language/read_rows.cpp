@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Rows as written.
-#include <netinet/in.h>
-
 #include <algorithm>
 
 #include <fmt/format.h>
 
+#include "maps/image.h"
 #include "policy/base/text.h"
 #include "policy/language/sections.h"
 #include "policy/language/words.h"
@@ -45,7 +44,7 @@ bool read_transports(const Reading &reading, const Node &node, Row &row) {
         const auto number = text ? reading.take(item, parse_transport(*text)) : std::nullopt;
         if (!number) {
             whole = false;
-        } else if (std::ranges::find(row.transports, *number) != row.transports.end()) {
+        } else if (has_transport(row, *number)) {
             reading.error(item, fmt::format("transport {} is listed twice", quote(*text)));
         } else if (!row.transports.empty() && has_ports(*number) != has_ports(row.transports[0])) {
             reading.error(
@@ -110,8 +109,8 @@ void read_check(const Reading &reading, const Node &node, Row &row) {
             fmt::format("payload {}: write none, tls, stun, msturn, rtp or sip", quote(*name)));
     for (const auto transport : row.transports) {
         const bool fits = kind->payload == Check::Payload::none ||
-                          (transport == IPPROTO_TCP && kind->tcp) ||
-                          (transport == IPPROTO_UDP && kind->udp);
+                          (transport == PM_PROTO_TCP && kind->tcp) ||
+                          (transport == PM_PROTO_UDP && kind->udp);
         if (!fits)
             return reading.error(
                 *payload,

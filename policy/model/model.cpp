@@ -37,6 +37,21 @@ Ports merge_ports(std::vector<PortRange> ranges) {
     return merged;
 }
 
+bool contains(const Ports &ports, std::uint16_t port) {
+    return std::ranges::any_of(ports, [port](const PortRange &range) {
+        return range.first <= port && port <= range.last;
+    });
+}
+
+Ports common_ports(const Ports &a, const Ports &b) {
+    Ports common;
+    for (const PortRange &x : a)
+        for (const PortRange &y : b)
+            if (std::max(x.first, y.first) <= std::min(x.last, y.last))
+                common.push_back({std::max(x.first, y.first), std::min(x.last, y.last)});
+    return common;
+}
+
 std::string to_string(const Ports &ports) {
     if (ports == any_port) return "any";
     std::string text;
@@ -97,6 +112,10 @@ bool is_none(const Policy &policy, const std::string &name) {
 
 bool is_switched_off(const Policy &policy, const Row &row) {
     return is_none(policy, row.source) || is_none(policy, row.destination);
+}
+
+const std::string &none_side(const Policy &policy, const Row &row) {
+    return is_none(policy, row.source) ? row.source : row.destination;
 }
 
 AddressSet row_local_addresses(const Policy &policy, const Row &row, const std::string &interface) {

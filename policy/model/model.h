@@ -30,6 +30,9 @@ inline const Ports any_port{PortRange{1, 65535}};
 // Sorts the ranges and joins those that overlap or touch.
 Ports merge_ports(std::vector<PortRange> ranges);
 
+bool contains(const Ports &ports, std::uint16_t port);
+Ports common_ports(const Ports &a, const Ports &b);  // those that both have
+
 std::string to_string(const Ports &ports);  // "443,50000-59999", "any"
 
 // One entry of a set as written.
@@ -149,6 +152,7 @@ bool is_role(const Policy &policy, const std::string &name);
 // A row with a set that is `none` stays in the policy and matches nothing.
 bool is_none(const Policy &policy, const std::string &name);
 bool is_switched_off(const Policy &policy, const Row &row);
+const std::string &none_side(const Policy &policy, const Row &row);  // that set, of such a row
 
 // The addresses of a row's local side on an interface; empty where the row does not exist.
 AddressSet row_local_addresses(const Policy &policy, const Row &row, const std::string &interface);

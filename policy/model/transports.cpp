@@ -44,6 +44,10 @@ bool has_ports(std::uint8_t transport) {
     return transport == PM_PROTO_TCP || transport == PM_PROTO_UDP;
 }
 
+bool has_transport(const Row &row, std::uint8_t transport) {
+    return std::ranges::find(row.transports, transport) != row.transports.end();
+}
+
 std::string transports_text(const Row &row, std::string_view separator) {
     std::string text;
     for (const std::uint8_t transport : row.transports) {
