@@ -47,7 +47,7 @@ Result<Source> read_in_force_anew(const Paths &paths) {
                      "try the confirmed policy again: portmatrix restore; or name one: portmatrix "
                      "apply POLICY",
                      Exit::refused);
-    return read_source_text(in_force->catalog.document, "the policy in force", true);
+    return read_source_text(in_force->catalog.document, "the policy in force", Expectations::ask);
 }
 
 Result<std::optional<XdpMode>> parse_xdp(const std::string &text) {
@@ -182,8 +182,8 @@ int run(const Apply &arguments) {
     if (auto root = need_root(); !root) return end_unchanged("apply", root.error(), asked);
     auto lock = Lock::writer(paths);
     if (!lock) return end_unchanged("apply", lock.error(), asked);
-    auto source =
-        arguments.policy.empty() ? read_in_force_anew(paths) : read_source(arguments.policy, true);
+    auto source = arguments.policy.empty() ? read_in_force_anew(paths)
+                                           : read_source(arguments.policy, Expectations::ask);
     if (!source) return end_unchanged("apply", source.error(), asked);
     if (source->diagnostics.has_errors()) return end_invalid(arguments, source->diagnostics);
     auto applied = apply_source(paths, *source, arguments);

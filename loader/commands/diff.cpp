@@ -41,7 +41,7 @@ Result<Difference> compare(const Pins &pins, const Policy &policy) {
 }  // namespace
 
 int run(const Diff &arguments) {
-    auto source = read_source(arguments.policy, true);
+    auto source = read_source(arguments.policy, Expectations::ask);
     if (!source) return end(source.error());
     if (source->diagnostics.has_errors()) {
         print_plain(render(source->diagnostics, colour_on(STDERR_FILENO)));

@@ -46,7 +46,7 @@ void print_findings(const Diagnostics &diagnostics) {
 
 // The policy without errors, or its errors printed and the status to end with.
 tl::expected<Source, int> read_whole(const std::string &path) {
-    auto source = read_source(path, false);
+    auto source = read_source(path, Expectations::skip);
     if (!source) return tl::unexpected(end(source.error()));
     if (!source->diagnostics.has_errors()) return std::move(*source);
     print_findings(source->diagnostics);
@@ -163,7 +163,7 @@ int show_generation(std::uint64_t number) {
 }  // namespace
 
 int run(const Check &arguments) {
-    auto source = read_source(arguments.policy, true);
+    auto source = read_source(arguments.policy, Expectations::ask);
     if (!source) return end(source.error());
     if (source->policy && !source->diagnostics.has_errors())
         check(*source->policy, source->diagnostics);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A policy's own tests. Each describes many packets; those between two bounds of a set or a
-// port range are judged alike, so one of each kind is asked.
+// An expectation describes many packets. Packets between the same bounds of sets and port ranges
+// are judged alike, so one packet of each kind is asked about.
 #include "policy/check/expect.h"
 
 #include <algorithm>
@@ -78,17 +78,18 @@ struct Ends {
 
 class Tester {
 public:
-    Tester(const Policy &policy, const ImageView &image, Diagnostics &diagnostics,
-           std::vector<Question> *packets);
+    Tester(const Policy &policy, const ImageView &image, Diagnostics &diagnostics);
 
-    bool test(const Expectation &expectation);
+    void test(const Expectation &expectation);
+
+    Tested tested;
 
 private:
-    struct Place {
-        unsigned number;  // of the interface
+    struct Interface {
+        unsigned number;
         std::string name;
     };
-    std::vector<Place> places(const Expectation &expectation) const;
+    std::vector<Interface> interfaces(const Expectation &expectation) const;
     std::vector<Address> locals(const Expectation &expectation, const std::string &interface) const;
     bool is_met(const Expectation &expectation, const Question &question);
     void report(const Expectation &expectation, const Question &question);
@@ -97,12 +98,11 @@ private:
     const Policy &policy_;
     const ImageView &image_;
     Diagnostics &diagnostics_;
-    std::vector<Question> *packets_;
-    std::vector<Address> cuts_;  // where the class of a local address may change
+    std::vector<Address> bounds_;  // addresses at which the class of a local address may change
 };
 
 // Is the role, or the role that holds the address, on the interface?
-bool is_there(const Policy &policy, const Ends &ends, const std::string &interface) {
+bool is_on(const Policy &policy, const Ends &ends, const std::string &interface) {
     if (!ends.role.empty()) return is_placed(policy, ends.role, interface);
     bool is_listed = false;
     for (const auto &[name, role] : policy.roles) {
@@ -113,31 +113,30 @@ bool is_there(const Policy &policy, const Ends &ends, const std::string &interfa
     return !is_listed;
 }
 
-Tester::Tester(const Policy &policy, const ImageView &image, Diagnostics &diagnostics,
-               std::vector<Question> *packets)
-    : policy_(policy), image_(image), diagnostics_(diagnostics), packets_(packets) {
+Tester::Tester(const Policy &policy, const ImageView &image, Diagnostics &diagnostics)
+    : policy_(policy), image_(image), diagnostics_(diagnostics) {
     auto add = [this](const AddressSet &set) {
         for (const Range &range : set.ranges()) {
-            cuts_.push_back(range.first);
-            cuts_.push_back(range.last.next());
+            bounds_.push_back(range.first);
+            bounds_.push_back(range.last.next());
         }
     };
     for (const AddressSet &set : find_locals(policy).sets) add(set);
     add(AddressSet::any());
     add(AddressSet::martians());
-    std::ranges::sort(cuts_);
-    const auto repeated = std::ranges::unique(cuts_);
-    cuts_.erase(repeated.begin(), repeated.end());
+    std::ranges::sort(bounds_);
+    const auto repeated = std::ranges::unique(bounds_);
+    bounds_.erase(repeated.begin(), repeated.end());
 }
 
-std::vector<Tester::Place> Tester::places(const Expectation &expectation) const {
+std::vector<Tester::Interface> Tester::interfaces(const Expectation &expectation) const {
     if (policy_.interfaces.empty()) return {{0, ""}};
-    std::vector<Place> out;
+    std::vector<Interface> out;
     for (unsigned number = 0; number < PM_INTERFACES; ++number) {
         const std::string &name = interface_name(policy_, image_.view(), number);
         if (name.empty()) continue;
         if (expectation.interface ? *expectation.interface == name
-                                  : is_there(policy_, Ends(image_.view(), expectation), name))
+                                  : is_on(policy_, Ends(image_.view(), expectation), name))
             out.push_back({number, name});
     }
     return out;
@@ -163,8 +162,8 @@ std::vector<Address> Tester::locals(const Expectation &expectation,
     std::vector<Address> found;
     for (const Range &range : set.ranges()) {
         found.push_back(range.first);
-        auto cut = std::ranges::upper_bound(cuts_, range.first);
-        for (; cut != cuts_.end() && *cut <= range.last; ++cut) found.push_back(*cut);
+        auto bound = std::ranges::upper_bound(bounds_, range.first);
+        for (; bound != bounds_.end() && *bound <= range.last; ++bound) found.push_back(*bound);
         if (range.first < peer && peer <= range.last) found.push_back(peer);
     }
     return found;
@@ -211,43 +210,40 @@ void Tester::warn_if_either_may_be_own(const Expectation &expectation, const End
         fmt::format("write a role, as '{}', in place of the address of this host", open->first));
 }
 
-bool Tester::test(const Expectation &expectation) {
+void Tester::test(const Expectation &expectation) {
     const std::vector<PortCase> ports = port_cases(image_.view(), expectation);
     const Ends ends(image_.view(), expectation);
     warn_if_either_may_be_own(expectation, ends);
     bool asked = false;
-    for (const Place &place : places(expectation))
-        for (const Address &local : locals(expectation, place.name))
+    for (const Interface &interface : interfaces(expectation))
+        for (const Address &local : locals(expectation, interface.name))
             for (const PortCase &port : ports) {
-                Question question;
-                question.from = ends.out ? local : ends.peer;
-                question.to = ends.out ? ends.peer : local;
-                question.from_port = port.from;
-                question.to_port = port.to;
-                question.transport = expectation.transport;
-                question.direction = ends.out ? Direction::out : Direction::in;
-                question.interface = place.number;
+                const Question question{.from = ends.out ? local : ends.peer,
+                                        .to = ends.out ? ends.peer : local,
+                                        .from_port = port.from,
+                                        .to_port = port.to,
+                                        .transport = expectation.transport,
+                                        .direction = ends.out ? Direction::out : Direction::in,
+                                        .interface = interface.number};
+                if (!asked) ++tested.count;
                 asked = true;
-                if (packets_) packets_->push_back(question);
+                tested.questions.push_back(question);
                 if (is_met(expectation, question)) continue;
-                report(expectation, question);
-                return true;
+                return report(expectation, question);
             }
     if (!asked)
         diagnostics_.warning(
             expectation.where, "this expectation describes no packet", "",
             fmt::format("role '{}' has no address of that family there", ends.role));
-    return asked;
 }
 
 }  // namespace
 
-std::size_t check_expectations(const Policy &policy, const ImageView &image,
-                               Diagnostics &diagnostics, std::vector<Question> *packets) {
-    if (policy.expect.empty()) return 0;
-    Tester tester(policy, image, diagnostics, packets);
-    return static_cast<std::size_t>(std::ranges::count_if(
-        policy.expect, [&](const Expectation &expectation) { return tester.test(expectation); }));
+Tested check_expectations(const Policy &policy, const ImageView &image, Diagnostics &diagnostics) {
+    if (policy.expect.empty()) return {};
+    Tester tester(policy, image, diagnostics);
+    for (const Expectation &expectation : policy.expect) tester.test(expectation);
+    return std::move(tester.tested);
 }
 
 }  // namespace pm

@@ -19,6 +19,9 @@ struct Name {
     Location where;
 };
 
+// In which section a set is defined: a role under `edge`, or else under `peers`.
+enum class SetKind { role, peers };
+
 // One entry of a list of ports: a range, or a name of `ports`.
 struct PortItem {
     std::string name;  // empty: `range`

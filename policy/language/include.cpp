@@ -31,21 +31,21 @@ public:
         numbers_.emplace(file->path, number);
         files.documents.push_back(document ? std::move(*document) : Document{});
         files.documents[number].file = file;
-        files.reaches.emplace_back();
+        files.includes.emplace_back();
         chain_.push_back(file);
         const auto includes = files.documents[number].include;  // the vector grows meanwhile
         for (const auto &include : includes) load_include(number, include);
         chain_.pop_back();
     }
 
-    void close_reaches() {
+    void close_includes() {
         const auto count = files.documents.size();
-        for (auto &row : files.reaches) row.resize(count);
+        for (auto &row : files.includes) row.resize(count);
         for (std::size_t via = 0; via < count; ++via)
             for (std::size_t from = 0; from < count; ++from)
-                if (files.reaches[from][via])
+                if (files.includes[from][via])
                     for (std::size_t to = 0; to < count; ++to)
-                        if (files.reaches[via][to]) files.reaches[from][to] = true;
+                        if (files.includes[via][to]) files.includes[from][to] = true;
     }
 
 private:
@@ -53,10 +53,10 @@ private:
         const auto file = find(include);
         if (!file || !check_chain(*file, include.where)) return;
         if (!numbers_.contains((*file)->path)) load(*file);
-        auto &reaches = files.reaches[from];
+        auto &included = files.includes[from];
         const auto number = numbers_.at((*file)->path);
-        reaches.resize(std::max(reaches.size(), number + 1));
-        reaches[number] = true;
+        included.resize(std::max(included.size(), number + 1));
+        included[number] = true;
     }
 
     std::optional<File> find(const Name &include) {
@@ -118,7 +118,7 @@ Files load_files(const std::shared_ptr<const SourceFile> &policy, const ReadOpti
                  Diagnostics &diagnostics) {
     FileLoader loader(options, diagnostics);
     loader.load(policy);
-    loader.close_reaches();
+    loader.close_includes();
     return std::move(loader.files);
 }
 

@@ -20,7 +20,7 @@ struct ReadOptions {
 // they are first reached: the policy itself is number 0.
 struct Files {
     std::vector<Document> documents;
-    std::vector<std::vector<bool>> reaches;  // [a][b]: a includes b, directly or not
+    std::vector<std::vector<bool>> includes;  // [a][b]: a includes b, directly or not
 };
 
 // Leaves out files that cannot be found or read, cycles and too deep nesting.

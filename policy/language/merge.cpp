@@ -55,7 +55,7 @@ std::vector<Candidate<T>> outermost(const Files &files, const std::vector<Candid
     std::vector<Candidate<T>> left;
     for (const auto &inner : all)
         if (std::ranges::none_of(
-                all, [&](const auto &outer) { return files.reaches[outer.file][inner.file]; }))
+                all, [&](const auto &outer) { return files.includes[outer.file][inner.file]; }))
             left.push_back(inner);
     return left;
 }
@@ -140,12 +140,12 @@ private:
         bool any = false;
         if (rows != found.end())
             for (auto &row : rows->second)
-                if (files_.reaches[file][row.file]) row.value = nullptr, any = true;
+                if (files_.includes[file][row.file]) row.value = nullptr, any = true;
         if (any) return;
         std::vector<std::string> ids;
         for (const auto &[id, candidates] : found)
             if (std::ranges::any_of(
-                    candidates, [&](const auto &row) { return files_.reaches[file][row.file]; }))
+                    candidates, [&](const auto &row) { return files_.includes[file][row.file]; }))
                 ids.push_back(id);
         diagnostics_.error(name.where,
                            fmt::format("no included file has a row {}", quote(name.text)),
@@ -155,7 +155,7 @@ private:
     // A row that replaces an included one stands where that one stood: at the first of those
     // that replace none themselves.
     std::vector<WrittenRow> in_order(RowsById &found) {
-        std::map<const WrittenRow *, const WrittenRow *> by_place;
+        std::map<const WrittenRow *, const WrittenRow *> by_position;
         for (auto &[id, all] : found) {
             std::erase_if(all, [](const auto &row) { return !row.value; });
             if (all.empty()) continue;
@@ -170,15 +170,16 @@ private:
                     fmt::format("rename one, or write the row in {}, which replaces both",
                                 top_name()));
             const auto innermost = std::ranges::find_if(all, [&](const auto &outer) {
-                return std::ranges::none_of(
-                    all, [&](const auto &inner) { return files_.reaches[outer.file][inner.file]; });
+                return std::ranges::none_of(all, [&](const auto &inner) {
+                    return files_.includes[outer.file][inner.file];
+                });
             });
-            by_place.emplace(innermost->value, left[0].value);
+            by_position.emplace(innermost->value, left[0].value);
         }
         std::vector<WrittenRow> rows;
         for (const auto &document : files_.documents)
             for (const auto &row : document.rows)
-                if (const auto entry = by_place.find(&row); entry != by_place.end())
+                if (const auto entry = by_position.find(&row); entry != by_position.end())
                     rows.push_back(*entry->second);
         std::ranges::stable_partition(
             rows, [](const auto &row) { return row.row.section == Section::failsafe; });

@@ -37,9 +37,10 @@ public:
     }
 
 private:
-    using Places = std::map<std::string, std::vector<std::size_t>>;
+    using NumbersByRole = std::map<std::string, std::vector<std::size_t>>;
 
-    void place_role(const std::string &name, const AddressSetDef &role, const Places &listed) {
+    void place_role(const std::string &name, const AddressSetDef &role,
+                    const NumbersByRole &listed) {
         const auto *target = &name;
         const auto *set = &role;
         // Aliases that end nowhere or in a circle have been reported with the sets.
@@ -49,8 +50,8 @@ private:
             if (next == document_.roles.end() || steps == document_.roles.size()) return;
             set = &next->second;
         }
-        const auto places = listed.find(*target);
-        if (places == listed.end()) {
+        const auto numbers = listed.find(*target);
+        if (numbers == listed.end()) {
             diagnostics_.error(
                 role.where,
                 fmt::format("role {} is on no interface; with 'interfaces' every role is placed",
@@ -58,19 +59,19 @@ private:
                 fmt::format("add it to one of {}", joined_names()));
             return;
         }
-        for (const auto number : places->second) interfaces_[number].roles.push_back(name);
+        for (const auto number : numbers->second) interfaces_[number].roles.push_back(name);
     }
 
     // What "whatever arrives there" means is plain for one interface only.
     void check_interface_role(const Name &role, const std::string &interface) {
         if (!document_.roles.at(role.text).is_interface) return;
-        if (open_interface_.empty()) open_interface_ = interface;
-        if (open_interface_ != interface)
+        if (catch_all_.empty()) catch_all_ = interface;
+        if (catch_all_ != interface)
             diagnostics_.error(
                 role.where,
                 fmt::format(
                     "role {} is interface on {}, and so is a role on {}; only one interface may have such roles",
-                    quote(role.text), printable(interface), printable(open_interface_)),
+                    quote(role.text), printable(interface), printable(catch_all_)),
                 "list the addresses of the role");
     }
 
@@ -84,8 +85,8 @@ private:
     Lookup &lookup_;
     Diagnostics &diagnostics_;
     std::vector<InterfaceDef> interfaces_;
-    Places placed_;               // role to numbers of interfaces
-    std::string open_interface_;  // the one with roles that are `interface`
+    NumbersByRole placed_;   // role to numbers of interfaces
+    std::string catch_all_;  // the interface whose roles are `interface`
 };
 
 }  // namespace

@@ -49,7 +49,7 @@ std::vector<WrittenInterface> read_interfaces(const Reading &reading, const Node
     return all;
 }
 
-using SetSection = std::map<std::string, AddressSetDef>;
+using Sets = std::map<std::string, AddressSetDef>;
 
 // Names of roles, peers and ports share one namespace; `taken` holds those of the file so far.
 class Definitions {
@@ -69,12 +69,13 @@ public:
         return std::nullopt;
     }
 
-    void read_sets(const Node *node, bool is_role, SetSection &sets) {
+    void read_sets(const Node *node, SetKind kind, Sets &sets) {
+        const bool is_role = kind == SetKind::role;
         if (!node || !reading_.is_map(*node, is_role ? "'edge'" : "'peers'")) return;
         for (const auto &[key, value] : node->entries) {
             const auto name = take(key, is_role ? "role" : "peer set");
             if (!name) continue;
-            if (auto set = read_set(reading_, *name, value, is_role))
+            if (auto set = read_set(reading_, *name, value, kind))
                 sets.emplace(name->text, std::move(*set));
         }
     }
@@ -83,7 +84,8 @@ public:
         if (!node || !reading_.is_map(*node, "'ports'")) return;
         for (const auto &[key, value] : node->entries) {
             const auto name = take(key, "port set");
-            const auto items = name ? read_ports(reading_, value, false) : std::nullopt;
+            const auto items =
+                name ? read_ports(reading_, value, PortNames::refused) : std::nullopt;
             if (!items) continue;
             std::vector<PortRange> ranges;
             for (const auto &item : *items) ranges.push_back(item.range);
@@ -156,8 +158,8 @@ std::optional<Document> read_document(const std::shared_ptr<const SourceFile> &f
         document.interfaces = {read_interfaces(reading, *node), reading.at(*node)};
 
     Definitions definitions(reading);
-    definitions.read_sets(fields.find("edge"), true, document.roles);
-    definitions.read_sets(fields.find("peers"), false, document.peers);
+    definitions.read_sets(fields.find("edge"), SetKind::role, document.roles);
+    definitions.read_sets(fields.find("peers"), SetKind::peers, document.peers);
     definitions.read_port_sets(fields.find("ports"), document.ports);
 
     if (const auto *node = fields.find("block"))

@@ -10,19 +10,24 @@
 namespace pm {
 namespace {
 
-// An address, or the name of a role.
-bool read_end(const Reading &reading, const Node &node, std::string_view what,
-              std::optional<Address> &address, Name &role) {
+// One side of a flow: an address, or else the name of a role.
+struct End {
+    std::optional<Address> address;
+    Name role;
+};
+
+std::optional<End> read_end(const Reading &reading, const Node &node, std::string_view what) {
     const auto *text = reading.text(node, what);
-    if (!text) return false;
+    if (!text) return std::nullopt;
     if (is_name(*text)) {
-        const auto name = reading.name(node, what);
-        if (name) role = *name;
-        return name.has_value();
+        auto role = reading.name(node, what);
+        if (!role) return std::nullopt;
+        return End{std::nullopt, std::move(*role)};
     }
-    address = reading.take(node, parse_address(*text),
-                           "write one address, or a role for all of its addresses");
-    return address.has_value();
+    const auto address = reading.take(node, parse_address(*text),
+                                      "write one address, or a role for all of its addresses");
+    if (!address) return std::nullopt;
+    return End{address, {}};
 }
 
 // tcp: PORTS, udp: PORTS, or transport: NAME with or without port: PORTS.
@@ -56,8 +61,8 @@ bool read_transport(const Reading &reading, const Node &node, const Fields &fiel
         reading.error(node, "only tcp and udp have ports");
         return false;
     }
-    if (port) written.port = read_ports(reading, *port, true);
-    if (source_port) written.source_port = read_ports(reading, *source_port, true);
+    if (port) written.port = read_ports(reading, *port, PortNames::allowed);
+    if (source_port) written.source_port = read_ports(reading, *source_port, PortNames::allowed);
     return (!port || written.port) && (!source_port || written.source_port);
 }
 
@@ -108,11 +113,15 @@ std::optional<WrittenExpectation> read_expectation(const Reading &reading, const
         reading.error(node, fmt::format("the expectation has no '{}'", from ? "to" : "from"));
         return std::nullopt;
     }
-    bool whole = read_end(reading, *from, "from", expectation.from_address, written.from);
-    whole &= read_end(reading, *to, "to", expectation.to_address, written.to);
-    whole &= read_transport(reading, node, fields, written);
-    whole &= read_verdict(reading, node, fields, written);
-    if (!whole) return std::nullopt;
+    const auto source_end = read_end(reading, *from, "from");
+    const auto destination_end = read_end(reading, *to, "to");
+    const bool transport_read = read_transport(reading, node, fields, written);
+    const bool verdict_read = read_verdict(reading, node, fields, written);
+    if (!source_end || !destination_end || !transport_read || !verdict_read) return std::nullopt;
+    written.from = source_end->role;
+    written.to = destination_end->role;
+    expectation.from_address = source_end->address;
+    expectation.to_address = destination_end->address;
 
     const auto &source = expectation.from_address;
     const auto &destination = expectation.to_address;

@@ -81,12 +81,12 @@ bool read_row_ports(const Reading &reading, const Fields &fields, WrittenRow &ro
             "write 'port: any' if every port is meant");
         return false;
     }
-    const auto ports = read_ports(reading, *port, true);
+    const auto ports = read_ports(reading, *port, PortNames::allowed);
     if (ports) row.port = *ports;
     const auto *source_port = fields.find("source-port");
     row.source_port = {PortItem{}};
     if (source_port) {
-        const auto items = read_ports(reading, *source_port, true);
+        const auto items = read_ports(reading, *source_port, PortNames::allowed);
         if (!items) return false;
         row.source_port = *items;
     }

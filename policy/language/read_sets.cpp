@@ -148,7 +148,8 @@ void refuse_any_role(const Reading &reading, const Name &name, const Node &node)
 }  // namespace
 
 std::optional<AddressSetDef> read_set(const Reading &reading, const Name &name, const Node &node,
-                                      bool is_role) {
+                                      SetKind kind) {
+    const bool is_role = kind == SetKind::role;
     const auto what = fmt::format("set {}", quote(name.text));
     AddressSetDef set;
     set.where = name.where;
@@ -185,7 +186,7 @@ std::optional<AddressSetDef> read_set(const Reading &reading, const Name &name, 
     return set;
 }
 
-std::optional<PortItems> read_ports(const Reading &reading, const Node &node, bool with_names) {
+std::optional<PortItems> read_ports(const Reading &reading, const Node &node, PortNames names) {
     const bool is_list = node.kind == Node::Kind::list;
     PortItems items;
     bool whole = !is_list || !node.items.empty();
@@ -195,7 +196,7 @@ std::optional<PortItems> read_ports(const Reading &reading, const Node &node, bo
         const auto *text = reading.text(each, "a port");
         if (text && *text == "any" && !is_list) {
             items.push_back(item);  // the whole range
-        } else if (text && with_names && is_name(*text)) {
+        } else if (text && names == PortNames::allowed && is_name(*text)) {
             const auto name = reading.name(each, "port");
             if (name) item.name = name->text, items.push_back(std::move(item));
             whole = whole && name;

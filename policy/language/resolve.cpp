@@ -200,9 +200,7 @@ void check_required(const Document &document, Diagnostics &diagnostics) {
 Policy resolve(Document document, Diagnostics &diagnostics) {
     check_whole(document, diagnostics);
     Lookup lookup(document, diagnostics);
-    std::vector<std::string> used;
-    resolve_sets(document, used, diagnostics);
-    for (const auto &name : used) lookup.mark_used(name);
+    for (const std::string &name : resolve_sets(document, diagnostics)) lookup.mark_used(name);
 
     Policy policy;
     policy.name = document.name ? document.name->text : "";

@@ -24,9 +24,9 @@ constexpr std::size_t depth_limit = 64;  // sets that consist of sets, recursive
 // One section: `edge` or `peers`.
 class Resolver {
 public:
-    Resolver(Sets &sets, const Sets &others, bool is_role, std::vector<std::string> &used,
+    Resolver(Sets &sets, const Sets &others, SetKind kind, std::vector<std::string> &used,
              Diagnostics &diagnostics)
-        : sets_(sets), others_(others), is_role_(is_role), used_(used), diagnostics_(diagnostics) {}
+        : sets_(sets), others_(others), kind_(kind), used_(used), diagnostics_(diagnostics) {}
 
     void resolve_all() {
         for (auto &[name, set] : sets_) resolve(name, set);
@@ -42,7 +42,7 @@ private:
         bool is_faulty = false;
     };
 
-    const char *what() const { return is_role_ ? "role" : "peer set"; }
+    const char *what() const { return kind_ == SetKind::role ? "role" : "peer set"; }
 
     State resolve(const std::string &name, AddressSetDef &set) {
         if (const auto known = states_.find(name); known != states_.end()) return known->second;
@@ -145,9 +145,9 @@ private:
 
     const AddressSetDef *undefined(const SetItem &item) {
         if (others_.contains(item.text)) {
-            error(item,
-                  fmt::format("{} is a {}; a {} consists of addresses and other {}s",
-                              quote(item.text), is_role_ ? "peer set" : "role", what(), what()));
+            error(item, fmt::format("{} is a {}; a {} consists of addresses and other {}s",
+                                    quote(item.text), kind_ == SetKind::role ? "peer set" : "role",
+                                    what(), what()));
             return nullptr;
         }
         std::vector<std::string> names;
@@ -176,7 +176,7 @@ private:
             return false;
         }
         const auto multicast = set.addresses & AddressSet::multicast();
-        if (is_role_ && !multicast.empty()) {
+        if (kind_ == SetKind::role && !multicast.empty()) {
             diagnostics_.error(
                 set.where,
                 fmt::format(
@@ -194,7 +194,7 @@ private:
 
     Sets &sets_;
     const Sets &others_;
-    bool is_role_;
+    SetKind kind_;
     std::vector<std::string> &used_;
     Diagnostics &diagnostics_;
     std::map<std::string, State> states_;
@@ -204,9 +204,11 @@ private:
 
 }  // namespace
 
-void resolve_sets(Document &document, std::vector<std::string> &used, Diagnostics &diagnostics) {
-    Resolver(document.roles, document.peers, true, used, diagnostics).resolve_all();
-    Resolver(document.peers, document.roles, false, used, diagnostics).resolve_all();
+std::vector<std::string> resolve_sets(Document &document, Diagnostics &diagnostics) {
+    std::vector<std::string> used;
+    Resolver(document.roles, document.peers, SetKind::role, used, diagnostics).resolve_all();
+    Resolver(document.peers, document.roles, SetKind::peers, used, diagnostics).resolve_all();
+    return used;
 }
 
 }  // namespace pm
