@@ -58,7 +58,7 @@ public:
 
 private:
     std::string witness(const std::vector<const Row *> &rows) const;
-    std::string takers_text(const Row &row, const Credit &credit) const;
+    std::string winners_text(const Row &row, const Credit &credit) const;
     // Warns of each of the rows in turn by `warn`, and of those beyond the limit by one line.
     template <typename Warn>
     void limited(const std::vector<std::uint16_t> &rows, const char *what, Warn warn);
@@ -90,14 +90,14 @@ void Lint::limited(const std::vector<std::uint16_t> &rows, const char *what, War
 }
 
 // Who gets a row's packets instead: "row 'a' (line 3) permits all that it permits".
-std::string Lint::takers_text(const Row &row, const Credit &credit) const {
-    if (credit.takers.empty()) return "all that it permits is blocked";
-    std::string text = credit.takers.size() == 1 ? "row " : "rows ";
-    for (std::size_t i = 0; i < credit.takers.size(); ++i)
-        text += (i ? ", " : "") + cited(policy_.rows[credit.takers[i]], row);
+std::string Lint::winners_text(const Row &row, const Credit &credit) const {
+    if (credit.winners.empty()) return "all that it permits is blocked";
+    std::string text = credit.winners.size() == 1 ? "row " : "rows ";
+    for (std::size_t i = 0; i < credit.winners.size(); ++i)
+        text += (i ? ", " : "") + cited(policy_.rows[credit.winners[i]], row);
     if (credit.blocked) return text + " or block take all that it permits";
-    return text + (credit.takers.size() == 1 ? " permits all that it permits"
-                                             : " and others together permit all that it permits");
+    return text + (credit.winners.size() == 1 ? " permits all that it permits"
+                                              : " and others together permit all that it permits");
 }
 
 void Lint::never_credited(const Row &row, const Credit &credit) {
@@ -125,17 +125,17 @@ void Lint::never_credited(const Row &row, const Credit &credit) {
     }
     diagnostics_.warning(
         row.where,
-        fmt::format("row '{}' can never be credited: {}", row.id, takers_text(row, credit)), packet,
-        "delete one, or put the narrower row first");
+        fmt::format("row '{}' can never be credited: {}", row.id, winners_text(row, credit)),
+        packet, "delete one, or put the narrower row first");
 }
 
 void Lint::splits_credit(const Row &row, const Credit &credit) {
-    const Row &taker = policy_.rows[credit.takers[0]];
+    const Row &winner = policy_.rows[credit.winners[0]];
     diagnostics_.warning(
         row.where,
         fmt::format("row '{}' gets only what row {} leaves: both permit some packets", row.id,
-                    cited(taker, row)),
-        witness({&taker, &row}), "the first row in the file is credited and its limit applies");
+                    cited(winner, row)),
+        witness({&winner, &row}), "the first row in the file is credited and its limit applies");
 }
 
 void Lint::credits() {
@@ -148,7 +148,7 @@ void Lint::credits() {
         if (is_switched_off(policy_, policy_.rows[i])) continue;
         if (!credits[i].credited)
             never.push_back(static_cast<std::uint16_t>(i));
-        else if (!credits[i].takers.empty())
+        else if (!credits[i].winners.empty())
             split.push_back(static_cast<std::uint16_t>(i));
     }
     limited(never, "can never be credited",

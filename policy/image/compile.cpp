@@ -23,7 +23,7 @@ constexpr std::size_t max_image = std::size_t{1} << 31;  // offsets have 32 bits
 void set_zones(const Policy &policy, const std::vector<std::string> &names, pm_image &header) {
     std::vector<std::string> zones;
     for (const InterfaceDef &one : policy.interfaces) zones.push_back(one.name);
-    place_zones(zones, names.empty() ? zones : names, header);
+    assign_zones(zones, names.empty() ? zones : names, header);
 }
 
 // By destination port: what it tells of the rows that have it, without the source port.
@@ -78,11 +78,11 @@ void set_own_filter(const Policy &policy, pm_image &header) {
     }
 }
 
-void write_cells(const std::vector<std::vector<CellRun>> &services, Writer &writer,
+void write_cells(const std::vector<std::vector<CellRun>> &decisions, Writer &writer,
                  pm_image &header) {
     std::vector<std::uint32_t> first{0};
     std::vector<std::uint16_t> bounds, cells;
-    for (const std::vector<CellRun> &runs : services) {
+    for (const std::vector<CellRun> &runs : decisions) {
         for (const CellRun &run : runs) {
             bounds.push_back(run.first);
             cells.push_back(run.cell);
@@ -119,7 +119,7 @@ tl::expected<Image, std::string> compile(const Policy &policy, const CompileOpti
     write_pairs(matrix->pairs, policy, writer, header);
     header.local_flags = writer.append(matrix->local_flags);
     header.local_count = static_cast<std::uint32_t>(matrix->locals.classes());
-    header.services = writer.append(matrix->services);
+    header.services = writer.append(matrix->decisions);
     write_cells(matrix->cells, writer, header);
     header.locals = write_intervals(matrix->locals, writer);
     header.peers = write_intervals(matrix->peers, writer);

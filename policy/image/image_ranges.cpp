@@ -100,17 +100,17 @@ bool holds_own_address(pm_view image, const Range &range) {
 std::set<std::uint32_t> failsafe_rows_for(pm_view image, const Range &range) {
     std::set<std::uint32_t> rows;
     const auto classes = classes_in(image, pm_field(image, pm_image, peers), range);
-    const std::uint32_t services = pm_field(image, pm_image, zone_count) * 2 *
-                                   pm_field(image, pm_image, local_count) *
-                                   pm_field(image, pm_image, pair_count);
+    const std::uint32_t entries = pm_field(image, pm_image, zone_count) * 2 *
+                                  pm_field(image, pm_image, local_count) *
+                                  pm_field(image, pm_image, pair_count);
     std::set<std::uint32_t> distinct;
-    for (std::uint32_t i = 0; i < services; ++i)
+    for (std::uint32_t i = 0; i < entries; ++i)
         distinct.insert(load(image, pm_field(image, pm_image, services), i, 2));
-    for (const std::uint32_t service : distinct) {
+    for (const std::uint32_t decision : distinct) {
         const std::uint32_t first =
-            load(image, pm_field(image, pm_image, service_first), service, 4);
+            load(image, pm_field(image, pm_image, service_first), decision, 4);
         const std::uint32_t end =
-            load(image, pm_field(image, pm_image, service_first), service + 1, 4);
+            load(image, pm_field(image, pm_image, service_first), decision + 1, 4);
         for (const std::uint16_t class_ : classes) {
             std::uint32_t run = first;
             while (run + 1 < end &&

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// One sweep over the sets' bounds. What holds at a place is known by a hash that each bound
-// changes by exclusive or, so that a bound costs the same however many sets there are; 128 bits
-// of it make equal hashes of unequal memberships a matter of 2^-90.
+// One sweep over the sets' bounds, from the lowest address up. Which sets hold the address swept
+// is known by a hash: each bound changes it by exclusive or, so that a bound costs the same
+// however many sets there are. The hash has 128 bits: that two different memberships have the
+// same one is as likely as 2^-90.
 #include "policy/image/intervals.h"
 
 #include <algorithm>
@@ -14,7 +15,8 @@ namespace pm {
 
 namespace {
 
-// Sets that overlap in nested ways make long membership lists: bounds their memory to 64 MB.
+// Sets that are nested in each other make long membership lists. The limit bounds their memory to
+// 64 MB.
 constexpr std::size_t max_memberships = std::size_t{1} << 25;
 
 struct Hash {
@@ -51,12 +53,12 @@ bool is_later(const Cursor &a, const Cursor &b) {
 class Sweep {
 public:
     explicit Sweep(const std::vector<const AddressSet *> &sets)
-        : sets_(sets), place_(sets.size(), absent) {}
+        : sets_(sets), index_(sets.size(), absent) {}
 
     std::vector<Interval> run(std::uint8_t family);
 
-    std::size_t figure() const { return classes_.size(); }
-    bool too_many() const { return figure() > max_classes; }
+    std::size_t class_count() const { return classes_.size(); }
+    bool too_many() const { return class_count() > max_classes; }
     bool too_deep() const { return memberships_ > max_memberships; }
     std::vector<std::vector<std::uint16_t>> members;
     std::vector<std::uint8_t> families;
@@ -69,14 +71,14 @@ private:
     std::uint16_t class_here(std::uint8_t family);
 
     const std::vector<const AddressSet *> &sets_;
-    std::vector<std::uint16_t> active_;  // sets that hold the place swept, in any order
-    std::vector<std::uint32_t> place_;   // by set: index in active_
+    std::vector<std::uint16_t> active_;  // sets that hold the address swept, in any order
+    std::vector<std::uint32_t> index_;   // by set: where it stands in active_
     Hash hash_;
     std::unordered_map<Hash, std::uint32_t, HashOf> classes_;
     std::size_t memberships_ = 0;
 };
 
-// An IPv6 set lies on both sides of the IPv4 block: two cursors.
+// One cursor for IPv4; two for IPv6, which lies on both sides of the block of IPv4.
 std::vector<Cursor> Sweep::cursors(bool v4) const {
     std::vector<Cursor> out;
     for (std::size_t set = 0; set < sets_.size(); ++set) {
@@ -101,21 +103,22 @@ std::vector<Cursor> Sweep::cursors(bool v4) const {
 
 void Sweep::toggle(std::uint16_t set) {
     hash_ = hash_ ^ Hash { mix(2 * set), mix(2 * set + 1) };
-    if (place_[set] == absent) {
-        place_[set] = static_cast<std::uint32_t>(active_.size());
+    if (index_[set] == absent) {
+        index_[set] = static_cast<std::uint32_t>(active_.size());
         active_.push_back(set);
         return;
     }
     const std::uint16_t moved = active_.back();
-    active_[place_[set]] = moved;
-    place_[moved] = place_[set];
-    place_[set] = absent;
+    active_[index_[set]] = moved;
+    index_[moved] = index_[set];
+    index_[set] = absent;
     active_.pop_back();
 }
 
 std::uint16_t Sweep::class_here(std::uint8_t family) {
-    auto [entry, is_new] = classes_.try_emplace(hash_, static_cast<std::uint32_t>(figure()));
-    if (too_many() || too_deep()) return 0;  // counted on, for the figure
+    auto [entry, is_new] = classes_.try_emplace(hash_, static_cast<std::uint32_t>(class_count()));
+    if (too_many() || too_deep())
+        return 0;  // the sweep goes on, to count the classes for the message
     if (is_new) {
         memberships_ += active_.size();
         members.push_back(active_);
@@ -202,8 +205,8 @@ void find_runs(Intervals &intervals, std::size_t sets) {
 
 }  // namespace
 
-tl::expected<Intervals, std::string> cut(const std::vector<const AddressSet *> &sets,
-                                         const std::string &what) {
+tl::expected<Intervals, std::string> find_intervals(const std::vector<const AddressSet *> &sets,
+                                                    const std::string &what) {
     if (sets.size() > max_classes)
         return tl::unexpected(fmt::format("the policy uses {} {} sets; the limit is {}",
                                           sets.size(), what, max_classes));
@@ -214,11 +217,11 @@ tl::expected<Intervals, std::string> cut(const std::vector<const AddressSet *> &
     if (sweep.too_many())
         return tl::unexpected(
             fmt::format("the {} sets overlap in {} different ways; the limit is {}", what,
-                        sweep.figure(), max_classes));
+                        sweep.class_count(), max_classes));
     if (sweep.too_deep())
         return tl::unexpected(fmt::format(
             "the {} sets are nested too deeply: {} different overlaps hold more than {} sets", what,
-            sweep.figure(), max_memberships));
+            sweep.class_count(), max_memberships));
     if (std::max(out.v4.size(), out.v6.size()) > max_intervals)
         return tl::unexpected(fmt::format("the {} sets have {} bounds; the limit is {}", what,
                                           std::max(out.v4.size(), out.v6.size()), max_intervals));

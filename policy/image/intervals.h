@@ -44,7 +44,7 @@ struct Intervals {
 
 // At most 65,535 sets. The error names the limit and the figure; `what` says whose sets
 // ("peer", "edge").
-tl::expected<Intervals, std::string> cut(const std::vector<const AddressSet *> &sets,
-                                         const std::string &what);
+tl::expected<Intervals, std::string> find_intervals(const std::vector<const AddressSet *> &sets,
+                                                    const std::string &what);
 
 }  // namespace pm

@@ -58,16 +58,16 @@ public:
     Decider(const Policy &policy, const Locals &locals, Matrix &matrix, std::size_t size_limit)
         : policy_(policy), locals_(locals), matrix_(matrix), size_limit_(size_limit) {}
 
-    // False: more services, or cells, than fit.
+    // False: there are more decisions, or cells, than fit.
     bool decide_all();
 
 private:
-    bool decide_place(std::size_t zone, Direction direction, std::uint32_t local);
+    bool decide_class(std::size_t zone, Direction direction, std::uint32_t local);
     std::uint16_t contest(const RowNumbers &rows, std::uint8_t families);
     std::vector<CellRun> decide(const RowNumbers &rows) const;
-    std::uint16_t service(std::vector<CellRun> runs);
+    std::uint16_t decision(std::vector<CellRun> runs);
     bool too_many() const {
-        return matrix_.cells.size() > max_services ||
+        return matrix_.cells.size() > max_decisions ||
                (cell_runs_ + contested_) * sizeof(CellRun) > size_limit_;
     }
 
@@ -79,7 +79,7 @@ private:
     std::vector<bool> in_class_;  // by local set: does it hold the class in hand?
     RowNumbers rows_;
     std::unordered_map<RowNumbers, std::uint32_t, BytesHash> contests_;
-    std::unordered_map<std::vector<CellRun>, std::uint16_t, CellRunsHash> services_;
+    std::unordered_map<std::vector<CellRun>, std::uint16_t, CellRunsHash> decisions_;
 };
 
 std::vector<CellRun> Decider::decide(const RowNumbers &rows) const {
@@ -104,9 +104,9 @@ std::vector<CellRun> Decider::decide(const RowNumbers &rows) const {
     return settle(std::move(claims));
 }
 
-std::uint16_t Decider::service(std::vector<CellRun> runs) {
+std::uint16_t Decider::decision(std::vector<CellRun> runs) {
     auto [entry, is_new] =
-        services_.try_emplace(std::move(runs), static_cast<std::uint16_t>(matrix_.cells.size()));
+        decisions_.try_emplace(std::move(runs), static_cast<std::uint16_t>(matrix_.cells.size()));
     if (is_new) {
         cell_runs_ += entry->first.size();
         matrix_.cells.push_back(entry->first);
@@ -119,14 +119,14 @@ std::uint16_t Decider::contest(const RowNumbers &rows, std::uint8_t families) {
         contests_.try_emplace(rows, static_cast<std::uint32_t>(matrix_.contests.size()));
     if (is_new) {
         contested_ += rows.size();
-        matrix_.contests.push_back({rows, service(decide(rows)), 0});
+        matrix_.contests.push_back({rows, decision(decide(rows)), 0});
     }
     Contest &contest = matrix_.contests[entry->second];
     contest.families |= families;
-    return contest.service;
+    return contest.decision;
 }
 
-bool Decider::decide_place(std::size_t zone, Direction direction, std::uint32_t local) {
+bool Decider::decide_class(std::size_t zone, Direction direction, std::uint32_t local) {
     const std::vector<std::uint32_t> &row_sets = locals_.row_sets[zone];
     const std::vector<std::uint32_t> &present = locals_.present[Locals::index(zone, direction)];
     const bool in_role =
@@ -141,7 +141,7 @@ bool Decider::decide_place(std::size_t zone, Direction direction, std::uint32_t 
         std::uint16_t number = in_role ? PM_SERVICE_NO_ROW : PM_SERVICE_NO_ROLE;
         if (!rows_.empty())
             number = contest(rows_, matrix_.locals.families[local] & matrix_.pairs.families[pair]);
-        matrix_.services.push_back(number);
+        matrix_.decisions.push_back(number);
         if (too_many()) return false;
     }
     return true;
@@ -150,20 +150,20 @@ bool Decider::decide_place(std::size_t zone, Direction direction, std::uint32_t 
 bool Decider::decide_all() {
     // Both first services decide the same, but must stay apart: they tell the reason.
     matrix_.cells.push_back(decide({}));
-    service(decide({}));
+    decision(decide({}));
     for (std::size_t zone = 0; zone < matrix_.zones; ++zone)
         for (Direction direction : {Direction::in, Direction::out})
             for (std::uint32_t local = 0; local < matrix_.locals.classes(); ++local) {
                 in_class_.assign(locals_.sets.size(), false);
                 for (std::uint16_t set : matrix_.locals.members[local]) in_class_[set] = true;
-                if (!decide_place(zone, direction, local)) return false;
+                if (!decide_class(zone, direction, local)) return false;
             }
     return true;
 }
 
 // Wide sets come first: then the classes of a narrow set inside of them lie together.
-tl::expected<Intervals, std::string> cut_peers(const Policy &policy,
-                                               std::vector<std::uint16_t> &row_sets) {
+tl::expected<Intervals, std::string> find_peers(const Policy &policy,
+                                                std::vector<std::uint16_t> &row_sets) {
     const AddressSet block = blocked_addresses(policy);
     std::map<std::string, std::uint16_t> numbers;
     std::vector<const AddressSet *> sets{&block};
@@ -180,15 +180,15 @@ tl::expected<Intervals, std::string> cut_peers(const Policy &policy,
     }
     for (const Row &row : policy.rows)
         row_sets.push_back(is_switched_off(policy, row) ? 0 : numbers.at(peer_name(row)));
-    return cut(sets, "peer");
+    return find_intervals(sets, "peer");
 }
 
-tl::expected<Intervals, std::string> cut_locals(const Locals &locals,
-                                                std::vector<std::uint8_t> &flags) {
+tl::expected<Intervals, std::string> find_local_classes(const Locals &locals,
+                                                        std::vector<std::uint8_t> &flags) {
     std::vector<const AddressSet *> sets;
     sets.reserve(locals.sets.size());
     for (const AddressSet &set : locals.sets) sets.push_back(&set);
-    auto out = cut(sets, "edge");
+    auto out = find_intervals(sets, "edge");
     if (!out) return out;
     for (const std::vector<std::uint16_t> &members : out->members)
         flags.push_back(
@@ -211,29 +211,29 @@ tl::expected<Matrix, std::string> build_matrix(const Policy &policy, std::size_t
     const Locals locals = find_locals(policy);
     matrix.zones = locals.zones;
 
-    auto peers = cut_peers(policy, matrix.peer_sets);
+    auto peers = find_peers(policy, matrix.peer_sets);
     if (!peers) return tl::unexpected(std::move(peers.error()));
     matrix.peers = std::move(*peers);
-    auto places = cut_locals(locals, matrix.local_flags);
-    if (!places) return tl::unexpected(std::move(places.error()));
-    matrix.locals = std::move(*places);
+    auto local_classes = find_local_classes(locals, matrix.local_flags);
+    if (!local_classes) return tl::unexpected(std::move(local_classes.error()));
+    matrix.locals = std::move(*local_classes);
     auto pairs = find_pairs(policy);
     if (!pairs) return tl::unexpected(std::move(pairs.error()));
     matrix.pairs = std::move(*pairs);
 
     const std::size_t entries = matrix.zones * 2 * matrix.locals.classes() * matrix.pairs.count();
-    if (entries * sizeof matrix.services[0] > size_limit)
+    if (entries * sizeof matrix.decisions[0] > size_limit)
         return tl::unexpected(fmt::format(
             "{} interfaces, {} classes of local addresses and {} combinations of ports need {} MB "
             "of the compiled policy; the limit is {} MB",
             matrix.zones, matrix.locals.classes(), matrix.pairs.count(),
-            entries * sizeof matrix.services[0] >> 20, size_limit >> 20));
-    matrix.services.reserve(entries);
+            entries * sizeof matrix.decisions[0] >> 20, size_limit >> 20));
+    matrix.decisions.reserve(entries);
     if (!Decider(policy, locals, matrix, size_limit).decide_all())
         return tl::unexpected(fmt::format(
             "the policy's {} rows compete in more ways than fit; the limit is {} different "
             "services and {} MB",
-            policy.rows.size(), max_services, size_limit >> 20));
+            policy.rows.size(), max_decisions, size_limit >> 20));
     return matrix;
 }
 

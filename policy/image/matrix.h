@@ -15,7 +15,7 @@
 
 namespace pm {
 
-inline constexpr std::size_t max_services = 65535;
+inline constexpr std::size_t max_decisions = 65535;
 
 // From peer class `first` up to where the next one starts.
 struct CellRun {
@@ -28,7 +28,7 @@ struct CellRun {
 // Rows that compete for the same packets, with the service that decides among them.
 struct Contest {
     RowNumbers rows;
-    std::uint16_t service = 0;
+    std::uint16_t decision = 0;
     std::uint8_t families = 0;  // that such packets can have
 };
 
@@ -39,7 +39,7 @@ struct Matrix {
     std::vector<std::uint8_t> local_flags;  // by class of `locals`: enum pm_local_flag
     Pairs pairs;
     std::size_t zones = 1;
-    std::vector<std::uint16_t> services;      // [zone][direction][local class][pair]
+    std::vector<std::uint16_t> decisions;     // [zone][direction][local class][pair]
     std::vector<std::vector<CellRun>> cells;  // by service
     std::vector<Contest> contests;
 };

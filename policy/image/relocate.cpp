@@ -10,8 +10,8 @@
 
 namespace pm {
 
-void place_zones(const std::vector<std::string> &zones, const std::vector<std::string> &names,
-                 pm_image &header) {
+void assign_zones(const std::vector<std::string> &zones, const std::vector<std::string> &names,
+                  pm_image &header) {
     std::fill(std::begin(header.zones), std::end(header.zones),
               zones.empty() ? std::uint8_t{0} : std::uint8_t{PM_NO_ZONE});
     for (std::size_t zone = 0; zone < zones.size(); ++zone)
@@ -28,7 +28,7 @@ tl::expected<void, std::string> relocate(Image &image, const CompileOptions &opt
     const auto slots = assign_slots(ids, options.slots, options.last_slot);
     if (!slots) return tl::unexpected(slots.error());
 
-    place_zones(catalog->interfaces, options.interfaces, image.header());
+    assign_zones(catalog->interfaces, options.interfaces, image.header());
     for (std::size_t row = 0; row < slots->size(); ++row)
         std::memcpy(image.bytes.data() + image.header().rows + row * sizeof(pm_row) +
                         offsetof(pm_row, slot),
