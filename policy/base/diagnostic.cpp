@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-// Findings as text for people.
 #include "policy/base/diagnostic.h"
 
 #include <algorithm>
@@ -42,7 +41,7 @@ std::size_t offset_of(std::string_view line, int index) {
     return at;
 }
 
-// The cited line and the caret below it. Of a long line, what surrounds the place.
+// The cited line and the caret below it. Of a long line, only what surrounds the caret.
 std::string excerpt(const Location &where, std::string_view paint, std::string_view plain) {
     constexpr int before = 60, shown = 120;
     std::string_view line = line_of(where.file->text, where.line);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Findings about a policy: where, what, and what to do about it. Passes collect them all; the
-// command prints them at the end.
+// Findings about a policy: where, what, and what to do about it. Each step of reading collects all
+// that it finds, so that the user sees every fault of a file at once; the command prints them.
 #pragma once
 
 #include <compare>
@@ -18,7 +18,7 @@ struct SourceFile {
     std::string text;
 };
 
-// A place in a file. Line and column count from 1; line 0: the file as a whole.
+// A position in a file. Line and column count from 1; line 0: the file as a whole.
 struct Location {
     std::shared_ptr<const SourceFile> file;
     int line = 0;

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-// Opens and reads policy and set files.
 #include "policy/base/source_file.h"
 
 #include <fcntl.h>
@@ -42,7 +41,7 @@ bool is_trusted_owner(uid_t owner) {
     return caller == 0 && sudo_user && fmt::format("{}", owner) == sudo_user;
 }
 
-// Somebody else who can write a policy can open the host.
+// Who can write a policy can open the host to everybody.
 tl::expected<void, SourceError> check_file(const struct stat &status, const std::string &name,
                                            std::size_t size_limit) {
     const auto refuse = [](std::string cause, std::string hint) {

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-// UTF-8 and quoting.
 #include "policy/base/text.h"
 
 namespace pm {

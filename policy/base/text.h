@@ -19,12 +19,13 @@ struct CodePoint {
 };
 CodePoint first_code_point(std::string_view text);
 
-// C0 but line feed, DEL, C1: what a terminal may obey.
+// C0 (but not the line feed), DEL and C1: characters that a terminal may take as commands.
 bool is_control(char32_t value);
 
-// What a policy file cannot hold as it is, and so no text of one: `show` writes none of it.
+// No text of a policy may hold such a character: `show` could not write it so that it can be read
+// again.
 bool is_refused(char32_t value);
-bool is_writable(std::string_view text);  // UTF-8 of one line without any of that
+bool is_writable(std::string_view text);  // UTF-8 without any such character
 
 std::size_t count_code_points(std::string_view text);
 

@@ -193,8 +193,9 @@ bool Tester::is_met(const Expectation &expectation, const Question &question) {
            (by_row && policy_.rows.at(pm_row_of(verdict)).id == *expectation.row);
 }
 
-// Of a role that is `interface` no address is known. A drop that was meant of what goes out
-// would hold of what comes in, and nobody would see.
+// The addresses of a role that is `interface` are not known. Where an expectation names two
+// addresses, a drop that was meant for a packet that goes out would be tested as one that comes
+// in, and nobody would see it.
 void Tester::warn_if_either_may_be_own(const Expectation &expectation, const Ends &ends) {
     if (expectation.pass || ends.out || !ends.role.empty() || is_listed(image_.view(), ends.own) ||
         !AddressSet::any().contains(ends.own))

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A policy's own tests: what it says under `expect`.
+// Runs a policy's own tests, which it has under `expect`.
 #pragma once
 
 #include <cstddef>

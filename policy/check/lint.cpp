@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-// Warnings of what is valid but probably not meant.
 #include "policy/check/lint.h"
 
 #include <algorithm>
@@ -20,9 +19,9 @@ constexpr std::size_t findings_shown = 10;  // of a kind; the rest is summed up 
 // Linux's default; a host may have set another, which `doctor` reads.
 constexpr PortRange ephemeral{32768, 60999};
 
-// A row is over-wide if it lets more than so many ports through to or from most of the
-// Internet, and does not say from which ports this host sends either: a stranger's are of the
-// stranger's choice. Published media ranges have at most 16,385 ports.
+// A row is over-wide if it opens more ports than this to or from most of the Internet. A row for
+// flows of this host is not if its source ports are few: this host chooses them. In a flow that
+// comes in, the stranger does. Published media ranges have at most 16,385 ports.
 constexpr unsigned wide_ports = 20000;
 
 unsigned count(const Ports &ports) {
@@ -139,7 +138,7 @@ void Lint::splits_credit(const Row &row, const Credit &credit) {
 }
 
 void Lint::credits() {
-    // What exceeds a limit of the compiler is an error of the compiler.
+    // A policy that exceeds a limit is reported by the compiler.
     const auto matrix = build_matrix(reachable_, CompileOptions{}.size_limit);
     if (!matrix) return;
     const std::vector<Credit> credits = find_credits(reachable_, *matrix);

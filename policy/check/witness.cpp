@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Intersects what the rows permit, side by side, and takes one packet of it.
+// Intersects what the rows permit, ports and then each side's addresses, and picks one packet.
 #include "policy/check/witness.h"
 
 #include <algorithm>
@@ -12,7 +12,7 @@ namespace pm {
 
 namespace {
 
-// Read better than the lowest port and address of a set.
+// These read better than the lowest port and address of a set.
 constexpr std::uint16_t usual_source = 40000;
 constexpr Address usual_locals[] = {{0, PM_V4_PREFIX | 0xcb00710aU},  // 203.0.113.10
                                     {0x20010db800000000U, 0x10U}};    // 2001:db8::10

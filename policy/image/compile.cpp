@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The image: the decided matrix, laid out as maps/image.h says.
+// Lays the decided matrix out as maps/image.h says.
 #include "policy/image/compile.h"
 
 #include <algorithm>
@@ -26,7 +26,8 @@ void set_zones(const Policy &policy, const std::vector<std::string> &names, pm_i
     assign_zones(zones, names.empty() ? zones : names, header);
 }
 
-// By destination port: what it tells of the rows that have it, without the source port.
+// By destination port: enum pm_gate_flag, which is what this port tells of the rows before anybody
+// looks at the source port.
 std::vector<std::uint8_t> gate_of(const std::vector<std::uint16_t> &classes, const Pairs &pairs,
                                   const std::vector<std::uint8_t> &flags) {
     std::vector<std::uint8_t> by_class(pairs.first.size() - 1), gate(classes.size());
@@ -62,7 +63,8 @@ void write_pairs(const Pairs &pairs, const Policy &policy, Writer &writer, pm_im
     header.pair_count = static_cast<std::uint32_t>(pairs.count());
 }
 
-// A bit for each listed address; all of them where a role lists more than addresses.
+// Sets a bit for each listed address; all bits where a role lists a range, which may be too long
+// to go through.
 void set_own_filter(const Policy &policy, pm_image &header) {
     for (const auto &[name, role] : policy.roles) {
         for (const Range &range : role.addresses.ranges()) {

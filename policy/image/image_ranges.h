@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The intervals of a compiled image, read back: for questions about whole prefixes, which the
-// look-up of single addresses cannot answer.
+// Reads the intervals and ports of a compiled image back, for whole ranges of addresses or ports.
+// maps/lookup.h can look up only one at a time.
 #pragma once
 
 #include <cstdint>
@@ -13,8 +13,8 @@
 
 namespace pm {
 
-// The classes that addresses of the range have in a place of the image. Bounds are checked: a
-// damaged image gives fewer.
+// The classes that addresses of the range have among the peers, or the local addresses, of the
+// image. Bounds are checked: a damaged image gives fewer.
 std::set<std::uint16_t> classes_in(pm_view view, const pm_places &places, const Range &range);
 
 // The number of the rows' class that a destination port of TCP or UDP has: equal for ports that

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Each combination of zone, direction, local class and pair has a list of rows that compete
-// there; each distinct list is decided once, and equal decisions are one service.
+// Each combination of zone, direction, local class and pair has a list of rows that compete for
+// its packets. Each distinct list is decided once, and equal decisions get one number.
 #include "policy/image/matrix.h"
 
 #include <algorithm>
@@ -15,7 +15,8 @@ namespace pm {
 
 namespace {
 
-// Peer classes first..last (excluded) that go to `cell` unless a lower `order` wants them.
+// Peer classes from `first` up to and without `last`, which go to `cell` unless a claim of a lower
+// `order` has them too.
 struct Claim {
     std::uint32_t first, last;
     std::uint32_t order;
@@ -30,7 +31,8 @@ struct CellRunsHash {
 std::vector<CellRun> settle(std::vector<Claim> claims) {
     const std::uint32_t end = claims.back().last;
     std::vector<CellRun> out;
-    std::vector<const Claim *> heap;  // lowest order on top; those that have ended go lazily
+    std::vector<const Claim *> heap;  // lowest order on top; one that has ended is removed
+                                      // only when it comes to the top
     auto by_order = [](const Claim *a, const Claim *b) { return a->order > b->order; };
 
     std::ranges::sort(claims, {}, &Claim::first);
@@ -148,7 +150,8 @@ bool Decider::decide_class(std::size_t zone, Direction direction, std::uint32_t 
 }
 
 bool Decider::decide_all() {
-    // Both first services decide the same, but must stay apart: they tell the reason.
+    // The first two decisions are the same, but must stay apart: which of them it is tells the
+    // reason (PM_SERVICE_NO_ROLE, PM_SERVICE_NO_ROW).
     matrix_.cells.push_back(decide({}));
     decision(decide({}));
     for (std::size_t zone = 0; zone < matrix_.zones; ++zone)
@@ -161,9 +164,13 @@ bool Decider::decide_all() {
     return true;
 }
 
+struct Peers {
+    Intervals intervals;
+    std::vector<std::uint16_t> sets;  // by row
+};
+
 // Wide sets come first: then the classes of a narrow set inside of them lie together.
-tl::expected<Intervals, std::string> find_peers(const Policy &policy,
-                                                std::vector<std::uint16_t> &row_sets) {
+tl::expected<Peers, std::string> find_peers(const Policy &policy) {
     const AddressSet block = blocked_addresses(policy);
     std::map<std::string, std::uint16_t> numbers;
     std::vector<const AddressSet *> sets{&block};
@@ -178,24 +185,30 @@ tl::expected<Intervals, std::string> find_peers(const Policy &policy,
         numbers[name] = static_cast<std::uint16_t>(sets.size());
         sets.push_back(&peer_addresses(policy, name));
     }
+    auto intervals = find_intervals(sets, "peer");
+    if (!intervals) return tl::unexpected(std::move(intervals.error()));
+    Peers peers{std::move(*intervals), {}};
     for (const Row &row : policy.rows)
-        row_sets.push_back(is_switched_off(policy, row) ? 0 : numbers.at(peer_name(row)));
-    return find_intervals(sets, "peer");
+        peers.sets.push_back(is_switched_off(policy, row) ? 0 : numbers.at(peer_name(row)));
+    return peers;
 }
 
-tl::expected<Intervals, std::string> find_local_classes(const Locals &locals,
-                                                        std::vector<std::uint8_t> &flags) {
+tl::expected<Intervals, std::string> find_local_classes(const Locals &locals) {
     std::vector<const AddressSet *> sets;
     sets.reserve(locals.sets.size());
     for (const AddressSet &set : locals.sets) sets.push_back(&set);
-    auto out = find_intervals(sets, "edge");
-    if (!out) return out;
-    for (const std::vector<std::uint16_t> &members : out->members)
+    return find_intervals(sets, "edge");
+}
+
+// By class of local addresses: enum pm_local_flag.
+std::vector<std::uint8_t> local_flags(const Locals &locals, const Intervals &classes) {
+    std::vector<std::uint8_t> flags;
+    for (const std::vector<std::uint16_t> &members : classes.members)
         flags.push_back(
             std::ranges::any_of(members, [&](std::uint16_t set) { return locals.own[set]; })
                 ? PM_LOCAL_OWN
                 : 0);
-    return out;
+    return flags;
 }
 
 }  // namespace
@@ -211,12 +224,14 @@ tl::expected<Matrix, std::string> build_matrix(const Policy &policy, std::size_t
     const Locals locals = find_locals(policy);
     matrix.zones = locals.zones;
 
-    auto peers = find_peers(policy, matrix.peer_sets);
+    auto peers = find_peers(policy);
     if (!peers) return tl::unexpected(std::move(peers.error()));
-    matrix.peers = std::move(*peers);
-    auto local_classes = find_local_classes(locals, matrix.local_flags);
+    matrix.peers = std::move(peers->intervals);
+    matrix.peer_sets = std::move(peers->sets);
+    auto local_classes = find_local_classes(locals);
     if (!local_classes) return tl::unexpected(std::move(local_classes.error()));
     matrix.locals = std::move(*local_classes);
+    matrix.local_flags = local_flags(locals, matrix.locals);
     auto pairs = find_pairs(policy);
     if (!pairs) return tl::unexpected(std::move(pairs.error()));
     matrix.pairs = std::move(*pairs);

@@ -1,6 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// The matrix decided: which row each (zone, direction, local class, pair, peer class) is
-// credited to. What compile writes into the image and check looks for shadowed rows in.
+// The decided matrix: to which row each packet is credited, as a table instead of a list of rows.
+//
+//   zone         the interface, by the names of the policy (locals.h)
+//   local class  which sets of local addresses hold the address of this host (intervals.h)
+//   pair         which rows have the protocol and the ports (pairs.h)
+//   peer class   which sets of peers hold the other address
+//
+// The rows that a (zone, direction, local class, pair) leaves in question compete: a contest. The
+// decision of a contest has a cell for each peer class: the first row that permits, or none, or
+// blocked. compile.cpp writes the tables into the image; check/credit looks in the contests for
+// rows to which no packet is credited.
 #pragma once
 
 #include <cstdint>
@@ -25,7 +34,7 @@ struct CellRun {
     bool operator==(const CellRun &) const = default;
 };
 
-// Rows that compete for the same packets, with the service that decides among them.
+// Rows that compete for the same packets, and the number of the decision among them.
 struct Contest {
     RowNumbers rows;
     std::uint16_t decision = 0;
@@ -40,7 +49,7 @@ struct Matrix {
     Pairs pairs;
     std::size_t zones = 1;
     std::vector<std::uint16_t> decisions;     // [zone][direction][local class][pair]
-    std::vector<std::vector<CellRun>> cells;  // by service
+    std::vector<std::vector<CellRun>> cells;  // by decision
     std::vector<Contest> contests;
 };
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Two sweeps: over the destination ports of a protocol's rows, and within each class of them
-// over the source ports. Port 0 is no port: the malformed checks refuse it, so a range from 1
-// may start at 0 and needs no bound there.
+// Two sweeps: over the destination ports of a protocol's rows, which gives classes of ports, and
+// within each class over the source ports. Packets with port 0 are dropped as malformed. So a
+// range from port 1 may as well start at 0, where it needs no bound.
 #include "policy/image/pairs.h"
 
 #include <algorithm>

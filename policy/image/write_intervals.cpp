@@ -69,7 +69,8 @@ pm_space write_v6(const std::vector<Interval> &intervals, Writer &writer) {
         const auto &[first, class_] = intervals[i];
         const std::uint64_t last_high = i ? intervals[i - 1].first.high : 0;
         const bool same_high = i && last_high == first.high;
-        // A run that holds bounds ends with its upper half: what goes on starts anew.
+        // A run with a bound above 0 holds for its own upper half only: the interval that goes
+        // on beyond it needs a run of its own.
         if (i && !same_high && low_bounds.back() != 0 && last_high + 1 != first.high) {
             start(last_high + 1);
             add(0, intervals[i - 1].class_);

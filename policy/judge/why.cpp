@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Looks the model's rows through for the ones that come nearest to the packet.
+// To explain a drop, looks for the rows that nearly permit the packet: those that have its ports,
+// then those that have its local address too.
 #include "policy/judge/why.h"
 
 #include <algorithm>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What one policy file says, before it is merged with what it includes: names are not looked up
-// yet, and each remembers its place.
+// What one policy file says, before it is merged with what it includes. Names are not looked up
+// yet, and each knows where it was written.
 #pragma once
 
 #include <map>

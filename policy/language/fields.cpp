@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-// Places, kinds and known keys.
 #include "policy/language/fields.h"
 
 #include <algorithm>

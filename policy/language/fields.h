@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Helpers for reading nodes of one file: places, kinds and known keys.
+// Helpers for reading the nodes of one file: their positions, their kinds, and known keys.
 #pragma once
 
 #include <functional>

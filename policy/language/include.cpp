@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-// Finds and reads included files.
 #include "policy/language/include.h"
 
 #include <algorithm>
@@ -24,7 +23,7 @@ public:
 
     Files files;
 
-    // The number of the file, which is read unless it has been.
+    // Reads the file, which has not been read yet, and then what it includes.
     void load(const File &file) {
         auto document = read_document(file, diagnostics_);
         const auto number = files.documents.size();
@@ -38,6 +37,7 @@ public:
         chain_.pop_back();
     }
 
+    // What an included file includes, the including one includes too (Warshall).
     void close_includes() {
         const auto count = files.documents.size();
         for (auto &row : files.includes) row.resize(count);
@@ -109,7 +109,7 @@ private:
     const ReadOptions &options_;
     Diagnostics &diagnostics_;
     std::map<std::string, std::size_t> numbers_;  // by canonical path
-    std::vector<File> chain_;                     // from the policy to the file in hand
+    std::vector<File> chain_;                     // from the policy to the file that is being read
 };
 
 }  // namespace

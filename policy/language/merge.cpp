@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-// Merges documents.
 #include "policy/language/merge.h"
 
 #include <algorithm>
@@ -134,7 +133,8 @@ private:
                             quote(name), kind, cite(first)));
     }
 
-    // Marks what is removed by a null value: a name may be removed twice on two ways.
+    // Marks a removed row by a null value. It stays in the list, since another file may name the
+    // same row under `remove`, which is no error.
     void remove(std::size_t file, const Name &name, RowsById &found) {
         const auto rows = found.find(name.text);
         bool any = false;
@@ -152,8 +152,8 @@ private:
                            did_you_mean(name.text, ids));
     }
 
-    // A row that replaces an included one stands where that one stood: at the first of those
-    // that replace none themselves.
+    // A row that replaces an included one takes its position: that of the first one which itself
+    // replaces none.
     std::vector<WrittenRow> in_order(RowsById &found) {
         std::map<const WrittenRow *, const WrittenRow *> by_position;
         for (auto &[id, all] : found) {
@@ -186,7 +186,7 @@ private:
         return rows;
     }
 
-    // What an edit of the matrix must not cut.
+    // Failsafe rows are what an edit of the matrix must not cut.
     void check_failsafe(const WrittenRow &row, const std::vector<Candidate<WrittenRow>> &all) {
         if (row.row.section == Section::failsafe) return;
         const auto replaced = std::ranges::find_if(

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-// Names to definitions.
 #include "policy/language/names.h"
 
 #include <fmt/format.h>

@@ -13,7 +13,7 @@ public:
     Lookup(const Document &document, Diagnostics &diagnostics)
         : document_(document), diagnostics_(diagnostics) {}
 
-    // Each reports at the name's place what is not defined, or is something else.
+    // Is the name defined as this? If not, an error at the name says so.
     bool role(const Name &name);
     bool peers(const Name &name);
     bool role_or_peers(const Name &name);  // `any` included

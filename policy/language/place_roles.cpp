@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-// Places roles on interfaces.
 #include "policy/language/place_roles.h"
 
 #include <algorithm>
@@ -62,7 +61,8 @@ private:
         for (const auto number : numbers->second) interfaces_[number].roles.push_back(name);
     }
 
-    // What "whatever arrives there" means is plain for one interface only.
+    // Such a role has all addresses that arrive there. On two interfaces it would not be plain
+    // which of them has an address.
     void check_interface_role(const Name &role, const std::string &interface) {
         if (!document_.roles.at(role.text).is_interface) return;
         if (catch_all_.empty()) catch_all_ = interface;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which roles live on which interface.
+// Finds out which roles are on which interface.
 #pragma once
 
 #include "policy/language/names.h"
@@ -7,8 +7,8 @@
 namespace pm {
 
 // Every role is placed: where `interfaces` lists it or, for an alias that is not listed, where
-// the role lives that it stands for. The result lists aliases as well. A role that is
-// `interface` may live on one interface only, the same for all such roles.
+// the role is that it stands for. The result lists aliases as well. A role that is `interface` may
+// be on one interface only, the same for all such roles.
 std::vector<InterfaceDef> place_roles(const Document &document, Lookup &lookup,
                                       Diagnostics &diagnostics);
 

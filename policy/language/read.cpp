@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// From files to a Policy: read all, merge, resolve. Each step needs the one before to be free
-// of faults, or it would complain of what follows from them.
+// Each step begins only if the one before found no fault: otherwise it would report what follows
+// from that fault.
 #include "policy/language/read.h"
 
 #include <fmt/format.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The sections of one policy file.
+// Reads the top level of a policy file: small sections here, the others by sections.h.
 #include <algorithm>
 #include <set>
 
@@ -15,7 +15,7 @@ namespace {
 constexpr std::size_t reference_limit = 500;  // characters
 constexpr std::uint32_t flows_least = 1024, flows_most = 1U << 24;
 
-// `include` takes file names, which are no names of ours.
+// `include` takes file names, which may have characters that names of a policy may not have.
 std::vector<Name> read_includes(const Reading &reading, const Node &node) {
     std::vector<Name> all;
     reading.each(node, "'include'", [&](const Node &item) {

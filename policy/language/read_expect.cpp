@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The policy's own tests, as written.
+// Reads `expect`, the policy's own tests.
 #include <fmt/format.h>
 
 #include "policy/base/text.h"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Rows as written.
+// Reads the rows of `matrix` and `failsafe`. All faults of a row are reported, not only the first.
 #include <algorithm>
 
 #include <fmt/format.h>
@@ -17,7 +17,7 @@ constexpr std::size_t column_limit = 100;  // characters of role and protocol
 constexpr std::size_t notes_limit = 1000;
 constexpr std::uint32_t burst_limit = 1'000'000;
 
-// A row refers to sets by name; an address there would have no name to be counted under.
+// A row names sets. An address in its place would have no name to be shown in counters.
 std::optional<Name> read_side(const Reading &reading, const Node &node, std::string_view what) {
     if (node.kind == Node::Kind::list) {
         reading.error(node, fmt::format("{} takes one name, not a list", what),

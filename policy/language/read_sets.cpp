@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Sets of addresses and of ports, as written.
+// Reads the sets of addresses under `edge` and `peers`, and lists of ports.
 #include <filesystem>
 
 #include <fmt/format.h>
@@ -13,7 +13,8 @@ namespace {
 
 using Form = AddressSetDef::Form;
 
-// Beside the naming file. A path with '..' is left alone: what '..' means depends on links.
+// A relative path begins in the folder of the file that names it. A path with '..' is left alone:
+// what '..' means depends on links.
 std::string absolute_path(const SourceFile &file, const std::string &written) {
     const auto path =
         std::filesystem::absolute(std::filesystem::path(file.name).parent_path() / written);
@@ -56,7 +57,7 @@ bool looks_like_address(std::string_view text) {
     return text.find_first_of(".:/%") != text.npos || (text[0] >= '0' && text[0] <= '9');
 }
 
-// A word that begins like none of the digits is no address that was mistyped.
+// A word that begins with a letter and has no colon is a host name, not a mistyped address.
 std::string address_hint(std::string_view text) {
     const bool is_host = text.find(':') == text.npos && text[0] >= 'a' && text[0] <= 'z';
     return is_host ? "nothing is resolved by DNS: write addresses" : "";
@@ -90,7 +91,7 @@ std::optional<SetItem> read_item(const Reading &reading, const Node &node) {
     return item;
 }
 
-// Items of which one is at fault give nothing, so that nobody goes on with half a set.
+// If one item is at fault, there is no result, so that nobody goes on with half a set.
 std::optional<std::vector<SetItem>> read_items(const Reading &reading, const Node &node,
                                                std::string_view what) {
     std::vector<SetItem> items;
@@ -128,7 +129,7 @@ bool read_except(const Reading &reading, const Node &node, AddressSetDef &set) {
     return true;
 }
 
-// any, none, required, interface: whether it was one of them, allowed or not.
+// The form that one word stands for, whether it is allowed there or not.
 std::optional<Form> word_form(const Node &node) {
     if (node.kind != Node::Kind::scalar) return std::nullopt;
     if (node.text == "any") return Form::any;

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-// Rows, expectations and settings of a merged document.
 #include "policy/language/resolve.h"
 
 #include <algorithm>
@@ -17,7 +16,7 @@
 namespace pm {
 namespace {
 
-// Ports as written, names kept: YAML again.
+// Ports as they were written, names kept, for printing as YAML.
 std::string written(const PortItems &items) {
     std::vector<std::string> texts;
     for (const auto &item : items)
@@ -65,7 +64,8 @@ private:
         return from_role ? Direction::out : Direction::in;
     }
 
-    // A set that is switched off or still to be defined may yet become one.
+    // A set that is switched off, or not defined yet, counts as one: it has no address that says
+    // otherwise.
     bool is_multicast(const Name &destination) const {
         const auto found = document_.peers.find(destination.text);
         return found != document_.peers.end() &&
@@ -164,7 +164,7 @@ private:
     Ports ports_;
 };
 
-// A policy of no rows would drop everything; that is hardly meant.
+// A policy without rows would drop everything; that is hardly meant.
 void check_whole(const Document &document, Diagnostics &diagnostics) {
     if (!document.name)
         diagnostics.error({document.file}, "the policy has no name", "write 'policy: NAME'");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Sets of sets.
+// Sets may consist of other sets: resolves them depth first, and reports circles.
 #include "policy/language/resolve_sets.h"
 
 #include <fmt/format.h>
@@ -64,7 +64,7 @@ private:
             case Form::interface:
                 set.is_interface = true;
                 return true;
-            // Asked for at the end; who refers to it must not fail a second time.
+            // check_required() reports it; the sets that refer to it must not be reported too.
             case Form::required:
                 return false;
             case Form::items:

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// From sets as written to their addresses.
+// Finds the addresses that sets stand for.
 #pragma once
 
 #include "policy/language/document.h"

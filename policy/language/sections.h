@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The readers of a document's sections; read_document.cpp calls them. Each has reported its
-// faults when it returns nothing.
+// The readers of a document's larger sections; read_document.cpp calls them. One that returns
+// nothing has reported why.
 #pragma once
 
 #include <optional>

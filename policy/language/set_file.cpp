@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Files of addresses. A million lines are common, so a line costs no allocation.
+// A file of a million lines is common, so a line costs no allocation.
 #include "policy/language/set_file.h"
 
 #include <algorithm>
@@ -22,7 +22,7 @@ bool is_blank(char c) {
     return c == ' ' || c == '\t';
 }
 
-// What stands on a line before the comment, without blanks at its ends.
+// A line without its comment, and without blanks at its ends.
 std::string_view content(std::string_view line) {
     line = line.substr(0, line.find('#'));
     while (!line.empty() && is_blank(line.front())) line.remove_prefix(1);

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-// Strict readings of short texts.
 #include "policy/language/words.h"
 
 #include <netinet/in.h>

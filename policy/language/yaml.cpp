@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Guarded YAML: yaml-cpp's events, not its nodes, which follow aliases into bombs, take
-// duplicate keys and read 010 as 8.
+// Builds the nodes from yaml-cpp's events. yaml-cpp's own nodes are no use here: they expand
+// aliases without limit, accept duplicate keys and read 010 as 8.
 #include "policy/language/yaml.h"
 
 #include <algorithm>
@@ -51,7 +51,7 @@ public:
     Builder(Lines &lines, Feed &feed) : lines_(lines), feed_(feed) {}
 
     Node root;
-    YAML::Mark last;  // the place of the last value
+    YAML::Mark last;  // the position of the last value
 
     void OnDocumentStart(const YAML::Mark &mark) override {
         if (documents_++ > 0)
@@ -63,7 +63,7 @@ public:
     void OnNull(const YAML::Mark &mark, YAML::anchor_t anchor) override {
         refuse_properties(mark, "", anchor);
         Node node = make(Node::Kind::null, mark);
-        // An empty value has no place of its own: yaml-cpp gives that of what follows.
+        // An empty value has no position of its own: yaml-cpp gives that of what follows.
         if (!stack_.empty() && stack_.back().has_key) {
             const Node &key = stack_.back().key;
             node.line = key.line, node.column = key.column, node.width = key.width;
@@ -232,7 +232,7 @@ std::optional<Node> parse_yaml(const std::shared_ptr<const SourceFile> &file,
             return std::nullopt;
         }
     }
-    // The parser saw an end that is none.
+    // The parser took the stop of the feed for the end of the file.
     refuse(builder.last,
            fmt::format("a text, a comment or one [...] or {{...}} after this has more than {} KB",
                        Feed::limit >> 10),

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which characters a policy file may have.
 #include "policy/language/yaml_input.h"
 
 #include <fmt/format.h>
@@ -7,7 +6,7 @@
 namespace pm {
 namespace {
 
-// Of a character; the message is empty where there is none.
+// What is wrong with a character; the message is empty where nothing is.
 struct Fault {
     std::string message, hint;
 };

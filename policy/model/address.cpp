@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-// Addresses and sets of addresses: text and set arithmetic.
 #include "policy/model/address.h"
 
 #include <arpa/inet.h>
@@ -140,7 +139,8 @@ std::string to_string(const Address &address) {
         bytes[i] = static_cast<unsigned char>(address.high >> (56 - 8 * i));
         bytes[8 + i] = static_cast<unsigned char>(address.low >> (56 - 8 * i));
     }
-    // RFC 5952; inet_ntop() would take it for an IPv4 address in an obsolete form.
+    // inet_ntop() would write the obsolete form ::a.b.c.d. RFC 5952 keeps that form for prefixes
+    // that are known to hold IPv4 addresses.
     if (address.high == 0 && address.low >> 32 == 0 && address.low >> 16 != 0)
         return fmt::format("::{:x}:{:x}", address.low >> 16, address.low & 0xffff);
     if (address.is_v4())

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The dynamic block list, and the text that it is kept as.
+// The bans (the block list that changes at run time), and the text that they are stored as.
 #pragma once
 
 #include <cstdint>

@@ -31,7 +31,7 @@ std::string limit_of(const Row &row) {
                        row.limit.per_row ? "row" : "peer");
 }
 
-// What decides, and what people read: every field but where it was written.
+// Every field but `where`: what decides, and what people read.
 std::vector<std::pair<const char *, std::string>> fields_of(const Row &row) {
     return {{"section", row.section == Section::failsafe ? "failsafe" : "matrix"},
             {"role", row.role},
@@ -174,7 +174,7 @@ void diff_settings(const Policy &before, const Policy &after, std::vector<Change
     add("flow-capacity", std::to_string(before.flow_capacity), std::to_string(after.flow_capacity));
 }
 
-// Their order says nothing, but it is part of what a policy's hash is made of.
+// Their order has no meaning, but it is part of the policy's digest, so a change of it is told.
 void diff_expectations(const Policy &before, const Policy &after, std::vector<Change> &changes) {
     const auto all = [](const Policy &policy) {
         std::vector<std::string> lines;

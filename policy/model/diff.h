@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What one resolved policy says otherwise than another.
+// The differences between two policies.
 #pragma once
 
 #include <string>

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the model's names stand for.
 #include "policy/model/model.h"
 
 #include <algorithm>

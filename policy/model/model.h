@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The policy after reading, including and resolving: what check, compile, print and explain
-// work on, and nothing of YAML. Every name carries the place it was written at.
+// A policy after it has been read: includes merged, names resolved, addresses known. check,
+// compile, print and explain work on this. Nothing of YAML is left, but `where` tells where a thing
+// was written.
 #pragma once
 
 #include <cstdint>

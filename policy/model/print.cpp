@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-// The resolved policy as YAML.
 #include "policy/model/print.h"
 
 #include <algorithm>
@@ -17,7 +16,7 @@ using Form = AddressSetDef::Form;
 
 constexpr std::size_t line_limit = 100;  // longer lists are written one item a line
 
-// What YAML would read as something else, or not as one word, is quoted.
+// Quotes what YAML would read as something else than text, or not as one word.
 std::string scalar(const std::string &text) {
     const auto is_plain = [](char c) {
         return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
@@ -230,7 +229,7 @@ std::string print_with_files_in(const std::string &folder, const Policy &policy)
         .print();
 }
 
-// Where a file lies does not matter to what a policy is; what it holds does.
+// A set file counts by its contents, not by its path.
 std::string digest(const Policy &policy) {
     return sha256(Printer(policy, [](const SetItem &item, const std::string &) {
                       return item.file_sha256;
