@@ -3,7 +3,6 @@
 // that it finds, so that the user sees every fault of a file at once; the command prints them.
 #pragma once
 
-#include <compare>
 #include <memory>
 #include <string>
 #include <string_view>

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "policy/image/matrix.h"
+#include "policy/model/model.h"
 
 namespace pm {
 

@@ -4,7 +4,6 @@
 #include "policy/check/expect.h"
 
 #include <algorithm>
-#include <iterator>
 
 #include <fmt/format.h>
 

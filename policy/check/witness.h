@@ -2,9 +2,12 @@
 // Finds an example packet that shows what a warning is about.
 #pragma once
 
+#include <cstdint>
 #include <optional>
+#include <vector>
 
 #include "policy/judge/question.h"
+#include "policy/model/model.h"
 
 namespace pm {
 

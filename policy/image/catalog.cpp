@@ -4,7 +4,6 @@
 #include "policy/image/catalog.h"
 
 #include <algorithm>
-#include <iterator>
 #include <optional>
 
 #include <fmt/format.h>

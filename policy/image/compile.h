@@ -13,6 +13,7 @@
 // ban_image.h compiles the list of bans, which is an image of its own.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <string>

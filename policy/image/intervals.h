@@ -10,7 +10,7 @@
 // write_intervals.h writes them into the image.
 #pragma once
 
-#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>

@@ -6,12 +6,14 @@
 //   for flows of which direction
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <string>
 #include <vector>
 
 #include "maps/lookup.h"
+#include "policy/model/address.h"
 #include "policy/model/model.h"
 
 namespace pm {

@@ -12,6 +12,7 @@
 // rows to which no packet is credited.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>

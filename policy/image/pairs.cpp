@@ -5,6 +5,7 @@
 #include "policy/image/pairs.h"
 
 #include <algorithm>
+#include <compare>
 #include <unordered_map>
 
 #include <fmt/format.h>

@@ -4,6 +4,9 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstring>
+#include <iterator>
+
+#include <tl/expected.hpp>
 
 #include "policy/image/catalog.h"
 #include "policy/image/slots.h"

@@ -6,6 +6,9 @@
 #include <string>
 #include <vector>
 
+#include <tl/expected.hpp>
+
+#include "maps/image.h"
 #include "policy/image/compile.h"
 
 namespace pm {

@@ -2,9 +2,11 @@
 // Appends arrays to an image, each at an offset that is a multiple of 8, and returns the offsets.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 namespace pm {

@@ -11,8 +11,10 @@
 #include <cstdint>
 #include <string>
 
+#include "maps/image.h"
 #include "policy/image/compile.h"
 #include "policy/judge/question.h"
+#include "policy/model/address.h"
 #include "policy/model/model.h"
 
 namespace pm {

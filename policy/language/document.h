@@ -3,6 +3,7 @@
 // yet, and each knows where it was written.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <optional>

@@ -2,15 +2,18 @@
 // Helpers for reading the nodes of one file: their positions, their kinds, and known keys.
 #pragma once
 
+#include <cstddef>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <tl/expected.hpp>
 
+#include "policy/base/diagnostic.h"
 #include "policy/language/document.h"
 #include "policy/language/yaml.h"
 

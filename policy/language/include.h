@@ -6,6 +6,7 @@
 #include <memory>
 #include <vector>
 
+#include "policy/base/diagnostic.h"
 #include "policy/language/document.h"
 
 namespace pm {

@@ -6,6 +6,8 @@
 //   `remove` takes away rows of included files.
 #pragma once
 
+#include "policy/base/diagnostic.h"
+#include "policy/language/document.h"
 #include "policy/language/include.h"
 
 namespace pm {

@@ -2,9 +2,15 @@
 // Looks up the names of a merged document and remembers which were used.
 #pragma once
 
+#include <optional>
 #include <set>
+#include <string>
+#include <string_view>
+#include <vector>
 
+#include "policy/base/diagnostic.h"
 #include "policy/language/document.h"
+#include "policy/model/model.h"
 
 namespace pm {
 

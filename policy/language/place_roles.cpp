@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "policy/language/place_roles.h"
 
-#include <algorithm>
-
 #include <fmt/format.h>
 
 #include "policy/base/text.h"

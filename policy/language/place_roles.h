@@ -2,7 +2,12 @@
 // Finds out which roles are on which interface.
 #pragma once
 
+#include <vector>
+
+#include "policy/base/diagnostic.h"
+#include "policy/language/document.h"
 #include "policy/language/names.h"
+#include "policy/model/model.h"
 
 namespace pm {
 

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // Reads the top level of a policy file: small sections here, the others by sections.h.
-#include <algorithm>
-#include <set>
 
 #include <fmt/format.h>
 

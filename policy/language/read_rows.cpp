@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // Reads the rows of `matrix` and `failsafe`. All faults of a row are reported, not only the first.
-#include <algorithm>
 
 #include <fmt/format.h>
 

@@ -3,7 +3,9 @@
 // then (directions of rows, `required` sets, names that nothing uses).
 #pragma once
 
+#include "policy/base/diagnostic.h"
 #include "policy/language/document.h"
+#include "policy/model/model.h"
 
 namespace pm {
 

@@ -2,7 +2,12 @@
 // Finds the addresses that sets stand for.
 #pragma once
 
+#include <string>
+#include <vector>
+
+#include "policy/base/diagnostic.h"
 #include "policy/language/document.h"
+#include "policy/model/model.h"
 
 namespace pm {
 

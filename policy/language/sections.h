@@ -6,7 +6,10 @@
 #include <optional>
 #include <vector>
 
+#include "policy/language/document.h"
 #include "policy/language/fields.h"
+#include "policy/language/yaml.h"
+#include "policy/model/model.h"
 
 namespace pm {
 

@@ -7,6 +7,7 @@
 #include <filesystem>
 
 #include <fmt/format.h>
+#include <tl/expected.hpp>
 
 #include "policy/base/sha256.h"
 #include "policy/base/source_file.h"

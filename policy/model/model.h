@@ -4,6 +4,7 @@
 // was written.
 #pragma once
 
+#include <compare>
 #include <cstdint>
 #include <map>
 #include <memory>

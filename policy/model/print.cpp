@@ -2,6 +2,7 @@
 #include "policy/model/print.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include <fmt/format.h>
 
