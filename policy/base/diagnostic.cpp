@@ -24,7 +24,7 @@ namespace {
 
 std::string_view line_of(std::string_view text, int number) {
     for (; number > 1; --number) {
-        const auto end = text.find('\n');
+        const std::size_t end = text.find('\n');
         if (end == text.npos) return {};
         text.remove_prefix(end + 1);
     }
@@ -35,7 +35,7 @@ std::string_view line_of(std::string_view text, int number) {
 std::size_t offset_of(std::string_view line, int index) {
     std::size_t at = 0;
     for (; index > 0 && at < line.size(); --index) {
-        const auto length = first_code_point(line.substr(at)).length;
+        const std::size_t length = first_code_point(line.substr(at)).length;
         at += length == 0 ? 1 : length;
     }
     return at;
@@ -51,7 +51,7 @@ std::string excerpt(const Location &where, std::string_view paint, std::string_v
     line.remove_prefix(offset_of(line, first));
 
     std::string text = first > 0 ? "..." : "";
-    const auto end = offset_of(line, shown);
+    const std::size_t end = offset_of(line, shown);
     text += printable(line.substr(0, end));
     if (end < line.size()) text += "...";
 
@@ -71,9 +71,9 @@ std::string cite(const Location &where) {
 
 std::string render(const Diagnostic &diagnostic, bool colour) {
     const bool is_error = diagnostic.severity == Severity::error;
-    const auto *bold = colour ? "\033[1m" : "";
-    const auto *paint = !colour ? "" : is_error ? "\033[1;31m" : "\033[1;35m";
-    const auto *plain = colour ? "\033[0m" : "";
+    const char *bold = colour ? "\033[1m" : "";
+    const char *paint = !colour ? "" : is_error ? "\033[1;31m" : "\033[1;35m";
+    const char *plain = colour ? "\033[0m" : "";
 
     const Location &where = diagnostic.where;
     const bool has_line = where.file && where.line > 0;
@@ -89,7 +89,7 @@ std::string render(const Diagnostic &diagnostic, bool colour) {
 
 std::string render(const Diagnostics &diagnostics, bool colour) {
     constexpr std::size_t shown = 200;  // nobody reads more, and each searches its line
-    const auto &all = diagnostics.all();
+    const std::vector<Diagnostic> &all = diagnostics.all();
     std::string text;
     for (std::size_t i = 0; i < std::min(all.size(), shown); ++i) text += render(all[i], colour);
     if (all.size() > shown)
@@ -123,9 +123,9 @@ std::string nearest(std::string_view word, const std::vector<std::string> &candi
     std::string best;
     std::size_t best_distance = std::max<std::size_t>(1, word.size() / 3) + 1;
     if (word.size() > longest) return best;
-    for (const auto &candidate : candidates) {
+    for (const std::string &candidate : candidates) {
         if (candidate.size() > longest) continue;
-        const auto distance = edit_distance(word, candidate);
+        const std::size_t distance = edit_distance(word, candidate);
         if (distance < best_distance && distance < candidate.size()) {
             best = candidate;
             best_distance = distance;

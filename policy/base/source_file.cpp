@@ -36,9 +36,9 @@ std::string kind_of(mode_t mode) {
 
 // Root, the caller, and whoever called through sudo.
 bool is_trusted_owner(uid_t owner) {
-    const auto caller = geteuid();
+    const uid_t caller = geteuid();
     if (owner == 0 || owner == caller) return true;
-    const auto *sudo_user = std::getenv("SUDO_UID");
+    const char *sudo_user = std::getenv("SUDO_UID");
     return caller == 0 && sudo_user && fmt::format("{}", owner) == sudo_user;
 }
 
@@ -66,7 +66,8 @@ tl::expected<void, SourceError> check_file(const struct stat &status, const std:
 // The path of what was opened, not of what the name means a moment later.
 std::string opened_path(int fd, const std::filesystem::path &path) {
     std::error_code error;
-    const auto link = std::filesystem::read_symlink(fmt::format("/proc/self/fd/{}", fd), error);
+    const std::filesystem::path link =
+        std::filesystem::read_symlink(fmt::format("/proc/self/fd/{}", fd), error);
     return error ? std::filesystem::absolute(path).lexically_normal().string() : link.string();
 }
 

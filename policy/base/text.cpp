@@ -31,7 +31,7 @@ bool is_refused(char32_t value) {
 
 bool is_writable(std::string_view text) {
     while (!text.empty()) {
-        const auto point = first_code_point(text);
+        const CodePoint point = first_code_point(text);
         if (point.length == 0 || is_refused(point.value)) return false;
         text.remove_prefix(point.length);
     }
@@ -52,7 +52,7 @@ bool is_decimal(std::string_view text) {
 std::string printable(std::string_view text) {
     std::string shown;
     while (!text.empty()) {
-        const auto point = first_code_point(text);
+        const CodePoint point = first_code_point(text);
         if (text[0] == '\t') {
             shown += ' ';
         } else if (point.length == 0 || is_control(point.value) || text[0] == '\n') {

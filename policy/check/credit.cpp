@@ -32,7 +32,7 @@ private:
 };
 
 void note_winner(Credit &credit, std::uint16_t row) {
-    auto &winners = credit.winners;
+    std::vector<std::uint16_t> &winners = credit.winners;
     if (winners.size() < most_winners && std::ranges::find(winners, row) == winners.end())
         winners.push_back(row);
 }

@@ -99,7 +99,8 @@ bool holds_own_address(pm_view image, const Range &range) {
 
 std::set<std::uint32_t> failsafe_rows_for(pm_view image, const Range &range) {
     std::set<std::uint32_t> rows;
-    const auto classes = classes_in(image, pm_field(image, pm_image, peers), range);
+    const std::set<std::uint16_t> classes =
+        classes_in(image, pm_field(image, pm_image, peers), range);
     const std::uint32_t entries = pm_field(image, pm_image, zone_count) * 2 *
                                   pm_field(image, pm_image, local_count) *
                                   pm_field(image, pm_image, pair_count);

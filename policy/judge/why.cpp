@@ -78,7 +78,7 @@ std::vector<std::string> Explanation::rows(Holds holds) const {
 std::string Explanation::no_service() const {
     std::string none = fmt::format("no row has {} for flows that {}", service(),
                                    question_.direction == Direction::in ? "come in" : "go out");
-    const auto other_sources =
+    const std::vector<std::string> other_sources =
         rows([this](const Row &row) { return contains(row.port, question_.to_port); });
     if (!other_sources.empty())
         return fmt::format("{} it, but not from source port {}", rows_have(other_sources),
@@ -109,10 +109,10 @@ std::string Explanation::no_row() const {
         return with_ports(row) && row_local_addresses(policy_, row, interface_).contains(local());
     };
     const bool in = question_.direction == Direction::in;
-    if (const auto ids = rows(with_role); !ids.empty())
+    if (const std::vector<std::string> ids = rows(with_role); !ids.empty())
         return fmt::format("{} {} with {}; none permits {} as {}", rows_have(ids), service(),
                            to_string(local()), to_string(peer()), in ? "source" : "destination");
-    if (const auto ids = rows(with_ports); !ids.empty())
+    if (const std::vector<std::string> ids = rows(with_ports); !ids.empty())
         return fmt::format("{} {}; none permits {} as {}{}", rows_have(ids), service(),
                            to_string(local()), in ? "destination" : "source",
                            interface_.empty() ? "" : " on " + interface_);

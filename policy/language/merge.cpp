@@ -52,7 +52,7 @@ struct Candidate {
 template <typename T>
 std::vector<Candidate<T>> outermost(const Files &files, const std::vector<Candidate<T>> &all) {
     std::vector<Candidate<T>> left;
-    for (const auto &inner : all)
+    for (const Candidate<T> &inner : all)
         if (std::ranges::none_of(
                 all, [&](const auto &outer) { return files.includes[outer.file][inner.file]; }))
             left.push_back(inner);
@@ -67,8 +67,8 @@ public:
     // The one definition that holds; of equal ones the first.
     template <typename T>
     const T &choose(const std::vector<Candidate<T>> &all, const std::string &what) {
-        const auto left = outermost(files_, all);
-        for (const auto &other : left)
+        const std::vector<Candidate<T>> left = outermost(files_, all);
+        for (const Candidate<T> &other : left)
             if (!same(*left[0].value, *other.value))
                 diagnostics_.error(
                     other.value->where,
@@ -105,8 +105,8 @@ public:
     std::vector<Name> blocks() const {
         std::vector<Name> all;
         std::set<std::string> seen;
-        for (const auto &document : files_.documents)
-            for (const auto &name : document.block)
+        for (const Document &document : files_.documents)
+            for (const Name &name : document.block)
                 if (seen.insert(name.text).second) all.push_back(name);
         return all;
     }
@@ -114,9 +114,10 @@ public:
     std::vector<WrittenRow> rows() {
         std::map<std::string, std::vector<Candidate<WrittenRow>>> found;
         for (std::size_t i = 0; i < files_.documents.size(); ++i)
-            for (const auto &row : files_.documents[i].rows) found[row.row.id].push_back({i, &row});
+            for (const WrittenRow &row : files_.documents[i].rows)
+                found[row.row.id].push_back({i, &row});
         for (std::size_t i = 0; i < files_.documents.size(); ++i)
-            for (const auto &name : files_.documents[i].remove) remove(i, name, found);
+            for (const Name &name : files_.documents[i].remove) remove(i, name, found);
         return in_order(found);
     }
 
@@ -139,7 +140,7 @@ private:
         const auto rows = found.find(name.text);
         bool any = false;
         if (rows != found.end())
-            for (auto &row : rows->second)
+            for (Candidate<WrittenRow> &row : rows->second)
                 if (files_.includes[file][row.file]) row.value = nullptr, any = true;
         if (any) return;
         std::vector<std::string> ids;
@@ -177,8 +178,8 @@ private:
             by_position.emplace(innermost->value, left[0].value);
         }
         std::vector<WrittenRow> rows;
-        for (const auto &document : files_.documents)
-            for (const auto &row : document.rows)
+        for (const Document &document : files_.documents)
+            for (const WrittenRow &row : document.rows)
                 if (const auto entry = by_position.find(&row); entry != by_position.end())
                     rows.push_back(*entry->second);
         std::ranges::stable_partition(

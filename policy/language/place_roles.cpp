@@ -15,12 +15,12 @@ public:
         : document_(document), lookup_(lookup), diagnostics_(diagnostics) {}
 
     std::vector<InterfaceDef> place() {
-        for (const auto &written : document_.interfaces->value) {
+        for (const WrittenInterface &written : document_.interfaces->value) {
             if (written.name.text == "lo")
                 diagnostics_.error(written.name.where,
                                    "interface 'lo' is the loopback, which is never filtered",
                                    "place the role on the interface where others reach it");
-            for (const auto &role : written.roles) {
+            for (const Name &role : written.roles) {
                 if (!lookup_.role(role)) continue;
                 placed_[role.text].push_back(interfaces_.size());
                 check_interface_role(role, written.name.text);
@@ -28,7 +28,7 @@ public:
             interfaces_.push_back({written.name.text, {}, written.name.where});
         }
         // By what is listed alone, so that the order of the aliases does not matter.
-        const auto listed = placed_;
+        const NumbersByRole listed = placed_;
         for (const auto &[name, role] : document_.roles) place_role(name, role, listed);
         return std::move(interfaces_);
     }
@@ -38,8 +38,8 @@ private:
 
     void place_role(const std::string &name, const AddressSetDef &role,
                     const NumbersByRole &listed) {
-        const auto *target = &name;
-        const auto *set = &role;
+        const std::string *target = &name;
+        const AddressSetDef *set = &role;
         // Aliases that end nowhere or in a circle have been reported with the sets.
         for (std::size_t steps = 0; !listed.contains(*target) && is_alias(*set); ++steps) {
             target = &set->items[0].text;
@@ -56,7 +56,7 @@ private:
                 fmt::format("add it to one of {}", joined_names()));
             return;
         }
-        for (const auto number : numbers->second) interfaces_[number].roles.push_back(name);
+        for (const std::size_t number : numbers->second) interfaces_[number].roles.push_back(name);
     }
 
     // Such a role has all addresses that arrive there. On two interfaces it would not be plain
@@ -75,7 +75,8 @@ private:
 
     std::string joined_names() const {
         std::vector<std::string> names;
-        for (const auto &interface : interfaces_) names.push_back(printable(interface.name));
+        for (const InterfaceDef &interface : interfaces_)
+            names.push_back(printable(interface.name));
         return joined(names);
     }
 

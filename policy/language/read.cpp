@@ -42,14 +42,14 @@ ReadResult read_policy(const std::filesystem::path &path, const ReadOptions &opt
             file.error().hint);
         return {std::nullopt, std::move(diagnostics), true};
     }
-    const auto files = load_files(*file, options, diagnostics);
+    const Files files = load_files(*file, options, diagnostics);
     return finish(files, std::move(diagnostics));
 }
 
 ReadResult read_policy_text(std::string text, const std::string &name, const ReadOptions &options) {
     Diagnostics diagnostics;
     const auto file = std::make_shared<const SourceFile>(SourceFile{name, name, std::move(text)});
-    const auto files = load_files(file, options, diagnostics);
+    const Files files = load_files(file, options, diagnostics);
     return finish(files, std::move(diagnostics));
 }
 

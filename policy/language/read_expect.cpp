@@ -17,7 +17,7 @@ struct End {
 };
 
 std::optional<End> read_end(const Reading &reading, const Node &node, std::string_view what) {
-    const auto *text = reading.text(node, what);
+    const std::string *text = reading.text(node, what);
     if (!text) return std::nullopt;
     if (is_name(*text)) {
         auto role = reading.name(node, what);
@@ -34,8 +34,8 @@ std::optional<End> read_end(const Reading &reading, const Node &node, std::strin
 bool read_transport(const Reading &reading, const Node &node, const Fields &fields,
                     WrittenExpectation &written) {
     const Node *given = nullptr;
-    for (const auto *key : {"tcp", "udp", "transport"}) {
-        const auto *value = fields.find(key);
+    for (const char *key : {"tcp", "udp", "transport"}) {
+        const Node *value = fields.find(key);
         if (!value) continue;
         if (given) {
             reading.error(*value, "an expectation takes one of tcp, udp and transport");
@@ -43,9 +43,9 @@ bool read_transport(const Reading &reading, const Node &node, const Fields &fiel
         }
         given = value;
     }
-    const auto *port = fields.find("port");
-    if (const auto *transport = fields.find("transport")) {
-        const auto *text = reading.text(*transport, "'transport'");
+    const Node *port = fields.find("port");
+    if (const Node *transport = fields.find("transport")) {
+        const std::string *text = reading.text(*transport, "'transport'");
         written.transport = text ? reading.take(*transport, parse_transport(*text)) : std::nullopt;
         if (!written.transport) return false;
     } else if (given) {
@@ -56,7 +56,7 @@ bool read_transport(const Reading &reading, const Node &node, const Fields &fiel
         written.transport = *parse_transport(fields.find("tcp") ? "tcp" : "udp");
         port = given;
     }
-    const auto *source_port = fields.find("source-port");
+    const Node *source_port = fields.find("source-port");
     if (written.transport && !has_ports(*written.transport) && (port || source_port)) {
         reading.error(node, "only tcp and udp have ports");
         return false;
@@ -68,13 +68,13 @@ bool read_transport(const Reading &reading, const Node &node, const Fields &fiel
 
 bool read_verdict(const Reading &reading, const Node &node, const Fields &fields,
                   WrittenExpectation &written) {
-    const auto *value = fields.find("verdict");
+    const Node *value = fields.find("verdict");
     if (!value) {
         reading.error(node, "the expectation has no verdict",
                       "write 'verdict: pass' or 'verdict: drop'");
         return false;
     }
-    const auto *verdict = reading.text(*value, "'verdict'");
+    const std::string *verdict = reading.text(*value, "'verdict'");
     if (!verdict) return false;
     if (*verdict != "pass" && *verdict != "drop") {
         reading.error(*value, fmt::format("verdict {}: write pass or drop", quote(*verdict)));
@@ -82,7 +82,7 @@ bool read_verdict(const Reading &reading, const Node &node, const Fields &fields
     }
     written.expectation.pass = *verdict == "pass";
 
-    if (const auto *row = fields.find("row")) {
+    if (const Node *row = fields.find("row")) {
         if (!written.expectation.pass) {
             reading.error(*row, "no row drops: leave 'row' out, or expect 'pass'");
             return false;
@@ -90,8 +90,8 @@ bool read_verdict(const Reading &reading, const Node &node, const Fields &fields
         written.row = reading.name(*row, "row");
         if (!written.row) return false;
     }
-    if (const auto *interface = fields.find("interface")) {
-        const auto *name = reading.text(*interface, "'interface'");
+    if (const Node *interface = fields.find("interface")) {
+        const std::string *name = reading.text(*interface, "'interface'");
         if (!name) return false;
         written.interface = Name{*name, reading.at(*interface)};
     }
@@ -104,11 +104,11 @@ std::optional<WrittenExpectation> read_expectation(const Reading &reading, const
                         {"from", "to", "tcp", "udp", "transport", "port", "source-port", "verdict",
                          "row", "interface"});
     WrittenExpectation written;
-    auto &expectation = written.expectation;
+    Expectation &expectation = written.expectation;
     expectation.where = reading.at(node);
 
-    const auto *from = fields.find("from");
-    const auto *to = fields.find("to");
+    const Node *from = fields.find("from");
+    const Node *to = fields.find("to");
     if (!from || !to) {
         reading.error(node, fmt::format("the expectation has no '{}'", from ? "to" : "from"));
         return std::nullopt;
@@ -123,8 +123,8 @@ std::optional<WrittenExpectation> read_expectation(const Reading &reading, const
     expectation.from_address = source_end->address;
     expectation.to_address = destination_end->address;
 
-    const auto &source = expectation.from_address;
-    const auto &destination = expectation.to_address;
+    const std::optional<Address> &source = expectation.from_address;
+    const std::optional<Address> &destination = expectation.to_address;
     if (source && destination && source->is_v4() != destination->is_v4()) {
         reading.error(node, fmt::format("{} and {} are of two families", to_string(*source),
                                         to_string(*destination)));
@@ -138,7 +138,7 @@ std::optional<WrittenExpectation> read_expectation(const Reading &reading, const
 std::vector<WrittenExpectation> read_expectations(const Reading &reading, const Node &node) {
     std::vector<WrittenExpectation> all;
     if (!reading.is_list(node, "'expect'")) return all;
-    for (const auto &item : node.items)
+    for (const Node &item : node.items)
         if (auto written = read_expectation(reading, item)) all.push_back(std::move(*written));
     return all;
 }

@@ -16,9 +16,9 @@ using Form = AddressSetDef::Form;
 // A relative path begins in the folder of the file that names it. A path with '..' is left alone:
 // what '..' means depends on links.
 std::string absolute_path(const SourceFile &file, const std::string &written) {
-    const auto path =
+    const std::filesystem::path path =
         std::filesystem::absolute(std::filesystem::path(file.name).parent_path() / written);
-    for (const auto &part : path)
+    for (const std::filesystem::path &part : path)
         if (part == "..") return path.string();
     return path.lexically_normal().string();
 }
@@ -32,7 +32,7 @@ std::optional<SetItem> read_file_item(const Reading &reading, const Node &node) 
         return std::nullopt;
     }
     const Node &value = node.entries[0].value;
-    const auto *path = reading.text(value, "'file'");
+    const std::string *path = reading.text(value, "'file'");
     if (!path) return std::nullopt;
     if (path->empty()) {
         reading.error(value, "the name of the file is empty");
@@ -65,7 +65,7 @@ std::string address_hint(std::string_view text) {
 
 std::optional<SetItem> read_item(const Reading &reading, const Node &node) {
     if (node.kind == Node::Kind::map) return read_file_item(reading, node);
-    const auto *text = reading.text(node, "an item of a set");
+    const std::string *text = reading.text(node, "an item of a set");
     if (!text) return std::nullopt;
 
     SetItem item;
@@ -109,8 +109,8 @@ std::optional<std::vector<SetItem>> read_items(const Reading &reading, const Nod
 // { of: ITEMS, except: ITEMS }
 bool read_except(const Reading &reading, const Node &node, AddressSetDef &set) {
     const Fields fields(reading, node, "a set", {"of", "except", "file"});
-    const auto *of = fields.find("of");
-    const auto *except = fields.find("except");
+    const Node *of = fields.find("of");
+    const Node *except = fields.find("except");
     if (!of || !except || fields.find("file")) {
         reading.error(node,
                       "a set that is a map is { of: ITEMS, except: ITEMS } or { file: PATH }");
@@ -151,7 +151,7 @@ void refuse_any_role(const Reading &reading, const Name &name, const Node &node)
 std::optional<AddressSetDef> read_set(const Reading &reading, const Name &name, const Node &node,
                                       SetKind kind) {
     const bool is_role = kind == SetKind::role;
-    const auto what = fmt::format("set {}", quote(name.text));
+    const std::string what = fmt::format("set {}", quote(name.text));
     AddressSetDef set;
     set.where = name.where;
     if (node.kind == Node::Kind::null) {
@@ -194,7 +194,7 @@ std::optional<PortItems> read_ports(const Reading &reading, const Node &node, Po
     reading.each(node, "ports", [&](const Node &each) {
         PortItem item;
         item.where = reading.at(each);
-        const auto *text = reading.text(each, "a port");
+        const std::string *text = reading.text(each, "a port");
         if (text && *text == "any" && !is_list) {
             items.push_back(item);  // the whole range
         } else if (text && names == PortNames::allowed && is_name(*text)) {

@@ -72,7 +72,7 @@ private:
                 break;
         }
         if (is_alias(set)) {
-            const auto *target = find(set.items[0]);
+            const AddressSetDef *target = find(set.items[0]);
             if (!target) return false;
             set.addresses = target->addresses;
             set.is_none = target->is_none;
@@ -90,7 +90,7 @@ private:
 
     Sum sum(std::vector<SetItem> &items) {
         Sum total;
-        for (auto &item : items) {
+        for (SetItem &item : items) {
             if (item.kind != SetItem::Kind::name) total.is_none = false;
             if (item.kind == SetItem::Kind::prefix)
                 total.ranges.push_back(item.prefix.range());
@@ -108,13 +108,13 @@ private:
         item.file_count = file->second->count;
         item.file_sha256 = file->second->sha256;
         item.content = file->second->source;
-        const auto &ranges = file->second->ranges;
+        const std::vector<Range> &ranges = file->second->ranges;
         total.ranges.insert(total.ranges.end(), ranges.begin(), ranges.end());
         return true;
     }
 
     bool add_set(const SetItem &item, Sum &total) {
-        const auto *set = find(item);
+        const AddressSetDef *set = find(item);
         if (!set) return false;
         if (set->is_interface) {
             error(item,
@@ -124,7 +124,7 @@ private:
             return false;
         }
         total.is_none = total.is_none && set->is_none;
-        const auto &ranges = set->addresses.ranges();
+        const std::vector<Range> &ranges = set->addresses.ranges();
         total.ranges.insert(total.ranges.end(), ranges.begin(), ranges.end());
         return true;
     }
@@ -159,7 +159,7 @@ private:
 
     const AddressSetDef *cycle(const SetItem &item) {
         std::string names;
-        for (const auto &name : open_)
+        for (const std::string &name : open_)
             if (!names.empty() || name == item.text) names += name + " -> ";
         error(item, fmt::format("{} {} consists of itself: {}{}", what(), quote(item.text), names,
                                 item.text));
@@ -175,7 +175,7 @@ private:
                 "write none if it is empty on purpose");
             return false;
         }
-        const auto multicast = set.addresses & AddressSet::multicast();
+        const AddressSet multicast = set.addresses & AddressSet::multicast();
         if (kind_ == SetKind::role && !multicast.empty()) {
             diagnostics_.error(
                 set.where,

@@ -62,7 +62,7 @@ public:
         }
         set_.ranges.reserve(static_cast<std::size_t>(std::ranges::count(rest, '\n')) + 1);
         for (int line = 1; !rest.empty(); ++line) {
-            const auto end = std::min(rest.find('\n'), rest.size());
+            const std::size_t end = std::min(rest.find('\n'), rest.size());
             add(rest.substr(0, end), line);
             if (errors_ > error_limit) return std::nullopt;
             rest.remove_prefix(std::min(end + 1, rest.size()));
@@ -76,7 +76,7 @@ public:
 
 private:
     void add(std::string_view line, int number) {
-        const auto word = content(line);
+        const std::string_view word = content(line);
         if (word.empty()) return;
         const auto prefix = parse_line(word);
         if (prefix) {
@@ -87,7 +87,8 @@ private:
             diagnostics_.error({file_}, "more lines are wrong; only the first 10 are shown");
             return;
         }
-        const auto before = line.substr(0, static_cast<std::size_t>(word.data() - line.data()));
+        const std::string_view before =
+            line.substr(0, static_cast<std::size_t>(word.data() - line.data()));
         diagnostics_.error({file_, number, 1 + static_cast<int>(count_code_points(before)),
                             static_cast<int>(count_code_points(word))},
                            prefix.error());
@@ -102,7 +103,7 @@ private:
 }  // namespace
 
 std::optional<SetFile> read_set_file(const SetItem &item, Diagnostics &diagnostics) {
-    const auto folder = std::filesystem::path(item.where.file->name).parent_path();
+    const std::filesystem::path folder = std::filesystem::path(item.where.file->name).parent_path();
     const auto file = read_source(item.file_path, (folder / item.text).string(), set_size_limit);
     if (!file) {
         diagnostics.error(item.where,

@@ -32,7 +32,7 @@ tl::expected<std::uint32_t, std::string> parse_number(std::string_view text, std
 }
 
 tl::expected<PortRange, std::string> parse_port_range(std::string_view text) {
-    const auto dash = text.find('-', 1);
+    const std::size_t dash = text.find('-', 1);
     const auto first = parse_number(text.substr(0, dash), "port", 1, 65535);
     if (!first) return tl::unexpected(first.error());
     if (dash == text.npos) {
@@ -85,7 +85,7 @@ tl::expected<std::uint8_t, std::string> parse_transport(std::string_view text) {
 
     const auto number = parse_number(text, "protocol", 0, 255);
     if (!number) return tl::unexpected(number.error());
-    if (const auto name = transport_name(static_cast<std::uint8_t>(*number));
+    if (const std::string name = transport_name(static_cast<std::uint8_t>(*number));
         transport_number(name))
         return tl::unexpected(fmt::format("protocol {} is {}; write the name", *number, name));
     if (is_ipv6_header(*number))
@@ -95,8 +95,8 @@ tl::expected<std::uint8_t, std::string> parse_transport(std::string_view text) {
 }
 
 tl::expected<Limit, std::string> parse_rate(std::string_view text) {
-    const auto slash = text.find('/');
-    const auto unit = slash == text.npos ? std::string_view{} : text.substr(slash + 1);
+    const std::size_t slash = text.find('/');
+    const std::string_view unit = slash == text.npos ? std::string_view{} : text.substr(slash + 1);
     if (unit != "s" && unit != "min")
         return tl::unexpected(fmt::format(
             "rate {} is not a number of flows per s or min, such as 50/s", quote(text)));

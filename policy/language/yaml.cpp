@@ -121,7 +121,7 @@ private:
     }
 
     void refuse_properties(const YAML::Mark &mark, const std::string &tag, YAML::anchor_t anchor) {
-        const auto rest = lines_.rest(mark.line, mark.column);
+        const std::string_view rest = lines_.rest(mark.line, mark.column);
         if (anchor != 0) throw Refusal(mark, "anchors (&name) are not allowed", anchor_hint);
         // yaml-cpp says "!" of quoted text too.
         if (!(tag.empty() || tag == "?" || tag == "!") || rest.starts_with('!'))
@@ -133,7 +133,7 @@ private:
     std::string single_line(std::string value, const YAML::Mark &mark) const {
         while (value.ends_with('\n')) value.pop_back();
         for (std::string_view rest = value; !rest.empty();) {
-            const auto point = first_code_point(rest);
+            const CodePoint point = first_code_point(rest);
             if (is_refused(point.value))
                 throw Refusal(mark,
                               fmt::format("control character U+{:04X} in a text",

@@ -33,14 +33,14 @@ public:
 
     // From a position to the end of its line.
     std::string_view rest(int line, int column) const {
-        const auto number = index(line);
+        const std::size_t number = index(line);
         const auto end = starts_[number + 1] - 1;
         const auto at = std::min(starts_[number] + static_cast<std::size_t>(column), end);
         return text_.substr(at, end - at);
     }
 
     int column(int line, int byte) {
-        const auto number = index(line);
+        const std::size_t number = index(line);
         const auto bytes = static_cast<std::size_t>(byte);
         if (number != last_.line || bytes < last_.bytes) last_ = {number, 0, 0};
         last_.characters += count_code_points(text_.substr(
@@ -84,7 +84,7 @@ private:
             stopped_ = true;
             return traits_type::eof();
         }
-        const auto size = std::min(piece, rest_.size());
+        const std::size_t size = std::min(piece, rest_.size());
         char *begin = const_cast<char *>(rest_.data());  // a get area is never written
         setg(begin, begin, begin + size);
         rest_.remove_prefix(size);

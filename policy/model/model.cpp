@@ -27,7 +27,7 @@ AddressSet listed_elsewhere(const Policy &policy, const std::string &interface) 
 Ports merge_ports(std::vector<PortRange> ranges) {
     std::ranges::sort(ranges);
     Ports merged;
-    for (const auto &range : ranges) {
+    for (const PortRange &range : ranges) {
         if (!merged.empty() && range.first <= merged.back().last + 1)
             merged.back().last = std::max(merged.back().last, range.last);
         else

@@ -39,13 +39,13 @@ std::string scalar(const std::string &text) {
 template <typename T>
 std::string flow(const std::vector<T> &items, std::string (*word)(const T &)) {
     std::vector<std::string> words;
-    for (const auto &item : items) words.push_back(word(item));
+    for (const T &item : items) words.push_back(word(item));
     return words.size() == 1 ? words[0] : "[" + joined(words) + "]";
 }
 
 std::string ports_text(const Ports &ports) {
     std::vector<std::string> words;
-    for (const auto &range : ports) words.push_back(to_string(Ports{range}));
+    for (const PortRange &range : ports) words.push_back(to_string(Ports{range}));
     return flow(words, scalar);
 }
 
@@ -82,7 +82,7 @@ private:
     void print_interfaces() {
         if (policy_.interfaces.empty()) return;
         add("\ninterfaces:\n");
-        for (const auto &interface : policy_.interfaces)
+        for (const InterfaceDef &interface : policy_.interfaces)
             add("  {}: {}\n", scalar(interface.name), flow(interface.roles, scalar));
     }
 
@@ -101,12 +101,12 @@ private:
     void print_items(const std::vector<SetItem> &items, std::string_view indent) {
         std::vector<std::string> words;
         bool has_files = false;
-        for (const auto &item : items) {
+        for (const SetItem &item : items) {
             words.push_back(item_text(item));
             has_files |= item.kind == SetItem::Kind::file;
         }
         if (items.size() == 1) return add(" {}{}\n", words[0], item_comment(items[0]));
-        if (const auto line = joined(words); !has_files && line.size() <= line_limit)
+        if (const std::string line = joined(words); !has_files && line.size() <= line_limit)
             return add(" [{}]\n", line);
         add("\n");
         for (std::size_t i = 0; i < items.size(); ++i)
@@ -157,7 +157,7 @@ private:
 
     void print_rows(std::string_view key, Section section) {
         bool first = true;
-        for (const auto &row : policy_.rows) {
+        for (const Row &row : policy_.rows) {
             if (row.section != section) continue;
             if (first) add("\n{}:\n", key);
             first = false;
@@ -167,7 +167,8 @@ private:
 
     void print_row(const Row &row) {
         std::vector<std::string> transports;
-        for (const auto number : row.transports) transports.push_back(transport_name(number));
+        for (const std::uint8_t number : row.transports)
+            transports.push_back(transport_name(number));
         add("  - id: {}\n", row.id);
         print_text("role", row.role);
         print_text("protocol", row.protocol);
@@ -189,7 +190,7 @@ private:
     void print_expectations() {
         if (policy_.expect.empty()) return;
         add("\nexpect:\n");
-        for (const auto &each : policy_.expect) add("  - {{ {} }}\n", pm::print(each));
+        for (const Expectation &each : policy_.expect) add("  - {{ {} }}\n", pm::print(each));
     }
 
     const Policy &policy_;
