@@ -10,14 +10,21 @@
 namespace pm {
 
 void Diagnostics::error(Location where, std::string message, std::string hint) {
-    all_.push_back({Severity::error, std::move(where), std::move(message), {}, std::move(hint)});
+    all_.push_back({.severity = Severity::error,
+                    .where = std::move(where),
+                    .message = std::move(message),
+                    .witness = {},
+                    .hint = std::move(hint)});
     ++errors_;
 }
 
 void Diagnostics::warning(Location where, std::string message, std::string witness,
                           std::string hint) {
-    all_.push_back({Severity::warning, std::move(where), std::move(message), std::move(witness),
-                    std::move(hint)});
+    all_.push_back({.severity = Severity::warning,
+                    .where = std::move(where),
+                    .message = std::move(message),
+                    .witness = std::move(witness),
+                    .hint = std::move(hint)});
 }
 
 namespace {

@@ -6,7 +6,6 @@
 #include <array>
 
 namespace pm {
-
 namespace {
 
 constexpr std::size_t most_winners = 3;

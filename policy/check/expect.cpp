@@ -15,7 +15,6 @@
 #include "policy/model/transports.h"
 
 namespace pm {
-
 namespace {
 
 struct PortCase {

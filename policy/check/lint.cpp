@@ -11,7 +11,6 @@
 #include "policy/image/compile.h"
 
 namespace pm {
-
 namespace {
 
 constexpr std::size_t findings_shown = 10;  // of a kind; the rest is summed up in one line
@@ -60,7 +59,7 @@ private:
     std::string winners_text(const Row &row, const Credit &credit) const;
     // Warns of each of the rows in turn by `warn`, and of those beyond the limit by one line.
     template <typename Warn>
-    void limited(const std::vector<std::uint16_t> &rows, const char *what, Warn warn);
+    void warn_each(const std::vector<std::uint16_t> &rows, const char *what, Warn warn);
     void never_credited(const Row &row, const Credit &credit);
     void splits_credit(const Row &row, const Credit &credit);
     Location whole_file() const { return {policy_.file, 0, 0, 1}; }
@@ -80,7 +79,7 @@ std::string Lint::witness(const std::vector<const Row *> &rows) const {
 }
 
 template <typename Warn>
-void Lint::limited(const std::vector<std::uint16_t> &rows, const char *what, Warn warn) {
+void Lint::warn_each(const std::vector<std::uint16_t> &rows, const char *what, Warn warn) {
     for (std::size_t i = 0; i < std::min(rows.size(), findings_shown); ++i)
         warn(policy_.rows[rows[i]], rows[i]);
     if (rows.size() > findings_shown)
@@ -150,10 +149,10 @@ void Lint::credits() {
         else if (!credits[i].winners.empty())
             split.push_back(static_cast<std::uint16_t>(i));
     }
-    limited(never, "can never be credited",
-            [&](const Row &row, std::uint16_t i) { never_credited(row, credits[i]); });
-    limited(split, "get only what earlier rows leave",
-            [&](const Row &row, std::uint16_t i) { splits_credit(row, credits[i]); });
+    warn_each(never, "can never be credited",
+              [&](const Row &row, std::uint16_t i) { never_credited(row, credits[i]); });
+    warn_each(split, "get only what earlier rows leave",
+              [&](const Row &row, std::uint16_t i) { splits_credit(row, credits[i]); });
 }
 
 void Lint::over_wide() {
@@ -165,7 +164,7 @@ void Lint::over_wide() {
             is_most_of_the_internet(peer_addresses(policy_, peer_name(row))))
             wide.push_back(static_cast<std::uint16_t>(i));
     }
-    limited(wide, "are over-wide", [&](const Row &row, std::uint16_t) {
+    warn_each(wide, "are over-wide", [&](const Row &row, std::uint16_t) {
         diagnostics_.warning(
             row.where,
             fmt::format("row '{}' is over-wide: it opens {} ports {} '{}', most of the Internet",
@@ -190,18 +189,20 @@ void Lint::ephemeral_ports() {
             row.source_port != any_port && !is_switched_off(policy_, row) && !overlap(row).empty())
             rows.push_back(static_cast<std::uint16_t>(i));
     }
-    limited(rows, "have source ports among the ephemeral ones", [&](const Row &row, std::uint16_t) {
-        Row by_chance = row;
-        by_chance.source_port = overlap(row);
-        diagnostics_.warning(
-            row.where,
-            fmt::format("row '{}' permits any port from source ports {}, which are among this "
-                        "host's ephemeral ports ({}-{}): any process may dial out by chance",
-                        row.id, to_string(by_chance.source_port), ephemeral.first, ephemeral.last),
-            witness({&by_chance}),
-            fmt::format("sysctl net.ipv4.ip_local_reserved_ports={}",
-                        to_string(by_chance.source_port)));
-    });
+    warn_each(
+        rows, "have source ports among the ephemeral ones", [&](const Row &row, std::uint16_t) {
+            Row by_chance = row;
+            by_chance.source_port = overlap(row);
+            diagnostics_.warning(
+                row.where,
+                fmt::format("row '{}' permits any port from source ports {}, which are among this "
+                            "host's ephemeral ports ({}-{}): any process may dial out by chance",
+                            row.id, to_string(by_chance.source_port), ephemeral.first,
+                            ephemeral.last),
+                witness({&by_chance}),
+                fmt::format("sysctl net.ipv4.ip_local_reserved_ports={}",
+                            to_string(by_chance.source_port)));
+        });
 }
 
 void Lint::failsafe() {

@@ -4,7 +4,6 @@
 #include "policy/check/reach.h"
 
 namespace pm {
-
 namespace {
 
 // No set can have this name: names have no blank.

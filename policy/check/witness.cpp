@@ -9,7 +9,6 @@
 #include "policy/model/transports.h"
 
 namespace pm {
-
 namespace {
 
 // These read better than the lowest port and address of a set.

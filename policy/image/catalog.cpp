@@ -12,7 +12,6 @@
 #include "policy/model/transports.h"
 
 namespace pm {
-
 namespace {
 
 constexpr std::size_t sha256_size = sizeof pm_image{}.sha256;

@@ -16,7 +16,6 @@
 #include "policy/image/writer.h"
 
 namespace pm {
-
 namespace {
 
 constexpr std::size_t max_image = std::size_t{1} << 31;  // offsets have 32 bits

@@ -12,7 +12,6 @@
 #include <fmt/format.h>
 
 namespace pm {
-
 namespace {
 
 // Sets that are nested in each other make long membership lists. The limit bounds their memory to

@@ -8,7 +8,6 @@
 #include <map>
 
 namespace pm {
-
 namespace {
 
 class Finder {

@@ -12,7 +12,6 @@
 #include "policy/image/locals.h"
 
 namespace pm {
-
 namespace {
 
 // Peer classes from `first` up to and without `last`, which go to `cell` unless a claim of a lower

@@ -15,7 +15,6 @@
 #include "policy/model/transports.h"
 
 namespace pm {
-
 namespace {
 
 // Row numbers in all distinct lists: bounds memory to 64 MB and the time with it.

@@ -5,7 +5,6 @@
 #include <bit>
 
 namespace pm {
-
 namespace {
 
 // About half as many buckets as there are bounds.

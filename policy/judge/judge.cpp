@@ -10,7 +10,6 @@
 #include "policy/model/labels.h"
 
 namespace pm {
-
 namespace {
 
 // What bpf/essentials.h lets pass of what a Question can describe: the requests of this host's DHCP

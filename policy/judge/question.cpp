@@ -22,15 +22,13 @@ pm_tuple to_tuple(const Question &question) {
 
 Question to_question(const pm_tuple &tuple) {
     const bool in = tuple.opener == PM_IN;
-    Question question;
-    question.from = Address::from(in ? tuple.remote : tuple.local);
-    question.to = Address::from(in ? tuple.local : tuple.remote);
-    question.from_port = in ? tuple.remote_port : tuple.local_port;
-    question.to_port = in ? tuple.local_port : tuple.remote_port;
-    question.transport = tuple.protocol;
-    question.direction = in ? Direction::in : Direction::out;
-    question.interface = tuple.interface;
-    return question;
+    return {.from = Address::from(in ? tuple.remote : tuple.local),
+            .to = Address::from(in ? tuple.local : tuple.remote),
+            .from_port = in ? tuple.remote_port : tuple.local_port,
+            .to_port = in ? tuple.local_port : tuple.remote_port,
+            .transport = tuple.protocol,
+            .direction = in ? Direction::in : Direction::out,
+            .interface = tuple.interface};
 }
 
 std::string to_string(const Question &question) {

@@ -10,7 +10,6 @@
 #include "policy/model/transports.h"
 
 namespace pm {
-
 namespace {
 
 constexpr std::size_t names_shown = 5;
@@ -30,9 +29,9 @@ std::string rows_have(const std::vector<std::string> &ids) {
                        ids.size() == 1 ? "has" : "have");
 }
 
-class Explanation {
+class Explainer {
 public:
-    Explanation(const Policy &policy, const Question &question, const std::string &interface)
+    Explainer(const Policy &policy, const Question &question, const std::string &interface)
         : policy_(policy), question_(question), interface_(interface) {}
     std::string drop(pm_reason reason) const;
 
@@ -43,7 +42,8 @@ private:
     const Address &peer() const {
         return question_.direction == Direction::in ? question_.from : question_.to;
     }
-    std::string service() const;  // "tcp port 443", "icmp"
+    std::string service() const;     // "tcp port 443", "icmp"
+    std::string no_row_has() const;  // "no row has tcp port 443 for flows that come in"
     // Ids of the live rows of the direction for which `holds` is true.
     template <typename Holds>
     std::vector<std::string> rows(Holds holds) const;
@@ -59,14 +59,19 @@ private:
     const std::string &interface_;
 };
 
-std::string Explanation::service() const {
+std::string Explainer::service() const {
     const std::string name = transport_name(question_.transport);
     if (has_ports(question_.transport)) return fmt::format("{} port {}", name, question_.to_port);
     return name[0] >= '0' && name[0] <= '9' ? "protocol " + name : name;
 }
 
+std::string Explainer::no_row_has() const {
+    return fmt::format("no row has {} for flows that {}", service(),
+                       question_.direction == Direction::in ? "come in" : "go out");
+}
+
 template <typename Holds>
-std::vector<std::string> Explanation::rows(Holds holds) const {
+std::vector<std::string> Explainer::rows(Holds holds) const {
     std::vector<std::string> ids;
     for (const Row &row : policy_.rows)
         if (has_transport(row, question_.transport) && row.direction == question_.direction &&
@@ -75,9 +80,7 @@ std::vector<std::string> Explanation::rows(Holds holds) const {
     return ids;
 }
 
-std::string Explanation::no_service() const {
-    std::string none = fmt::format("no row has {} for flows that {}", service(),
-                                   question_.direction == Direction::in ? "come in" : "go out");
+std::string Explainer::no_service() const {
     const std::vector<std::string> other_sources =
         rows([this](const Row &row) { return contains(row.port, question_.to_port); });
     if (!other_sources.empty())
@@ -86,12 +89,12 @@ std::string Explanation::no_service() const {
     for (const Row &row : policy_.rows)
         if (has_transport(row, question_.transport) && row.direction == question_.direction &&
             contains(row.port, question_.to_port))
-            return fmt::format("{}; row '{}' is switched off, since '{}' is none", none, row.id,
-                               none_side(policy_, row));
-    return none;
+            return fmt::format("{}; row '{}' is switched off, since '{}' is none", no_row_has(),
+                               row.id, none_side(policy_, row));
+    return no_row_has();
 }
 
-std::string Explanation::no_role() const {
+std::string Explainer::no_role() const {
     const std::string on = interface_.empty() ? "" : " of " + interface_;
     for (const auto &[name, role] : policy_.roles)
         if (role.addresses.contains(local()) && !is_placed(policy_, name, interface_))
@@ -100,7 +103,7 @@ std::string Explanation::no_role() const {
     return fmt::format("{} is in no role{}", to_string(local()), on);
 }
 
-std::string Explanation::no_row() const {
+std::string Explainer::no_row() const {
     auto with_ports = [this](const Row &row) {
         return row.port.empty() || (contains(row.port, question_.to_port) &&
                                     contains(row.source_port, question_.from_port));
@@ -116,10 +119,10 @@ std::string Explanation::no_row() const {
         return fmt::format("{} {}; none permits {} as {}{}", rows_have(ids), service(),
                            to_string(local()), in ? "destination" : "source",
                            interface_.empty() ? "" : " on " + interface_);
-    return fmt::format("no row has {} for flows that {}", service(), in ? "come in" : "go out");
+    return no_row_has();
 }
 
-std::string Explanation::not_first() const {
+std::string Explainer::not_first() const {
     std::vector<std::string> ids;
     for (const Row &row : policy_.rows)
         if (has_transport(row, question_.transport) && row.direction != question_.direction &&
@@ -130,14 +133,14 @@ std::string Explanation::not_first() const {
                        quoted(ids));
 }
 
-std::string Explanation::blocked() const {
+std::string Explainer::blocked() const {
     std::vector<std::string> names;
     for (const std::string &name : policy_.block)
         if (peer_addresses(policy_, name).contains(peer())) names.push_back(name);
     return fmt::format("{} is in {}, listed under block", to_string(peer()), quoted(names));
 }
 
-std::string Explanation::spoofed() const {
+std::string Explainer::spoofed() const {
     for (const auto &[name, role] : policy_.roles)
         if (!role.is_interface && role.addresses.contains(question_.from))
             return fmt::format("{} is this host's own, in role '{}': nobody else may send from it",
@@ -145,7 +148,7 @@ std::string Explanation::spoofed() const {
     return fmt::format("source and destination are both {}", to_string(question_.from));
 }
 
-std::string Explanation::drop(pm_reason reason) const {
+std::string Explainer::drop(pm_reason reason) const {
     switch (reason) {
         case PM_DROP_NO_SERVICE:
             return no_service();
@@ -191,7 +194,7 @@ std::string why_passed(const Policy &policy, const Row &row, const Question &que
 
 std::string why_dropped(const Policy &policy, const Question &question,
                         const std::string &interface, pm_reason reason) {
-    return Explanation(policy, question, interface).drop(reason);
+    return Explainer(policy, question, interface).drop(reason);
 }
 
 }  // namespace pm

@@ -10,7 +10,6 @@
 #include "policy/language/words.h"
 
 namespace pm {
-
 namespace {
 
 std::string_view kind_of(const Node &node) {
@@ -67,7 +66,7 @@ std::optional<std::string> Reading::free_text(const Node &node, std::string_view
 std::optional<Name> Reading::name(const Node &node, std::string_view what) const {
     const std::string *found = text(node, what);
     if (!found) return std::nullopt;
-    auto name = take(node, parse_name(*found, what));
+    auto name = value_of(node, parse_name(*found, what));
     if (!name) return std::nullopt;
     return Name{std::move(*name), at(node)};
 }

@@ -49,10 +49,10 @@ struct Reading {
     void each(const Node &node, std::string_view what,
               const std::function<void(const Node &)> &visit) const;
 
-    // What `parsed` holds, or nothing and its error at the node.
+    // What was parsed of the node's text; where that failed, nothing, and its error at the node.
     template <typename T>
-    std::optional<T> take(const Node &node, tl::expected<T, std::string> parsed,
-                          const std::string &hint = {}) const {
+    std::optional<T> value_of(const Node &node, tl::expected<T, std::string> parsed,
+                              const std::string &hint = {}) const {
         if (parsed) return std::move(*parsed);
         error(node, parsed.error(), hint);
         return std::nullopt;

@@ -22,7 +22,8 @@ bool misses_required_only(const Policy &policy, const Diagnostics &diagnostics) 
 }
 
 ReadResult finish(const Files &files, Diagnostics diagnostics) {
-    ReadResult result{std::nullopt, std::move(diagnostics), false};
+    ReadResult result{
+        .policy = std::nullopt, .diagnostics = std::move(diagnostics), .unreadable = false};
     if (result.diagnostics.has_errors()) return result;
     Document document = merge(files, result.diagnostics);
     if (result.diagnostics.has_errors()) return result;
@@ -40,7 +41,7 @@ ReadResult read_policy(const std::filesystem::path &path, const ReadOptions &opt
         diagnostics.error(
             {}, fmt::format("cannot read policy {}: {}", quote(path.string()), file.error().cause),
             file.error().hint);
-        return {std::nullopt, std::move(diagnostics), true};
+        return {.policy = std::nullopt, .diagnostics = std::move(diagnostics), .unreadable = true};
     }
     const Files files = load_files(*file, options, diagnostics);
     return finish(files, std::move(diagnostics));

@@ -54,7 +54,7 @@ class Definitions {
 public:
     explicit Definitions(const Reading &reading) : reading_(reading) {}
 
-    std::optional<Name> take(const Node &key, std::string_view what) {
+    std::optional<Name> define(const Node &key, std::string_view what) {
         auto name = reading_.name(key, what);
         if (!name) return std::nullopt;
         const auto [earlier, is_new] = lines_.emplace(name->text, key.line);
@@ -71,7 +71,7 @@ public:
         const bool is_role = kind == SetKind::role;
         if (!node || !reading_.is_map(*node, is_role ? "'edge'" : "'peers'")) return;
         for (const auto &[key, value] : node->entries) {
-            const auto name = take(key, is_role ? "role" : "peer set");
+            const auto name = define(key, is_role ? "role" : "peer set");
             if (!name) continue;
             if (auto set = read_set(reading_, *name, value, kind))
                 sets.emplace(name->text, std::move(*set));
@@ -81,7 +81,7 @@ public:
     void read_port_sets(const Node *node, std::map<std::string, PortSetDef> &sets) {
         if (!node || !reading_.is_map(*node, "'ports'")) return;
         for (const auto &[key, value] : node->entries) {
-            const auto name = take(key, "port set");
+            const auto name = define(key, "port set");
             const auto items =
                 name ? read_ports(reading_, value, PortNames::refused) : std::nullopt;
             if (!items) continue;
@@ -108,7 +108,7 @@ void read_settings(const Reading &reading, const Fields &fields, Document &docum
         const std::string *text = reading.text(*node, "'flow-capacity'");
         if (!text) return;
         const auto parsed = parse_number(*text, "flow-capacity", flows_least, flows_most);
-        if (const auto value = reading.take(*node, parsed))
+        if (const auto value = reading.value_of(*node, parsed))
             document.flow_capacity = {*value, reading.at(*node)};
     }
 }

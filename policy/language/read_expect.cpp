@@ -24,8 +24,8 @@ std::optional<End> read_end(const Reading &reading, const Node &node, std::strin
         if (!role) return std::nullopt;
         return End{std::nullopt, std::move(*role)};
     }
-    const auto address = reading.take(node, parse_address(*text),
-                                      "write one address, or a role for all of its addresses");
+    const auto address = reading.value_of(node, parse_address(*text),
+                                          "write one address, or a role for all of its addresses");
     if (!address) return std::nullopt;
     return End{address, {}};
 }
@@ -46,7 +46,8 @@ bool read_transport(const Reading &reading, const Node &node, const Fields &fiel
     const Node *port = fields.find("port");
     if (const Node *transport = fields.find("transport")) {
         const std::string *text = reading.text(*transport, "'transport'");
-        written.transport = text ? reading.take(*transport, parse_transport(*text)) : std::nullopt;
+        written.transport =
+            text ? reading.value_of(*transport, parse_transport(*text)) : std::nullopt;
         if (!written.transport) return false;
     } else if (given) {
         if (port) {

@@ -40,7 +40,7 @@ bool read_transports(const Reading &reading, const Node &node, Row &row) {
     bool whole = node.kind != Node::Kind::list || !node.items.empty();
     reading.each(node, "'transport'", [&](const Node &item) {
         const std::string *text = reading.text(item, "a transport");
-        const auto number = text ? reading.take(item, parse_transport(*text)) : std::nullopt;
+        const auto number = text ? reading.value_of(item, parse_transport(*text)) : std::nullopt;
         if (!number) {
             whole = false;
         } else if (has_transport(row, *number)) {
@@ -134,7 +134,7 @@ void read_limit(const Reading &reading, const Node &node, Row &row) {
     const Node *rate = fields.find("new-flows");
     if (!rate) return reading.error(node, "the limit has no rate", "such as { new-flows: 50/s }");
     const std::string *text = reading.text(*rate, "'new-flows'");
-    const auto limit = text ? reading.take(*rate, parse_rate(*text)) : std::nullopt;
+    const auto limit = text ? reading.value_of(*rate, parse_rate(*text)) : std::nullopt;
     if (!limit) return;
     row.limit = *limit;
 
@@ -142,7 +142,7 @@ void read_limit(const Reading &reading, const Node &node, Row &row) {
         const std::string *number = reading.text(*burst, "'burst'");
         if (!number) return;
         row.limit.burst =
-            reading.take(*burst, parse_number(*number, "burst", 1, burst_limit)).value_or(1);
+            reading.value_of(*burst, parse_number(*number, "burst", 1, burst_limit)).value_or(1);
     }
     if (const Node *per = fields.find("per")) {
         const std::string *whom = reading.text(*per, "'per'");

@@ -81,7 +81,7 @@ std::optional<SetItem> read_item(const Reading &reading, const Node &node) {
             is_prefix ? parse_prefix(*text) : parse_address(*text).map([](const Address &address) {
                 return Prefix{address, address.is_v4() ? 32 : 128};
             });
-        const auto prefix = reading.take(node, parsed, address_hint(*text));
+        const auto prefix = reading.value_of(node, parsed, address_hint(*text));
         if (!prefix) return std::nullopt;
         item.prefix = *prefix;
         return item;
@@ -202,7 +202,7 @@ std::optional<PortItems> read_ports(const Reading &reading, const Node &node, Po
             if (name) item.name = name->text, items.push_back(std::move(item));
             whole = whole && name;
         } else if (const auto range =
-                       text ? reading.take(each, parse_port_range(*text)) : std::nullopt) {
+                       text ? reading.value_of(each, parse_port_range(*text)) : std::nullopt) {
             item.range = *range;
             items.push_back(std::move(item));
         } else {

@@ -12,7 +12,6 @@
 #include "policy/model/transports.h"
 
 namespace pm {
-
 namespace {
 
 constexpr std::uint32_t flows_limit = 1'000'000;  // a flow costs whole microseconds

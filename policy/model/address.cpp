@@ -14,7 +14,6 @@
 #include "policy/base/text.h"
 
 namespace pm {
-
 namespace {
 
 constexpr std::uint64_t all_ones = ~std::uint64_t{0};

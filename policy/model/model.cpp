@@ -6,7 +6,6 @@
 #include <fmt/format.h>
 
 namespace pm {
-
 namespace {
 
 bool is_listed(const InterfaceDef &interface, const std::string &role) {

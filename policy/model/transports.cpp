@@ -9,7 +9,6 @@
 #include "maps/image.h"
 
 namespace pm {
-
 namespace {
 
 struct Transport {
