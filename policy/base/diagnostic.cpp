@@ -95,7 +95,8 @@ std::string render(const Diagnostic &diagnostic, bool colour) {
 }
 
 std::string render(const Diagnostics &diagnostics, bool colour) {
-    constexpr std::size_t shown = 200;  // nobody reads more, and each searches its line
+    constexpr std::size_t shown =
+        200;  // nobody reads more, and each one walks its file to the line
     const std::vector<Diagnostic> &all = diagnostics.all();
     std::string text;
     for (std::size_t i = 0; i < std::min(all.size(), shown); ++i) text += render(all[i], colour);
@@ -126,7 +127,8 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 }  // namespace
 
 std::string nearest(std::string_view word, const std::vector<std::string> &candidates) {
-    constexpr std::size_t longest = 64;  // no name is longer; the distance costs the product
+    constexpr std::size_t longest =
+        64;  // no name is longer; the cost is the product of the lengths
     std::string best;
     std::size_t best_distance = std::max<std::size_t>(1, word.size() / 3) + 1;
     if (word.size() > longest) return best;

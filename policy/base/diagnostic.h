@@ -10,7 +10,8 @@
 
 namespace pm {
 
-// A policy or set file as it was read: one read, so that what is cited is what was judged.
+// A policy or set file as it was read. It is read once, so that messages cite the text that was
+// judged.
 struct SourceFile {
     std::string name;  // as shown to the user
     std::string path;  // canonical

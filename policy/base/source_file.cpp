@@ -63,7 +63,7 @@ tl::expected<void, SourceError> check_file(const struct stat &status, const std:
     return {};
 }
 
-// The path of what was opened, not of what the name means a moment later.
+// The path of the opened file. The name may mean another file a moment later.
 std::string opened_path(int fd, const std::filesystem::path &path) {
     std::error_code error;
     const std::filesystem::path link =
@@ -75,7 +75,7 @@ std::string opened_path(int fd, const std::filesystem::path &path) {
 
 tl::expected<std::shared_ptr<const SourceFile>, SourceError> read_source(
     const std::filesystem::path &path, std::string name, std::size_t size_limit) {
-    // Without O_NONBLOCK a named pipe would hold us here; it means nothing to a file.
+    // Without O_NONBLOCK, opening a named pipe would wait for a writer. A regular file ignores it.
     const Fd file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
     struct stat status {};
     if (file.get() < 0 || fstat(file.get(), &status) < 0)

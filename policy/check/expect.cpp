@@ -50,7 +50,7 @@ std::vector<PortCase> port_cases(pm_view view, const Expectation &expectation) {
             if (!class_seen[class_]) add_class(port);
             class_seen[class_] = true;
         }
-    // What a DHCP client asks passes without a row. Who gives no source port does not mean it.
+    // A DHCP request passes without a row. An expectation without a source port does not mean it.
     if (expectation.source_port != any_port)
         for (const DhcpPorts &dhcp : {dhcp_v4, dhcp_v6})
             if (contains(expectation.source_port, dhcp.client) &&
@@ -59,8 +59,8 @@ std::vector<PortCase> port_cases(pm_view view, const Expectation &expectation) {
     return out;
 }
 
-// The two sides of an expectation; each has a role, or else an address. A role is this host's
-// side; of two addresses `from` is, where it is listed.
+// The two sides of an expectation. Each has a role, or else an address. This host's side is the
+// one with the role. Of two addresses it is `from` if that is listed, else `to`.
 struct Ends {
     Ends(pm_view image, const Expectation &expectation)
         : out(!expectation.from_role.empty() ||
@@ -149,7 +149,8 @@ std::vector<Address> Tester::locals(const Expectation &expectation,
     const Address &peer = ends.peer;
     const AddressSetDef &def = policy_.roles.at(ends.role);
     AddressSet set = def.addresses;  // also where an expectation names another interface
-    // Of what may arrive on an interface, these are refused whatever the rows say.
+    // All addresses of an interface role may arrive, but packets to or from these are dropped
+    // whatever the rows say.
     if (def.is_interface)
         set = (local_addresses(policy_, ends.role, interface,
                                ends.out ? Direction::out : Direction::in) &

@@ -77,7 +77,7 @@ private:
     Matrix &matrix_;
     std::size_t size_limit_;
     std::size_t cell_runs_ = 0, contested_ = 0;
-    std::vector<bool> in_class_;  // by local set: does it hold the class in hand?
+    std::vector<bool> in_class_;  // by local set: does it hold the current class?
     RowNumbers rows_;
     std::unordered_map<RowNumbers, std::uint32_t, BytesHash> contests_;
     std::unordered_map<std::vector<CellRun>, std::uint16_t, CellRunsHash> decisions_;

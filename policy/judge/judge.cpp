@@ -13,7 +13,7 @@ namespace pm {
 namespace {
 
 // What bpf/essentials.h lets pass of what a Question can describe: the requests of this host's DHCP
-// client, and IGMP. All else that is essential has no ports and is no echo request.
+// client, and whole IGMP messages. All else that is essential has no ports and is no echo request.
 std::optional<pm_essential> find_essential(const Question &question) {
     const bool v4 = question.from.is_v4();
     if (question.transport == IPPROTO_IGMP && v4) return PM_ESSENTIAL_MULTICAST;

@@ -72,7 +72,8 @@ struct Document {
     std::optional<Setting<std::uint32_t>> flow_capacity;
 };
 
-// Nothing only where the file is no YAML map; other errors leave out what they concern.
+// Returns nothing only where the file is no YAML map. Any other fault leaves out the row, set or
+// setting that has it.
 std::optional<Document> read_document(const std::shared_ptr<const SourceFile> &file,
                                       Diagnostics &diagnostics);
 

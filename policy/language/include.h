@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The files that a policy consists of.
+// Finds and reads the files that a policy consists of.
 #pragma once
 
 #include <filesystem>

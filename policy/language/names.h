@@ -27,8 +27,8 @@ public:
 
     void mark_used(const std::string &name) { used_.insert(name); }
 
-    // Warns of what the policy file itself defines and nothing uses; shipped files that it
-    // includes define more than a site needs.
+    // Warns of what the policy file itself defines and nothing uses. What included files define is
+    // not reported: the shipped ones define more than a site needs.
     void warn_unused() const;
 
 private:

@@ -27,7 +27,7 @@ public:
             }
             interfaces_.push_back({written.name.text, {}, written.name.where});
         }
-        // By what is listed alone, so that the order of the aliases does not matter.
+        // Only listed roles count for aliases, so that the order of the aliases does not matter.
         const NumbersByRole listed = placed_;
         for (const auto &[name, role] : document_.roles) place_role(name, role, listed);
         return std::move(interfaces_);

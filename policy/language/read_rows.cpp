@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reads the rows of `matrix` and `failsafe`. All faults of a row are reported, not only the first.
+// Reads the rows of `matrix` and `failsafe`. As many faults of a row as
+// possible are reported at once.
 
 #include <fmt/format.h>
 

@@ -82,7 +82,7 @@ public:
     ExpectationResolver(const Policy &policy, Lookup &lookup, Diagnostics &diagnostics)
         : policy_(policy), lookup_(lookup), diagnostics_(diagnostics) {}
 
-    // One that names no transport becomes one for each.
+    // An expectation that names no transport becomes one for each transport.
     std::vector<Expectation> resolve(const WrittenExpectation &from) {
         Expectation expectation = from.expectation;
         expectation.from_role = from.from.text;

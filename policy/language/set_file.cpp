@@ -38,7 +38,8 @@ constexpr std::array<bool, 256> address_characters = [] {
     return known;
 }();
 
-// A message that quotes bytes of any kind must not come from the address parser.
+// The address parser quotes its text unchanged in its messages. So it gets only harmless
+// characters.
 tl::expected<Prefix, std::string> parse_line(std::string_view word) {
     const bool is_plain = word.size() <= word_limit && std::ranges::all_of(word, [](char c) {
                               return address_characters[static_cast<unsigned char>(c)];

@@ -9,9 +9,8 @@
 #include <unordered_map>
 
 #include <fmt/format.h>
-#include <yaml-cpp/yaml.h>
-// After yaml.h, which knows of no handler.
 #include <yaml-cpp/eventhandler.h>
+#include <yaml-cpp/yaml.h>
 
 #include "policy/base/text.h"
 #include "policy/language/yaml_input.h"
@@ -25,7 +24,7 @@ constexpr std::size_t node_limit = 500'000;  // four times what 10,000 rows comm
 constexpr const char *alias_fault = "aliases (*name) are not allowed";
 constexpr const char *anchor_hint = "write the value out";
 
-// Leaves the parser from within an event.
+// Thrown by an event handler, to leave the parser.
 struct Refusal : std::exception {
     Refusal(YAML::Mark mark_, std::string message_, std::string hint_ = {})
         : mark(mark_), message(std::move(message_)), hint(std::move(hint_)) {}
@@ -123,13 +122,13 @@ private:
     void refuse_properties(const YAML::Mark &mark, const std::string &tag, YAML::anchor_t anchor) {
         const std::string_view rest = lines_.rest(mark.line, mark.column);
         if (anchor != 0) throw Refusal(mark, "anchors (&name) are not allowed", anchor_hint);
-        // yaml-cpp says "!" of quoted text too.
+        // yaml-cpp gives quoted text the tag "!".
         if (!(tag.empty() || tag == "?" || tag == "!") || rest.starts_with('!'))
             throw Refusal(mark, "tags (!name) are not allowed",
                           "remove the tag; all values are text");
     }
 
-    // Block scalars end in a line feed, which is not meant; nothing else here has lines.
+    // A block scalar ends in a line feed that the user does not mean. All other texts have none.
     std::string single_line(std::string value, const YAML::Mark &mark) const {
         while (value.ends_with('\n')) value.pop_back();
         for (std::string_view rest = value; !rest.empty();) {

@@ -37,7 +37,8 @@ struct Range {
 };
 
 inline constexpr Range all_v4{{0, PM_V4_PREFIX}, {0, PM_V4_PREFIX | 0xffffffffU}};
-inline constexpr Range all_v6{{0, 0}, {~std::uint64_t{0}, ~std::uint64_t{0}}};  // the block of IPv4 included
+inline constexpr Range all_v6{
+    {0, 0}, {~std::uint64_t{0}, ~std::uint64_t{0}}};  // the block of IPv4 included
 
 struct Prefix {
     Address address;

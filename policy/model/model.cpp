@@ -12,7 +12,7 @@ bool is_listed(const InterfaceDef &interface, const std::string &role) {
     return std::ranges::find(interface.roles, role) != interface.roles.end();
 }
 
-// What is listed for roles that are placed on other interfaces only.
+// The addresses listed for roles that are not on this interface.
 AddressSet listed_elsewhere(const Policy &policy, const std::string &interface) {
     std::vector<const AddressSet *> sets;
     for (const auto &[name, role] : policy.roles)

@@ -133,7 +133,7 @@ struct Policy {
 // Is the role placed on the interface? True for all where the policy names no interfaces.
 bool is_placed(const Policy &policy, const std::string &role, const std::string &interface);
 
-// The addresses a row's peer side stands for: a peer set's, or any().
+// The addresses that the name of a row's peer stands for: those of a peer set, or any().
 const AddressSet &peer_addresses(const Policy &policy, const std::string &name);
 
 // What the sets under `block` hold together.
@@ -154,7 +154,7 @@ bool is_role(const Policy &policy, const std::string &name);
 // A row with a set that is `none` stays in the policy and matches nothing.
 bool is_none(const Policy &policy, const std::string &name);
 bool is_switched_off(const Policy &policy, const Row &row);
-const std::string &none_side(const Policy &policy, const Row &row);  // that set, of such a row
+const std::string &none_side(const Policy &policy, const Row &row);  // the `none` set of such a row
 
 // The addresses of a row's local side on an interface; empty where the row does not exist.
 AddressSet row_local_addresses(const Policy &policy, const Row &row, const std::string &interface);

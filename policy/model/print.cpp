@@ -23,7 +23,7 @@ std::string scalar(const std::string &text) {
         return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
                std::string_view("._/()+-").find(c) != std::string_view::npos;
     };
-    constexpr std::string_view nulls[] = {"null", "Null", "NULL"};  // the rest has other characters
+    constexpr std::string_view nulls[] = {"null", "Null", "NULL"};  // "~" is not plain anyway
     const bool begins_well = !text.empty() && text[0] != '-' && text[0] != '.';
     if (begins_well && std::ranges::all_of(text, is_plain) &&
         std::ranges::find(nulls, text) == std::end(nulls))
@@ -49,7 +49,7 @@ std::string ports_text(const Ports &ports) {
     return flow(words, scalar);
 }
 
-// What stands for a set file's name.
+// Gives the text that is printed as the name of a set file.
 using FileName = std::string (*)(const SetItem &item, const std::string &folder);
 
 class Printer {
