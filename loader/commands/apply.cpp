@@ -38,7 +38,7 @@ Result<Source> read_policy_in_force_anew(const Paths &paths) {
                      "try the confirmed policy again: portmatrix restore; or name one: portmatrix "
                      "apply POLICY",
                      Exit::refused);
-    return read_source_text(now.catalog.document, "the policy in force", true);
+    return read_source_text(now.catalog.document, "the policy in force", Expectations::ask);
 }
 
 bool is_shadow(const ApplyArguments &arguments) {
@@ -123,7 +123,7 @@ int run_apply(const ApplyArguments &arguments) {
     auto lock = check_shadow_options(arguments).and_then(lock_as_root);
     if (!lock) return end_unchanged("apply", lock.error(), asked);
     auto source = arguments.policy.empty() ? read_policy_in_force_anew(paths)
-                                           : read_source(arguments.policy, true);
+                                           : read_source(arguments.policy, Expectations::ask);
     if (!source) return end_unchanged("apply", source.error(), asked);
     if (source->diagnostics.has_errors()) return end_invalid(arguments, source->diagnostics);
     auto applied = apply_source(paths, *source, arguments);

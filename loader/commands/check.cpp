@@ -18,7 +18,7 @@
 namespace pm::command {
 
 int run_check(const CheckArguments &arguments) {
-    auto source = read_source(arguments.policy, true);
+    auto source = read_source(arguments.policy, Expectations::ask);
     if (!source) return end(source.error());
     if (source->policy && !source->diagnostics.has_errors())
         check(*source->policy, source->diagnostics);

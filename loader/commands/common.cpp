@@ -154,8 +154,8 @@ void print_findings(const Diagnostics &diagnostics) {
     print_plain(render(diagnostics, colour_on(STDERR_FILENO)));
 }
 
-tl::expected<Source, int> read_valid_policy(const std::string &path, bool test) {
-    auto source = read_source(path, test);
+tl::expected<Source, int> read_valid_policy(const std::string &path, Expectations expectations) {
+    auto source = read_source(path, expectations);
     if (!source) return tl::unexpected(end(source.error()));
     if (!source->diagnostics.has_errors()) return std::move(*source);
     print_findings(source->diagnostics);

@@ -30,7 +30,7 @@ Result<Deployment> need_as_root(const Fault &missing);
 Result<Deployment> need_policy_or_file();
 
 // The policy of a file. A file with errors: they are printed, and the error is the exit status.
-tl::expected<Source, int> read_valid_policy(const std::string &path, bool test);
+tl::expected<Source, int> read_valid_policy(const std::string &path, Expectations expectations);
 
 Fd end_signals();  // readable once SIGINT or SIGTERM has come; these end nothing any more
 

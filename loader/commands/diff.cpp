@@ -32,7 +32,7 @@ Result<Difference> compare(const Deployment &deployment, const Policy &policy) {
 }  // namespace
 
 int run_diff(const DiffArguments &arguments) {
-    auto source = read_valid_policy(arguments.policy, true);
+    auto source = read_valid_policy(arguments.policy, Expectations::ask);
     if (!source) return source.error();
     auto deployment = need_as_root(
         {"no policy is in force to compare with", "see what it says with 'portmatrix check'"});

@@ -53,7 +53,7 @@ void print_answer(const Explanation &answer, bool json) {
 }
 
 int explain_offline(const ExplainArguments &arguments, const Tuple &tuple) {
-    auto source = read_valid_policy(arguments.policy, false);
+    auto source = read_valid_policy(arguments.policy, Expectations::skip);
     if (!source) return source.error();
     const Policy &policy = *source->policy;
     const ImageView image(source->image->bytes);

@@ -34,7 +34,7 @@ int show_generation(std::uint64_t number) {
 
 int run_show(const ShowArguments &arguments) {
     if (!arguments.policy.empty()) {
-        auto source = read_valid_policy(arguments.policy, false);
+        auto source = read_valid_policy(arguments.policy, Expectations::skip);
         if (!source) return source.error();
         fmt::print("{}", print(*source->policy));
         return end(Exit::done);

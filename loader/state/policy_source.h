@@ -20,12 +20,16 @@ struct Source {
     Diagnostics diagnostics;
 };
 
-// Reads and compiles, and with `test` asks the policy's own `expect` list too. The fault is that
+// What becomes of the policy's own `expect` list.
+enum class Expectations { ask, skip };
+
+// Reads and compiles, and asks the policy's expectations or skips them. The fault is that
 // the file cannot be read, or of the compiler (a limit); what is wrong in the file, and with those
 // that it names, stands in the diagnostics.
-Result<Source> read_source(const std::string &path, bool test);
+Result<Source> read_source(const std::string &path, Expectations expectations);
 
 // The same for text at hand, which messages call `name`.
-Result<Source> read_source_text(std::string text, const std::string &name, bool test);
+Result<Source> read_source_text(std::string text, const std::string &name,
+                                Expectations expectations);
 
 }  // namespace pm

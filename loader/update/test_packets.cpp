@@ -42,9 +42,9 @@ void thin_out(std::vector<T> &list, std::size_t limit) {
 
 std::vector<Question> test_packets(const Policy &policy, const Image &image,
                                    const std::vector<Target> &targets) {
-    std::vector<Question> packets;
     Diagnostics ignored;  // the policy met its expectations before it came here
-    check_expectations(policy, ImageView(image.bytes), ignored, &packets);
+    std::vector<Question> packets =
+        check_expectations(policy, ImageView(image.bytes), ignored).questions;
     thin_out(packets, expected_tried);
 
     std::vector<const Row *> rows;
