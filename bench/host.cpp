@@ -31,7 +31,7 @@ T must(Result<T> result) {
 }
 
 std::vector<std::uint8_t> compile_file(const std::string &file) {
-    Source source = must(read_source(file, pm::Expect::ignore));
+    Source source = must(read_source(file, Expectations::skip));
     if (!source.image) fail(render(source.diagnostics, false));
     return source.image->bytes;
 }

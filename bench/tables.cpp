@@ -64,9 +64,8 @@ void fill(const pm::Pins &pins, std::uint32_t first, std::uint32_t count, const 
         fail(std::string("cannot fill the table ") + table);
 }
 
-void fill_all(const pm::Pins &pins, std::uint32_t count) {
-    const auto control = must(pm::Switch::open(pins.maps(), pm::Switch::Access::read));
-    const auto now = must(pm::read_in_force(control));
+void fill_all(const pm::Deployment &deployment, std::uint32_t count) {
+    const auto &[pins, control, now] = deployment;
     const std::uint32_t sequence = pm_sequence(now.state.epoch);
     const std::uint16_t row = now.catalog.rows.at(0).slot;
     // Nine tenths of each table: an LRU that is filled to the brim evicts before it is full.
@@ -89,9 +88,9 @@ void time_walk(const pm::Pins &pins) {
     std::printf("%zu %.1f\n", flows, milliseconds_since(start));
 }
 
-void time_list(const pm::Pins &pins) {
+void time_list(const pm::Deployment &deployment) {
     const auto start = Clock::now();
-    const auto reader = must(pm::FlowReader::open(pins, {}));
+    const auto reader = must(pm::FlowReader::open(deployment, {}));
     std::vector<std::pair<pm_flow_key, pm_flow>> flows;
     flows.reserve(reader.capacity());
     auto walked = reader.each(
@@ -116,16 +115,15 @@ void time_switch(const pm::Pins &pins) {
 
 int main(int argc, char **argv) {
     const std::string what = argc > 1 ? argv[1] : "";
-    auto pins = must(pm::Pins::open(pm::Paths::from_environment()));
-    if (!pins) fail("nothing is attached");
+    const auto deployment = must(pm::need_deployment(pm::Paths::from_environment()));
     if (what == "fill" && argc == 3) {
-        fill_all(*pins, static_cast<std::uint32_t>(std::strtoul(argv[2], nullptr, 10)));
+        fill_all(deployment, static_cast<std::uint32_t>(std::strtoul(argv[2], nullptr, 10)));
     } else if (what == "walk") {
-        time_walk(*pins);
+        time_walk(deployment.pins);
     } else if (what == "list") {
-        time_list(*pins);
+        time_list(deployment);
     } else if (what == "switch") {
-        time_switch(*pins);
+        time_switch(deployment.pins);
     } else {
         fail("usage: pm_tables fill COUNT | walk | list | switch");
     }

@@ -15,7 +15,7 @@ bool contains(const std::vector<std::string> &list, const std::string &name) {
     return std::ranges::find(list, name) != list.end();
 }
 
-// The names for which the command asks: those given, else those of the policy.
+// What the command asks for: the names that are given, each once; else the policy's.
 std::vector<std::string> wanted_names(const Policy &policy, const std::vector<std::string> &given) {
     std::vector<std::string> names;
     for (const std::string &name : given)
@@ -66,10 +66,9 @@ bool is_on(const Target &target, const Device &device) {
 }
 
 Done add_target(std::vector<Target> &targets, const Device &device) {
-    if (std::ranges::any_of(targets, [&](const Target &one) {
-            return one.name == device.name || is_on(one, device);
-        }))
-        return {};
+    const bool is_target = std::ranges::any_of(
+        targets, [&](const Target &one) { return one.name == device.name || is_on(one, device); });
+    if (is_target) return {};
     if (device.loopback)
         return fault(fmt::format("'{}' is the loopback, which is never filtered", device.name), {},
                      Exit::usage);
@@ -104,20 +103,22 @@ Result<std::vector<Target>> choose_targets(const Pins *pins, const Policy &polic
     return targets;
 }
 
-Result<NamedTargets> targets_named(const Pins *pins, const std::vector<std::string> &names) {
+Result<NamedTargets> targets_named(const Pins *pins, const std::vector<std::string> &names,
+                                   Extent extent) {
     auto attached = attached_targets(pins);
     if (!attached) return tl::unexpected(attached.error());
-    NamedTargets named = {.targets = std::move(*attached), .refused = {}};
-    std::vector<Target> &all = named.targets;
+    NamedTargets named{.targets = std::move(*attached), .not_attached = {}};
     for (const std::string &name : names) {
         auto device = find_device(name);
-        if (!device) continue;
-        auto added = add_target(all, *device);
-        for (Target &one : all)
+        if (!device) continue;  // it may appear later
+        auto added = add_target(named.targets, *device);
+        for (Target &one : named.targets)
             if (is_on(one, *device) && !contains(names, one.name)) one.name = name;
-        if (!added) named.refused.push_back(std::move(added.error()));
+        if (added) continue;
+        if (extent == Extent::all_or_none) return tl::unexpected(added.error());
+        named.not_attached.push_back(added.error().message);
     }
-    std::erase_if(all, [&](const Target &one) { return !contains(names, one.name); });
+    std::erase_if(named.targets, [&](const Target &one) { return !contains(names, one.name); });
     return named;
 }
 
@@ -143,8 +144,8 @@ Result<std::vector<Pins::Interface>> select_interfaces(const Pins &pins,
         auto found = std::ranges::find(*all, name, &Pins::Interface::name);
         if (const auto device = find_device(name); device && found == all->end())
             found = std::ranges::find_if(*all, [&](const Pins::Interface &one) {
-                const auto its = device_of(pins, one);
-                return its && its->index == device->index;
+                const auto now = device_of(pins, one);
+                return now && now->index == device->index;
             });
         if (found == all->end())
             return fault(fmt::format("nothing is attached to '{}'", name),

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The interfaces on which a policy is to be in force: those that are attached, and those for which
-// the command asks.
+// Which interfaces a policy is to hold on: those attached, and those the command asks for.
 #pragma once
 
 #include <optional>
@@ -14,35 +13,49 @@
 
 namespace pm {
 
+// An interface that a policy is to hold on.
 struct Target {
-    unsigned number;               // the one that it has, or is to get
-    std::string name;              // the one that its entry has, or is to get
+    unsigned number = 0;           // that it has, or is to get
+    std::string name;              // that it is to be known by
     std::optional<Device> device;  // none: it was attached, and does not exist now
-    bool is_new;                   // it is not attached yet
+    bool is_new = false;           // it is not attached yet
 };
 
-// All that are attached, under the names that they have now, and those of `names`, as the user
-// gives them; if there are none, those that the policy names. `pins` is null where nothing is
-// attached yet. A fault: an interface does not exist, is the loopback, has no Ethernet header, has
-// a foreign XDP program, or the policy places no role on it.
+// What happens if an interface cannot be attached to.
+enum class Extent {
+    all_or_none,     // a fault, and nothing is changed: apply, rollback
+    where_possible,  // the policy holds on the others, and the reason is reported: restore, watch
+};
+
+struct NamedTargets {
+    std::vector<Target> targets;
+    // Why others are not among them, a sentence each. Always empty with Extent::all_or_none.
+    std::vector<std::string> not_attached;
+};
+
+// The targets of an apply: what is attached already, by the names that it has now, and `names` as
+// given by the user; if these are empty, the policy's interfaces. `pins` is null where nothing is
+// attached yet. It is a fault if an interface
+// - does not exist,
+// - is the loopback,
+// - has packets without an Ethernet header,
+// - has an XDP program of others, or
+// - is not placed by the policy.
 Result<std::vector<Target>> choose_targets(const Pins *pins, const Policy &policy,
                                            const std::vector<std::string> &names);
 
-// Those of `names`, as a generation has them, that are attached or can be. An interface that does
-// not exist is left out: it may come later.
-struct NamedTargets {
-    std::vector<Target> targets;
-    std::vector<Fault> refused;  // one for each interface that cannot be attached to
-};
-Result<NamedTargets> targets_named(const Pins *pins, const std::vector<std::string> &names);
+// The targets of a stored generation: those of its `names` that are attached or can be. An
+// interface that does not exist is left out and not reported: it may appear later.
+Result<NamedTargets> targets_named(const Pins *pins, const std::vector<std::string> &names,
+                                   Extent extent);
 
-// Gives the entries of attached interfaces the names that their devices have now, if these are
-// among `names`. To be called when a policy is confirmed whose generation has `names`: until then
-// an entry keeps the name that the generation before knows.
+// An attached interface keeps the name it had when it was attached, even if it is renamed: the
+// generation in force has that name. Once another policy is in force for good, the interfaces among
+// `names` are known by their present names.
 void adopt_names(const Pins &pins, const std::vector<std::string> &names);
 
-// The attached interfaces of these names, each once and in this order; no names: all. A name is
-// that of the entry, or one that the device has now.
+// The attached interfaces with these names, or whose devices have these names now: each once, in
+// this order. No names: all.
 Result<std::vector<Pins::Interface>> select_interfaces(const Pins &pins,
                                                        const std::vector<std::string> &names);
 

@@ -1,147 +1,149 @@
 // SPDX-License-Identifier: Apache-2.0
-// The commands, after their arguments were read. Each prints its data to stdout and its
+// The commands of portmatrix: what each is told, and how it is run. Command `ban` is run_ban() in
+// ban.cpp, its options are in command_line.cpp. A command prints its data to stdout and its
 // messages to stderr, and returns the exit status.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "maps/abi.h"
+#include "loader/attach/attach.h"
+#include "policy/model/model.h"
 
 namespace pm::command {
 
-struct Check {
+// Reading policies
+
+struct CheckArguments {
     std::string policy;
     bool json = false;
 };
-int run(const Check &arguments);
+int run_check(const CheckArguments &arguments);
 
-struct Show {
-    std::string policy;  // empty: the one in force
-    std::optional<std::uint64_t> generation;
-};
-int run(const Show &arguments);
-
-struct Diff {
-    std::string policy;
-    bool json = false;
-};
-int run(const Diff &arguments);
-
-struct Explain {
+struct ExplainArguments {
     std::string policy;  // empty: ask the loaded program
     std::vector<std::string> interfaces;
     std::string from, to, protocol;
-    std::optional<pm_direction> direction;
+    std::optional<Direction> direction;
     bool json = false;
 };
-int run(const Explain &arguments);
+int run_explain(const ExplainArguments &arguments);
 
-struct Apply {
+struct DiffArguments {
+    std::string policy;
+    bool json = false;
+};
+int run_diff(const DiffArguments &arguments);
+
+struct ShowArguments {
     std::string policy;  // empty: the one in force
-    std::vector<std::string> interfaces;
-    std::optional<pm_mode> mode;  // else it stays
-    bool shadow = false;
-    std::string xdp;             // auto, native, generic; empty: as it was
-    std::string confirm_within;  // "60s"; empty: for good
-    bool force = false;
+    std::optional<std::uint64_t> generation;
 };
-int run(const Apply &arguments);
+int run_show(const ShowArguments &arguments);
 
-struct Confirm {};
-int run(const Confirm &arguments);
+// Reading what is in force. No interfaces: all.
 
-struct Rollback {};
-int run(const Rollback &arguments);
-
-struct Restore {};
-int run(const Restore &arguments);
-
-struct Watch {};
-int run(const Watch &arguments);
-
-struct Ban {
-    std::vector<std::string> prefixes;
-    std::string file;      // one a line; "-": standard input
-    std::string duration;  // "10m"; empty: until it is lifted
-    bool force = false;
-};
-int run(const Ban &arguments);
-
-struct Unban {
-    std::vector<std::string> prefixes;
-};
-int run(const Unban &arguments);
-
-struct Bans {
-    bool json = false;
-};
-int run(const Bans &arguments);
-
-struct History {
-    std::size_t limit = 0;  // newest; 0: all
-    bool json = false;
-};
-int run(const History &arguments);
-
-struct Status {
+struct StatusArguments {
     std::vector<std::string> interfaces;
     bool json = false;
 };
-int run(const Status &arguments);
+int run_status(const StatusArguments &arguments);
 
-struct Flows {
-    std::vector<std::string> interfaces;
-    std::string row, peer;
-    std::string sort = "bytes";  // bytes, packets, age
-    std::size_t limit = 0;       // 0: all
+struct BansArguments {
     bool json = false;
 };
-int run(const Flows &arguments);
+int run_bans(const BansArguments &arguments);
 
-struct Monitor {
+struct HistoryArguments {
+    std::size_t limit = 0;  // the newest; 0: all
+    bool json = false;
+};
+int run_history(const HistoryArguments &arguments);
+
+struct FlowsArguments {
+    enum class Order { bytes, packets, age };
+
     std::vector<std::string> interfaces;
-    std::vector<std::string> reasons;
-    std::string row, peer;
-    std::string pcap;                  // file
+    std::string row, peer;      // empty: any
+    Order sort = Order::bytes;  // largest first
+    std::size_t limit = 0;      // 0: all
+    bool json = false;
+};
+int run_flows(const FlowsArguments &arguments);
+
+struct MonitorArguments {
+    std::vector<std::string> interfaces;
+    std::vector<std::string> reasons;  // labels; empty: all
+    std::string row, peer;             // empty: any
+    std::string pcap;                  // file; empty: none
     std::optional<std::size_t> limit;  // events
     bool json = false;
 };
-int run(const Monitor &arguments);
+int run_monitor(const MonitorArguments &arguments);
 
-struct Top {
+struct TopArguments {
     std::vector<std::string> interfaces;
     std::string interval = "2s";
     bool once = false;
 };
-int run(const Top &arguments);
+int run_top(const TopArguments &arguments);
 
-struct Doctor {
+struct DoctorArguments {
     std::vector<std::string> interfaces;
     bool json = false;
 };
-int run(const Doctor &arguments);
+int run_doctor(const DoctorArguments &arguments);
 
-struct Export {
+struct ExportArguments {
     std::vector<std::string> listen;      // ADDR:PORT, PORT, unix:PATH
     std::vector<std::string> host_names;  // by which it may be asked, beside its own
-    std::vector<std::string> interfaces;  // empty: all
-    std::string textfile, json_flows;     // empty: none
-    std::vector<std::string> ipfix;       // HOST:PORT
+    std::vector<std::string> interfaces;
+    std::string textfile, json_flows;  // files; empty: none
+    std::vector<std::string> ipfix;    // HOST:PORT
     std::string interval = "10s", active_timeout = "60s";
 };
-int run(const Export &arguments);
+int run_export(const ExportArguments &arguments);
 
-struct Detach {
+// Changing what is in force
+
+struct ApplyArguments {
+    enum class Mode { enforce, audit, shadow };
+
+    std::string policy;                   // empty: the one in force, read anew
+    std::vector<std::string> interfaces;  // to attach to as well
+    std::optional<Mode> mode;             // none: as before
+    std::optional<XdpMode> xdp;           // none: as before
+    std::string confirm_within;           // "60s"; empty: for good
+    bool force = false;                   // even if an SSH session of this host is cut
+};
+int run_apply(const ApplyArguments &arguments);
+
+struct BanArguments {
+    std::vector<std::string> prefixes;
+    std::string file;      // one a line; "-": standard input; empty: none
+    std::string duration;  // "10m"; empty: until it is lifted
+    bool force = false;    // even if an SSH session of this host is cut
+};
+int run_ban(const BanArguments &arguments);
+
+struct UnbanArguments {
+    std::vector<std::string> prefixes;
+};
+int run_unban(const UnbanArguments &arguments);
+
+int run_confirm();
+int run_rollback();
+int run_restore();
+int run_watch();
+
+struct DetachArguments {
     std::vector<std::string> interfaces;
     bool all = false;
-    bool force = false;  // though what is attached cannot be read
+    bool force = false;  // with `all`: also what cannot be read
 };
-int run(const Detach &arguments);
-
-// What is in force now, as the last line on stderr where something was not done.
-void say_in_force();
+int run_detach(const DetachArguments &arguments);
 
 }  // namespace pm::command

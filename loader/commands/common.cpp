@@ -5,21 +5,16 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include <utility>
+
 #include <fmt/core.h>
 #include <fmt/ranges.h>
 
 #include "loader/base/message.h"
-#include "loader/commands/commands.h"
-#include "loader/kernel/deployment.h"
+#include "loader/base/paths.h"
 #include "loader/kernel/switch.h"
-#include "loader/observe/snapshot.h"
 #include "loader/state/history.h"
-#include "loader/state/policy_source.h"
-#include "loader/state/store.h"
-#include "policy/image/catalog.h"
-#include "policy/language/read.h"
-#include "policy/model/diff.h"
-#include "policy/model/print.h"
+#include "policy/base/diagnostic.h"
 
 namespace pm::command {
 
@@ -40,13 +35,11 @@ int end(Exit status) {
     return static_cast<int>(status);
 }
 
-Done need_root() {
+Done need_root(const std::string &remedy) {
     if (geteuid() == 0) return {};
-    return fault("cannot reach the programs in the kernel: only root may (EPERM)",
-                 "try again with sudo");
+    return fault("cannot reach the programs in the kernel: only root may (EPERM)", remedy);
 }
 
-// "generation 41 stays in force on eth0"; `asked` are interfaces that nothing holds on.
 std::string in_force_text(const std::vector<std::string> &asked) {
     if (geteuid() != 0) return "what is in force, only root can read";
     auto pins = Pins::open(Paths::from_environment());
@@ -55,11 +48,9 @@ std::string in_force_text(const std::vector<std::string> &asked) {
     InForce now;
     if (*pins) {
         auto interfaces = (*pins)->interfaces();
-        auto control = Switch::open((*pins)->maps(), Switch::Access::read);
-        if (!interfaces || !control) return "what is in force cannot be read";
-        auto in_force = read_in_force(*control);
-        if (!in_force) return "what is in force cannot be read";
-        now = std::move(*in_force);
+        auto deployment = read_deployment(std::move(**pins));
+        if (!interfaces || !deployment) return "what is in force cannot be read";
+        now = std::move(deployment->in_force);
         for (const Pins::Interface &one : *interfaces)
             if (holds_on(now.state.record, one.number)) names.push_back(one.name());
     }
@@ -99,12 +90,40 @@ void record_refused(const std::string &action, const Fault &fault) {
     record(Paths::from_environment(), std::move(entry));
 }
 
+void print_in_force() {
+    print_plain(fmt::format("  {}\n", in_force_text()));
+}
+
+void print_unchanged(const std::vector<std::string> &asked) {
+    print_plain(fmt::format("  nothing changed; {}\n", in_force_text(asked)));
+}
+
 int end_unchanged(const std::string &action, const Fault &fault,
                   const std::vector<std::string> &asked) {
     record_refused(action, fault);
     print_fault(fault);
-    print_plain(fmt::format("  nothing changed; {}\n", in_force_text(asked)));
+    print_unchanged(asked);
     return end(fault.exit);
+}
+
+int end_in_force(const std::string &action, const Outcome &outcome) {
+    const std::string text =
+        fmt::format("generation {} ({}) {} in force on {}{}", outcome.generation, outcome.policy,
+                    outcome.changed ? "is" : "is already", fmt::join(outcome.interfaces, ", "),
+                    mode_remark(outcome.mode));
+    // The entry comes before the text: if nobody reads stderr, printing there ends the process.
+    if (outcome.changed) record_done(action, text, outcome.generation, outcome.sha256);
+    for (const std::string &note : outcome.notes) print_note(note);
+    print_note(text);
+    return end(Exit::done);
+}
+
+int end_after(const std::string &action, Result<Outcome> (*change)(const Paths &)) {
+    auto lock = lock_as_root();
+    if (!lock) return end_unchanged(action, lock.error());
+    auto outcome = change(Paths::from_environment());
+    if (!outcome) return end_unchanged(action, outcome.error());
+    return end_in_force(action, *outcome);
 }
 
 int end(const Fault &fault) {
@@ -112,13 +131,35 @@ int end(const Fault &fault) {
     return end(fault.exit);
 }
 
-Result<std::optional<Pins>> open_pins() {
-    if (auto root = need_root(); !root) return tl::unexpected(root.error());
-    return Pins::open(Paths::from_environment());
+Result<Lock> lock_as_root() {
+    return need_root().and_then([] { return Lock::writer(Paths::from_environment()); });
 }
 
-void say_in_force() {
-    print_plain(fmt::format("  nothing changed; {}\n", in_force_text({})));
+Result<std::optional<Deployment>> open_as_root() {
+    return need_root().and_then([] { return open_deployment(Paths::from_environment()); });
+}
+
+Result<Deployment> need_as_root(const Fault &missing) {
+    return need_root().and_then(
+        [&] { return need_deployment(Paths::from_environment(), missing); });
+}
+
+Result<Deployment> need_policy_or_file() {
+    return need_root("name a policy with --policy").and_then([] {
+        return need_deployment(Paths::from_environment(), no_policy_in_force());
+    });
+}
+
+void print_findings(const Diagnostics &diagnostics) {
+    print_plain(render(diagnostics, colour_on(STDERR_FILENO)));
+}
+
+tl::expected<Source, int> read_valid_policy(const std::string &path, Expectations expectations) {
+    auto source = read_source(path, expectations);
+    if (!source) return tl::unexpected(end(source.error()));
+    if (!source->diagnostics.has_errors()) return std::move(*source);
+    print_findings(source->diagnostics);
+    return tl::unexpected(end(Exit::invalid));
 }
 
 }  // namespace pm::command

@@ -1,40 +1,68 @@
 // SPDX-License-Identifier: Apache-2.0
-// What commands share: how they begin, and how they end.
+// Shared by the commands: asking for root, opening what is pinned, reading a policy file, and
+// ending with the right messages, exit status and entry in the history.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "loader/base/fault.h"
-#include "loader/kernel/pins.h"
+#include "loader/base/lock.h"
+#include "loader/kernel/deployment.h"
+#include "loader/state/policy_source.h"
+#include "loader/update/outcome.h"
 #include "policy/base/fd.h"
-#include "policy/image/catalog.h"
-#include "policy/image/compile.h"
 
 namespace pm::command {
+
+// Beginning
+
+Done need_root(const std::string &remedy = "try again with sudo");
+Result<Lock> lock_as_root();  // the writer's lock
+
+// What is pinned and in force; a fault where the caller is not root.
+Result<std::optional<Deployment>> open_as_root();
+Result<Deployment> need_as_root(const Fault &missing);
+
+// The same for a command that could read a policy file instead.
+Result<Deployment> need_policy_or_file();
+
+// The policy of a file. A file with errors: they are printed, and the error is the exit status.
+tl::expected<Source, int> read_valid_policy(const std::string &path, Expectations expectations);
+
+Fd end_signals();  // readable once SIGINT or SIGTERM has come; these end nothing any more
+
+// Ending
 
 int end(Exit status);
 int end(const Fault &fault);  // prints it
 
-// The same where something was not done: the last line on stderr is what is in force now.
-// `asked` are interfaces that the command was to put a policy on.
-// It goes into the history as `action`.
+// The end of a command that was to change something and did not. The fault goes into the history as
+// of `action`, and the last line on stderr says what is in force now. `asked`: the interfaces on
+// which a policy was to be put in force.
 int end_unchanged(const std::string &action, const Fault &fault,
                   const std::vector<std::string> &asked = {});
 
-// Into the history: it was done.
+// The end of confirm, rollback and restore, which put a generation in force again.
+int end_in_force(const std::string &action, const Outcome &outcome);
+
+// Runs `change` as root and under the lock, and ends in one of these two ways.
+int end_after(const std::string &action, Result<Outcome> (*change)(const Paths &));
+
+// Entries in the history. A usage fault makes none.
 void record_done(const std::string &action, const std::string &message,
                  std::uint64_t generation = 0, const std::string &sha256 = {});
 void record_refused(const std::string &action, const Fault &fault);
 
-// "generation 41 stays in force on eth0"
+// "generation 41 stays in force on eth0". If nothing is: "eth0 is not filtered" of those `asked`.
 std::string in_force_text(const std::vector<std::string> &asked = {});
 
-Fd end_signals();  // readable once SIGINT or SIGTERM has come; these end nothing any more
+void print_in_force();                                             // that as the last line
+void print_unchanged(const std::vector<std::string> &asked = {});  // and that nothing changed
 
-Done need_root();
-Result<std::optional<Pins>> open_pins();
+void print_findings(const Diagnostics &diagnostics);
 
 // " (audit: nothing is dropped)", or nothing.
 const char *mode_remark(pm_mode mode);

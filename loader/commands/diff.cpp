@@ -1,19 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // The command diff: what a policy would change, before it is applied.
-#include <unistd.h>
-
-#include <algorithm>
+#include <utility>
+#include <vector>
 
 #include <fmt/core.h>
 
-#include "loader/base/message.h"
 #include "loader/commands/commands.h"
 #include "loader/commands/common.h"
-#include "loader/kernel/deployment.h"
-#include "loader/kernel/switch.h"
 #include "loader/observe/flow_diff.h"
 #include "loader/show/show.h"
-#include "loader/show/table.h"
 #include "loader/state/drift.h"
 #include "loader/state/policy_source.h"
 #include "policy/model/diff.h"
@@ -26,33 +21,23 @@ struct Difference {
     std::vector<FlowChange> flows;
 };
 
-Result<Difference> compare(const Pins &pins, const Policy &policy) {
-    auto control = Switch::open(pins.maps(), Switch::Access::read);
-    if (!control) return tl::unexpected(control.error());
-    auto now = read_in_force(*control);
-    if (!now) return tl::unexpected(now.error());
-    auto before = read_policy_in_force(now->catalog);
+Result<Difference> compare(const Deployment &deployment, const Policy &policy) {
+    auto before = read_policy_in_force(deployment.in_force.catalog);
     if (!before) return tl::unexpected(before.error());
-    auto flows = diff_flows(pins, policy);
+    auto flows = diff_flows(deployment, policy);
     if (!flows) return tl::unexpected(flows.error());
     return Difference{diff(*before, policy), std::move(*flows)};
 }
 
 }  // namespace
 
-int run(const Diff &arguments) {
-    auto source = read_source(arguments.policy, Expect::test);
-    if (!source) return end(source.error());
-    if (source->diagnostics.has_errors()) {
-        print_plain(render(source->diagnostics, colour_on(STDERR_FILENO)));
-        return end(Exit::invalid);
-    }
-    auto pins = open_pins();
-    if (!pins) return end(pins.error());
-    if (!*pins)
-        return end(Fault{"no policy is in force to compare with",
-                         "see what it says with 'portmatrix check'"});
-    auto difference = compare(**pins, *source->policy);
+int run_diff(const DiffArguments &arguments) {
+    auto source = read_valid_policy(arguments.policy, Expectations::ask);
+    if (!source) return source.error();
+    auto deployment = need_as_root(
+        {"no policy is in force to compare with", "see what it says with 'portmatrix check'"});
+    if (!deployment) return end(deployment.error());
+    auto difference = compare(*deployment, *source->policy);
     if (!difference) return end(difference.error());
     fmt::print("{}", arguments.json ? show::diff_json(difference->policy, difference->flows)
                                     : show::diff_text(difference->policy, difference->flows));

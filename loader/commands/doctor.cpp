@@ -1,17 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
-// The command doctor: which things are to be looked at.
+// The command doctor: examines the host, what is in force, and the devices.
 #include <unistd.h>
 
 #include <algorithm>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include <fmt/core.h>
 
 #include "loader/attach/attach.h"
 #include "loader/base/message.h"
+#include "loader/base/paths.h"
 #include "loader/commands/commands.h"
 #include "loader/commands/common.h"
 #include "loader/doctor/findings.h"
+#include "loader/host/device.h"
+#include "loader/kernel/deployment.h"
+#include "loader/kernel/pins.h"
 #include "loader/kernel/switch.h"
+#include "loader/observe/snapshot.h"
 #include "loader/show/doctor.h"
 #include "loader/state/drift.h"
 
@@ -23,11 +32,14 @@ bool contains(const std::vector<Device> &list, const std::string &name) {
                        [&](const Device &one) { return one.name == name; });
 }
 
-// What is attached, by the name that its device has now.
+// Attached interfaces, by the names that their devices have now.
 using Attachments = std::map<std::string, Pins::Interface>;
 
-void look_at_attached(const Paths &paths, Pins &pins, Attachments &attached, Findings &findings) {
-    auto snapshot = read_snapshot(pins, {}, LiveFlows::left_out);
+void examine_attached(const Paths &paths, Pins &pins, Attachments &attached, Findings &findings) {
+    // What is in force may be damaged; `pins` are examined all the same.
+    auto snapshot = need_deployment(paths).and_then([](const Deployment &deployment) {
+        return read_snapshot(deployment, {}, LiveFlows::left_out);
+    });
     if (snapshot)
         snapshot->policy_drifted = policy_file_differs(snapshot->in_force.catalog);
     else
@@ -68,7 +80,7 @@ Result<std::vector<Device>> choose_devices(const std::vector<std::string> &asked
 
 }  // namespace
 
-int run(const Doctor &arguments) {
+int run_doctor(const DoctorArguments &arguments) {
     const Paths paths = Paths::from_environment();
     Findings findings;
     examine_host(paths, findings);
@@ -78,7 +90,7 @@ int run(const Doctor &arguments) {
         if (!pins)
             findings.wrong("pins", pins.error().message, pins.error().hint);
         else if (*pins)
-            look_at_attached(paths, **pins, attached, findings);
+            examine_attached(paths, **pins, attached, findings);
         else
             findings.note("attachment", "nothing is attached; nothing is filtered",
                           "portmatrix apply -i IFACE POLICY");

@@ -1,67 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
-// The commands that read a policy and change nothing: check, show, explain.
+// The command explain: asks a policy file, or the programs in the kernel, about a flow.
 #include <unistd.h>
 
-#include <algorithm>
-#include <cstdio>
+#include <functional>
 #include <set>
+#include <string>
 
 #include <fmt/core.h>
-#include <fmt/ranges.h>
 
 #include "loader/attach/targets.h"
 #include "loader/base/lock.h"
 #include "loader/base/message.h"
+#include "loader/base/paths.h"
 #include "loader/commands/commands.h"
+#include "loader/commands/common.h"
 #include "loader/host/own_addresses.h"
 #include "loader/kernel/deployment.h"
-#include "loader/kernel/switch.h"
 #include "loader/observe/explain.h"
 #include "loader/show/show.h"
-#include "loader/show/table.h"
-#include "loader/state/policy_source.h"
-#include "loader/state/store.h"
-#include "policy/check/lint.h"
 #include "policy/image/compile.h"
 #include "policy/judge/judge.h"
 #include "policy/judge/question.h"
 #include "policy/model/labels.h"
-#include "policy/model/print.h"
 
 namespace pm::command {
 namespace {
-
-int end(Exit status) {
-    return static_cast<int>(status);
-}
-
-int end(const Fault &fault) {
-    print_fault(fault);
-    return end(fault.exit);
-}
-
-void print_findings(const Diagnostics &diagnostics) {
-    print_plain(render(diagnostics, colour_on(STDERR_FILENO)));
-}
-
-// The policy without errors, or its errors printed and the status to end with.
-tl::expected<Source, int> read_whole(const std::string &path) {
-    auto source = read_source(path, Expect::ignore);
-    if (!source) return tl::unexpected(end(source.error()));
-    if (!source->diagnostics.has_errors()) return std::move(*source);
-    print_findings(source->diagnostics);
-    return tl::unexpected(end(Exit::invalid));
-}
-
-Result<Pins> open_pins() {
-    if (geteuid() != 0)
-        return fault("cannot reach the programs in the kernel: only root may (EPERM)",
-                     "name a policy with --policy");
-    auto pins = Pins::open(Paths::from_environment());
-    if (!pins) return tl::unexpected(pins.error());
-    if (!*pins) return fault("no policy is in force", "put one in force with 'portmatrix apply'");
-    return std::move(**pins);
-}
 
 std::set<Address> host_addresses() {
     std::set<Address> addresses;
@@ -69,13 +32,13 @@ std::set<Address> host_addresses() {
     return addresses;
 }
 
-Result<Tuple> read_tuple(const Explain &arguments) {
+Result<Tuple> read_tuple(const ExplainArguments &arguments) {
     auto tuple = parse_tuple(arguments.from, arguments.to, arguments.protocol);
-    if (tuple && arguments.direction)
-        tuple->direction = *arguments.direction == PM_IN ? Direction::in : Direction::out;
+    if (tuple) tuple->direction = arguments.direction;
     return tuple;
 }
 
+// As the user says, else guessed; a doubtful guess is noted on stderr.
 Direction settle_direction(const Tuple &tuple, const std::function<bool(const Address &)> &is_own) {
     if (tuple.direction) return *tuple.direction;
     std::string note;
@@ -89,8 +52,8 @@ void print_answer(const Explanation &answer, bool json) {
                           : show::explanation_text(answer, colour_on(STDOUT_FILENO)));
 }
 
-int explain_offline(const Explain &arguments, const Tuple &tuple) {
-    auto source = read_whole(arguments.policy);
+int explain_offline(const ExplainArguments &arguments, const Tuple &tuple) {
+    auto source = read_valid_policy(arguments.policy, Expectations::skip);
     if (!source) return source.error();
     const Policy &policy = *source->policy;
     const ImageView image(source->image->bytes);
@@ -119,24 +82,23 @@ int explain_offline(const Explain &arguments, const Tuple &tuple) {
     return end(Exit::done);
 }
 
-int explain_loaded(const Explain &arguments, const Tuple &tuple) {
-    auto pins = open_pins();
-    if (!pins) return end(pins.error());
-    auto interfaces = select_interfaces(*pins, arguments.interfaces);
+int explain_loaded(const ExplainArguments &arguments, const Tuple &tuple) {
+    auto deployment = need_policy_or_file();
+    if (!deployment) return end(deployment.error());
+    const auto &[pins, control, in_force] = *deployment;
+    auto interfaces = select_interfaces(pins, arguments.interfaces);
     if (!interfaces) return end(interfaces.error());
-    auto control = Switch::open(pins->maps(), Switch::Access::read);
-    if (!control) return end(control.error());
     auto lock = Lock::probe(Paths::from_environment());
     if (!lock) return end(lock.error());
 
-    const pm_view image = control->image(control->state().record.image);
+    const pm_view image = control.image(control.state().record.image);
     const std::set<Address> own = host_addresses();
     const Direction direction = settle_direction(tuple, [&](const Address &address) {
         return own.count(address) != 0 || is_listed(image, address);
     });
     for (const Pins::Interface &one : *interfaces) {
         auto answer = explain(image, tuple, direction, one.number, [&](const Question &question) {
-            return ask_kernel(*pins, *control, question);
+            return ask_kernel(deployment->pins, deployment->control, question);
         });
         if (!answer) return end(answer.error());
         answer->interface = one.name();
@@ -145,66 +107,9 @@ int explain_loaded(const Explain &arguments, const Tuple &tuple) {
     return end(Exit::done);
 }
 
-int show_generation(std::uint64_t number) {
-    auto store = Store::open(Paths::from_environment());
-    if (!store) return end(store.error());
-    const auto numbers = store->all_numbers();
-    if (std::find(numbers.begin(), numbers.end(), number) == numbers.end())
-        return end(Fault{fmt::format("generation {} is not kept; these are: {}", number,
-                                     fmt::join(numbers, ", ")),
-                         {},
-                         Exit::usage});
-    auto text = store->policy_text(number);
-    if (!text) return end(text.error());
-    fmt::print("{}", *text);
-    return end(Exit::done);
-}
-
 }  // namespace
 
-int run(const Check &arguments) {
-    auto source = read_source(arguments.policy, Expect::test);
-    if (!source) return end(source.error());
-    if (source->policy && !source->diagnostics.has_errors())
-        check(*source->policy, source->diagnostics);
-
-    const Diagnostics &found = source->diagnostics;
-    if (arguments.json) {
-        fmt::print("{}", show::findings_json(found));
-    } else {
-        if (source->policy)
-            fmt::print("{}", show::matrix_text(*source->policy, colour_on(STDOUT_FILENO)));
-        std::fflush(stdout);  // before the findings where both go to one place
-        print_findings(found);
-        const auto errors = static_cast<std::uint64_t>(found.errors());
-        const auto warnings = static_cast<std::uint64_t>(found.warnings());
-        print_note(fmt::format(
-            "{}: {}, {}{}", arguments.policy, show::plural(errors, "error"),
-            show::plural(warnings, "warning"),
-            source->image ? fmt::format(", {} bytes compiled", source->image->bytes.size()) : ""));
-    }
-    return end(found.has_errors() ? Exit::invalid : Exit::done);
-}
-
-int run(const Show &arguments) {
-    if (!arguments.policy.empty()) {
-        auto source = read_whole(arguments.policy);
-        if (!source) return source.error();
-        fmt::print("{}", print(*source->policy));
-        return end(Exit::done);
-    }
-    if (arguments.generation) return show_generation(*arguments.generation);
-    auto pins = open_pins();
-    if (!pins) return end(pins.error());
-    auto control = Switch::open(pins->maps(), Switch::Access::read);
-    if (!control) return end(control.error());
-    auto in_force = read_in_force(*control);
-    if (!in_force) return end(in_force.error());
-    fmt::print("{}", in_force->catalog.document);
-    return end(Exit::done);
-}
-
-int run(const Explain &arguments) {
+int run_explain(const ExplainArguments &arguments) {
     auto tuple = read_tuple(arguments);
     if (!tuple) return end(tuple.error());
     return arguments.policy.empty() ? explain_loaded(arguments, *tuple)

@@ -1,22 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0
-// The command export: metrics and the page over HTTP, flow records to collectors. Reads the pinned
-// maps and nothing else, so it needs no privilege but to open them.
+// The command export: metrics and the page over HTTP, flow records to collectors. It reads the
+// pinned maps and nothing else, so the only privilege that it needs is to open them.
 #include <poll.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <systemd/sd-daemon.h>
 
+#include <cstdint>
+#include <memory>
+#include <string>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include "loader/base/duration.h"
 #include "loader/base/message.h"
+#include "loader/base/paths.h"
 #include "loader/commands/commands.h"
 #include "loader/commands/common.h"
 #include "loader/export/exporter.h"
 #include "loader/export/flow_sinks.h"
 #include "loader/export/host_names.h"
 #include "loader/export/listener.h"
+#include "loader/export/reading.h"
+#include "loader/export/server.h"
+#include "loader/export/walker.h"
+#include "loader/kernel/pins.h"
 
 namespace pm::command {
 namespace {
@@ -25,9 +35,10 @@ using namespace pm::exporter;
 
 constexpr const char *default_listen = "9927";
 constexpr int textfile_interval_ms = 15'000;
-constexpr std::uint64_t longest_interval = 30;  // seconds; a reset flow is listed for 10
+// Seconds. A flow that was reset is listed for 10 only, so that longer pauses miss too many.
+constexpr std::uint64_t longest_interval = 30;
 
-Result<std::vector<Fd>> open_listeners(const Export &arguments) {
+Result<std::vector<Fd>> open_listeners(const ExportArguments &arguments) {
     auto listeners = inherited_listeners();
     if (!listeners) return listeners;
     std::vector<std::string> wanted = arguments.listen;
@@ -42,7 +53,7 @@ Result<std::vector<Fd>> open_listeners(const Export &arguments) {
     return listeners;
 }
 
-Result<std::vector<std::unique_ptr<FlowSink>>> open_sinks(const Export &arguments) {
+Result<std::vector<std::unique_ptr<FlowSink>>> open_sinks(const ExportArguments &arguments) {
     std::vector<std::unique_ptr<FlowSink>> sinks;
     for (const std::string &target : arguments.ipfix) {
         auto sink = open_ipfix(target);
@@ -57,7 +68,7 @@ Result<std::vector<std::unique_ptr<FlowSink>>> open_sinks(const Export &argument
     return sinks;
 }
 
-Result<Walker::Options> walker_options(const Export &arguments) {
+Result<Walker::Options> walker_options(const ExportArguments &arguments) {
     Walker::Options options;
     auto interval = parse_duration(arguments.interval);
     if (!interval) return tl::unexpected(interval.error());
@@ -71,7 +82,7 @@ Result<Walker::Options> walker_options(const Export &arguments) {
     return options;
 }
 
-// As many connections as the server keeps, and the maps.
+// Each connection and each map is a descriptor.
 void raise_file_limit() {
     rlimit limit = {};
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
@@ -79,6 +90,7 @@ void raise_file_limit() {
     setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+// Until `ends` is readable. The same fault is printed once.
 void write_textfiles(Exporter exporter, const std::string &file, int ends) {
     std::string said;
     pollfd wait = {ends, POLLIN, 0};
@@ -91,13 +103,14 @@ void write_textfiles(Exporter exporter, const std::string &file, int ends) {
 
 }  // namespace
 
-int run(const Export &arguments) {
+int run_export(const ExportArguments &arguments) {
     const Paths paths = Paths::from_environment();
     auto options = walker_options(arguments);
     if (!options) return end(options.error());
     auto names = HostNames::of_this_host(arguments.host_names);
     if (!names) return end(names.error());
-    // A fault now is one of the set-up, and said; later ones are answers to scrapes.
+    // Pins that cannot be opened now are a fault of the set-up. Later this is the answer to a
+    // scrape.
     if (auto pins = Pins::open(paths, Access::read); !pins) return end(pins.error());
     auto sinks = open_sinks(arguments);
     if (!sinks) return end(sinks.error());

@@ -1,18 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
-// The command top: looks, and draws on a terminal or prints for a pipe.
+// The command top: shows the matrix and its counters again and again, as a screen on a terminal or
+// as text in a pipe.
 #include <poll.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cerrno>
 #include <cstdio>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include <fmt/core.h>
 
 #include "loader/base/clock.h"
 #include "loader/base/duration.h"
 #include "loader/base/message.h"
+#include "loader/base/paths.h"
 #include "loader/commands/commands.h"
 #include "loader/commands/common.h"
+#include "loader/kernel/deployment.h"
+#include "loader/observe/busiest_flows.h"
 #include "loader/observe/flow_reader.h"
+#include "loader/observe/snapshot.h"
 #include "loader/show/show.h"
 #include "loader/show/top_model.h"
 #include "loader/show/top_screen.h"
@@ -21,19 +32,22 @@ namespace pm::command {
 namespace {
 
 constexpr std::size_t flows_shown = 100;
-constexpr double walk_interval = 5;  // seconds between two walks through the flow tables at least,
-constexpr double walk_share = 0.05;  // and no larger share of the time than this is spent on them
+// Walking large flow tables takes long. Between two walks are at least this many seconds, and more
+// where walks would take a larger share of the time.
+constexpr double walk_interval = 5;
+constexpr double walk_share = 0.05;
 
 class Looker {
 public:
     explicit Looker(const std::vector<std::string> &interfaces) : interfaces_(interfaces) {}
 
-    // The pins are opened anew each time: what is attached may change.
+    // Reads the counters, and the flows if it is time. Opens the pins anew, because what is
+    // attached may have changed.
     Done look();
     const show::TopModel &model() const { return model_; }
 
 private:
-    Done walk(const Pins &pins);
+    Done walk(const Deployment &deployment);
 
     const std::vector<std::string> &interfaces_;
     show::TopModel model_;
@@ -42,20 +56,17 @@ private:
 };
 
 Done Looker::look() {
-    auto pins = Pins::open(Paths::from_environment());
-    if (!pins) return tl::unexpected(pins.error());
-    if (!*pins)
-        return fault("nothing is attached",
-                     "put a policy in force first: portmatrix apply -i IFACE POLICY");
-    auto snapshot = read_snapshot(**pins, interfaces_, LiveFlows::left_out);
+    auto deployment = need_deployment(Paths::from_environment());
+    if (!deployment) return tl::unexpected(deployment.error());
+    auto snapshot = read_snapshot(*deployment, interfaces_, LiveFlows::left_out);
     if (!snapshot) return tl::unexpected(snapshot.error());
     model_.look(std::move(*snapshot), monotonic_seconds());
-    return monotonic_seconds() < next_walk_ ? Done() : walk(**pins);
+    return monotonic_seconds() < next_walk_ ? Done() : walk(*deployment);
 }
 
-Done Looker::walk(const Pins &pins) {
+Done Looker::walk(const Deployment &deployment) {
     const double begin = monotonic_seconds();
-    auto reader = FlowReader::open(pins, interfaces_);
+    auto reader = FlowReader::open(deployment, interfaces_);
     if (!reader) return tl::unexpected(reader.error());
     std::map<std::pair<unsigned, unsigned>, std::uint64_t> live;
     show::TopModel::FlowLook look;
@@ -78,7 +89,7 @@ Done Looker::walk(const Pins &pins) {
     return {};
 }
 
-void print(const show::TopModel &model) {
+void print_look(const show::TopModel &model) {
     const show::TopView view;
     fmt::print("{}  {}\n{}\n", time_text(realtime_ns()), model.title(), model.totals());
     if (const std::string alarm = model.alarm(); !alarm.empty()) fmt::print("{}\n", alarm);
@@ -89,26 +100,26 @@ void print(const show::TopModel &model) {
     fmt::print("\n");
 }
 
-// True: a signal asks to end.
+// Waits for a signal, for so many seconds, or with `keys` for a key. True: a signal asks to end.
 bool wait(int signals, double seconds, bool keys) {
     pollfd waits[] = {{signals, POLLIN, 0}, {STDIN_FILENO, POLLIN, 0}};
     poll(waits, keys ? 2 : 1, static_cast<int>(seconds * 1000) + 1);
     return waits[0].revents != 0;
 }
 
-// A table for each interval; the first look has no rates and is not shown.
-Done print_always(Looker &looker, int signals, unsigned seconds, bool once) {
+// Prints a table for each interval. The first look is not printed: rates need two.
+Done print_looks(Looker &looker, int signals, unsigned seconds, bool once) {
     if (auto looked = looker.look(); !looked) return looked;
     while (!wait(signals, seconds, false)) {
         if (auto looked = looker.look(); !looked) return looked;
-        print(looker.model());
+        print_look(looker.model());
         if (std::fflush(stdout) != 0) return cannot("write the output", errno);
         if (once) break;
     }
     return {};
 }
 
-Done draw_always(Looker &looker, int signals, unsigned seconds) {
+Done draw_looks(Looker &looker, int signals, unsigned seconds) {
     if (auto looked = looker.look(); !looked) return looked;
     auto screen = show::TopScreen::open(colour_on(STDOUT_FILENO));
     if (!screen) return tl::unexpected(screen.error());
@@ -130,7 +141,7 @@ Done draw_always(Looker &looker, int signals, unsigned seconds) {
 
 }  // namespace
 
-int run(const Top &arguments) {
+int run_top(const TopArguments &arguments) {
     if (auto root = need_root(); !root) return end(root.error());
     auto interval = parse_duration(arguments.interval);
     if (!interval) return end(interval.error());
@@ -139,8 +150,8 @@ int run(const Top &arguments) {
     Looker looker(arguments.interfaces);
     const auto seconds = static_cast<unsigned>(std::min<std::uint64_t>(*interval, 3600));
     const bool draws = !arguments.once && isatty(STDOUT_FILENO) && isatty(STDIN_FILENO);
-    auto done = draws ? draw_always(looker, signals.get(), seconds)
-                      : print_always(looker, signals.get(), seconds, arguments.once);
+    auto done = draws ? draw_looks(looker, signals.get(), seconds)
+                      : print_looks(looker, signals.get(), seconds, arguments.once);
     return done ? end(Exit::done) : end(done.error());
 }
 

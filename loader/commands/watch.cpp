@@ -1,16 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
-// The command watch: waits for something to look at, and tells systemd that it lives.
+// The command watch, the body of the service: looks after every change of a link and every two
+// seconds, and tells systemd that it lives.
 #include <poll.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <string>
+#include <string_view>
 
 #include <fmt/core.h>
 
 #include "loader/base/lock.h"
 #include "loader/base/message.h"
+#include "loader/base/paths.h"
 #include "loader/commands/commands.h"
 #include "loader/commands/common.h"
 #include "loader/host/link_events.h"
@@ -19,12 +24,12 @@
 namespace pm::command {
 namespace {
 
-// A link that is detached by its descriptor makes no event: it is found within this time.
+// Not every loss makes an event: a link that is detached by its descriptor is found by looking.
 constexpr int look_interval_ms = 2000;
 
-// An upgrade puts another file in the place of this program, which must not go on with programs of
-// another build in the kernel. Does not return where it has been replaced.
-void give_way_to_newer() {
+// After an upgrade another file has the path of this program. Then this starts that and does not
+// return: it must not go on, because the programs in the kernel will be of the other build.
+void restart_if_replaced() {
     std::error_code error;
     std::string path = std::filesystem::read_symlink("/proc/self/exe", error);
     constexpr std::string_view gone = " (deleted)";
@@ -38,7 +43,7 @@ void give_way_to_newer() {
 
 }  // namespace
 
-int run(const Watch &) {
+int run_watch() {
     const Paths paths = Paths::from_environment();
     if (auto root = need_root(); !root) return end(root.error());
     auto lock = Lock::watch(paths);
@@ -50,7 +55,7 @@ int run(const Watch &) {
     Watcher watcher(paths);
     pollfd waits[] = {{events.fd(), POLLIN, 0}, {signals.get(), POLLIN, 0}};
     for (bool first = true;; first = false) {
-        give_way_to_newer();
+        restart_if_replaced();
         for (const std::string &text : watcher.look()) print_note(text);
         sd_notify(0,
                   fmt::format("{}WATCHDOG=1\nSTATUS={}", first ? "READY=1\n" : "", watcher.status())

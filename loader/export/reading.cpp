@@ -25,16 +25,12 @@ Reader::Reader(Paths paths, std::vector<std::string> interfaces, const Walker &w
 Result<Reading> Reader::read() {
     Reading reading;
     reading.walk = walker_.last();
-    auto pins = Pins::open(paths_, Access::read);
-    if (!pins) return tl::unexpected(pins.error());
-    if (*pins) {
-        auto info = map_info((*pins)->maps().fd("control"), "control");
-        if (!info) return tl::unexpected(info.error());
-        auto snapshot =
-            read_counters(**pins, reading.walk.live, info->id == control_ ? &known_ : nullptr);
+    auto deployment = open_deployment(paths_, Access::read, &known_);
+    if (!deployment) return tl::unexpected(deployment.error());
+    if (*deployment) {
+        auto snapshot = read_counters(**deployment, reading.walk.live);
         if (!snapshot) return tl::unexpected(snapshot.error());
-        known_ = snapshot->in_force;
-        control_ = info->id;
+        known_ = std::move((*deployment)->in_force);
         reading.snapshot = std::move(*snapshot);
     }
     std::set<std::string> attached;

@@ -35,7 +35,6 @@ private:
     const Walker &walker_;
     std::set<std::string> seen_;  // attached since the exporter began
     InForce known_;               // as of the last reading
-    std::uint32_t control_ = 0;   // the id of the map that it was read from
 };
 
 }  // namespace pm::exporter

@@ -9,7 +9,6 @@
 #include "loader/kernel/flow_table.h"
 #include "loader/kernel/jiffies.h"
 #include "loader/kernel/program.h"
-#include "loader/kernel/switch.h"
 #include "policy/image/catalog.h"
 #include "policy/model/labels.h"
 
@@ -128,26 +127,23 @@ Done Walker::count_opened(const Pins &pins, const FlowNames &names) {
 }
 
 Done Walker::walk_tables(bool final) {
-    auto pins = Pins::open(paths_, Access::read);
-    if (!pins) return tl::unexpected(pins.error());
+    auto deployment = open_deployment(paths_, Access::read, &known_);
+    if (!deployment) return tl::unexpected(deployment.error());
+    const Pins *pins = *deployment ? &(*deployment)->pins : nullptr;
     FlowNames names;
     std::uint16_t attached = 0;
     std::uint32_t tables = 0;
-    if (*pins) {
-        auto interfaces = (*pins)->interfaces();
+    if (pins) {
+        auto interfaces = pins->interfaces();
         if (!interfaces) return tl::unexpected(interfaces.error());
-        auto control = Switch::open((*pins)->maps(), Access::read);
-        if (!control) return tl::unexpected(control.error());
-        auto info = map_info((*pins)->maps().fd("assured"), "assured");
+        auto info = map_info(pins->maps().fd("assured"), "assured");
         if (!info) return tl::unexpected(info.error());
         tables = info->id;
-        auto in_force = read_in_force(*control, tables == tables_ ? &known_ : nullptr);
-        if (!in_force) return tl::unexpected(in_force.error());
-        names = names_of(*interfaces, in_force->catalog);
-        known_ = std::move(*in_force);
+        known_ = std::move((*deployment)->in_force);
+        names = names_of(*interfaces, known_.catalog);
         for (const auto &[number, name] : names.interfaces)
             attached = static_cast<std::uint16_t>(attached | 1u << number);
-        if (auto counted = count_opened(**pins, names); !counted) return counted;
+        if (auto counted = count_opened(*pins, names); !counted) return counted;
     }
     const FlowClock clock = FlowClock::now();  // after what was counted, see begin()
     for (const auto &sink : sinks_) sink->begin(names, clock);
@@ -158,9 +154,9 @@ Done Walker::walk_tables(bool final) {
     if (tables != tables_) tracker_.finish(tell);
     tables_ = tables;
     tracker_.begin(clock.stamp, opened_, attached);
-    if (*pins) {
+    if (pins) {
         auto walked = each_flow_entry(
-            **pins, [&](const pm_flow_key &key, const pm_flow &flow) { tracker_.see(key, flow); });
+            *pins, [&](const pm_flow_key &key, const pm_flow &flow) { tracker_.see(key, flow); });
         if (!walked) return walked;
     }
     tracker_.end(tell);

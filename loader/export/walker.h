@@ -81,7 +81,7 @@ private:
     std::map<std::pair<unsigned, unsigned>, std::uint64_t> row_flows_;
     std::uint64_t opened_ = 0, records_ = 0;
     std::uint32_t tables_ = 0;  // the id of one: all was detached if it changes
-    InForce known_;             // of these tables
+    InForce known_;             // as of the last walk
 
     mutable std::mutex mutex_;
     std::condition_variable wake_;

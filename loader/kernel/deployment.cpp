@@ -32,4 +32,40 @@ Result<InForce> read_in_force(const Switch &control, const InForce *known) {
     return fault("the policy changes faster than it can be read", "try again");
 }
 
+Result<Deployment> read_deployment(Pins pins, const InForce *known) {
+    auto control = Switch::open(pins.maps(), Access::read);
+    if (!control) return tl::unexpected(control.error());
+    auto map = map_info(pins.maps().fd("control"), "control");
+    if (!map) return tl::unexpected(map.error());
+    // Of other maps an equal epoch says nothing: all was detached in between.
+    const bool is_same = known && known->map == map->id;
+    return read_in_force(*control, is_same ? known : nullptr).map([&](InForce &&now) {
+        now.map = map->id;
+        return Deployment{std::move(pins), std::move(*control), std::move(now)};
+    });
+}
+
+Result<std::optional<Deployment>> open_deployment(const Paths &paths, Access access,
+                                                  const InForce *known) {
+    auto pins = Pins::open(paths, access);
+    if (!pins) return tl::unexpected(pins.error());
+    if (!*pins) return std::nullopt;
+    return read_deployment(std::move(**pins), known);
+}
+
+Fault nothing_attached() {
+    return {"nothing is attached", "put a policy in force first: portmatrix apply -i IFACE POLICY"};
+}
+
+Fault no_policy_in_force() {
+    return {"no policy is in force", "put one in force with 'portmatrix apply'"};
+}
+
+Result<Deployment> need_deployment(const Paths &paths, const Fault &missing) {
+    auto deployment = open_deployment(paths);
+    if (!deployment) return tl::unexpected(deployment.error());
+    if (!*deployment) return tl::unexpected(missing);
+    return std::move(**deployment);
+}
+
 }  // namespace pm

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is in force on this host, read from what is pinned.
+// What is pinned on this host, and what of it is in force: how whoever reads begins. Who changes
+// something begins with a Rollout (loader/update), which also finishes what was interrupted.
 #pragma once
 
 #include <cstdint>
 #include <optional>
 
+#include "loader/base/paths.h"
+#include "loader/kernel/pins.h"
 #include "loader/kernel/switch.h"
 #include "policy/image/catalog.h"
 
@@ -17,8 +20,32 @@ struct InForce {
     Catalog catalog;
     // Seconds until an unconfirmed policy is rolled back.
     std::optional<std::uint64_t> seconds_left;
+    std::uint32_t map = 0;  // the id of the map `control` that it was read from, see Deployment
 };
 // `known`: what was read of the same maps before; its catalog is taken if nothing has changed.
 Result<InForce> read_in_force(const Switch &control, const InForce *known = nullptr);
+
+// `in_force` is as of the opening; `control` also says what is in force now.
+struct Deployment {
+    Pins pins;
+    Switch control;  // opened to be read
+    InForce in_force;
+};
+
+// Nothing, if nothing is attached. `access` is that of the maps: with Access::read no privilege is
+// needed but to read the pins, and the switch is copied instead of shared memory. `known`: what was
+// read before. Its catalog is taken if it is still that of the policy in force, which saves reading
+// a large one again.
+Result<std::optional<Deployment>> open_deployment(const Paths &paths, Access access = Access::write,
+                                                  const InForce *known = nullptr);
+
+// The same of pins that are open already.
+Result<Deployment> read_deployment(Pins pins, const InForce *known = nullptr);
+
+Fault nothing_attached();
+Fault no_policy_in_force();
+
+// The same where it is a fault that nothing is attached: `missing`.
+Result<Deployment> need_deployment(const Paths &paths, const Fault &missing = nothing_attached());
 
 }  // namespace pm

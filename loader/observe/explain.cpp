@@ -2,7 +2,6 @@
 #include "loader/observe/explain.h"
 
 #include <algorithm>
-#include <charconv>
 
 #include <fmt/core.h>
 
@@ -10,8 +9,9 @@
 #include "loader/kernel/deployment.h"
 #include "loader/kernel/probe.h"
 #include "loader/observe/snapshot.h"
-#include "maps/lookup.h"
+#include "policy/base/text.h"
 #include "policy/image/catalog.h"
+#include "policy/image/image_ranges.h"
 #include "policy/judge/question.h"
 #include "policy/model/labels.h"
 #include "policy/model/transports.h"
@@ -21,15 +21,6 @@ namespace {
 
 tl::unexpected<Fault> usage(std::string message, std::string hint = {}) {
     return fault(std::move(message), std::move(hint), Exit::usage);
-}
-
-template <class Number>
-std::optional<Number> parse_number(std::string_view text) {
-    Number value = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (text.empty() || error != std::errc() || end != text.data() + text.size())
-        return std::nullopt;
-    return value;
 }
 
 struct Endpoint {
@@ -58,7 +49,7 @@ Result<Endpoint> parse_endpoint(const std::string &text) {
         return usage(fmt::format("'{}': {}", text, parsed.error()),
                      "write 192.0.2.1, 192.0.2.1:443, 2001:db8::1 or [2001:db8::1]:443");
     if (!has_port) return Endpoint{*parsed, std::nullopt};
-    const auto number = parse_number<std::uint16_t>(port);
+    const auto number = parse_digits<std::uint16_t>(port);
     if (!number || *number == 0)
         return usage(fmt::format("'{}' is no port; ports are 1-65535", port));
     return Endpoint{*parsed, number};
@@ -66,30 +57,7 @@ Result<Endpoint> parse_endpoint(const std::string &text) {
 
 std::optional<std::uint8_t> parse_protocol(const std::string &text) {
     const auto named = transport_number(text);
-    return named ? named : parse_number<std::uint8_t>(text);
-}
-
-// The runs of source ports that rows with this destination port may tell apart.
-std::vector<PortRange> source_port_runs(pm_view image, const Tuple &tuple) {
-    const std::uint32_t classes = tuple.transport == PM_PROTO_TCP
-                                      ? pm_field(image, pm_image, port_classes[0])
-                                      : pm_field(image, pm_image, port_classes[1]);
-    const auto class_ =
-        static_cast<std::uint32_t>(pm_load(image, classes + *tuple.to_port * 2u, 2));
-    const std::uint32_t at = pm_field(image, pm_image, port_first) + class_ * 4;
-    const auto first = static_cast<std::uint32_t>(pm_load(image, at, 4));
-    const auto end = static_cast<std::uint32_t>(pm_load(image, at + 4, 4));
-    const std::uint32_t bounds = pm_field(image, pm_image, port_bounds);
-
-    std::vector<PortRange> runs;
-    for (std::uint32_t i = first; i < end; i++) {
-        const auto low = static_cast<std::uint16_t>(pm_load(image, bounds + i * 2, 2));
-        const auto high =
-            i + 1 < end ? static_cast<std::uint16_t>(pm_load(image, bounds + i * 2 + 2, 2) - 1)
-                        : std::uint16_t{65535};
-        if (high > 0) runs.push_back({std::max<std::uint16_t>(low, 1), high});
-    }
-    return runs;
+    return named ? named : parse_digits<std::uint8_t>(text);
 }
 
 // The interfaces with a role for which `holds` is true.
@@ -200,7 +168,7 @@ Result<Explanation> explain(pm_view image, const Tuple &tuple, Direction directi
     std::optional<Explanation> first;
     std::string differences;
     bool differ = false;
-    for (const PortRange &run : source_port_runs(image, tuple)) {
+    for (const PortRange &run : source_port_runs(image, tuple.transport, *tuple.to_port)) {
         question.from_port = run.first;
         auto answer = ask(question);
         if (!answer) return answer;

@@ -2,7 +2,6 @@
 #include "loader/observe/flow_diff.h"
 #include "loader/base/clock.h"
 #include "loader/kernel/deployment.h"
-#include "loader/kernel/switch.h"
 #include "loader/observe/flow_reader.h"
 #include "policy/image/compile.h"
 
@@ -30,14 +29,10 @@ std::string row_of(std::uint32_t verdict, const std::vector<Row> &rows) {
 
 }  // namespace
 
-Result<std::vector<FlowChange>> diff_flows(const Pins &pins, const Policy &policy) {
-    auto interfaces = pins.interfaces();
+Result<std::vector<FlowChange>> diff_flows(const Deployment &deployment, const Policy &policy) {
+    auto interfaces = deployment.pins.interfaces();
     if (!interfaces) return tl::unexpected(interfaces.error());
-    auto control = Switch::open(pins.maps(), Switch::Access::read);
-    if (!control) return tl::unexpected(control.error());
-    auto in_force = read_in_force(*control);
-    if (!in_force) return tl::unexpected(in_force.error());
-    auto reader = FlowReader::open(pins, {});
+    auto reader = FlowReader::open(deployment, {});
     if (!reader) return tl::unexpected(reader.error());
 
     CompileOptions options;
@@ -46,16 +41,17 @@ Result<std::vector<FlowChange>> diff_flows(const Pins &pins, const Policy &polic
     auto image = compile(policy, options);
     if (!image) return fault(image.error(), {}, Exit::invalid);
     const ImageView candidate(image->bytes);
-    const pm_record &record = in_force->state.record;
-    const pm_view present = control->image(record.image);
-    const pm_view bans = record.bans ? control->bans(record.bans - 1u) : pm_view{};
+    const auto &[pins, control, in_force] = deployment;
+    const pm_record &record = in_force.state.record;
+    const pm_view present = control.image(record.image);
+    const pm_view bans = record.bans ? control.bans(record.bans - 1u) : pm_view{};
 
     const std::uint64_t now = boottime_ns();
     std::vector<FlowChange> changes;
     auto walked = reader->each([&](const pm_flow_key &key, const pm_flow &value) {
         const pm_tuple tuple = tuple_of(key, value);
         const std::string row =
-            row_of(pm_judge(present, bans, now, &tuple, tuple.opener), in_force->catalog.rows);
+            row_of(pm_judge(present, bans, now, &tuple, tuple.opener), in_force.catalog.rows);
         if (row.empty()) return;  // what is in force cuts it already
         const std::uint32_t verdict = pm_judge(candidate.view(), bans, now, &tuple, tuple.opener);
         FlowChange change;

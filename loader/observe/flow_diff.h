@@ -17,6 +17,6 @@ struct FlowChange {
 // The live flows that `policy` would cut or credit to another row, judged by its image and by the
 // one in force as the programs would at each flow's next packet, bans included. What is in force
 // cuts by itself is no change.
-Result<std::vector<FlowChange>> diff_flows(const Pins &pins, const Policy &policy);
+Result<std::vector<FlowChange>> diff_flows(const Deployment &deployment, const Policy &policy);
 
 }  // namespace pm

@@ -2,29 +2,23 @@
 #include "loader/observe/flow_reader.h"
 
 #include "loader/attach/targets.h"
-#include "loader/kernel/deployment.h"
 #include "loader/kernel/flow_table.h"
-#include "loader/kernel/switch.h"
 #include "policy/image/catalog.h"
 #include "policy/model/labels.h"
 
 namespace pm {
 
-Result<FlowReader> FlowReader::open(const Pins &pins, const std::vector<std::string> &names) {
-    auto selected = select_interfaces(pins, names);
+Result<FlowReader> FlowReader::open(const Deployment &deployment,
+                                    const std::vector<std::string> &names) {
+    auto selected = select_interfaces(deployment.pins, names);
     if (!selected) return tl::unexpected(selected.error());
-    auto control = Switch::open(pins.maps(), Switch::Access::read);
-    if (!control) return tl::unexpected(control.error());
-    auto in_force = read_in_force(*control);
-    if (!in_force) return tl::unexpected(in_force.error());
-
-    auto capacity = flow_capacity(pins);
+    auto capacity = flow_capacity(deployment.pins);
     if (!capacity) return tl::unexpected(capacity.error());
 
-    FlowReader reader(pins);
+    FlowReader reader(deployment.pins);
     reader.capacity_ = *capacity;
     for (const Pins::Interface &one : *selected) reader.interfaces_[one.number] = one.name();
-    for (const CatalogRow &row : in_force->catalog.rows) reader.rows_[row.slot] = row.id;
+    for (const CatalogRow &row : deployment.in_force.catalog.rows) reader.rows_[row.slot] = row.id;
     for (unsigned id = 0; essential_id(id); id++) reader.rows_[id] = essential_id(id);
     reader.now_ = flow_stamp_now();
     return reader;

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "loader/kernel/pins.h"
+#include "loader/kernel/deployment.h"
 #include "maps/abi.h"
 
 namespace pm {
@@ -27,7 +27,9 @@ struct Flow {
 // may be missed or old.
 class FlowReader {
 public:
-    static Result<FlowReader> open(const Pins &pins, const std::vector<std::string> &names);
+    // `deployment` must outlive it. `names` as in read_snapshot().
+    static Result<FlowReader> open(const Deployment &deployment,
+                                   const std::vector<std::string> &names);
 
     using Visit = std::function<void(const pm_flow_key &, const pm_flow &)>;
     Done each(const Visit &visit) const;
@@ -42,7 +44,7 @@ public:
 private:
     explicit FlowReader(const Pins &pins) : pins_(&pins) {}
 
-    const Pins *pins_;  // must outlive it
+    const Pins *pins_;
     std::map<unsigned, std::string> interfaces_, rows_;
     std::uint64_t capacity_ = 0;
     std::uint32_t now_ = 0;

@@ -109,17 +109,13 @@ void read_shadow(const Pins &pins, const Snapshot &snapshot, unsigned number,
 namespace {
 
 // All but what is said of single interfaces.
-Result<Snapshot> read_host(const Pins &pins, const InForce *known = nullptr) {
-    auto control = Switch::open(pins.maps(), Switch::Access::read);
-    if (!control) return tl::unexpected(control.error());
-    auto in_force = read_in_force(*control, known);
-    if (!in_force) return tl::unexpected(in_force.error());
-
+Result<Snapshot> read_host(const Deployment &deployment) {
+    const auto &[pins, control, in_force] = deployment;
     Snapshot snapshot;
-    snapshot.in_force = std::move(*in_force);
+    snapshot.in_force = in_force;
     const pm_record &record = snapshot.in_force.state.record;
     if (record.shadow)
-        if (auto catalog = read_catalog(control->image(record.shadow - 1u)))
+        if (auto catalog = read_catalog(control.image(record.shadow - 1u)))
             snapshot.shadow = std::move(*catalog);
     auto capacity = flow_capacity(pins);
     if (!capacity) return tl::unexpected(capacity.error());
@@ -146,11 +142,12 @@ Done add_interface(const Pins &pins, const Pins::Interface &interface, const Att
 
 }  // namespace
 
-Result<Snapshot> read_snapshot(const Pins &pins, const std::vector<std::string> &names,
+Result<Snapshot> read_snapshot(const Deployment &deployment, const std::vector<std::string> &names,
                                LiveFlows flows) {
+    const Pins &pins = deployment.pins;
     auto selected = select_interfaces(pins, names);
     if (!selected) return tl::unexpected(selected.error());
-    auto snapshot = read_host(pins);
+    auto snapshot = read_host(deployment);
     if (!snapshot) return snapshot;
     FlowCounts live;
     Done walked;
@@ -170,10 +167,11 @@ Result<Snapshot> read_snapshot(const Pins &pins, const std::vector<std::string> 
     return snapshot;
 }
 
-Result<Snapshot> read_counters(const Pins &pins, const FlowCounts &live, const InForce *known) {
+Result<Snapshot> read_counters(const Deployment &deployment, const FlowCounts &live) {
+    const Pins &pins = deployment.pins;
     auto interfaces = pins.interfaces();
     if (!interfaces) return tl::unexpected(interfaces.error());
-    auto snapshot = read_host(pins, known);
+    auto snapshot = read_host(deployment);
     if (!snapshot) return snapshot;
     for (const Pins::Interface &one : *interfaces) {
         auto added = add_interface(pins, one, attached_as_noted(one), live, *snapshot);

@@ -11,7 +11,6 @@
 
 #include "loader/attach/attach.h"
 #include "loader/kernel/deployment.h"
-#include "loader/kernel/pins.h"
 #include "policy/image/catalog.h"
 #include "policy/image/compile.h"
 
@@ -64,7 +63,7 @@ struct Snapshot {
 // `names`: the interfaces wanted; empty: all. One that is not attached is a usage fault.
 // Counting live flows walks the flow tables: without it they are all 0.
 enum class LiveFlows { counted, left_out };
-Result<Snapshot> read_snapshot(const Pins &pins, const std::vector<std::string> &names,
+Result<Snapshot> read_snapshot(const Deployment &deployment, const std::vector<std::string> &names,
                                LiveFlows flows = LiveFlows::counted);
 
 // Live flows by interface number and counter slot.
@@ -72,7 +71,6 @@ using FlowCounts = std::map<std::pair<unsigned, unsigned>, std::uint64_t>;
 
 // The same of all interfaces for a reader without privilege, at the cost of the counters alone: no
 // flow table is walked, `live` flows are given; what is attached is what `watch` noted last.
-Result<Snapshot> read_counters(const Pins &pins, const FlowCounts &live,
-                               const InForce *known = nullptr);
+Result<Snapshot> read_counters(const Deployment &deployment, const FlowCounts &live);
 
 }  // namespace pm

@@ -15,10 +15,7 @@ constexpr std::size_t flows_shown = 20;
 
 std::string ends_of(const Flow &flow) {
     auto end = [&](const pm_addr &address, bool local) {
-        std::string text = to_string(Address::from(address));
-        const std::string port = flow_port(flow.key, local);
-        if (port.empty()) return text;
-        return Address::from(address).is_v4() ? text + ":" + port : "[" + text + "]:" + port;
+        return endpoint(Address::from(address), flow_port(flow.key, local));
     };
     const std::string local = end(flow.key.local, true), remote = end(flow.key.remote, false);
     const bool in = flow.value.opener == PM_IN;

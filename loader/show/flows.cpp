@@ -15,12 +15,6 @@ constexpr auto right = Table::Align::right;
 
 }  // namespace
 
-std::string endpoint(const Address &address, const std::string &port) {
-    if (port.empty()) return to_string(address);
-    return address.is_v4() ? fmt::format("{}:{}", to_string(address), port)
-                           : fmt::format("[{}]:{}", to_string(address), port);
-}
-
 std::string flow_port(const pm_flow_key &key, bool local) {
     switch (key.protocol) {
         case PM_PROTO_TCP:

@@ -48,9 +48,6 @@ const char *direction_name(unsigned direction);         // "in", "out", of eithe
 // The ports of a flow; empty where the protocol has none. `local`: of the two sides.
 std::string flow_port(const pm_flow_key &key, bool local);
 
-// "192.0.2.1:443", "[2001:db8::1]:443"; without a port the address alone.
-std::string endpoint(const Address &address, const std::string &port);
-
 // "tcp,udp" as a list.
 std::vector<std::string> split_list(const std::string &text);
 

@@ -19,11 +19,11 @@ Result<Policy> read_policy_in_force(const Catalog &catalog) {
     std::error_code error;
     for (const auto &path : {store->policy_path(number), store->unconfirmed_policy_path(number)}) {
         if (number == 0 || !std::filesystem::exists(path, error)) continue;
-        auto stored = read_source(path, Expect::ignore);
+        auto stored = read_source(path, Expectations::skip);
         if (stored && stored->policy && !stored->diagnostics.has_errors())
             return std::move(*stored->policy);
     }
-    auto source = read_source_text(catalog.document, "the policy in force", Expect::ignore);
+    auto source = read_source_text(catalog.document, "the policy in force", Expectations::skip);
     if (!source) return tl::unexpected(source.error());
     if (!source->policy || digest(*source->policy) != catalog.sha256)
         return fault("the policy in force is not stored, and its set files are others now",

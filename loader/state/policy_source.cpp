@@ -14,7 +14,7 @@ ReadOptions options() {
     return options;
 }
 
-Result<Source> compiled(ReadResult read, Expect expect) {
+Result<Source> compiled(ReadResult read, Expectations expectations) {
     if (read.unreadable) {
         const Diagnostic &why = read.diagnostics.all().front();
         return fault(why.message, why.hint);
@@ -27,19 +27,21 @@ Result<Source> compiled(ReadResult read, Expect expect) {
     auto image = compile(*source.policy);
     if (!image) return fault(image.error(), {}, Exit::invalid);
     source.image = std::move(*image);
-    if (expect == Expect::test && !source.policy->expect.empty())
-        check_expectations(*source.policy, ImageView(source.image->bytes), source.diagnostics);
+    if (expectations == Expectations::ask && !source.policy->expect.empty())
+        (void)check_expectations(*source.policy, ImageView(source.image->bytes),
+                                 source.diagnostics);  // they say what failed
     return source;
 }
 
 }  // namespace
 
-Result<Source> read_source(const std::string &path, Expect expect) {
-    return compiled(read_policy(path, options()), expect);
+Result<Source> read_source(const std::string &path, Expectations expectations) {
+    return compiled(read_policy(path, options()), expectations);
 }
 
-Result<Source> read_source_text(std::string text, const std::string &name, Expect expect) {
-    return compiled(read_policy_text(std::move(text), name, options()), expect);
+Result<Source> read_source_text(std::string text, const std::string &name,
+                                Expectations expectations) {
+    return compiled(read_policy_text(std::move(text), name, options()), expectations);
 }
 
 }  // namespace pm

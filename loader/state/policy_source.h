@@ -20,14 +20,15 @@ struct Source {
     Diagnostics diagnostics;
 };
 
-// What to do with the `expect` list of a policy.
-enum class Expect { ignore, test };
+// What becomes of the policy's own `expect` list.
+enum class Expectations { ask, skip };
 
 // Reads and compiles a policy. A fault: the file cannot be read, or the compiler meets a limit.
 // What is wrong in the file, or in files that it names, stands in the diagnostics.
-Result<Source> read_source(const std::string &path, Expect expect);
+Result<Source> read_source(const std::string &path, Expectations expectations);
 
 // The same for a text, which messages call `name`.
-Result<Source> read_source_text(std::string text, const std::string &name, Expect expect);
+Result<Source> read_source_text(std::string text, const std::string &name,
+                                Expectations expectations);
 
 }  // namespace pm

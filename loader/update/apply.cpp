@@ -2,12 +2,13 @@
 #include "loader/update/apply.h"
 
 #include <algorithm>
+#include <utility>
 
 #include <fmt/core.h>
 
 #include "loader/attach/targets.h"
 #include "loader/base/clock.h"
-#include "loader/update/confirm.h"
+#include "loader/state/store.h"
 #include "loader/update/reconcile.h"
 #include "loader/update/rollout.h"
 #include "loader/update/test_packets.h"
@@ -18,69 +19,38 @@
 namespace pm {
 namespace {
 
-bool holds(const std::vector<Target> &targets, const Pins::Interface &interface) {
-    return std::any_of(targets.begin(), targets.end(),
-                       [&](const Target &one) { return one.number == interface.number; });
-}
-
-// One apply, in its order: what can fail without a trace first, the switch last.
-class Work {
-public:
-    Work(const Paths &paths, const Policy &policy, const ApplyRequest &request)
-        : policy_(policy), request_(request), rollout_(paths) {}
-
-    Done open(const Paths &paths);
-    Done plan();   // interfaces and image; the kernel is not touched
-    Done build();  // everything but the switch, and the tests of it
-    Done keep();   // on disk
-    Result<Applied> switch_over();
-
-private:
-    void take_over_wishes();
-    Done check_xdp(const std::vector<Target> &targets) const;
-
-    const Policy &policy_;
-    const ApplyRequest &request_;
-    Rollout rollout_;
-    std::optional<Store> store_;
-    Candidate candidate_;
-    Generation generation_;
-    std::optional<Confirmed> before_;  // what boot would have put in force
+// What is to be in force and to be stored.
+struct Plan {
+    Generation generation;
+    Candidate candidate;
 };
 
-Done Work::open(const Paths &paths) {
-    auto opened = rollout_.open();
-    if (!opened) return opened;
-    if (rollout_.before().seconds_left)
-        return fault(
-            fmt::format("generation {} waits to be confirmed, for {} s more",
-                        rollout_.before().catalog.generation, *rollout_.before().seconds_left),
-            "keep it with 'portmatrix confirm', or end it with 'portmatrix rollback'",
-            Exit::refused);
+Result<Store> open(const Paths &paths, Rollout &rollout) {
+    if (auto opened = rollout.open(); !opened) return tl::unexpected(opened.error());
+    const InForce &now = rollout.in_force_before();
+    if (now.seconds_left)
+        return fault(fmt::format("generation {} waits to be confirmed, for {} s more",
+                                 now.catalog.generation, *now.seconds_left),
+                     "keep it with 'portmatrix confirm', or end it with 'portmatrix rollback'",
+                     Exit::refused);
     auto store = Store::open(paths);
-    if (!store) return tl::unexpected(store.error());
-    store_ = std::move(*store);
-    return reconcile(*store_, rollout_.before());
+    if (!store) return store;
+    if (auto done = reconcile(*store, now); !done) return tl::unexpected(done.error());
+    return store;
 }
 
-// What is asked for stays so until something else is: not what a deadline fell back to, nor what a
-// driver could.
-void Work::take_over_wishes() {
-    auto kept = store_->any_generation(rollout_.before().catalog.generation);
-    generation_.mode = request_.mode ? *request_.mode : kept ? kept->mode : rollout_.before().mode;
-    if (generation_.mode == PM_MODE_OFF) generation_.mode = PM_MODE_ENFORCE;
-    candidate_.xdp = request_.xdp ? *request_.xdp : kept ? xdp_mode(kept->xdp) : XdpMode::automatic;
-    generation_.xdp = xdp_name(candidate_.xdp);
-}
-
-// A link keeps its mode: another needs a moment without one.
-Done Work::check_xdp(const std::vector<Target> &targets) const {
-    if (!request_.xdp || *request_.xdp == XdpMode::automatic || !rollout_.pins()) return {};
-    auto attached = rollout_.pins()->interfaces();
+// A link cannot change its XDP mode. To attach it again in another mode would leave the interface
+// unfiltered for a moment.
+Done check_xdp(const Rollout &rollout, const std::optional<XdpMode> &xdp,
+               const std::vector<Target> &targets) {
+    if (!xdp || *xdp == XdpMode::automatic || !rollout.pins()) return {};
+    auto attached = rollout.pins()->interfaces();
     if (!attached) return tl::unexpected(attached.error());
-    const auto kind = *request_.xdp == XdpMode::generic ? PM_XDP_GENERIC : PM_XDP_NATIVE;
-    for (const Pins::Interface &one : *attached)
-        if (one.entry.ingress != PM_DETACHED && one.entry.ingress != kind && holds(targets, one))
+    const pm_attachment kind = *xdp == XdpMode::generic ? PM_XDP_GENERIC : PM_XDP_NATIVE;
+    for (const Pins::Interface &one : *attached) {
+        const bool is_target =
+            std::ranges::find(targets, one.number, &Target::number) != targets.end();
+        if (is_target && one.entry.ingress != PM_DETACHED && one.entry.ingress != kind)
             return fault(
                 fmt::format("{} is attached with {} XDP", one.name(),
                             one.entry.ingress == PM_XDP_GENERIC ? "generic" : "native"),
@@ -88,90 +58,149 @@ Done Work::check_xdp(const std::vector<Target> &targets) const {
                             "detach -i {}",
                             one.name()),
                 Exit::usage);
+    }
     return {};
 }
 
-Done Work::plan() {
-    if (request_.shadow && (!rollout_.pins() || rollout_.before().mode == PM_MODE_OFF))
+Result<std::vector<Target>> choose_interfaces(const Rollout &rollout, const Policy &policy,
+                                              const ApplyRequest &request) {
+    if (request.shadow && !rollout.has_policy_in_force())
         return fault("no policy is in force that another could be judged beside",
                      "apply one first: a shadow drops nothing by itself", Exit::usage);
-    auto targets = choose_targets(rollout_.pins(), policy_, request_.interfaces);
-    if (!targets) return tl::unexpected(targets.error());
-    if (request_.shadow)
+    auto targets = choose_targets(rollout.pins(), policy, request.interfaces);
+    if (!targets) return targets;
+    if (request.shadow)
         for (const Target &one : *targets)
             if (one.is_new)
                 return fault(
                     fmt::format("{} is not attached, and a shadow attaches nothing", one.name), {},
                     Exit::usage);
-
-    if (auto fits = check_xdp(*targets); !fits) return fits;
-    auto image = compile(policy_, rollout_.placement(*targets));
-    if (!image) return fault(image.error(), {}, Exit::invalid);
-    candidate_ = {std::move(*image), std::move(*targets), policy_.flow_capacity};
-    take_over_wishes();
-
-    generation_.number = 1 + std::max(rollout_.before().catalog.generation, store_->last_number());
-    generation_.policy = policy_.name;
-    generation_.applied_at = realtime_ns();
-    for (const Target &one : candidate_.targets) generation_.interfaces.push_back(one.name);
-    generation_.flow_capacity = policy_.flow_capacity;
-    candidate_.image.header().generation = generation_.number;
-    candidate_.image.header().applied_at = generation_.applied_at;
-    return {};
+    if (auto fits = check_xdp(rollout, request.xdp, *targets); !fits)
+        return tl::unexpected(fits.error());
+    return targets;
 }
 
-Done Work::build() {
+struct Modes {
+    pm_mode mode = PM_MODE_ENFORCE;
+    XdpMode xdp = XdpMode::automatic;
+};
+
+// Mode and XDP mode come from the command, else from the stored generation in force. They do not
+// come from what runs: the kernel may have gone back to a fallback, which may be in audit mode, and
+// a driver may have managed only generic XDP.
+Modes inherit_mode_and_xdp(const InForce &now, const Store &store, const ApplyRequest &request) {
+    const auto stored = store.any_generation(now.catalog.generation);
+    Modes modes;
+    modes.mode = request.mode ? *request.mode : stored ? stored->mode : now.mode;
+    if (modes.mode == PM_MODE_OFF) modes.mode = PM_MODE_ENFORCE;
+    modes.xdp = request.xdp ? *request.xdp : stored ? xdp_mode(stored->xdp) : XdpMode::automatic;
+    return modes;
+}
+
+Result<Plan> make_plan(const Rollout &rollout, const Store &store, const Policy &policy,
+                       const ApplyRequest &request) {
+    auto targets = choose_interfaces(rollout, policy, request);
+    if (!targets) return tl::unexpected(targets.error());
+    auto image = compile(policy, rollout.compile_options(*targets));
+    if (!image) return fault(image.error(), {}, Exit::invalid);
+    const InForce &now = rollout.in_force_before();
+    const Modes modes = inherit_mode_and_xdp(now, store, request);
+
+    Generation generation;
+    generation.number = 1 + std::max(now.catalog.generation, store.last_number());
+    generation.policy = policy.name;
+    generation.applied_at = realtime_ns();
+    generation.mode = modes.mode;
+    generation.xdp = xdp_name(modes.xdp);
+    generation.flow_capacity = policy.flow_capacity;
+    for (const Target &one : *targets) generation.interfaces.push_back(one.name);
+    image->header().generation = generation.number;
+    image->header().applied_at = generation.applied_at;
+    return Plan{.generation = std::move(generation),
+                .candidate = {.image = std::move(*image),
+                              .targets = std::move(*targets),
+                              .flow_capacity = policy.flow_capacity,
+                              .xdp = modes.xdp,
+                              .extent = Extent::all_or_none}};
+}
+
+Done prepare_and_test(const Paths &paths, Rollout &rollout, const Plan &plan, const Policy &policy,
+                      const ApplyRequest &request) {
     const std::vector<Question> packets =
-        test_packets(policy_, candidate_.image, candidate_.targets);
-    return rollout_.prepare(candidate_)
-        .and_then([&] { return rollout_.probe(packets); })
+        test_packets(policy, plan.candidate.image, plan.candidate.targets);
+    return rollout.prepare(plan.candidate)
+        .and_then([&] { return run_test_packets(paths, rollout, packets); })
         .and_then([&]() -> Done {
-            if (request_.force || request_.shadow || request_.confirm_within != 0) return {};
-            return rollout_.guard(generation_.mode,
-                                  "let it come back by itself with --confirm-within 60s, or cut "
-                                  "it with --force");
+            if (request.force || request.shadow || request.confirm_within) return {};
+            return rollout.guard(plan.generation.mode,
+                                 "let it come back by itself with --confirm-within 60s, or cut it "
+                                 "with --force");
         });
 }
 
-// A policy that need not be confirmed is what boot puts in force from now on.
-Done Work::keep() {
-    if (request_.shadow) return {};
-    auto catalog = read_catalog(ImageView(candidate_.image.bytes).view());
+// Stores the generation, and its SHA-256 in the plan. One that need not be confirmed is what boot
+// puts in force from now on. Returns what boot would have put in force before.
+Result<std::optional<Confirmed>> store_generation(Store &store, Plan &plan, const Policy &policy,
+                                                  const ApplyRequest &request) {
+    auto catalog = read_catalog(ImageView(plan.candidate.image.bytes).view());
     if (!catalog) return fault(fmt::format("the compiled policy is broken: {}", catalog.error()));
-    generation_.sha256 = catalog->sha256;
-    if (auto saved = store_->save_unconfirmed(generation_, candidate_.image, policy_); !saved)
-        return saved;
-    // Where it cannot be read, boot has nothing to lose.
-    before_ = store_->confirmed().value_or(std::nullopt);
-    if (request_.confirm_within != 0) return {};
-    return store_->confirm({generation_.number, before_ ? before_->generation : 0});
+    plan.generation.sha256 = catalog->sha256;
+    if (auto kept = store.save_unconfirmed(plan.generation, plan.candidate.image, policy); !kept)
+        return tl::unexpected(kept.error());
+    // If it cannot be read, boot could not have used it either: it is replaced.
+    const std::optional<Confirmed> before = store.confirmed().value_or(std::nullopt);
+    if (request.confirm_within) return before;
+    auto done = store.confirm({plan.generation.number, before ? before->generation : 0});
+    if (!done) return tl::unexpected(done.error());
+    return before;
 }
 
-Result<Applied> Work::switch_over() {
-    const std::uint64_t seconds = request_.confirm_within;
-    const std::uint64_t deadline = seconds ? boottime_ns() + seconds * 1'000'000'000 : 0;
-    auto done =
-        request_.shadow ? rollout_.commit_shadow() : rollout_.commit(generation_.mode, deadline);
-    if (!done) {
-        if (!request_.shadow) store_->undo_confirm(before_);
-        return tl::unexpected(done.error());
-    }
-    std::vector<std::uint64_t> keep{generation_.number, rollout_.before().catalog.generation};
-    if (before_) keep.insert(keep.end(), {before_->generation, before_->previous});
-    store_->prune(keep);
-    return Applied{generation_.number, generation_.sha256, generation_.mode, generation_.interfaces,
-                   rollout_.notes()};
+// Puts the policy in force. If that fails, boot puts in force what it would have before.
+Done switch_over(Rollout &rollout, Store &store, pm_mode mode, const ApplyRequest &request,
+                 const std::optional<Confirmed> &confirmed_before) {
+    Rollout::Commit commit{.mode = mode};
+    if (request.confirm_within)
+        commit.deadline = boottime_ns() + *request.confirm_within * 1'000'000'000;
+    auto done = rollout.commit(commit);
+    if (!done) store.undo_confirm(confirmed_before);
+    return done;
+}
+
+// Removes old generations, but not those that a rollback could need.
+void prune(Store &store, std::uint64_t number, const InForce &in_force_before,
+           const std::optional<Confirmed> &confirmed_before) {
+    std::vector<std::uint64_t> needed{number, in_force_before.catalog.generation};
+    if (confirmed_before)
+        needed.insert(needed.end(), {confirmed_before->generation, confirmed_before->previous});
+    store.prune(needed);
 }
 
 }  // namespace
 
 Result<Applied> apply(const Paths &paths, const Policy &policy, const ApplyRequest &request) {
-    Work work(paths, policy, request);
-    return work.open(paths)
-        .and_then([&] { return work.plan(); })
-        .and_then([&] { return work.build(); })
-        .and_then([&] { return work.keep(); })
-        .and_then([&] { return work.switch_over(); });
+    Rollout rollout(paths);
+    auto store = open(paths, rollout);
+    if (!store) return tl::unexpected(store.error());
+    auto plan = make_plan(rollout, *store, policy, request);
+    if (!plan) return tl::unexpected(plan.error());
+    if (auto ready = prepare_and_test(paths, rollout, *plan, policy, request); !ready)
+        return tl::unexpected(ready.error());
+
+    const Generation &generation = plan->generation;
+    if (request.shadow) {
+        if (auto done = rollout.commit_shadow(); !done) return tl::unexpected(done.error());
+    } else {
+        auto stored = store_generation(*store, *plan, policy, request);
+        if (!stored) return tl::unexpected(stored.error());
+        auto done = switch_over(rollout, *store, generation.mode, request, *stored);
+        if (!done) return tl::unexpected(done.error());
+        prune(*store, generation.number, rollout.in_force_before(), *stored);
+    }
+    return Applied{.generation = generation.number,
+                   .sha256 = generation.sha256,
+                   .mode = generation.mode,
+                   .interfaces = generation.interfaces,
+                   .notes = rollout.notes()};
 }
 
 }  // namespace pm

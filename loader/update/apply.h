@@ -1,24 +1,39 @@
 // SPDX-License-Identifier: Apache-2.0
-// Puts a policy in force on all its interfaces, or changes nothing.
+// Puts a policy in force on all its interfaces, or changes nothing. The caller holds the writer's
+// lock.
+//
+// 1. open: refused if another policy waits to be confirmed.
+// 2. plan: the interfaces, the image, the generation. The kernel is not touched.
+// 3. prepare and test: all that the switch needs in the kernel; test packets; the lock-out guard,
+//    unless the change is forced or waits to be confirmed.
+// 4. store: the generation. Unless it waits to be confirmed, boot puts it in force from now on.
+// 5. switch: the one store that puts the policy in force (rollout.h).
+//
+// A fault in any step leaves the policy, the interfaces and what boot puts in force as they were.
+//
+// A shadow is judged beside the policy in force and drops nothing. It is prepared and tested in the
+// same way, but it attaches nothing and is not stored.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "loader/attach/attach.h"
 #include "loader/base/fault.h"
+#include "loader/base/paths.h"
 #include "policy/model/model.h"
 
 namespace pm {
 
 struct ApplyRequest {
-    std::vector<std::string> interfaces;  // to attach beside those attached; empty: the policy's
-    std::optional<pm_mode> mode;          // else that in force; at first enforce
-    bool shadow = false;                  // judged beside the policy in force only
-    std::optional<XdpMode> xdp;           // none: as the policy in force asked for
-    std::uint64_t confirm_within = 0;     // seconds, after which it is rolled back; 0: for good
-    bool force = false;                   // even if an SSH session of this host is cut
+    std::vector<std::string> interfaces;          // besides those attached; empty: the policy's
+    std::optional<pm_mode> mode;                  // none: inherited; the first time, enforce
+    bool shadow = false;                          // only judged beside the policy in force
+    std::optional<XdpMode> xdp;                   // none: inherited; the first time, automatic
+    std::optional<std::uint64_t> confirm_within;  // seconds; then it is rolled back. None: for good
+    bool force = false;                           // even if it cuts an SSH session of this host
 };
 
 struct Applied {
@@ -26,11 +41,9 @@ struct Applied {
     std::string sha256;
     pm_mode mode = PM_MODE_ENFORCE;
     std::vector<std::string> interfaces;
-    std::vector<std::string> notes;
+    std::vector<std::string> notes;  // what the user should know, a sentence each
 };
 
-// The caller holds the lock. Everything that can fail comes before the one store that switches;
-// a fault leaves policy, interfaces and pins as they were.
 Result<Applied> apply(const Paths &paths, const Policy &policy, const ApplyRequest &request);
 
 }  // namespace pm

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "loader/update/ban.h"
 
-#include <algorithm>
 #include <map>
 
 #include <fmt/core.h>
@@ -17,20 +16,25 @@ namespace pm {
 namespace {
 
 constexpr int widest_v4 = 8, widest_v6 = 32;
+constexpr std::size_t prefixes_warned_of = 100;  // of a longer list there are no warnings
 
-// By prefix, so that one that is banned again is found.
-using List = std::map<Range, Ban>;
+// By the range of the prefix, so that the same prefix is found again.
+using BanMap = std::map<Range, Ban>;
 
-List listed(const std::vector<Ban> &bans) {
-    List list;
-    for (const Ban &one : bans) list[one.prefix.range()] = one;
-    return list;
+std::vector<Ban> bans_in(const BanMap &map) {
+    std::vector<Ban> bans;
+    for (const auto &[range, one] : map) bans.push_back(one);
+    return bans;
 }
 
-std::vector<Ban> unlisted(const List &list) {
-    std::vector<Ban> bans;
-    for (const auto &[range, one] : list) bans.push_back(one);
-    return bans;
+// Opens the rollout and reads the bans as they are now.
+Result<BanMap> open_bans(const Paths &paths, Rollout &rollout) {
+    if (auto opened = rollout.open(); !opened) return tl::unexpected(opened.error());
+    auto bans = read_bans(paths);
+    if (!bans) return tl::unexpected(bans.error());
+    BanMap map;
+    for (const Ban &one : *bans) map[one.prefix.range()] = one;
+    return map;
 }
 
 // An address of this host in the range, if there is one.
@@ -38,6 +42,10 @@ std::optional<Address> host_address_in(const Range &range) {
     for (const OwnAddress &one : own_addresses())
         if (!(one.address < range.first) && !(range.last < one.address)) return one.address;
     return std::nullopt;
+}
+
+pm_view image_in_force(const Rollout &rollout) {
+    return rollout.control()->image(rollout.in_force_before().state.record.image);
 }
 
 Done check_prefix(const Prefix &prefix, const Rollout &rollout) {
@@ -50,99 +58,89 @@ Done check_prefix(const Prefix &prefix, const Rollout &rollout) {
         return fault(
             fmt::format("{} holds {}, an address of this host", to_string(prefix), to_string(*own)),
             "ban a narrower prefix", Exit::refused);
-    if (rollout.control() && rollout.before().mode != PM_MODE_OFF &&
-        holds_own_address(rollout.control()->image(rollout.before().state.record.image),
-                          prefix.range()))
+    if (rollout.has_policy_in_force() && holds_own_address(image_in_force(rollout), prefix.range()))
         return fault(fmt::format("{} holds an own address of the policy", to_string(prefix)),
                      "ban a narrower prefix", Exit::refused);
     return {};
 }
 
-void warn_of_failsafe(const Prefix &prefix, const Rollout &rollout,
-                      std::vector<std::string> &notes) {
-    if (!rollout.control() || rollout.before().mode == PM_MODE_OFF) return;
+// A warning if failsafe rows pass for addresses of the prefix, banned or not.
+std::optional<std::string> failsafe_warning(const Prefix &prefix, const Rollout &rollout) {
+    if (!rollout.has_policy_in_force()) return std::nullopt;
     std::vector<std::string> rows;
-    const auto &all = rollout.before().catalog.rows;
-    for (const std::uint32_t row : failsafe_rows_for(
-             rollout.control()->image(rollout.before().state.record.image), prefix.range()))
+    const std::vector<CatalogRow> &all = rollout.in_force_before().catalog.rows;
+    for (const std::uint32_t row : failsafe_rows_for(image_in_force(rollout), prefix.range()))
         if (row < all.size()) rows.push_back(all[row].id);
-    if (!rows.empty())
-        notes.push_back(fmt::format("warning: failsafe row {} still passes for {}",
-                                    fmt::join(rows, ", "), to_string(prefix)));
+    if (rows.empty()) return std::nullopt;
+    return fmt::format("warning: failsafe row {} still passes for {}", fmt::join(rows, ", "),
+                       to_string(prefix));
 }
 
-// The list on disk and in the kernel, or neither.
-Result<BanOutcome> put_in_force(const Paths &paths, Rollout &rollout, const List &before,
-                                const List &list, bool force) {
-    const std::vector<Ban> bans = unlisted(list);
-    BanOutcome outcome;
-    outcome.bans = bans.size();
-    outcome.enforced = rollout.pins() && rollout.before().mode != PM_MODE_OFF;
-    if (outcome.enforced) {
+enum class SshSessions { guarded, may_be_cut };
+
+// Puts the bans `after` in force instead of `before`, on disk and in the kernel, or on neither. The
+// steps are in the header.
+Result<BanOutcome> put_in_force(const Paths &paths, Rollout &rollout, const BanMap &before,
+                                const BanMap &after, SshSessions sessions) {
+    const std::vector<Ban> bans = bans_in(after);
+    const bool enforced = rollout.has_policy_in_force();
+    if (enforced) {
         auto image = ban_image(bans);
         if (!image) return tl::unexpected(image.error());
-        auto placed = rollout.place_bans(*image).and_then([&]() -> Done {
-            if (force) return {};
+        auto prepared = rollout.prepare_bans(*image).and_then([&]() -> Done {
+            if (sessions == SshSessions::may_be_cut) return {};
             return rollout.guard_bans("keep it with a failsafe row, or cut it with --force");
         });
-        if (!placed) return tl::unexpected(placed.error());
+        if (!prepared) return tl::unexpected(prepared.error());
     }
-    auto made = make_private_folder(paths.state);
-    if (!made) return tl::unexpected(made.error());
-    if (auto kept = write_bans(paths, bans); !kept) {
-        (void)write_bans(paths, unlisted(before));
-        return tl::unexpected(kept.error());
-    }
-    if (!outcome.enforced) return outcome;
-    if (auto done = rollout.commit_bans(); !done) {
-        (void)write_bans(paths, unlisted(before));
+    auto folder = make_private_folder(paths.state);
+    if (!folder) return tl::unexpected(folder.error());
+    auto done = write_bans(paths, bans).and_then([&]() -> Done {
+        if (!enforced) return {};
+        return rollout.commit_bans();
+    });
+    if (!done) {
+        (void)write_bans(paths, bans_in(before));  // the first fault is the one to report
         return tl::unexpected(done.error());
     }
-    return outcome;
-}
-
-// edit(rollout, list, warnings) changes the list of the bans, which is then put in force.
-template <class Edit>
-Result<BanOutcome> change(const Paths &paths, bool force, Edit edit) {
-    Rollout rollout(paths);
-    if (auto opened = rollout.open(); !opened) return tl::unexpected(opened.error());
-    auto bans = read_bans(paths);
-    if (!bans) return tl::unexpected(bans.error());
-    const List before = listed(*bans);
-    List list = before;
-    std::vector<std::string> warnings;
-    if (auto edited = edit(rollout, list, warnings); !edited) return tl::unexpected(edited.error());
-    return put_in_force(paths, rollout, before, list, force).map([&](BanOutcome outcome) {
-        outcome.notes = rollout.notes();
-        outcome.notes.insert(outcome.notes.end(), warnings.begin(), warnings.end());
-        return outcome;
-    });
+    return BanOutcome{.bans = bans.size(), .enforced = enforced, .notes = rollout.notes()};
 }
 
 }  // namespace
 
 Result<BanOutcome> ban(const Paths &paths, const BanRequest &request) {
-    return change(paths, request.force, [&](Rollout &rollout, List &list, auto &warnings) -> Done {
-        const std::uint64_t now = realtime_seconds();
-        for (const Prefix &prefix : request.prefixes) {
-            if (auto fine = check_prefix(prefix, rollout); !fine) return fine;
-            if (request.prefixes.size() <= 100) warn_of_failsafe(prefix, rollout, warnings);
-            list[prefix.range()] = {
-                prefix, now,
-                request.seconds ? std::optional(now + *request.seconds) : std::nullopt};
-        }
-        return {};
-    });
+    Rollout rollout(paths);
+    auto before = open_bans(paths, rollout);
+    if (!before) return tl::unexpected(before.error());
+    BanMap after = *before;
+    std::vector<std::string> warnings;
+    const std::uint64_t now = realtime_seconds();
+    for (const Prefix &prefix : request.prefixes) {
+        if (auto allowed = check_prefix(prefix, rollout); !allowed)
+            return tl::unexpected(allowed.error());
+        if (request.prefixes.size() <= prefixes_warned_of)
+            if (auto warning = failsafe_warning(prefix, rollout)) warnings.push_back(*warning);
+        after[prefix.range()] = {
+            .prefix = prefix,
+            .created = now,
+            .expires = request.seconds ? std::optional(now + *request.seconds) : std::nullopt};
+    }
+    auto outcome = put_in_force(paths, rollout, *before, after,
+                                request.force ? SshSessions::may_be_cut : SshSessions::guarded);
+    if (outcome) outcome->notes.insert(outcome->notes.end(), warnings.begin(), warnings.end());
+    return outcome;
 }
 
 Result<BanOutcome> unban(const Paths &paths, const std::vector<Prefix> &prefixes) {
-    return change(paths, true, [&](Rollout &, List &list, auto &) -> Done {
-        for (const Prefix &prefix : prefixes)
-            if (list.erase(prefix.range()) == 0)
-                return fault(fmt::format("{} is not banned", to_string(prefix)),
-                             "see 'portmatrix bans' for what is");
-        return {};
-    });
+    Rollout rollout(paths);
+    auto before = open_bans(paths, rollout);
+    if (!before) return tl::unexpected(before.error());
+    BanMap after = *before;
+    for (const Prefix &prefix : prefixes)
+        if (after.erase(prefix.range()) == 0)
+            return fault(fmt::format("{} is not banned", to_string(prefix)),
+                         "see 'portmatrix bans' for what is");
+    return put_in_force(paths, rollout, *before, after, SshSessions::may_be_cut);
 }
 
 }  // namespace pm

@@ -1,8 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-// The dynamic block list of the host: kept in STATE/bans, compiled into the map `bans`. The
-// caller of what changes it holds the writer's lock.
+// The dynamic block list of the host: STATE/bans (ban_list.h), compiled into the map `bans`. The
+// caller holds the writer's lock.
+//
+// A change of the list, in this order:
+// 1. the new list is compiled and written into a slot that no packet reads;
+// 2. it is refused if it would cut an SSH session of this host;
+// 3. it is written to STATE/bans;
+// 4. it is published, in the record in force and in the fallback of a policy that waits to be
+//    confirmed. If 3 or 4 fails, the list on disk is written as it was.
+//
+// If no policy is in force, only step 3 is done: the next apply reads the list.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -20,16 +31,20 @@ struct BanRequest {
 };
 
 struct BanOutcome {
-    std::size_t bans = 0;  // in force now
+    std::size_t bans = 0;  // in the list now
     bool enforced = true;  // false: no policy is in force, so nothing is dropped yet
     std::vector<std::string> notes;
 };
 
-// Bans from now on, live flows included; who was banned already is banned for the new time.
-// Refused: own addresses, prefixes wider than /8 (IPv6 /32), what would cut an SSH session.
+// Bans these prefixes from now on, and drops their live flows. A prefix that is banned already gets
+// the new time. Refused are
+// - prefixes wider than /8, for IPv6 /32;
+// - prefixes that hold an address of this host, or an own address of the policy;
+// - what would cut an SSH session, unless it is forced.
 Result<BanOutcome> ban(const Paths &paths, const BanRequest &request);
 
-// What is not banned is a fault, and nothing is lifted.
+// Lifts the bans of exactly these prefixes. If one of them is not banned, it is a fault and none is
+// lifted.
 Result<BanOutcome> unban(const Paths &paths, const std::vector<Prefix> &prefixes);
 
 }  // namespace pm

@@ -1,17 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "loader/update/confirm.h"
 
-#include <algorithm>
-
-#include <fmt/core.h>
-#include <fmt/ranges.h>
-
 #include "loader/attach/targets.h"
 #include "loader/kernel/deployment.h"
 #include "loader/kernel/switch.h"
-#include "loader/state/history.h"
-#include "loader/update/recompile.h"
+#include "loader/state/store.h"
+#include "loader/update/expiry.h"
 #include "loader/update/reconcile.h"
+#include "loader/update/rollout.h"
+#include "loader/update/stored_candidate.h"
 
 namespace pm {
 namespace {
@@ -20,40 +17,28 @@ Fault too_late(const std::string &expiry) {
     return {"too late: " + expiry, "apply it again", Exit::refused};
 }
 
-// What was told of a deadline that has passed, if nothing was changed since: `watch` may have
-// settled that.
-std::optional<std::string> expired_last(const Paths &paths) {
-    auto history = read_history(paths);
-    if (!history) return std::nullopt;
-    for (auto one = history->entries.rbegin(); one != history->entries.rend(); ++one) {
-        if (one->outcome != "done" || one->action == "attach") continue;
-        if (one->action == "ban" || one->action == "unban") continue;
-        return one->action == "expire" ? std::optional(one->message) : std::nullopt;
-    }
-    return std::nullopt;
-}
-
-Result<Outcome> go_back(Rollout &rollout, Store &store) {
+// Puts the generation in force that was confirmed before the present one.
+Result<Outcome> put_back_previous(Rollout &rollout, Store &store) {
     auto confirmed = store.confirmed();
     if (!confirmed) return tl::unexpected(confirmed.error());
     if (!*confirmed || (*confirmed)->previous == 0)
         return fault("there is no generation before this one");
     auto generation = store.generation((*confirmed)->previous);
     if (!generation) return tl::unexpected(generation.error());
-    std::vector<std::string> notes;
-    auto candidate = revive(store, *generation, rollout, notes);
-    if (!candidate) return tl::unexpected(candidate.error());
-    if (auto done = rollout.prepare(std::move(*candidate)); !done)
+    auto stored = stored_candidate(store, *generation, rollout, Extent::all_or_none);
+    if (!stored) return tl::unexpected(stored.error());
+    if (auto done = rollout.prepare(std::move(stored->candidate)); !done)
         return tl::unexpected(done.error());
     auto interfaces = rollout.pins()->interfaces();
     if (!interfaces) return tl::unexpected(interfaces.error());
     if (auto done = store.confirm({generation->number, (*confirmed)->generation}); !done)
         return tl::unexpected(done.error());
-    if (auto done = rollout.commit(generation->mode, 0, Rollout::Way::back); !done) {
+    if (auto done = rollout.commit({.mode = generation->mode, .step = Rollout::Step::rollback});
+        !done) {
         store.undo_confirm(*confirmed);
         return tl::unexpected(done.error());
     }
-    return outcome_now(*interfaces, rollout, std::move(notes));
+    return outcome_now(*interfaces, rollout, std::move(stored->notes));
 }
 
 }  // namespace
@@ -63,13 +48,13 @@ Result<Outcome> confirm(const Paths &paths) {
     auto store = Store::open(paths);
     if (!store) return tl::unexpected(store.error());
     if (auto opened = open_in_force(rollout); !opened) return tl::unexpected(opened.error());
-    if (rollout.rolled_back()) return tl::unexpected(too_late(*rollout.rolled_back()));
-    const InForce &now = rollout.before();
+    if (rollout.expiry_note()) return tl::unexpected(too_late(*rollout.expiry_note()));
+    const InForce &now = rollout.in_force_before();
     if (!now.state.pending) {
-        if (const auto expired = expired_last(paths)) return tl::unexpected(too_late(*expired));
+        if (const auto expired = last_expiry(paths)) return tl::unexpected(too_late(*expired));
         return fault("nothing waits to be confirmed");
     }
-    // Where it cannot be read, boot has nothing to lose.
+    // If it cannot be read, boot could not have used it either: it is replaced.
     const auto before = store->confirmed().value_or(std::nullopt);
     auto interfaces = rollout.pins()->interfaces();
     if (!interfaces) return tl::unexpected(interfaces.error());
@@ -89,11 +74,11 @@ Result<Outcome> roll_back(const Paths &paths) {
     auto store = Store::open(paths);
     if (!store) return tl::unexpected(store.error());
     if (auto opened = open_in_force(rollout); !opened) return tl::unexpected(opened.error());
-    const Switch::State &state = rollout.before().state;
-    if (!rollout.rolled_back() && !state.pending) {
-        if (auto done = reconcile(*store, rollout.before()); !done)
+    const Switch::State &state = rollout.in_force_before().state;
+    if (!rollout.expiry_note() && !state.pending) {
+        if (auto done = reconcile(*store, rollout.in_force_before()); !done)
             return tl::unexpected(done.error());
-        return go_back(rollout, *store);
+        return put_back_previous(rollout, *store);
     }
     auto interfaces = rollout.pins()->interfaces();
     if (!interfaces) return tl::unexpected(interfaces.error());

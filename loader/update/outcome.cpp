@@ -1,25 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "loader/update/outcome.h"
-#include "loader/kernel/deployment.h"
-#include "loader/kernel/switch.h"
 
 #include <fmt/core.h>
 
+#include "loader/kernel/deployment.h"
+#include "loader/kernel/switch.h"
+#include "loader/update/rollout.h"
+
 namespace pm {
-namespace {
-
-Outcome outcome_of(const InForce &now) {
-    return {now.catalog.generation, now.catalog.policy, now.catalog.sha256, now.mode, {}, {}, {}};
-}
-
-}  // namespace
 
 Outcome outcome_now(const std::vector<Pins::Interface> &interfaces, const Switch &control) {
     Outcome outcome;
-    if (auto now = read_in_force(control))
-        outcome = outcome_of(*now);
-    else
+    if (auto now = read_in_force(control)) {
+        outcome.generation = now->catalog.generation;
+        outcome.policy = now->catalog.policy;
+        outcome.sha256 = now->catalog.sha256;
+        outcome.mode = now->mode;
+    } else {
         outcome.notes.push_back("warning: what is in force cannot be read: " + now.error().message);
+    }
     const pm_record record = control.state().record;
     for (const Pins::Interface &one : interfaces) {
         if (holds_on(record, one.number))
@@ -40,7 +39,7 @@ Outcome outcome_now(const std::vector<Pins::Interface> &interfaces, const Rollou
 
 Done open_in_force(Rollout &rollout) {
     return rollout.open().and_then([&]() -> Done {
-        if (rollout.pins() && rollout.before().mode != PM_MODE_OFF) return {};
+        if (rollout.has_policy_in_force()) return {};
         return fault("no policy is in force", "put one in force with 'portmatrix apply'");
     });
 }

@@ -1,38 +1,44 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is in force after a command that puts a generation in force again.
+// What is in force, as a command reports it: which generation, on which interfaces, in which mode.
+// What confirm, rollback and restore return.
 #pragma once
 
 #include <cstdint>
 #include <string>
 #include <vector>
 
-#include "loader/kernel/switch.h"
-#include "loader/update/rollout.h"
+#include "loader/base/fault.h"
+#include "loader/kernel/pins.h"
+#include "maps/abi.h"
 
 namespace pm {
 
+class Rollout;
+class Switch;
+
 struct Outcome {
-    std::uint64_t generation = 0;
-    std::string policy;
+    std::uint64_t generation = 0;  // 0: only essentials and failsafe rows
+    std::string policy;            // its name
     std::string sha256;
     pm_mode mode = PM_MODE_ENFORCE;
     std::vector<std::string> interfaces;
-    std::vector<std::string> notes;
-    std::vector<std::string> unfit;  // of restore: why not on its other interfaces
-    std::string lost_bans = {};      // of restore: why no ban is in force; empty: they are
-    bool changed = true;             // else it was so before
+    std::vector<std::string> notes;  // what the user should know, a sentence each
+    bool changed = true;             // false: it was in force already
+    // Of restore alone:
+    std::vector<std::string> not_attached;  // why not on its other interfaces, a sentence each
+    std::string unread_bans;                // why no stored ban is in force; empty: all are
 };
 
-// What is in force on which of these interfaces. They are read before a change, so that nothing
-// after it can fail and be taken for a change that was not made. `notes` come first, then those of
-// the rollout.
+// What is in force now, and on which of `interfaces`. These are read before the switch: after it
+// nothing may fail, or a change that was made would be reported as a fault. What cannot be read is
+// a note.
+Outcome outcome_now(const std::vector<Pins::Interface> &interfaces, const Switch &control);
+
+// The same. First come `notes`, then those of the rollout.
 Outcome outcome_now(const std::vector<Pins::Interface> &interfaces, const Rollout &rollout,
                     std::vector<std::string> notes = {});
 
-// The same without notes.
-Outcome outcome_now(const std::vector<Pins::Interface> &interfaces, const Switch &control);
-
-// Opens the rollout. A fault where no policy is in force.
+// Opens the rollout. A fault if no policy is in force.
 Done open_in_force(Rollout &rollout);
 
 }  // namespace pm

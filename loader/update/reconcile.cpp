@@ -12,8 +12,9 @@ Done reconcile(Store &store, const InForce &now) {
     const std::vector<std::uint64_t> known = store.confirmed_numbers();
     const std::uint64_t number = now.catalog.generation;
     if (!*confirmed || (*confirmed)->generation == number ||
-        std::find(known.begin(), known.end(), number) == known.end())
+        std::ranges::find(known, number) == known.end())
         return {};
+    // If the switch did not happen, `previous` is in force, and `earlier` was before it.
     const bool never_switched = (*confirmed)->previous == number;
     return store.confirm({number, never_switched ? (*confirmed)->earlier : (*confirmed)->previous});
 }

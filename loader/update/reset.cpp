@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "loader/update/reset.h"
-#include "policy/image/catalog.h"
+
+#include <bpf/bpf.h>
+
+#include "loader/kernel/map.h"
 
 namespace pm {
 
@@ -18,7 +21,7 @@ Done clear_number(const Pins &pins, unsigned number) {
     auto drops = CounterArray<pm_drop_count>::of(pins.maps().fd("drops"), "drops");
     if (!drops) return tl::unexpected(drops.error());
     for (const unsigned direction : {PM_IN, PM_OUT})
-        for (unsigned reason = 0; reason < PM_REASON_SLOTS; reason++)
+        for (unsigned reason = 0; reason < PM_REASON_SLOTS; ++reason)
             if (auto cleared = drops->clear(pm_drop_index(number, direction, reason)); !cleared)
                 return cleared;
     auto dhcp = Map<std::uint32_t, pm_dhcp>::of(pins.maps(), "dhcp");
@@ -28,15 +31,15 @@ Done clear_number(const Pins &pins, unsigned number) {
 
 Done clear_new_rows(const Pins &pins, const std::vector<unsigned> &numbers, const Catalog &image,
                     const Catalog &before) {
-    std::vector<bool> stays(PM_ROW_SLOTS);
-    for (const CatalogRow &row : before.rows) stays[row.slot] = true;
+    std::vector<bool> in_use(PM_ROW_SLOTS);
+    for (const CatalogRow &row : before.rows) in_use[row.slot] = true;
     for (const unsigned number : numbers) {
         auto fd = open_pin(pins.path(number, "rows"));
         if (!fd) return tl::unexpected(fd.error());
         auto rows = CounterArray<pm_row_count>::of(fd->get(), "rows");
         if (!rows) return tl::unexpected(rows.error());
         for (const CatalogRow &row : image.rows) {
-            if (stays[row.slot]) continue;
+            if (in_use[row.slot]) continue;
             if (auto cleared = rows->clear(row.slot); !cleared) return cleared;
         }
     }

@@ -1,23 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is counted and remembered of an interface or a row starts at nothing when it is new.
+// Clears what the kernel counted and remembered under a number or a slot, before another interface
+// or row gets it.
 #pragma once
 
 #include <vector>
 
+#include "loader/base/fault.h"
 #include "loader/kernel/pins.h"
 #include "policy/image/catalog.h"
-#include "policy/image/compile.h"
 
 namespace pm {
 
-// Flows, drop counters and DHCP state of an interface that had the number before.
+// Flows, drop counters and DHCP state of the interface that had the number before.
 Done clear_number(const Pins &pins, unsigned number);
 
-// Counters, on the interfaces with these numbers, of rows of `image` that `before` has not.
+// Counters of the rows of `image` that `before` does not have, on the interfaces with these
+// numbers.
 Done clear_new_rows(const Pins &pins, const std::vector<unsigned> &numbers, const Catalog &image,
                     const Catalog &before);
 
-// What the shadow before counted.
+// What the last shadow counted.
 Done clear_shadow(const Pins &pins);
 
 }  // namespace pm

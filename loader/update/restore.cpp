@@ -4,7 +4,9 @@
 #include <fmt/core.h>
 #include <fmt/ranges.h>
 
-#include "loader/update/recompile.h"
+#include "loader/state/store.h"
+#include "loader/update/rollout.h"
+#include "loader/update/stored_candidate.h"
 
 namespace pm {
 namespace {
@@ -13,39 +15,13 @@ std::string not_restored(const Fault &why) {
     return fmt::format("the confirmed policy cannot be put in force: {}", why.message);
 }
 
-Result<Outcome> restore_remainder(Rollout &rollout, const Store &store, const Fault &why) {
-    auto rest = remainder(store, rollout);
-    if (!rest) return tl::unexpected(rest.error());
-    // Filtering nothing would pass for a firewall; the next attempt may find an interface.
-    if (rest->candidate.targets.empty())
-        return fault(fmt::format("nothing can be put in force: {}", why.message));
-    if (auto done = rollout.prepare(std::move(rest->candidate)); !done)
-        return tl::unexpected(done.error());
-    auto interfaces = rollout.pins()->interfaces();
-    if (!interfaces) return tl::unexpected(interfaces.error());
-    if (auto done = rollout.commit(PM_MODE_ENFORCE, 0); !done) return tl::unexpected(done.error());
-    return fault(
-        fmt::format("{}; in force are the essentials and {} on {}{}", not_restored(why),
-                    rest->generation
-                        ? fmt::format("the failsafe rows of generation {}", rest->generation)
-                        : std::string("no row"),
-                    fmt::join(outcome_now(*interfaces, *rollout.control()).interfaces, ", "),
-                    rollout.lost_bans().empty()
-                        ? ""
-                        : ", without any ban, as they cannot be read: " + rollout.lost_bans()),
-        "try again: portmatrix restore; or apply a policy: portmatrix apply POLICY");
+// What an earlier restore put in force instead of a generation. No generation has the number 0.
+bool is_failsafe_only(const Rollout &rollout) {
+    return rollout.in_force_before().catalog.generation == 0;
 }
 
-bool is_standing(const Rollout &rollout) {
-    return rollout.pins() && rollout.before().mode != PM_MODE_OFF;
-}
-
-// What a restore left that could do no more: no generation has its number.
-bool is_remainder(const Rollout &rollout) {
-    return rollout.before().catalog.generation == 0;
-}
-
-Result<std::optional<Outcome>> what_stands(const Rollout &rollout, const std::string &note = {}) {
+Result<std::optional<Outcome>> outcome_in_force(const Rollout &rollout,
+                                                const std::string &note = {}) {
     auto interfaces = rollout.pins()->interfaces();
     if (!interfaces) return tl::unexpected(interfaces.error());
     Outcome now = outcome_now(*interfaces, rollout);
@@ -54,38 +30,41 @@ Result<std::optional<Outcome>> what_stands(const Rollout &rollout, const std::st
     return std::optional(std::move(now));
 }
 
-// On those of its interfaces that can be attached to: one that cannot leaves no other open.
 Result<Outcome> restore_generation(Rollout &rollout, const Store &store, std::uint64_t number) {
     auto generation = store.generation(number);
     if (!generation) return tl::unexpected(generation.error());
-    std::vector<std::string> notes, unfit;
-    auto candidate = revive(store, *generation, rollout, notes, &unfit);
-    if (!candidate) return tl::unexpected(candidate.error());
-    if (candidate->targets.empty())
-        return fault(unfit.empty()
-                         ? fmt::format("none of the interfaces of generation {} exists", number)
-                         : fmt::format("no interface can be filtered: {}", fmt::join(unfit, "; ")));
-    if (auto done = rollout.prepare(std::move(*candidate)); !done)
+    auto stored = stored_candidate(store, *generation, rollout, Extent::where_possible);
+    if (!stored) return tl::unexpected(stored.error());
+    std::vector<std::string> &not_attached = stored->not_attached;
+    if (stored->candidate.targets.empty())
+        return fault(
+            not_attached.empty()
+                ? fmt::format("none of the interfaces of generation {} exists", number)
+                : fmt::format("no interface can be filtered: {}", fmt::join(not_attached, "; ")));
+    if (auto done = rollout.prepare(std::move(stored->candidate)); !done)
         return tl::unexpected(done.error());
-    unfit.insert(unfit.end(), rollout.unfit().begin(), rollout.unfit().end());
+    not_attached.insert(not_attached.end(), rollout.not_attached().begin(),
+                        rollout.not_attached().end());
     auto interfaces = rollout.pins()->interfaces();
     if (!interfaces) return tl::unexpected(interfaces.error());
-    if (auto done = rollout.commit(generation->mode, 0); !done) return tl::unexpected(done.error());
-    Outcome outcome = outcome_now(*interfaces, rollout, std::move(notes));
-    outcome.unfit = std::move(unfit);
-    outcome.lost_bans = rollout.lost_bans();
+    if (auto done = rollout.commit({.mode = generation->mode}); !done)
+        return tl::unexpected(done.error());
+    Outcome outcome = outcome_now(*interfaces, rollout, std::move(stored->notes));
+    outcome.not_attached = std::move(not_attached);
+    outcome.unread_bans = rollout.unread_bans();
     return outcome;
 }
 
-// A fault where something of the generation is lacking.
-Done is_whole(const Outcome &outcome) {
+// A fault if an interface or the bans of the generation are missing.
+Done check_complete(const Outcome &outcome) {
     std::vector<std::string> lacks, remedies;
-    if (!outcome.unfit.empty()) {
-        lacks.push_back(fmt::format("not on every interface: {}", fmt::join(outcome.unfit, "; ")));
+    if (!outcome.not_attached.empty()) {
+        lacks.push_back(
+            fmt::format("not on every interface: {}", fmt::join(outcome.not_attached, "; ")));
         remedies.emplace_back("'portmatrix watch' attaches to the rest as soon as it can");
     }
-    if (!outcome.lost_bans.empty()) {
-        lacks.push_back("without any ban, as they cannot be read: " + outcome.lost_bans);
+    if (!outcome.unread_bans.empty()) {
+        lacks.push_back("without any ban, as they cannot be read: " + outcome.unread_bans);
         remedies.emplace_back("mend or remove the file, then 'portmatrix apply' reads the bans");
     }
     if (lacks.empty()) return {};
@@ -94,29 +73,55 @@ Done is_whole(const Outcome &outcome) {
                  fmt::format("{}", fmt::join(remedies, "; ")));
 }
 
+// Puts the failsafe rows in force. Returns the fault that says so, or that it failed.
+Fault restore_failsafe_only(Rollout &rollout, const Store &store, const Fault &why) {
+    auto failsafe = failsafe_candidate(store, rollout);
+    if (!failsafe) return failsafe.error();
+    // On no interface it would look like a firewall, and filter nothing.
+    if (failsafe->candidate.targets.empty())
+        return {.message = fmt::format("nothing can be put in force: {}", why.message), .hint = {}};
+    if (auto done = rollout.prepare(std::move(failsafe->candidate)); !done) return done.error();
+    auto interfaces = rollout.pins()->interfaces();
+    if (!interfaces) return interfaces.error();
+    if (auto done = rollout.commit({.mode = PM_MODE_ENFORCE}); !done) return done.error();
+    const std::string rows =
+        failsafe->generation
+            ? fmt::format("the failsafe rows of generation {}", failsafe->generation)
+            : "no row";
+    const std::string bans =
+        rollout.unread_bans().empty()
+            ? ""
+            : ", without any ban, as they cannot be read: " + rollout.unread_bans();
+    return {.message = fmt::format(
+                "{}; in force are the essentials and {} on {}{}", not_restored(why), rows,
+                fmt::join(outcome_now(*interfaces, *rollout.control()).interfaces, ", "), bans),
+            .hint = "try again: portmatrix restore; or apply a policy: portmatrix apply POLICY"};
+}
+
 }  // namespace
 
 Result<std::optional<Outcome>> restore(const Paths &paths) {
     auto store = Store::open(paths);
     if (!store) return tl::unexpected(store.error());
     const auto confirmed = store->confirmed();
-    Result<Outcome> outcome = tl::unexpected(confirmed ? Fault{} : confirmed.error());
+    Fault why;  // why the confirmed generation is not in force
     {
         Rollout rollout(paths);
         if (auto opened = rollout.open(); !opened) return tl::unexpected(opened.error());
-        if (is_standing(rollout) && !is_remainder(rollout)) return what_stands(rollout);
+        if (rollout.has_policy_in_force() && !is_failsafe_only(rollout))
+            return outcome_in_force(rollout);
         if (confirmed && !*confirmed) return std::nullopt;
-        if (confirmed) outcome = restore_generation(rollout, *store, (*confirmed)->generation);
-    }
-    if (!outcome) {  // what that did is undone by now
-        Rollout rollout(paths);
-        if (auto opened = rollout.open(); !opened) return tl::unexpected(opened.error());
-        if (is_standing(rollout)) return what_stands(rollout, not_restored(outcome.error()));
-        outcome = restore_remainder(rollout, *store, outcome.error());
-    }
-    if (!outcome) return tl::unexpected(outcome.error());
-    if (auto whole = is_whole(*outcome); !whole) return tl::unexpected(whole.error());
-    return std::optional(std::move(*outcome));
+        auto outcome = confirmed.and_then([&](const std::optional<Confirmed> &one) {
+            return restore_generation(rollout, *store, one->generation);
+        });
+        if (outcome)
+            return check_complete(*outcome).map([&] { return std::optional(std::move(*outcome)); });
+        why = outcome.error();
+    }  // what this rollout prepared is undone here
+    Rollout rollout(paths);
+    if (auto opened = rollout.open(); !opened) return tl::unexpected(opened.error());
+    if (rollout.has_policy_in_force()) return outcome_in_force(rollout, not_restored(why));
+    return tl::unexpected(restore_failsafe_only(rollout, *store, why));
 }
 
 }  // namespace pm

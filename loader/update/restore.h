@@ -1,19 +1,31 @@
 // SPDX-License-Identifier: Apache-2.0
-// What boot runs. The caller holds the writer's lock.
+// What boot does: puts the last confirmed generation in force. The caller holds the writer's lock.
+//
+// 1. A generation is in force already: it stays.
+// 2. Nothing was ever confirmed: nothing is done. The command then applies the host's policy file.
+// 3. The confirmed generation can be put in force, on one of its interfaces at least: it is. An
+//    interface that cannot be attached to leaves no other open. It is a fault, which says what is
+//    in force, if
+//    - one of its interfaces exists but cannot be attached to, or
+//    - the bans cannot be read.
+// 4. It cannot be put in force, and the failsafe rows of an earlier restore are in force: they
+// stay,
+//    and a note says why.
+// 5. It cannot be put in force, and nothing is in force: the essentials and the failsafe rows that
+//    can be found are put in force (stored_candidate.h). This is a fault, which says so. The next
+//    restore tries the generation again.
+// 6. Not even that is possible, or there is no interface for it: a fault, and nothing is filtered.
 #pragma once
 
 #include <optional>
 
+#include "loader/base/fault.h"
 #include "loader/base/paths.h"
 #include "loader/update/outcome.h"
 
 namespace pm {
 
-// Puts the last confirmed generation in force, if no generation is yet. Nothing was ever confirmed:
-// no value. If it cannot be, the essentials and what failsafe rows can be found are put in force,
-// and the fault says so; if they are already, they stay, and a note says why. Likewise a fault
-// where one of the interfaces cannot be attached to, and it is in force on the others; or where the
-// bans cannot be read, and it is in force without them.
+// No value in case 2.
 Result<std::optional<Outcome>> restore(const Paths &paths);
 
 }  // namespace pm

@@ -6,17 +6,14 @@
 #include <fmt/core.h>
 #include <fmt/ranges.h>
 
-#include "loader/base/lock.h"
-#include "loader/kernel/deployment.h"
-#include "loader/kernel/switch.h"
+#include "loader/attach/attach.h"
+#include "loader/attach/exchange.h"
 #include "loader/state/ban_list.h"
 #include "loader/state/detached.h"
-#include "loader/state/history.h"
-#include "loader/update/ban.h"
+#include "loader/update/expiry.h"
 #include "loader/update/reset.h"
+#include "loader/update/session_guard.h"
 #include "policy/image/catalog.h"
-#include "policy/judge/judge.h"
-#include "policy/judge/question.h"
 
 namespace pm {
 namespace {
@@ -24,37 +21,7 @@ namespace {
 constexpr std::uint32_t image_slot_min = 2u << 20;
 constexpr std::size_t image_max = std::size_t{256} << 20;
 
-// "; eth1 is now unfiltered", where the one record holds and the next does not.
-std::string left_open(const Pins &pins, const pm_record &before, const pm_record &after) {
-    std::string text;
-    const auto interfaces = pins.interfaces();
-    if (!interfaces) return text;
-    for (const Pins::Interface &one : *interfaces)
-        if (holds_on(before, one.number) && !holds_on(after, one.number))
-            text += fmt::format("; {} is now unfiltered", one.name());
-    return text;
-}
-
 }  // namespace
-
-Result<std::optional<std::string>> settle_expiry(const Paths &paths, const Pins &pins,
-                                                 Switch &control) {
-    const Switch::State state = control.state();
-    if (!state.expired) return std::nullopt;
-    auto catalog = read_catalog(control.image(state.other.image));
-    const Catalog ended = catalog ? std::move(*catalog) : Catalog{};
-    HistoryEntry entry;
-    entry.user = "-";
-    entry.action = "expire";
-    entry.generation = ended.generation;
-    entry.sha256 = ended.sha256;
-    entry.outcome = "done";
-    entry.message = fmt::format("generation {} was not confirmed in time and is rolled back{}",
-                                ended.generation, left_open(pins, state.other, state.record));
-    if (auto settled = control.settle_expired(); !settled) return tl::unexpected(settled.error());
-    record(paths, entry);
-    return entry.message;
-}
 
 Done Rollout::open_control() {
     control_.reset();
@@ -69,33 +36,34 @@ Done Rollout::open() {
     pins_ = std::move(*pins);
     if (!pins_) return {};
     if (auto finished = finish_replacing(paths_, *pins_); !finished) return finished;
+    // If there was an exchange to end, other maps are pinned now.
     if (pins_->maps().fd("next_images") >= 0 || pins_->maps().fd("next_bans") >= 0) {
         pins = Pins::open(paths_);
         if (!pins) return tl::unexpected(pins.error());
         pins_ = std::move(*pins);
     }
-    return open_control().and_then([&] { return settle(); });
+    return open_control().and_then([&] { return read_before(); });
 }
 
-Done Rollout::settle() {
+Done Rollout::read_before() {
     auto expiry = settle_expiry(paths_, *pins_, *control_);
     if (!expiry) return tl::unexpected(expiry.error());
-    rolled_back_ = std::move(*expiry);
-    if (rolled_back_) notes_.push_back(*rolled_back_);
+    expiry_note_ = std::move(*expiry);
+    if (expiry_note_) notes_.push_back(*expiry_note_);
     return read_in_force(*control_).map([&](InForce &&now) {
-        before_ = std::move(now);
-        bans_ = before_.state.record.bans;
+        in_force_before_ = std::move(now);
+        bans_ = in_force_before_.state.record.bans;
     });
 }
 
-CompileOptions Rollout::placement(const std::vector<Target> &targets) const {
+CompileOptions Rollout::compile_options(const std::vector<Target> &targets) const {
     CompileOptions options;
     options.interfaces.resize(PM_INTERFACES);
     for (const Target &one : targets) options.interfaces[one.number] = one.name;
-    for (const CatalogRow &row : before_.catalog.rows) options.slots[row.id] = row.slot;
-    // Above every slot that an image which is still in memory uses, so that what a row counted
-    // which has just left the policy is not taken for another's.
-    for (std::uint32_t slot = 0; control_ && slot < PM_IMAGE_SLOTS; slot++)
+    for (const CatalogRow &row : in_force_before_.catalog.rows) options.slots[row.id] = row.slot;
+    // New rows get counters above those that the images in memory use. A row that has just left the
+    // policy may still count, and that must not be taken for the count of another.
+    for (std::uint32_t slot = 0; control_ && slot < PM_IMAGE_SLOTS; ++slot)
         if (auto catalog = read_catalog(control_->image(slot)))
             for (const CatalogRow &row : catalog->rows)
                 options.last_slot = std::max(options.last_slot, row.slot);
@@ -115,12 +83,12 @@ Done Rollout::prepare(Candidate candidate) {
         .and_then([&] { return load(); })
         .and_then([&] { return attach(); })
         .and_then([&] { return clear_new(); })
-        .and_then([&] { return place_kept_bans(); })
+        .and_then([&] { return prepare_stored_bans(); })
         .and_then([&] { return control_->write_image(candidate_.image.bytes); })
         .map([&](std::uint32_t slot) { slot_ = slot; });
 }
 
-// Programs of this build, and slots of these sizes at least.
+// Replaces the programs if they are of another build, or if `sizes` asks for larger slots.
 Done Rollout::make_room(const SlotSizes &sizes) {
     if (!pins_) return {};
     auto other = is_other_build(*pins_);
@@ -134,7 +102,7 @@ Done Rollout::make_room(const SlotSizes &sizes) {
     return open_control();
 }
 
-Done Rollout::place_bans(const std::vector<std::uint8_t> &bans) {
+Done Rollout::prepare_bans(const std::vector<std::uint8_t> &bans) {
     bans_ = 0;
     if (bans.empty()) return {};
     if (bans.size() > control_->bans_slot_size()) {
@@ -146,11 +114,11 @@ Done Rollout::place_bans(const std::vector<std::uint8_t> &bans) {
         [&](std::uint32_t slot) { bans_ = static_cast<std::uint8_t>(1 + slot); });
 }
 
-// Those of the state folder. What cannot be read bans nobody, and bars no policy.
-Done Rollout::place_kept_bans() {
+// Bans that cannot be read are no reason to refuse a policy.
+Done Rollout::prepare_stored_bans() {
     auto image = read_bans(paths_).and_then(ban_image);
-    if (image) return place_bans(*image);
-    if (bans_ == 0) lost_bans_ = image.error().message;
+    if (image) return prepare_bans(*image);
+    if (bans_ == 0) unread_bans_ = image.error().message;
     notes_.push_back(
         fmt::format("warning: the bans cannot be read, and {}: {}; mend or remove the file, then "
                     "apply again",
@@ -158,33 +126,31 @@ Done Rollout::place_kept_bans() {
     return {};
 }
 
-Judgement Rollout::judgement_of(const pm_record &record) const {
+SessionJudge Rollout::judge_of(const pm_record &record) const {
     if (record.mode != PM_MODE_ENFORCE) return {};
-    return {control_->image(record.image),
-            record.bans ? control_->bans(record.bans - 1u) : pm_view{}, record.interfaces};
+    return {.image = control_->image(record.image),
+            .bans = record.bans ? control_->bans(record.bans - 1u) : pm_view{},
+            .interfaces = record.interfaces};
 }
 
-Done Rollout::guard(pm_mode mode, const std::string &way_out) const {
+Done Rollout::guard(pm_mode mode, const std::string &hint) const {
     if (mode != PM_MODE_ENFORCE) return {};
     auto interfaces = pins_->interfaces();
     if (!interfaces) return tl::unexpected(interfaces.error());
-    Judgement after;
-    after.image = image();
-    after.bans = bans_ ? control_->bans(bans_ - 1u) : pm_view{};
-    for (const Target &target : candidate_.targets) after.interfaces |= 1u << target.number;
-    return guard_sessions(*interfaces, judgement_of(before_.state.record), after, way_out);
+    return guard_sessions(*interfaces, judge_of(in_force_before_.state.record),
+                          judge_of(next_record(mode)), hint);
 }
 
-// By what is in force, and by what takes its place if nobody confirms it.
-Done Rollout::guard_bans(const std::string &way_out) const {
+// By the policy in force, and by the fallback that takes its place if nobody confirms it.
+Done Rollout::guard_bans(const std::string &hint) const {
     auto interfaces = pins_->interfaces();
     if (!interfaces) return tl::unexpected(interfaces.error());
-    std::vector<pm_record> records{before_.state.record};
-    if (before_.state.pending) records.push_back(before_.state.other);
+    std::vector<pm_record> records{in_force_before_.state.record};
+    if (in_force_before_.state.pending) records.push_back(in_force_before_.state.other);
     for (const pm_record &record : records) {
-        Judgement after = judgement_of(record);
-        after.bans = bans_ ? control_->bans(bans_ - 1u) : pm_view{};
-        auto done = guard_sessions(*interfaces, judgement_of(record), after, way_out);
+        pm_record after = record;
+        after.bans = bans_;
+        auto done = guard_sessions(*interfaces, judge_of(record), judge_of(after), hint);
         if (!done) return done;
     }
     return {};
@@ -222,7 +188,7 @@ Done Rollout::load() {
 void Rollout::detach_target(const Target &target) {
     pm_interface entry = {};
     entry.ifindex = target.device->index;
-    (void)detach(*pins_, {target.number, entry});
+    (void)detach(*pins_, {target.number, entry});  // nothing more can be done about it
 }
 
 Done Rollout::attach_target(const Target &target, const Program *program) {
@@ -258,8 +224,8 @@ Done Rollout::attach() {
     for (const Target &target : candidate_.targets) {
         auto hooks = hooks_.find(target.number);
         auto done = attach_target(target, hooks == hooks_.end() ? nullptr : &hooks->second);
-        if (!done && !candidate_.partly) return done;
-        if (!done) unfit_.push_back(done.error().message);
+        if (!done && candidate_.extent == Extent::all_or_none) return done;
+        if (!done) not_attached_.push_back(done.error().message);
         any = any || done;
         if (done || !target.is_new)  // what was attached before keeps its number
             attached.push_back(target);
@@ -267,7 +233,8 @@ Done Rollout::attach() {
             detach_target(target);
     }
     if (!any)
-        return fault(fmt::format("no interface can be filtered: {}", fmt::join(unfit_, "; ")));
+        return fault(
+            fmt::format("no interface can be filtered: {}", fmt::join(not_attached_, "; ")));
     candidate_.targets = std::move(attached);
     return {};
 }
@@ -278,34 +245,12 @@ Done Rollout::clear_new() {
     std::vector<unsigned> numbers;
     for (const Target &target : candidate_.targets)
         if (target.device) numbers.push_back(target.number);
-    return clear_new_rows(*pins_, numbers, *after, before_.catalog);
+    return clear_new_rows(*pins_, numbers, *after, in_force_before_.catalog);
 }
 
-Done Rollout::probe(const std::vector<Question> &questions) const {
-    auto lock = Lock::probe(paths_);
-    if (!lock) return tl::unexpected(lock.error());
-    auto in = open_pin(pins_->path("ask_in")), out = open_pin(pins_->path("ask_out"));
-    if (!in) return tl::unexpected(in.error());
-    if (!out) return tl::unexpected(out.error());
-    for (const Question &question : questions) {
-        const std::uint32_t expected = judge_first(image(), {}, 0, question);
-        const int program = (question.direction == Direction::in ? *in : *out).get();
-        const auto found = run_probe(pins_->maps(), program, {slot_, 0, question.interface, 0},
-                                     first_packet(question));
-        if (!found) return tl::unexpected(found.error());
-        if (*found == expected) continue;
-        return fault(
-            fmt::format("a test packet failed: the programs in the kernel judge {} otherwise than "
-                        "the policy ({:#x} instead of {:#x})",
-                        to_string(question), *found, expected),
-            "this is a fault of portmatrix: see 'portmatrix doctor', and report it");
-    }
-    return {};
-}
-
-Done Rollout::commit(pm_mode mode, std::uint64_t deadline, Way way) {
-    pm_record record = before_.state.record;
-    if (way == Way::back) record.rollbacks++;
+// The record in force, with what is prepared in its place.
+pm_record Rollout::next_record(pm_mode mode) const {
+    pm_record record = in_force_before_.state.record;
     record.image = static_cast<std::uint8_t>(slot_);
     record.mode = static_cast<std::uint8_t>(mode);
     record.shadow = 0;
@@ -313,32 +258,39 @@ Done Rollout::commit(pm_mode mode, std::uint64_t deadline, Way way) {
     record.interfaces = 0;
     for (const Target &target : candidate_.targets)
         record.interfaces = static_cast<std::uint16_t>(record.interfaces | 1u << target.number);
+    return record;
+}
 
-    const std::uint64_t expected = before_.state.epoch;
-    pm_record fallback = before_.state.record;
-    if (fallback.mode == PM_MODE_OFF) {  // the first: never an empty policy
+Done Rollout::commit(const Commit &commit) {
+    pm_record record = next_record(commit.mode);
+    if (commit.step == Step::rollback) record.rollbacks++;
+
+    pm_record fallback = in_force_before_.state.record;
+    if (fallback.mode == PM_MODE_OFF) {  // the first policy: its fallback is never an empty one
         fallback = record;
         fallback.mode = PM_MODE_AUDIT;
     }
     fallback.rollbacks++;
     fallback.bans = bans_;
-    return (deadline != 0 ? control_->publish_until(deadline, record, fallback, expected)
-                          : control_->publish(record, expected))
+
+    const std::uint64_t expected = in_force_before_.state.epoch;
+    return (commit.deadline ? control_->publish_until(*commit.deadline, record, fallback, expected)
+                            : control_->publish(record, expected))
         .map([&] {
             undo_.keep();
             std::vector<std::string> names;
             for (const Target &target : candidate_.targets) names.push_back(target.name);
-            if (deadline == 0) adopt_names(*pins_, names);
+            if (!commit.deadline) adopt_names(*pins_, names);
             forget_detached();
         });
 }
 
-// What a policy holds on now is detached no longer.
+// An interface that the policy holds on is no longer listed as detached by command.
 void Rollout::forget_detached() {
     std::vector<std::string> names = detached_names(paths_);
     if (names.empty()) return;
     for (const Target &target : candidate_.targets) std::erase(names, target.name);
-    (void)set_detached_names(paths_, names);
+    (void)set_detached_names(paths_, names);  // after the switch nothing may fail
 }
 
 Done Rollout::commit_shadow() {

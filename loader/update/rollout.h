@@ -1,117 +1,156 @@
 // SPDX-License-Identifier: Apache-2.0
-// Puts a compiled policy in force on its interfaces, or changes nothing: what apply, rollback and
-// restore have in common. Everything that can fail comes before the one store that switches; a
-// rollout that is not committed takes back what it did. The caller holds the writer's lock.
+// Puts a compiled policy in force on its interfaces, or changes nothing. What apply, rollback,
+// restore, watch and ban have in common. The caller holds the writer's lock.
+//
+// The steps, and how each is undone
+//
+// 1. open() reads what is pinned and in force. First it ends what an interrupted command began: an
+//    exchange of programs (exchange.h), and a deadline that has passed (expiry.h). Neither changes
+//    what packets meet, and neither is undone.
+// 2. prepare() does everything that can fail:
+//    a. replaces programs of another build, and maps whose slots are too small for the image. Not
+//       undone: the new programs judge as the old ones;
+//    b. loads programs for the interfaces that have none, and at the very first the shared maps and
+//       the probe programs. The kernel drops what is not pinned when this process ends;
+//    c. pins and attaches them, and links that were removed. Undone: the new interfaces are
+//       detached; if nothing was pinned before, all pins are removed;
+//    d. clears the counters of rows that are new on an interface. Not undone: no row in force
+//       counts there;
+//    e. writes the stored bans and the image into slots that no packet reads. Not undone: the next
+//       writer takes these slots.
+// 3. The caller tests (run_test_packets(), guard()), and writes the state folder. Nothing is in
+//    force yet.
+// 4. commit() writes the record of the next epoch, then stores the epoch: one store of 64 bits.
+// This
+//    is the switch. After it nothing is undone, and nothing is a fault.
+//
+// A Rollout that is destroyed before its commit undoes what it did, the last step first.
+//
+// What a packet meets
+//
+// A packet reads the epoch once, then the record that the epoch names, and the image and bans in
+// the slots that the record names. It meets the old policy or the new one, whole. A new interface
+// has programs before the switch, but the record does not name it: everything passes there.
+//
+// If the command is killed
+//
+// - Before the switch, the old policy stays in force. New interfaces may be attached, and
+// everything
+//   passes there. At the very first, maps without a record may be pinned: mode off.
+// - Between the state folder and the switch, the disk names the new generation and the kernel has
+//   the old one: reconcile.h.
+// - After the switch, the new policy is in force. An interface may still be known by an old name,
+// or
+//   be listed as detached.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
-#include "loader/attach/attach.h"
-#include "loader/attach/exchange.h"
-#include "loader/attach/targets.h"
+#include "loader/base/fault.h"
+#include "loader/base/paths.h"
 #include "loader/base/undo.h"
 #include "loader/kernel/deployment.h"
-#include "loader/kernel/probe.h"
+#include "loader/kernel/pins.h"
+#include "loader/kernel/program.h"
 #include "loader/kernel/switch.h"
-#include "loader/state/store.h"
-#include "loader/update/session_guard.h"
-#include "policy/image/compile.h"
-#include "policy/judge/question.h"
+#include "loader/update/candidate.h"
 
 namespace pm {
 
-struct Candidate {
-    Image image;  // placed for the numbers and counters of Rollout::placement()
-    std::vector<Target> targets;
-    std::uint32_t flow_capacity = 65536;
-    XdpMode xdp = XdpMode::automatic;
-    bool partly = false;  // on those interfaces that can be attached to, rather than on all or none
-};
-
-// Makes what the programs fell back to at a deadline what was published last, and records it. What
-// is told of that; nothing: no deadline has passed.
-Result<std::optional<std::string>> settle_expiry(const Paths &paths, const Pins &pins,
-                                                 Switch &control);
+struct SessionJudge;
+struct SlotSizes;
 
 class Rollout {
 public:
     explicit Rollout(Paths paths) : paths_(std::move(paths)) {}
 
-    // What is in force now. A policy whose confirm deadline has passed is settled first: see
-    // rolled_back(). Ends what an interrupted command began.
     Done open();
-    const InForce &before() const { return before_; }
+    // What was in force when open() returned, the expiry of a deadline settled.
+    const InForce &in_force_before() const { return in_force_before_; }
+    bool has_policy_in_force() const { return pins_ && in_force_before_.mode != PM_MODE_OFF; }
+    // The note of settle_expiry(), if open() had to settle one.
+    const std::optional<std::string> &expiry_note() const { return expiry_note_; }
+
+    // Null where nothing is pinned.
+    const Pins *pins() const { return pins_ ? &*pins_ : nullptr; }
     const Switch *control() const { return control_ ? &*control_ : nullptr; }
     Switch *writer() { return control_ ? &*control_ : nullptr; }
-    const Pins *pins() const { return pins_ ? &*pins_ : nullptr; }
-    // What is told of that.
-    const std::optional<std::string> &rolled_back() const { return rolled_back_; }
 
-    // Numbers for the interfaces and counters for the rows of a policy put in force on `targets`.
-    CompileOptions placement(const std::vector<Target> &targets) const;
+    // How to compile a policy for `targets`: the numbers of these interfaces, and the counters that
+    // its rows keep or get.
+    CompileOptions compile_options(const std::vector<Target> &targets) const;
 
-    // Loads and attaches what is missing and writes the image into a slot that no packet reads.
-    // New interfaces are not filtered before the commit.
     Done prepare(Candidate candidate);
-
-    // Has the programs in the kernel judge these first packets by the prepared policy. They must
-    // say what the same look-ups say here.
-    Done probe(const std::vector<Question> &questions) const;
-    // Refuses if an SSH session of this host would be cut; `way_out` is the hint.
-    Done guard(pm_mode mode, const std::string &way_out) const;
-
-    // Writes bans (compile_bans(); empty: none) into a slot that no packet reads, in a larger map
-    // if need be. commit() and commit_bans() put them in force.
-    Done place_bans(const std::vector<std::uint8_t> &bans);
-    Done guard_bans(const std::string &way_out) const;
-    Done commit_bans();
-
-    pm_view image() const { return control_->image(slot_); }
+    // The candidate's. With Extent::where_possible those that were attached to.
     const std::vector<Target> &targets() const { return candidate_.targets; }
-    // Of a candidate that is put in force partly, why not on the others, a sentence each.
-    const std::vector<std::string> &unfit() const { return unfit_; }
+    // Why prepare() did not attach to the others, a sentence each.
+    const std::vector<std::string> &not_attached() const { return not_attached_; }
+    // The slot that the image is in.
+    std::uint32_t slot() const { return slot_; }
+    pm_view image() const { return control_->image(slot_); }
 
-    // Judges by the prepared policy from now on, on the candidate's interfaces. With `deadline`
-    // (CLOCK_BOOTTIME ns) only until then, unless it is confirmed. A way back counts as a rollback.
-    enum class Way { on, back };
-    Done commit(pm_mode mode, std::uint64_t deadline, Way way = Way::on);
-    // Judges by it beside the policy in force.
+    // Refuses if the prepared policy would cut an SSH session of this host; `hint` says what the
+    // user can do then.
+    Done guard(pm_mode mode, const std::string &hint) const;
+
+    // Puts the prepared policy in force on the candidate's interfaces.
+    enum class Step { apply, rollback };
+    struct Commit {
+        pm_mode mode = PM_MODE_ENFORCE;
+        // CLOCK_BOOTTIME ns, after which the fallback takes its place unless it is confirmed
+        // before. The fallback is what is in force now; if nothing is, the same policy in audit
+        // mode. None: the policy is in force for good.
+        std::optional<std::uint64_t> deadline = std::nullopt;
+        Step step = Step::apply;  // a rollback is counted in the record
+    };
+    Done commit(const Commit &commit);
+    // Judges by the prepared policy beside the one in force.
     Done commit_shadow();
 
-    // Why no ban is in force though some are kept; empty: it is not so.
-    const std::string &lost_bans() const { return lost_bans_; }
+    // The bans alone: writes `bans` (compile_bans(); empty: none) into a slot that no packet reads,
+    // in a larger map if need be; refuses if that would cut an SSH session; puts them in force.
+    Done prepare_bans(const std::vector<std::uint8_t> &bans);
+    Done guard_bans(const std::string &hint) const;
+    Done commit_bans();
+    // Why prepare() could not read the stored bans, if no ban is in force for that reason; else
+    // empty.
+    const std::string &unread_bans() const { return unread_bans_; }
 
+    // What the user should know of the steps so far, a sentence each.
     const std::vector<std::string> &notes() const { return notes_; }
 
 private:
     Done open_control();
-    Done settle();
+    Done read_before();
     Done make_room(const SlotSizes &sizes);
-    Done place_kept_bans();
-    Judgement judgement_of(const pm_record &record) const;
     Done load();
     Done attach();
     Done attach_target(const Target &target, const Program *program);
     void detach_target(const Target &target);
     Done clear_new();
+    Done prepare_stored_bans();
+    pm_record next_record(pm_mode mode) const;
+    SessionJudge judge_of(const pm_record &record) const;
     void forget_detached();
 
     Paths paths_;
     std::optional<Pins> pins_;
     std::optional<Switch> control_;
-    InForce before_;
-    std::optional<std::string> rolled_back_;
+    InForce in_force_before_;
+    std::optional<std::string> expiry_note_;
     Candidate candidate_;
-    std::uint32_t slot_ = 0;
-    std::uint8_t bans_ = 0;              // as in pm_record
-    std::optional<Program> probes_;      // with the shared maps, where they are new
+    std::uint32_t slot_ = 0;         // of the prepared image
+    std::uint8_t bans_ = 0;          // of the prepared bans, else those in force; as in pm_record
+    std::optional<Program> probes_;  // with the shared maps, where they are new
     std::map<unsigned, Program> hooks_;  // of interfaces that have none yet, by number
-    std::string lost_bans_;
-    std::vector<std::string> notes_, unfit_;
-    Undo undo_;  // last: undone while the rest is still there
+    std::string unread_bans_;
+    std::vector<std::string> notes_, not_attached_;
+    Undo undo_;  // the last member: the deeds use the others
 };
 
 }  // namespace pm

@@ -1,13 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "loader/update/test_packets.h"
 
-#include <algorithm>
+#include <optional>
+#include <utility>
 
+#include <fmt/core.h>
+
+#include "loader/base/lock.h"
+#include "loader/kernel/pins.h"
+#include "loader/kernel/probe.h"
+#include "loader/update/rollout.h"
 #include "policy/check/expect.h"
 #include "policy/check/witness.h"
-#include "policy/image/compile.h"
 #include "policy/image/locals.h"
-#include "policy/judge/question.h"
+#include "policy/judge/judge.h"
 
 namespace pm {
 namespace {
@@ -15,7 +21,7 @@ namespace {
 constexpr std::size_t rows_tried = 200;
 constexpr std::size_t expected_tried = 2000;
 
-// The number that the policy's interface has on this host; none: it is not attached.
+// The number that an interface of the policy has on this host; none: it is not attached.
 std::optional<unsigned> number_on_host(const Policy &policy, unsigned zone,
                                        const std::vector<Target> &targets) {
     const std::string &name = zone_name(policy, zone);
@@ -24,10 +30,11 @@ std::optional<unsigned> number_on_host(const Policy &policy, unsigned zone,
     return std::nullopt;
 }
 
-template <class T>
+// Keeps `limit` of the list's items, evenly spread.
+template <typename T>
 void thin_out(std::vector<T> &list, std::size_t limit) {
     if (list.size() <= limit) return;
-    for (std::size_t i = 0; i < limit; i++) list[i] = list[i * list.size() / limit];
+    for (std::size_t i = 0; i < limit; ++i) list[i] = list[i * list.size() / limit];
     list.resize(limit);
 }
 
@@ -35,9 +42,9 @@ void thin_out(std::vector<T> &list, std::size_t limit) {
 
 std::vector<Question> test_packets(const Policy &policy, const Image &image,
                                    const std::vector<Target> &targets) {
-    std::vector<Question> packets;
     Diagnostics ignored;  // the policy met its expectations before it came here
-    check_expectations(policy, ImageView(image.bytes), ignored, &packets);
+    std::vector<Question> packets =
+        check_expectations(policy, ImageView(image.bytes), ignored).questions;
     thin_out(packets, expected_tried);
 
     std::vector<const Row *> rows;
@@ -57,6 +64,31 @@ std::vector<Question> test_packets(const Policy &policy, const Image &image,
         packets.push_back(*packet);
     }
     return packets;
+}
+
+Done run_test_packets(const Paths &paths, const Rollout &rollout,
+                      const std::vector<Question> &packets) {
+    auto lock = Lock::probe(paths);
+    if (!lock) return tl::unexpected(lock.error());
+    const Pins &pins = *rollout.pins();
+    auto in = open_pin(pins.path("ask_in")), out = open_pin(pins.path("ask_out"));
+    if (!in) return tl::unexpected(in.error());
+    if (!out) return tl::unexpected(out.error());
+    for (const Question &packet : packets) {
+        const std::uint32_t expected = judge_first(rollout.image(), {}, 0, packet);
+        const int program = (packet.direction == Direction::in ? *in : *out).get();
+        const pm_probe asked = {
+            .image = rollout.slot(), .bans = 0, .interface = packet.interface, .zero = 0};
+        const auto found = run_probe(pins.maps(), program, asked, first_packet(packet));
+        if (!found) return tl::unexpected(found.error());
+        if (*found == expected) continue;
+        return fault(
+            fmt::format("a test packet failed: the programs in the kernel judge {} otherwise than "
+                        "the policy ({:#x} instead of {:#x})",
+                        to_string(packet), *found, expected),
+            "this is a fault of portmatrix: see 'portmatrix doctor', and report it");
+    }
+    return {};
 }
 
 }  // namespace pm

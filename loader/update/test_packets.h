@@ -5,14 +5,24 @@
 #include <vector>
 
 #include "loader/attach/targets.h"
+#include "loader/base/fault.h"
+#include "loader/base/paths.h"
 #include "policy/image/compile.h"
 #include "policy/judge/question.h"
+#include "policy/model/model.h"
 
 namespace pm {
 
-// Those of the policy's own `expect` list, one that each row permits (of very many rows a part),
-// and for each of them its neighbours: the next port, the sides exchanged.
+class Rollout;
+
+// The packets of the policy's own `expect` list; and for each row (if there are very many, for a
+// part of them) one that it permits, one to the next port, and that one with its ends exchanged.
 std::vector<Question> test_packets(const Policy &policy, const Image &image,
                                    const std::vector<Target> &targets);
+
+// Has the programs in the kernel judge each packet, as the first of a flow, by the image that the
+// rollout has prepared. A fault if they say anything else than the same look-ups say here.
+Done run_test_packets(const Paths &paths, const Rollout &rollout,
+                      const std::vector<Question> &packets);
 
 }  // namespace pm

@@ -7,24 +7,26 @@
 #include <fmt/ranges.h>
 
 #include "loader/attach/attach.h"
-#include "loader/attach/targets.h"
 #include "loader/base/clock.h"
 #include "loader/base/lock.h"
 #include "loader/kernel/switch.h"
-#include "loader/state/detached.h"
 #include "loader/state/history.h"
-#include "loader/update/confirm.h"
-#include "loader/update/late.h"
+#include "loader/update/missing_interfaces.h"
+#include "loader/update/rollout.h"
 
 namespace pm {
 namespace {
+
+bool is_whole(const Attached &now) {
+    return now.ingress != PM_DETACHED && now.egress != PM_DETACHED;
+}
 
 std::string missing_hooks(const Attached &now) {
     if (now.ingress == PM_DETACHED && now.egress == PM_DETACHED) return "ingress and egress";
     return now.ingress == PM_DETACHED ? "ingress" : "egress";
 }
 
-void note(const Paths &paths, const std::string &message, const char *outcome) {
+void record_attach(const Paths &paths, const std::string &message, const char *outcome) {
     HistoryEntry entry;
     entry.user = "-";
     entry.action = "attach";
@@ -35,113 +37,104 @@ void note(const Paths &paths, const std::string &message, const char *outcome) {
 
 }  // namespace
 
-// The same fault is said once, until a look finds it no more.
-void Watcher::complain(const std::string &text, std::vector<std::string> &done) {
+void Watcher::report_problem(const std::string &text, Sentences &sentences) {
     status_ = text;
-    complaints_.push_back(text);
-    if (std::find(said_.begin(), said_.end(), text) != said_.end()) return;
-    note(paths_, text, "failed");
-    done.push_back(text);
+    problems_.push_back(text);
+    if (std::ranges::find(reported_, text) != reported_.end()) return;
+    record_attach(paths_, text, "failed");
+    sentences.push_back(text);
 }
 
-void Watcher::complain(const std::string &about, const Fault &fault,
-                       std::vector<std::string> &done) {
-    complain(fmt::format("{}: {}", about, fault.message), done);
+void Watcher::report_problem(const std::string &about, const Fault &fault, Sentences &sentences) {
+    report_problem(fmt::format("{}: {}", about, fault.message), sentences);
 }
 
-void Watcher::tell(const std::string &text, std::vector<std::string> &done) {
-    note(paths_, text, "done");
-    done.push_back(text);
+void Watcher::report_done(const std::string &text, Sentences &sentences) {
+    record_attach(paths_, text, "done");
+    sentences.push_back(text);
 }
 
-void Watcher::settle(std::vector<std::string> &done) {
+// The rollout settles the expiry and records it.
+void Watcher::settle(Sentences &sentences) {
     Rollout rollout(paths_);
     auto opened = rollout.open();
-    if (!opened) return complain("what is in force", opened.error(), done);
-    done.insert(done.end(), rollout.notes().begin(), rollout.notes().end());
+    if (!opened) return report_problem("what is in force", opened.error(), sentences);
+    sentences.insert(sentences.end(), rollout.notes().begin(), rollout.notes().end());
 }
 
-void Watcher::look_at_interfaces(std::vector<std::string> &done) {
+// Attaches the interface again if others detached it, and notes what is attached. Returns whether
+// both its programs are.
+bool Watcher::keep_attached(const Pins &pins, const Pins::Interface &interface,
+                            Sentences &sentences) {
+    const std::string name = interface.name();
+    Attached now = attached_now(pins, interface);
+    const auto device = device_of(pins, interface);
+    if (!is_whole(now) && device) {
+        const XdpMode mode = interface.entry.generic ? XdpMode::generic : XdpMode::automatic;
+        auto attached = attach(pins, interface.number, *device, mode);
+        if (attached) {
+            report_done(fmt::format("{} of {} had been removed by others, and is attached again",
+                                    missing_hooks(now), name),
+                        sentences);
+            if (!attached->note.empty()) report_done(attached->note, sentences);
+            now = *attached;
+        } else {
+            report_problem(name, attached.error(), sentences);
+        }
+    }
+    pm_interface entry = interface.entry;
+    if (device) entry.ifindex = device->index;
+    entry.ingress = static_cast<std::uint8_t>(now.ingress);
+    entry.egress = static_cast<std::uint8_t>(now.egress);
+    entry.checked = boottime_ns();
+    if (auto stored = pins.set_interface(interface.number, entry); !stored)
+        report_problem(name, stored.error(), sentences);
+    return is_whole(now);
+}
+
+void Watcher::look_at_interfaces(Sentences &sentences) {
     auto pins = Pins::open(paths_);
-    if (!pins) return complain("pins", pins.error(), done);
+    if (!pins) return report_problem("pins", pins.error(), sentences);
     if (!*pins) {
         status_ = "nothing is attached";
         return;
     }
     auto control = Switch::open((*pins)->maps(), Switch::Access::read);
     auto interfaces = (*pins)->interfaces();
-    if (!control) return complain("maps", control.error(), done);
-    if (!interfaces) return complain("maps", interfaces.error(), done);
+    if (!control) return report_problem("maps", control.error(), sentences);
+    if (!interfaces) return report_problem("maps", interfaces.error(), sentences);
     const Switch::State state = control->state();
-    if (state.expired) settle(done);
+    if (state.expired) settle(sentences);
 
     std::vector<std::string> names;
     for (const Pins::Interface &one : *interfaces) {
-        Attached now = attached_now(**pins, one);
-        const bool whole = now.ingress != PM_DETACHED && now.egress != PM_DETACHED;
-        auto device = device_of(**pins, one);
-        if (!whole && device) {
-            const XdpMode mode = one.entry.generic ? XdpMode::generic : XdpMode::automatic;
-            auto attached = attach(**pins, one.number, *device, mode);
-            if (attached) {
-                tell(fmt::format("{} of {} had been removed by others, and is attached again",
-                                 missing_hooks(now), one.name()),
-                     done);
-                if (!attached->note.empty()) tell(attached->note, done);
-                now = *attached;
-            } else {
-                complain(one.name(), attached.error(), done);
-            }
-        }
-        pm_interface entry = one.entry;
-        if (device) entry.ifindex = device->index;
-        entry.ingress = static_cast<std::uint8_t>(now.ingress);
-        entry.egress = static_cast<std::uint8_t>(now.egress);
-        entry.checked = boottime_ns();
-        if (auto stored = (*pins)->set_interface(one.number, entry); !stored)
-            complain(one.name(), stored.error(), done);
-        if (!holds_on(state.record, one.number)) continue;
-        names.push_back(one.name() + (now.ingress == PM_DETACHED || now.egress == PM_DETACHED
-                                          ? " (not attached)"
-                                          : ""));
+        const bool attached = keep_attached(**pins, one, sentences);
+        if (holds_on(state.record, one.number))
+            names.push_back(one.name() + (attached ? "" : " (not attached)"));
     }
-    if (!complaints_.empty()) return;
+    if (!problems_.empty()) return;
     status_ = names.empty() ? "no policy is in force; nothing is filtered"
                             : fmt::format("in force on {}", fmt::join(names, ", "));
 }
 
-void Watcher::look_for_late_ones(std::vector<std::string> &done) {
-    auto store = Store::open(paths_);
-    if (!store) return;
-    auto confirmed = store->confirmed();
-    if (!confirmed || !*confirmed) return;
-    auto generation = store->generation((*confirmed)->generation);
-    auto pins = Pins::open(paths_);
-    if (!generation || !pins || !*pins) return;
-    auto named = targets_named(&**pins, without_detached(paths_, generation->interfaces));
-    if (!named) return complain("interfaces", named.error(), done);
-    if (std::none_of(named->targets.begin(), named->targets.end(),
-                     [](const Target &one) { return one.is_new; })) {
-        for (const Fault &one : named->refused) complain(one.message, done);
-        return;
-    }
-    auto late = attach_missing(paths_);
-    if (!late) return complain("interfaces", late.error(), done);
-    for (const std::string &name : late->attached)
-        tell(fmt::format("{} has appeared, and is attached", name), done);
-    for (const std::string &text : late->notes) tell(text, done);
-    for (const std::string &text : late->unfit) complain(text, done);
+void Watcher::attach_missing_interfaces(Sentences &sentences) {
+    auto missing = attach_missing(paths_);
+    if (!missing) return report_problem("interfaces", missing.error(), sentences);
+    for (const std::string &name : missing->attached)
+        report_done(fmt::format("{} has appeared, and is attached", name), sentences);
+    for (const std::string &text : missing->notes) report_done(text, sentences);
+    for (const std::string &text : missing->not_attached) report_problem(text, sentences);
 }
 
 std::vector<std::string> Watcher::look() {
-    std::vector<std::string> done;
+    Sentences sentences;
     auto lock = Lock::writer_now(paths_);
-    if (!lock) return done;
-    complaints_.clear();
-    look_at_interfaces(done);
-    look_for_late_ones(done);
-    said_ = complaints_;
-    return done;
+    if (!lock) return sentences;
+    problems_.clear();
+    look_at_interfaces(sentences);
+    attach_missing_interfaces(sentences);
+    reported_ = problems_;
+    return sentences;
 }
 
 }  // namespace pm

@@ -1,14 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
-// What `watch` does each time it looks: enforcement that others removed is attached again, an
-// expired confirm is settled, and the state of attachment is written where the exporter reads it.
-// Enforcement never depends on it.
+// What `watch` does each time it looks. Enforcement does not depend on it.
+//
+// 1. It settles a confirm deadline that has passed (expiry.h).
+// 2. It attaches again what others removed: a link or a filter of an attached interface.
+// 3. It notes for each interface what is attached, and the time, in the map that the exporter
+// reads.
+// 4. It attaches to interfaces of the policy that were missing (missing_interfaces.h).
+//
+// What it does goes into the history. A problem is reported once, until a look does not find it any
+// more; then it would be reported again.
 #pragma once
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "loader/base/fault.h"
 #include "loader/base/paths.h"
+#include "loader/kernel/pins.h"
 
 namespace pm {
 
@@ -16,24 +25,28 @@ class Watcher {
 public:
     explicit Watcher(Paths paths) : paths_(std::move(paths)) {}
 
-    // One look at everything, under the writer's lock; while a command holds that, nothing is
-    // looked at. Returns what was done, a sentence each.
+    // One look, under the writer's lock. It does nothing while a command holds that. Returns what
+    // was done and what is wrong, a sentence each.
     std::vector<std::string> look();
 
-    // "generation 7 on eth0, eth1", or what is wrong, for systemd.
+    // "in force on eth0, eth1", or what is wrong, for systemd.
     const std::string &status() const { return status_; }
 
 private:
-    void look_at_interfaces(std::vector<std::string> &done);
-    void look_for_late_ones(std::vector<std::string> &done);
-    void settle(std::vector<std::string> &done);
-    void tell(const std::string &text, std::vector<std::string> &done);
-    void complain(const std::string &text, std::vector<std::string> &done);
-    void complain(const std::string &about, const Fault &fault, std::vector<std::string> &done);
+    using Sentences = std::vector<std::string>;
+
+    void look_at_interfaces(Sentences &sentences);
+    bool keep_attached(const Pins &pins, const Pins::Interface &interface, Sentences &sentences);
+    void settle(Sentences &sentences);
+    void attach_missing_interfaces(Sentences &sentences);
+    void report_done(const std::string &text, Sentences &sentences);
+    void report_problem(const std::string &text, Sentences &sentences);
+    void report_problem(const std::string &about, const Fault &fault, Sentences &sentences);
 
     Paths paths_;
     std::string status_;
-    std::vector<std::string> complaints_, said_;  // of this look, and of the one before
+    Sentences problems_;  // of this look
+    Sentences reported_;  // the problems of the look before
 };
 
 }  // namespace pm

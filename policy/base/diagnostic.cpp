@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-// Findings as text for people.
 #include "policy/base/diagnostic.h"
 
 #include <algorithm>
@@ -11,21 +10,28 @@
 namespace pm {
 
 void Diagnostics::error(Location where, std::string message, std::string hint) {
-    all_.push_back({Severity::error, std::move(where), std::move(message), {}, std::move(hint)});
+    all_.push_back({.severity = Severity::error,
+                    .where = std::move(where),
+                    .message = std::move(message),
+                    .witness = {},
+                    .hint = std::move(hint)});
     ++errors_;
 }
 
 void Diagnostics::warning(Location where, std::string message, std::string witness,
                           std::string hint) {
-    all_.push_back({Severity::warning, std::move(where), std::move(message), std::move(witness),
-                    std::move(hint)});
+    all_.push_back({.severity = Severity::warning,
+                    .where = std::move(where),
+                    .message = std::move(message),
+                    .witness = std::move(witness),
+                    .hint = std::move(hint)});
 }
 
 namespace {
 
 std::string_view line_of(std::string_view text, int number) {
     for (; number > 1; --number) {
-        const auto end = text.find('\n');
+        const std::size_t end = text.find('\n');
         if (end == text.npos) return {};
         text.remove_prefix(end + 1);
     }
@@ -36,13 +42,13 @@ std::string_view line_of(std::string_view text, int number) {
 std::size_t offset_of(std::string_view line, int index) {
     std::size_t at = 0;
     for (; index > 0 && at < line.size(); --index) {
-        const auto length = first_code_point(line.substr(at)).length;
+        const std::size_t length = first_code_point(line.substr(at)).length;
         at += length == 0 ? 1 : length;
     }
     return at;
 }
 
-// The cited line and the caret below it. Of a long line, what surrounds the place.
+// The cited line and the caret below it. Of a long line, only what surrounds the caret.
 std::string excerpt(const Location &where, std::string_view paint, std::string_view plain) {
     constexpr int before = 60, shown = 120;
     std::string_view line = line_of(where.file->text, where.line);
@@ -52,7 +58,7 @@ std::string excerpt(const Location &where, std::string_view paint, std::string_v
     line.remove_prefix(offset_of(line, first));
 
     std::string text = first > 0 ? "..." : "";
-    const auto end = offset_of(line, shown);
+    const std::size_t end = offset_of(line, shown);
     text += printable(line.substr(0, end));
     if (end < line.size()) text += "...";
 
@@ -62,33 +68,36 @@ std::string excerpt(const Location &where, std::string_view paint, std::string_v
                        std::string(width - 1, '~'), plain);
 }
 
-std::string place(const Location &where) {
-    if (!where.file) return "portmatrix";
-    auto name = printable(where.file->name);
-    if (where.line == 0) return name;
-    return fmt::format("{}:{}:{}", name, where.line, where.column);
-}
-
 }  // namespace
+
+std::string cite(const Location &where) {
+    if (!where.file) return "portmatrix";
+    const std::string name = printable(where.file->name);
+    return where.line == 0 ? name : fmt::format("{}:{}", name, where.line);
+}
 
 std::string render(const Diagnostic &diagnostic, bool colour) {
     const bool is_error = diagnostic.severity == Severity::error;
-    const auto *bold = colour ? "\033[1m" : "";
-    const auto *paint = !colour ? "" : is_error ? "\033[1;31m" : "\033[1;35m";
-    const auto *plain = colour ? "\033[0m" : "";
+    const char *bold = colour ? "\033[1m" : "";
+    const char *paint = !colour ? "" : is_error ? "\033[1;31m" : "\033[1;35m";
+    const char *plain = colour ? "\033[0m" : "";
 
-    auto text = fmt::format("{}{}:{} {}{}:{} {}\n", bold, place(diagnostic.where), plain, paint,
-                            is_error ? "error" : "warning", plain, diagnostic.message);
-    if (diagnostic.where.file && diagnostic.where.line > 0)
-        text += excerpt(diagnostic.where, paint, plain);
+    const Location &where = diagnostic.where;
+    const bool has_line = where.file && where.line > 0;
+    const std::string column = has_line ? fmt::format(":{}", where.column) : "";
+    std::string text =
+        fmt::format("{}{}{}:{} {}{}:{} {}\n", bold, cite(where), column, plain, paint,
+                    is_error ? "error" : "warning", plain, diagnostic.message);
+    if (has_line) text += excerpt(where, paint, plain);
     if (!diagnostic.witness.empty()) text += fmt::format("  witness: {}\n", diagnostic.witness);
     if (!diagnostic.hint.empty()) text += fmt::format("  hint: {}\n", diagnostic.hint);
     return text;
 }
 
 std::string render(const Diagnostics &diagnostics, bool colour) {
-    constexpr std::size_t shown = 200;  // nobody reads more, and each searches its line
-    const auto &all = diagnostics.all();
+    constexpr std::size_t shown =
+        200;  // nobody reads more, and each one walks its file to the line
+    const std::vector<Diagnostic> &all = diagnostics.all();
     std::string text;
     for (std::size_t i = 0; i < std::min(all.size(), shown); ++i) text += render(all[i], colour);
     if (all.size() > shown)
@@ -118,19 +127,25 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 }  // namespace
 
 std::string nearest(std::string_view word, const std::vector<std::string> &candidates) {
-    constexpr std::size_t longest = 64;  // no name is longer; the distance costs the product
+    constexpr std::size_t longest =
+        64;  // no name is longer; the cost is the product of the lengths
     std::string best;
     std::size_t best_distance = std::max<std::size_t>(1, word.size() / 3) + 1;
     if (word.size() > longest) return best;
-    for (const auto &candidate : candidates) {
+    for (const std::string &candidate : candidates) {
         if (candidate.size() > longest) continue;
-        const auto distance = edit_distance(word, candidate);
+        const std::size_t distance = edit_distance(word, candidate);
         if (distance < best_distance && distance < candidate.size()) {
             best = candidate;
             best_distance = distance;
         }
     }
     return best;
+}
+
+std::string did_you_mean(std::string_view word, const std::vector<std::string> &candidates) {
+    const std::string meant = nearest(word, candidates);
+    return meant.empty() ? "" : fmt::format("did you mean '{}'?", meant);
 }
 
 }  // namespace pm

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Findings about a policy: where, what, and what to do about it. Passes collect them all; the
-// command prints them at the end.
+// Findings about a policy: where, what, and what to do about it. Each step of reading collects all
+// that it finds, so that the user sees every fault of a file at once; the command prints them.
 #pragma once
 
-#include <compare>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -11,14 +10,15 @@
 
 namespace pm {
 
-// A policy or set file as it was read: one read, so that what is cited is what was judged.
+// A policy or set file as it was read. It is read once, so that messages cite the text that was
+// judged.
 struct SourceFile {
     std::string name;  // as shown to the user
     std::string path;  // canonical
     std::string text;
 };
 
-// A place in a file. Line and column count from 1; line 0: the file as a whole.
+// A position in a file. Line and column count from 1; line 0: the file as a whole.
 struct Location {
     std::shared_ptr<const SourceFile> file;
     int line = 0;
@@ -54,7 +54,13 @@ private:
 std::string render(const Diagnostic &diagnostic, bool colour);
 std::string render(const Diagnostics &diagnostics, bool colour);  // the first 200
 
+// "FILE:LINE"; "FILE" of the file as a whole, "portmatrix" of no file.
+std::string cite(const Location &where);
+
 // The candidate nearest to `word` if it is near enough to be meant, else empty.
 std::string nearest(std::string_view word, const std::vector<std::string> &candidates);
+
+// The hint "did you mean 'CANDIDATE'?" of the nearest one; empty where none is near enough.
+std::string did_you_mean(std::string_view word, const std::vector<std::string> &candidates);
 
 }  // namespace pm

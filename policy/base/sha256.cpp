@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-// SHA-256 by OpenSSL.
 #include "policy/base/sha256.h"
 
 #include <array>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// SHA-256 by OpenSSL.
+// The digest that names a policy and the contents of its files (by OpenSSL).
 #pragma once
 
 #include <string>

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-// Opens and reads policy and set files.
 #include "policy/base/source_file.h"
 
 #include <fcntl.h>
@@ -8,6 +7,7 @@
 
 #include <cerrno>
 #include <cstdlib>
+#include <system_error>
 
 #include <fmt/format.h>
 
@@ -36,13 +36,13 @@ std::string kind_of(mode_t mode) {
 
 // Root, the caller, and whoever called through sudo.
 bool is_trusted_owner(uid_t owner) {
-    const auto caller = geteuid();
+    const uid_t caller = geteuid();
     if (owner == 0 || owner == caller) return true;
-    const auto *sudo_user = std::getenv("SUDO_UID");
+    const char *sudo_user = std::getenv("SUDO_UID");
     return caller == 0 && sudo_user && fmt::format("{}", owner) == sudo_user;
 }
 
-// Somebody else who can write a policy can open the host.
+// Who can write a policy can open the host to everybody.
 tl::expected<void, SourceError> check_file(const struct stat &status, const std::string &name,
                                            std::size_t size_limit) {
     const auto refuse = [](std::string cause, std::string hint) {
@@ -63,10 +63,11 @@ tl::expected<void, SourceError> check_file(const struct stat &status, const std:
     return {};
 }
 
-// The path of what was opened, not of what the name means a moment later.
+// The path of the opened file. The name may mean another file a moment later.
 std::string opened_path(int fd, const std::filesystem::path &path) {
     std::error_code error;
-    const auto link = std::filesystem::read_symlink(fmt::format("/proc/self/fd/{}", fd), error);
+    const std::filesystem::path link =
+        std::filesystem::read_symlink(fmt::format("/proc/self/fd/{}", fd), error);
     return error ? std::filesystem::absolute(path).lexically_normal().string() : link.string();
 }
 
@@ -74,7 +75,7 @@ std::string opened_path(int fd, const std::filesystem::path &path) {
 
 tl::expected<std::shared_ptr<const SourceFile>, SourceError> read_source(
     const std::filesystem::path &path, std::string name, std::size_t size_limit) {
-    // Without O_NONBLOCK a named pipe would hold us here; it means nothing to a file.
+    // Without O_NONBLOCK, opening a named pipe would wait for a writer. A regular file ignores it.
     const Fd file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
     struct stat status {};
     if (file.get() < 0 || fstat(file.get(), &status) < 0)

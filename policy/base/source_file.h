@@ -24,8 +24,11 @@ struct SourceError {
     bool missing = false;  // there is no such file
 };
 
-// Takes regular files only, that belong to root or the caller (through sudo: the user who called
-// it) and that not everybody may write to.
+// Takes a file only if
+//   it is a regular file
+//   it belongs to root or the caller (under sudo also to the user who called sudo)
+//   not everybody may write to it
+//   it is not larger than the limit.
 // `name` is what the user is shown.
 tl::expected<std::shared_ptr<const SourceFile>, SourceError> read_source(
     const std::filesystem::path &path, std::string name, std::size_t size_limit);

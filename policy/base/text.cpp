@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-// UTF-8 and quoting.
 #include "policy/base/text.h"
 
 namespace pm {
@@ -32,7 +31,7 @@ bool is_refused(char32_t value) {
 
 bool is_writable(std::string_view text) {
     while (!text.empty()) {
-        const auto point = first_code_point(text);
+        const CodePoint point = first_code_point(text);
         if (point.length == 0 || is_refused(point.value)) return false;
         text.remove_prefix(point.length);
     }
@@ -45,10 +44,15 @@ std::size_t count_code_points(std::string_view text) {
     return count;
 }
 
+bool is_decimal(std::string_view text) {
+    return !text.empty() && text.find_first_not_of("0123456789") == text.npos &&
+           (text == "0" || text[0] != '0');
+}
+
 std::string printable(std::string_view text) {
     std::string shown;
     while (!text.empty()) {
-        const auto point = first_code_point(text);
+        const CodePoint point = first_code_point(text);
         if (text[0] == '\t') {
             shown += ' ';
         } else if (point.length == 0 || is_control(point.value) || text[0] == '\n') {

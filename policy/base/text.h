@@ -2,9 +2,13 @@
 // Text that comes from files and goes to terminals: UTF-8, and quoting that no byte escapes.
 #pragma once
 
+#include <charconv>
+#include <concepts>
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <system_error>
 
 namespace pm {
 
@@ -15,12 +19,13 @@ struct CodePoint {
 };
 CodePoint first_code_point(std::string_view text);
 
-// C0 but line feed, DEL, C1: what a terminal may obey.
+// C0 (but not the line feed), DEL and C1: characters that a terminal may take as commands.
 bool is_control(char32_t value);
 
-// What a policy file cannot hold as it is, and so no text of one: `show` writes none of it.
+// No text of a policy may hold such a character: `show` could not write it so that it can be read
+// again.
 bool is_refused(char32_t value);
-bool is_writable(std::string_view text);  // UTF-8 of one line without any of that
+bool is_writable(std::string_view text);  // UTF-8 without any such character
 
 std::size_t count_code_points(std::string_view text);
 
@@ -30,6 +35,18 @@ std::string quote(std::string_view text);
 
 // The same without quotes and uncut, for a cited line.
 std::string printable(std::string_view text);
+
+bool is_decimal(std::string_view text);  // digits without a leading zero
+
+// All of `text` as a number; nothing if anything but digits is in it, or if it does not fit.
+template <std::unsigned_integral Number>
+std::optional<Number> parse_digits(std::string_view text) {
+    Number value = 0;
+    const char *end = text.data() + text.size();
+    const auto [rest, error] = std::from_chars(text.data(), end, value);
+    if (error != std::errc() || rest != end) return std::nullopt;
+    return value;
+}
 
 // "a, b, c"
 template <typename Texts>

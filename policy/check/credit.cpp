@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
-// Walks, for every contest, the cells of each row's peers.
+// Looks, in every contest, at the cells of the peers that each row permits.
 #include "policy/check/credit.h"
 
 #include <algorithm>
 #include <array>
 
 namespace pm {
-
 namespace {
 
-constexpr std::size_t most_takers = 3;
+constexpr std::size_t most_winners = 3;
 
-// How many classes below a number occur in a family: an empty stretch has no packet.
+// How many classes below a given number occur in an address family. A run of classes with none
+// holds no packet.
 class FamilyCounts {
 public:
     explicit FamilyCounts(const Intervals &intervals) {
-        for (std::size_t mask = 1; mask < counts_.size(); mask++) {
+        for (std::size_t mask = 1; mask < counts_.size(); ++mask) {
             std::uint32_t count = 0;
             counts_[mask].push_back(0);
             for (std::uint8_t families : intervals.families)
@@ -30,10 +30,10 @@ private:
     std::array<std::vector<std::uint32_t>, both_families + 1> counts_;
 };
 
-void note_taker(Credit &credit, std::uint16_t row) {
-    auto &takers = credit.takers;
-    if (takers.size() < most_takers && std::find(takers.begin(), takers.end(), row) == takers.end())
-        takers.push_back(row);
+void note_winner(Credit &credit, std::uint16_t row) {
+    std::vector<std::uint16_t> &winners = credit.winners;
+    if (winners.size() < most_winners && std::ranges::find(winners, row) == winners.end())
+        winners.push_back(row);
 }
 
 class Walk {
@@ -41,18 +41,16 @@ public:
     explicit Walk(const Matrix &matrix) : matrix_(matrix), counts_(matrix.peers) {}
 
     void row(const Contest &contest, std::uint16_t row, Credit &credit) const {
-        const std::vector<CellRun> &cells = matrix_.cells[contest.service];
+        const std::vector<CellRun> &cells = matrix_.cells[contest.decision];
         for (const ClassRun &peers : matrix_.peers.runs[matrix_.peer_sets[row]]) {
-            auto cell = std::upper_bound(
-                cells.begin(), cells.end(), peers.first,
-                [](std::uint32_t class_, const CellRun &run) { return class_ < run.first; });
+            auto cell = std::ranges::upper_bound(cells, peers.first, {}, &CellRun::first);
             for (--cell; cell != cells.end() && cell->first < peers.last; ++cell) {
                 const std::uint32_t end = cell + 1 == cells.end() ? peers.last : (cell + 1)->first;
                 if (counts_.any(std::max<std::uint32_t>(cell->first, peers.first),
                                 std::min(end, peers.last), contest.families))
                     note(cell->cell, row, credit);
             }
-            if (credit.credited && credit.takers.size() == most_takers) return;
+            if (credit.credited && credit.winners.size() == most_winners) return;
         }
     }
 
@@ -64,7 +62,7 @@ private:
         else if (number - PM_CELL_ROW == row)
             credit.credited = true;
         else
-            note_taker(credit, static_cast<std::uint16_t>(number - PM_CELL_ROW));
+            note_winner(credit, static_cast<std::uint16_t>(number - PM_CELL_ROW));
     }
 
     const Matrix &matrix_;
@@ -79,7 +77,7 @@ std::vector<Credit> find_credits(const Policy &policy, const Matrix &matrix) {
     for (const Contest &contest : matrix.contests)
         for (std::uint16_t row : contest.rows) {
             Credit &credit = credits[row];
-            if (!credit.credited || credit.takers.size() < most_takers)
+            if (!credit.credited || credit.winners.size() < most_winners)
                 walk.row(contest, row, credit);
         }
     return credits;

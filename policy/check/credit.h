@@ -1,18 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the decided matrix tells of each row: does any packet go to it, and who takes others.
+// What the decided matrix tells of each row: is any packet credited to it, and which earlier rows
+// win packets that it permits too.
 #pragma once
 
 #include <cstdint>
 #include <vector>
 
 #include "policy/image/matrix.h"
+#include "policy/model/model.h"
 
 namespace pm {
 
 struct Credit {
-    bool credited = false;              // some packet goes to the row
-    bool blocked = false;               // some packet that it permits is blocked
-    std::vector<std::uint16_t> takers;  // earlier rows that packets of it go to; at most three
+    bool credited = false;               // some packet is credited to the row
+    bool blocked = false;                // `block` drops some packet that the row permits
+    std::vector<std::uint16_t> winners;  // earlier rows that such packets go to; at most three
 };
 
 std::vector<Credit> find_credits(const Policy &policy, const Matrix &matrix);

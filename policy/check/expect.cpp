@@ -1,82 +1,66 @@
 // SPDX-License-Identifier: Apache-2.0
-// A policy's own tests. Each describes many packets; those between two bounds of a set or a
-// port range are judged alike, so one of each kind is asked.
+// An expectation describes many packets. Packets between the same bounds of sets and port ranges
+// are judged alike, so one packet of each kind is asked about.
 #include "policy/check/expect.h"
+
+#include <algorithm>
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <iterator>
-
+#include "policy/check/witness.h"
+#include "policy/image/image_ranges.h"
 #include "policy/image/locals.h"
 #include "policy/judge/judge.h"
 #include "policy/model/labels.h"
 #include "policy/model/transports.h"
 
 namespace pm {
-
 namespace {
-
-constexpr std::uint16_t usual_source = 40000;  // a witness reads better with it than with 1
 
 struct PortCase {
     std::uint16_t from = 0, to = 0;
 };
 
-// A port that a run of source ports and the ranges asked about have in common; 0: none.
-std::uint16_t common_port(std::uint32_t first, std::uint32_t last, const Ports &asked) {
-    std::uint16_t found = 0;
-    for (const PortRange &range : asked) {
-        const std::uint32_t low = std::max<std::uint32_t>(first, range.first);
-        const std::uint32_t high = std::min<std::uint32_t>(last, range.last);
-        if (low > high) continue;
-        if (low <= usual_source && usual_source <= high) return usual_source;
-        if (!found) found = static_cast<std::uint16_t>(low);
-    }
-    return found;
+// One port that both have, the usual one if they have it; 0: none.
+std::uint16_t common_port(const Ports &a, const Ports &b) {
+    const Ports both = common_ports(a, b);
+    return both.empty() ? std::uint16_t{0} : usual_port(both);
 }
 
 // One packet's ports for every pair that the expectation's ports can make.
 std::vector<PortCase> port_cases(pm_view view, const Expectation &expectation) {
-    if (!has_ports(expectation.transport)) return {{}};
+    const std::uint8_t transport = expectation.transport;
+    if (!has_ports(transport)) return {{}};
 
     std::vector<PortCase> out;
     std::vector<bool> class_seen(65536), pair_seen(65536);
-    const bool tcp = expectation.transport == PM_PROTO_TCP;
-    const std::uint32_t classes =
-        tcp ? pm_field(view, pm_image, port_classes[0]) : pm_field(view, pm_image, port_classes[1]);
-    auto add_class = [&](std::uint64_t class_, std::uint16_t to) {
-        const std::uint32_t runs =
-            pm_field(view, pm_image, port_first) + static_cast<std::uint32_t>(class_) * 4;
-        const auto end = static_cast<std::uint32_t>(pm_load(view, runs + 4, 4));
-        const std::uint32_t bounds = pm_field(view, pm_image, port_bounds);
-        for (auto run = static_cast<std::uint32_t>(pm_load(view, runs, 4)); run < end; run++) {
-            const auto first = static_cast<std::uint32_t>(pm_load(view, bounds + run * 2, 2));
-            const auto next = static_cast<std::uint32_t>(
-                run + 1 < end ? pm_load(view, bounds + run * 2 + 2, 2) : 65536);
-            const std::uint16_t from = common_port(first, next - 1, expectation.source_port);
-            const std::uint32_t pair = pm_pair(view, expectation.transport, to, from);
-            if (from && !pair_seen[pair]) out.push_back({from, to});
-            if (from) pair_seen[pair] = true;
+    auto add_class = [&](std::uint16_t to) {
+        for (const PortRange &run : source_port_runs(view, transport, to)) {
+            const std::uint16_t from = common_port({run}, expectation.source_port);
+            if (!from) continue;
+            const std::uint32_t pair = pm_pair(view, transport, to, from);
+            if (!pair_seen[pair]) out.push_back({from, to});
+            pair_seen[pair] = true;
         }
     };
     for (const PortRange &range : expectation.port)
-        for (std::uint32_t port = range.first; port <= range.last; port++) {
-            const std::uint64_t class_ = pm_load(view, classes + port * 2, 2);
-            if (!class_seen[class_]) add_class(class_, static_cast<std::uint16_t>(port));
+        for (std::uint32_t number = range.first; number <= range.last; ++number) {
+            const auto port = static_cast<std::uint16_t>(number);
+            const std::uint16_t class_ = port_class(view, transport, port);
+            if (!class_seen[class_]) add_class(port);
             class_seen[class_] = true;
         }
-    // What a DHCP client asks passes without a row. Who gives no source port does not mean it.
+    // A DHCP request passes without a row. An expectation without a source port does not mean it.
     if (expectation.source_port != any_port)
-        for (const PortCase dhcp : {PortCase{68, 67}, PortCase{546, 547}})
-            if (common_port(dhcp.from, dhcp.from, expectation.source_port) &&
-                common_port(dhcp.to, dhcp.to, expectation.port))
-                out.push_back(dhcp);
+        for (const DhcpPorts &dhcp : {dhcp_v4, dhcp_v6})
+            if (contains(expectation.source_port, dhcp.client) &&
+                contains(expectation.port, dhcp.server))
+                out.push_back({dhcp.client, dhcp.server});
     return out;
 }
 
-// The two sides of an expectation; each has a role, or else an address. A role is this host's
-// side; of two addresses `from` is, where it is listed.
+// The two sides of an expectation. Each has a role, or else an address. This host's side is the
+// one with the role. Of two addresses it is `from` if that is listed, else `to`.
 struct Ends {
     Ends(pm_view image, const Expectation &expectation)
         : out(!expectation.from_role.empty() ||
@@ -92,17 +76,18 @@ struct Ends {
 
 class Tester {
 public:
-    Tester(const Policy &policy, const ImageView &image, Diagnostics &diagnostics,
-           std::vector<Question> *packets);
+    Tester(const Policy &policy, const ImageView &image, Diagnostics &diagnostics);
 
-    bool test(const Expectation &expectation);
+    void test(const Expectation &expectation);
+
+    Tested tested;
 
 private:
-    struct Place {
-        unsigned number;  // of the interface
+    struct Interface {
+        unsigned number;
         std::string name;
     };
-    std::vector<Place> places(const Expectation &expectation) const;
+    std::vector<Interface> interfaces(const Expectation &expectation) const;
     std::vector<Address> locals(const Expectation &expectation, const std::string &interface) const;
     bool is_met(const Expectation &expectation, const Question &question);
     void report(const Expectation &expectation, const Question &question);
@@ -111,12 +96,11 @@ private:
     const Policy &policy_;
     const ImageView &image_;
     Diagnostics &diagnostics_;
-    std::vector<Question> *packets_;
-    std::vector<Address> cuts_;  // where the class of a local address may change
+    std::vector<Address> bounds_;  // addresses at which the class of a local address may change
 };
 
 // Is the role, or the role that holds the address, on the interface?
-bool is_there(const Policy &policy, const Ends &ends, const std::string &interface) {
+bool is_on(const Policy &policy, const Ends &ends, const std::string &interface) {
     if (!ends.role.empty()) return is_placed(policy, ends.role, interface);
     bool is_listed = false;
     for (const auto &[name, role] : policy.roles) {
@@ -127,30 +111,30 @@ bool is_there(const Policy &policy, const Ends &ends, const std::string &interfa
     return !is_listed;
 }
 
-Tester::Tester(const Policy &policy, const ImageView &image, Diagnostics &diagnostics,
-               std::vector<Question> *packets)
-    : policy_(policy), image_(image), diagnostics_(diagnostics), packets_(packets) {
+Tester::Tester(const Policy &policy, const ImageView &image, Diagnostics &diagnostics)
+    : policy_(policy), image_(image), diagnostics_(diagnostics) {
     auto add = [this](const AddressSet &set) {
         for (const Range &range : set.ranges()) {
-            cuts_.push_back(range.first);
-            cuts_.push_back(range.last.next());
+            bounds_.push_back(range.first);
+            bounds_.push_back(range.last.next());
         }
     };
     for (const AddressSet &set : find_locals(policy).sets) add(set);
     add(AddressSet::any());
     add(AddressSet::martians());
-    std::sort(cuts_.begin(), cuts_.end());
-    cuts_.erase(std::unique(cuts_.begin(), cuts_.end()), cuts_.end());
+    std::ranges::sort(bounds_);
+    const auto repeated = std::ranges::unique(bounds_);
+    bounds_.erase(repeated.begin(), repeated.end());
 }
 
-std::vector<Tester::Place> Tester::places(const Expectation &expectation) const {
+std::vector<Tester::Interface> Tester::interfaces(const Expectation &expectation) const {
     if (policy_.interfaces.empty()) return {{0, ""}};
-    std::vector<Place> out;
-    for (unsigned number = 0; number < PM_INTERFACES; number++) {
+    std::vector<Interface> out;
+    for (unsigned number = 0; number < PM_INTERFACES; ++number) {
         const std::string &name = interface_name(policy_, image_.view(), number);
         if (name.empty()) continue;
         if (expectation.interface ? *expectation.interface == name
-                                  : is_there(policy_, Ends(image_.view(), expectation), name))
+                                  : is_on(policy_, Ends(image_.view(), expectation), name))
             out.push_back({number, name});
     }
     return out;
@@ -165,7 +149,8 @@ std::vector<Address> Tester::locals(const Expectation &expectation,
     const Address &peer = ends.peer;
     const AddressSetDef &def = policy_.roles.at(ends.role);
     AddressSet set = def.addresses;  // also where an expectation names another interface
-    // Of what may arrive on an interface, these are refused whatever the rows say.
+    // All addresses of an interface role may arrive, but packets to or from these are dropped
+    // whatever the rows say.
     if (def.is_interface)
         set = (local_addresses(policy_, ends.role, interface,
                                ends.out ? Direction::out : Direction::in) &
@@ -176,8 +161,8 @@ std::vector<Address> Tester::locals(const Expectation &expectation,
     std::vector<Address> found;
     for (const Range &range : set.ranges()) {
         found.push_back(range.first);
-        auto cut = std::upper_bound(cuts_.begin(), cuts_.end(), range.first);
-        for (; cut != cuts_.end() && *cut <= range.last; ++cut) found.push_back(*cut);
+        auto bound = std::ranges::upper_bound(bounds_, range.first);
+        for (; bound != bounds_.end() && *bound <= range.last; ++bound) found.push_back(*bound);
         if (range.first < peer && peer <= range.last) found.push_back(peer);
     }
     return found;
@@ -207,8 +192,9 @@ bool Tester::is_met(const Expectation &expectation, const Question &question) {
            (by_row && policy_.rows.at(pm_row_of(verdict)).id == *expectation.row);
 }
 
-// Of a role that is `interface` no address is known. A drop that was meant of what goes out
-// would hold of what comes in, and nobody would see.
+// The addresses of a role that is `interface` are not known. Where an expectation names two
+// addresses, a drop that was meant for a packet that goes out would be tested as one that comes
+// in, and nobody would see it.
 void Tester::warn_if_either_may_be_own(const Expectation &expectation, const Ends &ends) {
     if (expectation.pass || ends.out || !ends.role.empty() || is_listed(image_.view(), ends.own) ||
         !AddressSet::any().contains(ends.own))
@@ -224,44 +210,40 @@ void Tester::warn_if_either_may_be_own(const Expectation &expectation, const End
         fmt::format("write a role, as '{}', in place of the address of this host", open->first));
 }
 
-bool Tester::test(const Expectation &expectation) {
+void Tester::test(const Expectation &expectation) {
     const std::vector<PortCase> ports = port_cases(image_.view(), expectation);
     const Ends ends(image_.view(), expectation);
     warn_if_either_may_be_own(expectation, ends);
     bool asked = false;
-    for (const Place &place : places(expectation))
-        for (const Address &local : locals(expectation, place.name))
+    for (const Interface &interface : interfaces(expectation))
+        for (const Address &local : locals(expectation, interface.name))
             for (const PortCase &port : ports) {
-                Question question;
-                question.from = ends.out ? local : ends.peer;
-                question.to = ends.out ? ends.peer : local;
-                question.from_port = port.from;
-                question.to_port = port.to;
-                question.transport = expectation.transport;
-                question.direction = ends.out ? Direction::out : Direction::in;
-                question.interface = place.number;
+                const Question question{.from = ends.out ? local : ends.peer,
+                                        .to = ends.out ? ends.peer : local,
+                                        .from_port = port.from,
+                                        .to_port = port.to,
+                                        .transport = expectation.transport,
+                                        .direction = ends.out ? Direction::out : Direction::in,
+                                        .interface = interface.number};
+                if (!asked) ++tested.count;
                 asked = true;
-                if (packets_) packets_->push_back(question);
+                tested.questions.push_back(question);
                 if (is_met(expectation, question)) continue;
-                report(expectation, question);
-                return true;
+                return report(expectation, question);
             }
     if (!asked)
         diagnostics_.warning(
             expectation.where, "this expectation describes no packet", "",
             fmt::format("role '{}' has no address of that family there", ends.role));
-    return asked;
 }
 
 }  // namespace
 
-std::size_t check_expectations(const Policy &policy, const ImageView &image,
-                               Diagnostics &diagnostics, std::vector<Question> *packets) {
-    if (policy.expect.empty()) return 0;
-    Tester tester(policy, image, diagnostics, packets);
-    return static_cast<std::size_t>(
-        std::count_if(policy.expect.begin(), policy.expect.end(),
-                      [&](const Expectation &expectation) { return tester.test(expectation); }));
+Tested check_expectations(const Policy &policy, const ImageView &image, Diagnostics &diagnostics) {
+    if (policy.expect.empty()) return {};
+    Tester tester(policy, image, diagnostics);
+    for (const Expectation &expectation : policy.expect) tester.test(expectation);
+    return std::move(tester.tested);
 }
 
 }  // namespace pm

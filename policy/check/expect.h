@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// A policy's own tests: what it says under `expect`.
+// Runs a policy's own tests, which it has under `expect`.
 #pragma once
 
+#include <cstddef>
 #include <vector>
 
 #include "policy/base/diagnostic.h"
@@ -11,10 +12,14 @@
 
 namespace pm {
 
-// Asks every test, for every packet that it describes, on the interfaces that have a number in the
-// image. A failure is an error with a witness; a test that describes no packet is a warning.
-// Returns how many tests were asked; `packets` takes the packets themselves.
-std::size_t check_expectations(const Policy &policy, const ImageView &image,
-                               Diagnostics &diagnostics, std::vector<Question> *packets = nullptr);
+struct Tested {
+    std::size_t count = 0;            // expectations that describe a packet
+    std::vector<Question> questions;  // those that were asked
+};
+
+// Asks every expectation, for every kind of packet that it describes, on the interfaces that have
+// a number in the image, up to its first failure. A failure is an error with a witness; an
+// expectation that describes no packet is a warning.
+Tested check_expectations(const Policy &policy, const ImageView &image, Diagnostics &diagnostics);
 
 }  // namespace pm

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Warnings of what is valid but probably not meant.
 #include "policy/check/lint.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+
+#include <fmt/format.h>
 
 #include "policy/check/credit.h"
 #include "policy/check/reach.h"
@@ -12,7 +11,6 @@
 #include "policy/image/compile.h"
 
 namespace pm {
-
 namespace {
 
 constexpr std::size_t findings_shown = 10;  // of a kind; the rest is summed up in one line
@@ -20,9 +18,9 @@ constexpr std::size_t findings_shown = 10;  // of a kind; the rest is summed up 
 // Linux's default; a host may have set another, which `doctor` reads.
 constexpr PortRange ephemeral{32768, 60999};
 
-// A row is over-wide if it lets more than so many ports through to or from most of the
-// Internet, and does not say from which ports this host sends either: a stranger's are of the
-// stranger's choice. Published media ranges have at most 16,385 ports.
+// A row is over-wide if it opens more ports than this to or from most of the Internet. A row for
+// flows of this host is not if its source ports are few: this host chooses them. In a flow that
+// comes in, the stranger does. Published media ranges have at most 16,385 ports.
 constexpr unsigned wide_ports = 20000;
 
 unsigned count(const Ports &ports) {
@@ -38,11 +36,11 @@ bool is_most_of_the_internet(const AddressSet &set) {
 }
 
 // "'a' (line 12)", or with the file's name where it is another one.
-std::string cite(const Row &row, const Row &beside) {
+std::string cited(const Row &row, const Row &beside) {
     if (!row.where.file) return fmt::format("'{}'", row.id);
     if (row.where.file == beside.where.file)
         return fmt::format("'{}' (line {})", row.id, row.where.line);
-    return fmt::format("'{}' ({}:{})", row.id, row.where.file->name, row.where.line);
+    return fmt::format("'{}' ({})", row.id, cite(row.where));
 }
 
 class Lint {
@@ -58,10 +56,10 @@ public:
 
 private:
     std::string witness(const std::vector<const Row *> &rows) const;
-    std::string takers_text(const Row &row, const Credit &credit) const;
+    std::string winners_text(const Row &row, const Credit &credit) const;
     // Warns of each of the rows in turn by `warn`, and of those beyond the limit by one line.
     template <typename Warn>
-    void limited(const std::vector<std::uint16_t> &rows, const char *what, Warn warn);
+    void warn_each(const std::vector<std::uint16_t> &rows, const char *what, Warn warn);
     void never_credited(const Row &row, const Credit &credit);
     void splits_credit(const Row &row, const Credit &credit);
     Location whole_file() const { return {policy_.file, 0, 0, 1}; }
@@ -81,8 +79,8 @@ std::string Lint::witness(const std::vector<const Row *> &rows) const {
 }
 
 template <typename Warn>
-void Lint::limited(const std::vector<std::uint16_t> &rows, const char *what, Warn warn) {
-    for (std::size_t i = 0; i < std::min(rows.size(), findings_shown); i++)
+void Lint::warn_each(const std::vector<std::uint16_t> &rows, const char *what, Warn warn) {
+    for (std::size_t i = 0; i < std::min(rows.size(), findings_shown); ++i)
         warn(policy_.rows[rows[i]], rows[i]);
     if (rows.size() > findings_shown)
         diagnostics_.warning(
@@ -90,14 +88,14 @@ void Lint::limited(const std::vector<std::uint16_t> &rows, const char *what, War
 }
 
 // Who gets a row's packets instead: "row 'a' (line 3) permits all that it permits".
-std::string Lint::takers_text(const Row &row, const Credit &credit) const {
-    if (credit.takers.empty()) return "all that it permits is blocked";
-    std::string text = credit.takers.size() == 1 ? "row " : "rows ";
-    for (std::size_t i = 0; i < credit.takers.size(); i++)
-        text += (i ? ", " : "") + cite(policy_.rows[credit.takers[i]], row);
+std::string Lint::winners_text(const Row &row, const Credit &credit) const {
+    if (credit.winners.empty()) return "all that it permits is blocked";
+    std::string text = credit.winners.size() == 1 ? "row " : "rows ";
+    for (std::size_t i = 0; i < credit.winners.size(); ++i)
+        text += (i ? ", " : "") + cited(policy_.rows[credit.winners[i]], row);
     if (credit.blocked) return text + " or block take all that it permits";
-    return text + (credit.takers.size() == 1 ? " permits all that it permits"
-                                             : " and others together permit all that it permits");
+    return text + (credit.winners.size() == 1 ? " permits all that it permits"
+                                              : " and others together permit all that it permits");
 }
 
 void Lint::never_credited(const Row &row, const Credit &credit) {
@@ -125,48 +123,48 @@ void Lint::never_credited(const Row &row, const Credit &credit) {
     }
     diagnostics_.warning(
         row.where,
-        fmt::format("row '{}' can never be credited: {}", row.id, takers_text(row, credit)), packet,
-        "delete one, or put the narrower row first");
+        fmt::format("row '{}' can never be credited: {}", row.id, winners_text(row, credit)),
+        packet, "delete one, or put the narrower row first");
 }
 
 void Lint::splits_credit(const Row &row, const Credit &credit) {
-    const Row &taker = policy_.rows[credit.takers[0]];
+    const Row &winner = policy_.rows[credit.winners[0]];
     diagnostics_.warning(
         row.where,
         fmt::format("row '{}' gets only what row {} leaves: both permit some packets", row.id,
-                    cite(taker, row)),
-        witness({&taker, &row}), "the first row in the file is credited and its limit applies");
+                    cited(winner, row)),
+        witness({&winner, &row}), "the first row in the file is credited and its limit applies");
 }
 
 void Lint::credits() {
-    // What exceeds a limit of the compiler is an error of the compiler.
+    // A policy that exceeds a limit is reported by the compiler.
     const auto matrix = build_matrix(reachable_, CompileOptions{}.size_limit);
     if (!matrix) return;
     const std::vector<Credit> credits = find_credits(reachable_, *matrix);
     std::vector<std::uint16_t> never, split;
-    for (std::size_t i = 0; i < credits.size(); i++) {
+    for (std::size_t i = 0; i < credits.size(); ++i) {
         if (is_switched_off(policy_, policy_.rows[i])) continue;
         if (!credits[i].credited)
             never.push_back(static_cast<std::uint16_t>(i));
-        else if (!credits[i].takers.empty())
+        else if (!credits[i].winners.empty())
             split.push_back(static_cast<std::uint16_t>(i));
     }
-    limited(never, "can never be credited",
-            [&](const Row &row, std::uint16_t i) { never_credited(row, credits[i]); });
-    limited(split, "get only what earlier rows leave",
-            [&](const Row &row, std::uint16_t i) { splits_credit(row, credits[i]); });
+    warn_each(never, "can never be credited",
+              [&](const Row &row, std::uint16_t i) { never_credited(row, credits[i]); });
+    warn_each(split, "get only what earlier rows leave",
+              [&](const Row &row, std::uint16_t i) { splits_credit(row, credits[i]); });
 }
 
 void Lint::over_wide() {
     std::vector<std::uint16_t> wide;
-    for (std::size_t i = 0; i < policy_.rows.size(); i++) {
+    for (std::size_t i = 0; i < policy_.rows.size(); ++i) {
         const Row &row = policy_.rows[i];
         if (!is_switched_off(policy_, row) && count(row.port) > wide_ports &&
             (row.direction == Direction::in || count(row.source_port) > wide_ports) &&
             is_most_of_the_internet(peer_addresses(policy_, peer_name(row))))
             wide.push_back(static_cast<std::uint16_t>(i));
     }
-    limited(wide, "are over-wide", [&](const Row &row, std::uint16_t) {
+    warn_each(wide, "are over-wide", [&](const Row &row, std::uint16_t) {
         diagnostics_.warning(
             row.where,
             fmt::format("row '{}' is over-wide: it opens {} ports {} '{}', most of the Internet",
@@ -185,24 +183,26 @@ void Lint::ephemeral_ports() {
                 out.push_back(range);
         return out;
     };
-    for (std::size_t i = 0; i < policy_.rows.size(); i++) {
+    for (std::size_t i = 0; i < policy_.rows.size(); ++i) {
         const Row &row = policy_.rows[i];
         if (row.direction == Direction::out && row.port == any_port &&
             row.source_port != any_port && !is_switched_off(policy_, row) && !overlap(row).empty())
             rows.push_back(static_cast<std::uint16_t>(i));
     }
-    limited(rows, "have source ports among the ephemeral ones", [&](const Row &row, std::uint16_t) {
-        Row by_chance = row;
-        by_chance.source_port = overlap(row);
-        diagnostics_.warning(
-            row.where,
-            fmt::format("row '{}' permits any port from source ports {}, which are among this "
-                        "host's ephemeral ports ({}-{}): any process may dial out by chance",
-                        row.id, to_string(by_chance.source_port), ephemeral.first, ephemeral.last),
-            witness({&by_chance}),
-            fmt::format("sysctl net.ipv4.ip_local_reserved_ports={}",
-                        to_string(by_chance.source_port)));
-    });
+    warn_each(
+        rows, "have source ports among the ephemeral ones", [&](const Row &row, std::uint16_t) {
+            Row by_chance = row;
+            by_chance.source_port = overlap(row);
+            diagnostics_.warning(
+                row.where,
+                fmt::format("row '{}' permits any port from source ports {}, which are among this "
+                            "host's ephemeral ports ({}-{}): any process may dial out by chance",
+                            row.id, to_string(by_chance.source_port), ephemeral.first,
+                            ephemeral.last),
+                witness({&by_chance}),
+                fmt::format("sysctl net.ipv4.ip_local_reserved_ports={}",
+                            to_string(by_chance.source_port)));
+        });
 }
 
 void Lint::failsafe() {
@@ -221,9 +221,7 @@ void Lint::failsafe() {
         ssh.destination = role->first;
         packet = witness({&ssh});
     }
-    const std::string none = !off                            ? ""
-                             : is_none(policy_, off->source) ? off->source
-                                                             : off->destination;
+    const std::string none = off ? none_side(policy_, *off) : "";
     if (off)
         diagnostics_.warning(off->where,
                              fmt::format("no failsafe row is in force: '{}' is switched off, since "

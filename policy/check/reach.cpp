@@ -1,22 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-// A peer set that loses addresses gets another name, for each direction of its own: `block` and
-// the rows of the other direction keep the whole one.
+// A peer set that loses addresses is copied under another name, one for each direction. `block` and
+// the rows of the other direction keep the whole set.
 #include "policy/check/reach.h"
 
 namespace pm {
-
 namespace {
 
-// Not a name that a set can have.
+// No set can have this name: names have no blank.
 std::string name_there(Direction direction, const std::string &name) {
     return (direction == Direction::in ? "in " : "out ") + name;
 }
 
 AddressSet own_addresses(const Policy &policy) {
-    std::vector<Range> ranges;
-    for (const auto &[name, role] : policy.roles)
-        ranges.insert(ranges.end(), role.addresses.ranges().begin(), role.addresses.ranges().end());
-    return AddressSet(std::move(ranges));
+    std::vector<const AddressSet *> sets;
+    for (const auto &[name, role] : policy.roles) sets.push_back(&role.addresses);
+    return AddressSet::join(sets);
 }
 
 }  // namespace

@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// A policy as packets can meet it: what the address checks drop, no row is ever asked about.
+// A policy without what no packet can meet: rows are never asked about packets that the address
+// checks drop.
 #pragma once
 
 #include "policy/model/model.h"
 
 namespace pm {
 
-// The rows are the same and in the same order; their sets are without martians and, of flows
-// that come in, without multicast and this host's own addresses as sources.
+// The rows are the same and in the same order. Their sets lose the martians and, as sources of
+// flows that come in, multicast and this host's own addresses.
 Policy reachable(const Policy &policy);
 
-// The row, with the names that its sets have there.
+// The row, with the names that its sets have in the reachable policy.
 Row reachable_row(const Policy &reachable, Row row);
 
 }  // namespace pm

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Intersects what the rows permit, side by side, and takes one packet of it.
+// Intersects what the rows permit, ports and then each side's addresses, and picks one packet.
 #include "policy/check/witness.h"
 
 #include <algorithm>
@@ -9,35 +9,14 @@
 #include "policy/model/transports.h"
 
 namespace pm {
-
 namespace {
 
-// Read better than the lowest port and address of a set.
+// These read better than the lowest port and address of a set.
 constexpr std::uint16_t usual_source = 40000;
 constexpr Address usual_locals[] = {{0, PM_V4_PREFIX | 0xcb00710aU},  // 203.0.113.10
                                     {0x20010db800000000U, 0x10U}};    // 2001:db8::10
 constexpr Address usual_peers[] = {{0, PM_V4_PREFIX | 0xc6336407U},   // 198.51.100.7
                                    {0x20010db800000000U, 0x7U}};      // 2001:db8::7
-
-Ports common(const Ports &a, const Ports &b) {
-    Ports out;
-    for (const PortRange &x : a)
-        for (const PortRange &y : b)
-            if (std::max(x.first, y.first) <= std::min(x.last, y.last))
-                out.push_back({std::max(x.first, y.first), std::min(x.last, y.last)});
-    return out;
-}
-
-std::uint16_t usual_port(const Ports &ports) {
-    for (const PortRange &range : ports)
-        if (range.first <= usual_source && usual_source <= range.last) return usual_source;
-    return ports[0].first;
-}
-
-bool holds(const Row &row, std::uint8_t transport) {
-    return std::find(row.transports.begin(), row.transports.end(), transport) !=
-           row.transports.end();
-}
 
 // `set` without `less`, unless nothing would be left.
 AddressSet prefer_without(const AddressSet &set, const AddressSet &less) {
@@ -70,8 +49,8 @@ bool Search::fill_ports(std::uint8_t transport, Question &question) const {
     if (!has_ports(transport)) return true;
     Ports to = any_port, from = any_port;
     for (const Row *row : rows_) {
-        to = common(to, row->port);
-        from = common(from, row->source_port);
+        to = common_ports(to, row->port);
+        from = common_ports(from, row->source_port);
     }
     if (to.empty() || from.empty()) return false;
     question.to_port = to[0].first;
@@ -113,12 +92,12 @@ std::optional<Question> Search::find() {
 
     for (std::uint8_t transport : rows_[0]->transports) {
         question.transport = transport;
-        if (!std::all_of(rows_.begin(), rows_.end(),
-                         [&](const Row *row) { return holds(*row, transport); }) ||
+        if (!std::ranges::all_of(rows_,
+                                 [&](const Row *row) { return has_transport(*row, transport); }) ||
             !fill_ports(transport, question))
             continue;
         for (unsigned zone = 0; zone < std::max<std::size_t>(1, policy_.interfaces.size());
-             zone++) {
+             ++zone) {
             question.interface = zone;
             if (fill_addresses(transport, zone_name(policy_, zone), question)) return question;
         }
@@ -127,6 +106,10 @@ std::optional<Question> Search::find() {
 }
 
 }  // namespace
+
+std::uint16_t usual_port(const Ports &ports) {
+    return contains(ports, usual_source) ? usual_source : ports[0].first;
+}
 
 std::optional<Question> find_witness(const Policy &policy, const std::vector<const Row *> &rows) {
     return Search(policy, rows).find();

@@ -16,29 +16,29 @@ namespace {
 constexpr std::uint64_t never = ~std::uint64_t{0};
 constexpr std::uint64_t second = 1'000'000'000;
 
-// Addresses from `first` on are banned until `until`; 0: they are not.
-struct Span {
+// Addresses from `first` up to the next interval are banned until `until`; 0: they are not.
+struct BanInterval {
     Address first;
     std::uint64_t until;
 };
 
 // Prefixes lie within each other or apart, so those that cover an address are a stack.
-std::vector<Span> spans_of(std::vector<Ban> bans, const Range &family) {
+std::vector<BanInterval> intervals_of(std::vector<Ban> bans, const Range &family) {
     struct Open {
         Address last;
         std::uint64_t until;
     };
-    std::sort(bans.begin(), bans.end(), [](const Ban &a, const Ban &b) {
+    std::ranges::sort(bans, [](const Ban &a, const Ban &b) {
         return std::pair(a.prefix.range().first, a.prefix.length) <
                std::pair(b.prefix.range().first, b.prefix.length);
     });
-    std::vector<Span> spans{{family.first, 0}};
+    std::vector<BanInterval> intervals{{family.first, 0}};
     std::vector<Open> open;
     auto add = [&](const Address &first, std::uint64_t until) {
-        if (spans.back().first == first)
-            spans.back().until = until;
-        else if (spans.back().until != until)
-            spans.push_back({first, until});
+        if (intervals.back().first == first)
+            intervals.back().until = until;
+        else if (intervals.back().until != until)
+            intervals.push_back({first, until});
     };
     auto close_before = [&](const Address *next) {
         while (!open.empty() && (!next || open.back().last < *next)) {
@@ -56,26 +56,33 @@ std::vector<Span> spans_of(std::vector<Ban> bans, const Range &family) {
         open.push_back({range.last, until});
     }
     close_before(nullptr);
-    return spans;
+    return intervals;
 }
 
+// Rounded up to a multiple of 2^bits; 0 and `never` stay what they are.
 std::uint64_t rounded(std::uint64_t until, unsigned bits) {
     if (until == 0 || until == never) return until;
     const std::uint64_t step = std::uint64_t{1} << bits;
     return (until + step - 1) & ~(step - 1);
 }
 
-// Classes by expiry, few enough to have numbers; class 0 is not banned.
-std::map<std::uint64_t, std::uint16_t> classes_of(const std::vector<Span> &v4,
-                                                  const std::vector<Span> &v6, unsigned &bits) {
-    for (bits = 0;; bits++) {
+// Expiries have classes, as peers have in a policy. `bits`: how many low bits of an expiry had to
+// be rounded away so that the classes are few enough to have numbers; class 0 is not banned.
+struct ExpiryClasses {
+    std::map<std::uint64_t, std::uint16_t> classes;
+    unsigned bits = 0;
+};
+
+ExpiryClasses find_classes(const std::vector<BanInterval> &v4, const std::vector<BanInterval> &v6) {
+    for (unsigned bits = 0;; ++bits) {
         std::map<std::uint64_t, std::uint16_t> classes{{0, std::uint16_t{0}}};
-        for (const auto *spans : {&v4, &v6})
-            for (const Span &span : *spans) classes.try_emplace(rounded(span.until, bits));
+        for (const auto *intervals : {&v4, &v6})
+            for (const BanInterval &interval : *intervals)
+                classes.try_emplace(rounded(interval.until, bits));
         if (classes.size() > max_classes) continue;
         std::uint16_t next = 0;
         for (auto &[until, class_] : classes) class_ = next++;
-        return classes;
+        return {std::move(classes), bits};
     }
 }
 
@@ -89,20 +96,17 @@ tl::expected<std::vector<std::uint8_t>, std::string> compile_bans(const std::vec
         if (ban.expires.value_or(never) > now)
             (ban.prefix.address.is_v4() ? v4 : v6).push_back(ban);
     if (v4.empty() && v6.empty()) return std::vector<std::uint8_t>();
-    const Range all_v4 = AddressSet::v4().ranges()[0];
-    const Range all_v6{{0, 0}, {~std::uint64_t{0}, ~std::uint64_t{0}}};
-    const std::vector<Span> spans4 = spans_of(std::move(v4), all_v4);
-    const std::vector<Span> spans6 = spans_of(std::move(v6), all_v6);
-    if (std::max(spans4.size(), spans6.size()) > max_intervals)
+    const std::vector<BanInterval> intervals4 = intervals_of(std::move(v4), all_v4);
+    const std::vector<BanInterval> intervals6 = intervals_of(std::move(v6), all_v6);
+    if (std::max(intervals4.size(), intervals6.size()) > max_intervals)
         return tl::unexpected(fmt::format("{} bans are too many", bans.size()));
 
-    unsigned bits = 0;
-    const auto classes = classes_of(spans4, spans6, bits);
+    const auto [classes, bits] = find_classes(intervals4, intervals6);
     Intervals intervals;
-    for (const Span &span : spans4)
-        intervals.v4.push_back({span.first, classes.at(rounded(span.until, bits))});
-    for (const Span &span : spans6)
-        intervals.v6.push_back({span.first, classes.at(rounded(span.until, bits))});
+    for (const BanInterval &one : intervals4)
+        intervals.v4.push_back({one.first, classes.at(rounded(one.until, bits))});
+    for (const BanInterval &one : intervals6)
+        intervals.v6.push_back({one.first, classes.at(rounded(one.until, bits))});
     std::vector<std::uint64_t> expiries;
     for (const auto &[until, class_] : classes)
         expiries.push_back(until == 0       ? 0

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The dynamic block list as the programs ask it: struct pm_ban_image of maps/image.h.
+// Compiles the list of bans to what the programs look addresses up in: struct pm_ban_image of
+// maps/image.h.
 #pragma once
 
 #include <cstdint>

@@ -1,18 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// An image may come from a map that somebody else wrote, or be overwritten while it is read:
-// what is read here is copied first and checked before it is used.
+// Reading: an image may come from a map that somebody else wrote, or be overwritten while it is
+// read. So each part is copied first, and checked before it is used.
 #include "policy/image/catalog.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
-#include <iterator>
+#include <optional>
+
+#include <fmt/format.h>
 
 #include "policy/model/print.h"
 #include "policy/model/transports.h"
 
 namespace pm {
-
 namespace {
 
 constexpr std::size_t sha256_size = sizeof pm_image{}.sha256;
@@ -24,7 +23,7 @@ static_assert(static_cast<int>(Check::Payload::none) == PM_CHECK_NONE &&
               static_cast<int>(Check::Payload::rtp) == PM_CHECK_RTP &&
               static_cast<int>(Check::Payload::sip) == PM_CHECK_SIP);
 
-// In the order of enum pm_row_text.
+// In the order of enum pm_row_text; read_row() has the same.
 std::vector<std::string> row_texts(const Row &row) {
     return {row.id,
             row.role,
@@ -58,7 +57,7 @@ pm_row to_row(const Row &row, std::uint16_t slot, std::uint32_t text) {
     return out;
 }
 
-void put(std::string &catalog, const std::string &text) {
+void append_text(std::string &catalog, const std::string &text) {
     catalog.append(text, 0, text.find('\0'));  // a NUL would end it here too
     catalog.push_back('\0');
 }
@@ -73,13 +72,13 @@ void write_catalog(const Policy &policy, const std::vector<std::uint16_t> &slots
                    pm_image &header) {
     std::string catalog;
     std::vector<pm_row> rows;
-    put(catalog, policy.name);
-    for (const InterfaceDef &one : policy.interfaces) put(catalog, one.name);
+    append_text(catalog, policy.name);
+    for (const InterfaceDef &one : policy.interfaces) append_text(catalog, one.name);
     header.named_zones = static_cast<std::uint32_t>(policy.interfaces.size());
-    for (std::size_t i = 0; i < policy.rows.size(); i++) {
+    for (std::size_t i = 0; i < policy.rows.size(); ++i) {
         rows.push_back(
             to_row(policy.rows[i], slots[i], static_cast<std::uint32_t>(catalog.size())));
-        for (const std::string &text : row_texts(policy.rows[i])) put(catalog, text);
+        for (const std::string &text : row_texts(policy.rows[i])) append_text(catalog, text);
     }
     const std::string document = print(policy), sha256 = digest(policy);
 
@@ -90,7 +89,7 @@ void write_catalog(const Policy &policy, const std::vector<std::uint16_t> &slots
     header.name = header.catalog;
     header.document = writer.append(document.data(), document.size());
     header.document_size = static_cast<std::uint32_t>(document.size());
-    for (std::size_t i = 0; i < sha256_size; i++)
+    for (std::size_t i = 0; i < sha256_size; ++i)
         header.sha256[i] =
             static_cast<std::uint8_t>(hex_digit(sha256[2 * i]) << 4 | hex_digit(sha256[2 * i + 1]));
 }
@@ -115,30 +114,34 @@ private:
     std::uint32_t size_;
 };
 
-// The NUL-terminated text at `at`, which moves behind it; false: it does not end.
-bool take(const std::string &catalog, std::size_t &at, std::string &text) {
+// The NUL-terminated text at `at`, which moves behind it; nothing: it does not end.
+std::optional<std::string> take_text(const std::string &catalog, std::size_t &at) {
     const std::size_t end = at < catalog.size() ? catalog.find('\0', at) : catalog.npos;
-    if (end == catalog.npos) return false;
-    text = catalog.substr(at, end - at);
+    if (end == catalog.npos) return std::nullopt;
+    std::string text = catalog.substr(at, end - at);
     at = end + 1;
-    return true;
+    return text;
 }
 
-bool read_row(const pm_row &row, const std::string &catalog, CatalogRow &out) {
+std::optional<CatalogRow> read_row(const pm_row &row, const std::string &catalog) {
+    if (row.slot < PM_FIRST_ROW_SLOT || row.slot >= PM_ROW_SLOTS || row.check > PM_CHECK_SIP)
+        return std::nullopt;
+    CatalogRow out;
+    std::size_t at = row.text;
     std::string *const texts[PM_ROW_TEXTS] = {&out.id,        &out.role,       &out.protocol,
                                               &out.transport, &out.port,       &out.source_port,
                                               &out.source,    &out.destination};
-    std::size_t at = row.text;
-    if (row.slot < PM_FIRST_ROW_SLOT || row.slot >= PM_ROW_SLOTS || row.check > PM_CHECK_SIP)
-        return false;
-    for (std::string *text : texts)
-        if (!take(catalog, at, *text)) return false;
+    for (std::string *text : texts) {
+        auto taken = take_text(catalog, at);
+        if (!taken) return std::nullopt;
+        *text = std::move(*taken);
+    }
     out.slot = row.slot;
     out.failsafe = row.flags & PM_ROW_FAILSAFE;
     out.direction = row.flags & PM_ROW_OUT ? Direction::out : Direction::in;
     out.check.payload = static_cast<Check::Payload>(row.check);
     out.check.drop = row.flags & PM_ROW_CHECK_DROPS;
-    return true;
+    return out;
 }
 
 }  // namespace
@@ -164,17 +167,24 @@ tl::expected<Catalog, std::string> read_catalog(pm_view view) {
     Catalog out;
     const std::string catalog = reader.copy(base, catalog_size);
     std::size_t name = pm_field(view, pm_image, name) - std::size_t{base};
-    if (!take(catalog, name, out.policy))
+    auto policy = take_text(catalog, name);
+    if (!policy)
         return tl::unexpected(std::string{"the compiled policy is damaged: it has no name"});
+    out.policy = std::move(*policy);
     const std::uint32_t zones = pm_field(view, pm_image, named_zones);
-    for (std::uint32_t i = 0; i < zones; i++)
-        if (i >= PM_INTERFACES || !take(catalog, name, out.interfaces.emplace_back()))
+    for (std::uint32_t i = 0; i < zones; ++i) {
+        auto interface = i < PM_INTERFACES ? take_text(catalog, name) : std::nullopt;
+        if (!interface)
             return tl::unexpected(std::string{"the compiled policy is damaged in its interfaces"});
-    for (std::uint32_t i = 0; i < rows; i++)
-        if (!read_row(pm_row_at(view, i), catalog, out.rows.emplace_back()))
-            return tl::unexpected(fmt::format("the compiled policy is damaged in row {}", i));
+        out.interfaces.push_back(std::move(*interface));
+    }
+    for (std::uint32_t i = 0; i < rows; ++i) {
+        auto row = read_row(pm_row_at(view, i), catalog);
+        if (!row) return tl::unexpected(fmt::format("the compiled policy is damaged in row {}", i));
+        out.rows.push_back(std::move(*row));
+    }
     out.document = reader.copy(document, document_size);
-    for (std::uint32_t i = 0; i < sha256_size; i++)
+    for (std::uint32_t i = 0; i < sha256_size; ++i)
         out.sha256 += fmt::format(
             "{:02x}", pm_load(view, static_cast<std::uint32_t>(offsetof(pm_image, sha256)) + i, 1));
     out.generation = pm_load(view, offsetof(pm_image, generation), 8);

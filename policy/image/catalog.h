@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The rows and texts of an image, as compile writes them; read_catalog() reads them back.
+// What an image holds for people: names, the rows' texts, the whole policy as YAML. compile.cpp
+// writes it; status, explain and the exporter read it back.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +15,7 @@
 
 namespace pm {
 
-// What an image says of its rows: decoded from the catalog, checked against its bounds.
+// A row as the image tells it.
 struct CatalogRow {
     std::string id, role, protocol, transport, port, source_port, source, destination;
     std::uint16_t slot = 0;
@@ -36,8 +37,8 @@ struct Catalog {
 // Fails on a hostile or torn image with the reason.
 tl::expected<Catalog, std::string> read_catalog(pm_view view);
 
-// Fills the fields of the header that tell rows, catalog, name, document and digest. `slots`
-// are the counter slots by row.
+// Appends all of it, and fills in the fields of the header that say where. `slots`: the counter
+// slots by row.
 void write_catalog(const Policy &policy, const std::vector<std::uint16_t> &slots, Writer &writer,
                    pm_image &header);
 

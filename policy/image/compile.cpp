@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// The image: the decided matrix, laid out as maps/image.h says.
+// Lays the decided matrix out as maps/image.h says.
 #include "policy/image/compile.h"
-
-#include <fmt/format.h>
 
 #include <algorithm>
 #include <bit>
+#include <iterator>
+
+#include <fmt/format.h>
 
 #include "policy/image/catalog.h"
 #include "policy/image/matrix.h"
@@ -15,7 +16,6 @@
 #include "policy/image/writer.h"
 
 namespace pm {
-
 namespace {
 
 constexpr std::size_t max_image = std::size_t{1} << 31;  // offsets have 32 bits
@@ -23,22 +23,23 @@ constexpr std::size_t max_image = std::size_t{1} << 31;  // offsets have 32 bits
 void set_zones(const Policy &policy, const std::vector<std::string> &names, pm_image &header) {
     std::vector<std::string> zones;
     for (const InterfaceDef &one : policy.interfaces) zones.push_back(one.name);
-    place_zones(zones, names.empty() ? zones : names, header);
+    assign_zones(zones, names.empty() ? zones : names, header);
 }
 
-// By destination port: what it tells of the rows that have it, without the source port.
+// By destination port: enum pm_gate_flag, which is what this port tells of the rows before anybody
+// looks at the source port.
 std::vector<std::uint8_t> gate_of(const std::vector<std::uint16_t> &classes, const Pairs &pairs,
                                   const std::vector<std::uint8_t> &flags) {
     std::vector<std::uint8_t> by_class(pairs.first.size() - 1), gate(classes.size());
-    for (std::size_t class_ = 0; class_ < by_class.size(); class_++) {
+    for (std::size_t class_ = 0; class_ < by_class.size(); ++class_) {
         unsigned all = PM_PAIR_IN | PM_PAIR_OUT, some = 0;
-        for (std::uint32_t run = pairs.first[class_]; run < pairs.first[class_ + 1]; run++) {
+        for (std::uint32_t run = pairs.first[class_]; run < pairs.first[class_ + 1]; ++run) {
             all &= flags[pairs.pairs[run]];
             some |= flags[pairs.pairs[run]];
         }
         by_class[class_] = static_cast<std::uint8_t>(all | (some & ~all) << 2);
     }
-    for (std::size_t port = 0; port < gate.size(); port++) gate[port] = by_class[classes[port]];
+    for (std::size_t port = 0; port < gate.size(); ++port) gate[port] = by_class[classes[port]];
     return gate;
 }
 
@@ -50,7 +51,7 @@ void write_pairs(const Pairs &pairs, const Policy &policy, Writer &writer, pm_im
             flag |= policy.rows[row].direction == Direction::in ? PM_PAIR_IN : PM_PAIR_OUT;
         flags.push_back(static_cast<std::uint8_t>(flag));
     }
-    for (std::size_t i = 0; i < pairs.port_classes.size(); i++) {
+    for (std::size_t i = 0; i < pairs.port_classes.size(); ++i) {
         header.gates[i] = writer.append(gate_of(pairs.port_classes[i], pairs, flags));
         header.port_classes[i] = writer.append(pairs.port_classes[i]);
     }
@@ -62,7 +63,8 @@ void write_pairs(const Pairs &pairs, const Policy &policy, Writer &writer, pm_im
     header.pair_count = static_cast<std::uint32_t>(pairs.count());
 }
 
-// A bit for each listed address; all of them where a role lists more than addresses.
+// Sets a bit for each listed address; all bits where a role lists a range, which may be too long
+// to go through.
 void set_own_filter(const Policy &policy, pm_image &header) {
     for (const auto &[name, role] : policy.roles) {
         for (const Range &range : role.addresses.ranges()) {
@@ -78,11 +80,11 @@ void set_own_filter(const Policy &policy, pm_image &header) {
     }
 }
 
-void write_cells(const std::vector<std::vector<CellRun>> &services, Writer &writer,
+void write_cells(const std::vector<std::vector<CellRun>> &decisions, Writer &writer,
                  pm_image &header) {
     std::vector<std::uint32_t> first{0};
     std::vector<std::uint16_t> bounds, cells;
-    for (const std::vector<CellRun> &runs : services) {
+    for (const std::vector<CellRun> &runs : decisions) {
         for (const CellRun &run : runs) {
             bounds.push_back(run.first);
             cells.push_back(run.cell);
@@ -119,7 +121,7 @@ tl::expected<Image, std::string> compile(const Policy &policy, const CompileOpti
     write_pairs(matrix->pairs, policy, writer, header);
     header.local_flags = writer.append(matrix->local_flags);
     header.local_count = static_cast<std::uint32_t>(matrix->locals.classes());
-    header.decisions = writer.append(matrix->services);
+    header.decisions = writer.append(matrix->decisions);
     write_cells(matrix->cells, writer, header);
     header.locals = write_intervals(matrix->locals, writer);
     header.peers = write_intervals(matrix->peers, writer);

@@ -1,7 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-// From a Policy to the image of maps/image.h. Pure: no kernel, no files.
+// Compiles a policy to the image that maps/image.h describes. Neither kernel nor files are needed.
+//
+//   locals.h           which sets of local addresses count on which interface
+//   intervals.h        sets of addresses to classes of addresses, for both sides
+//   pairs.h            protocols and ports to pairs: which rows have them
+//   matrix.h           which row each (zone, direction, local class, pair, peer class) goes to
+//   slots.h            which counters each row counts in
+//   catalog.h          the rows' names and texts, for people
+//   writer.h, write_intervals.h: how the parts lie in the image; compile.cpp calls all of these
+//
+// relocate.h adapts an image to other interfaces and counters; image_ranges.h reads intervals back;
+// ban_image.h compiles the list of bans, which is an image of its own.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -25,7 +37,8 @@ struct CompileOptions {
     std::size_t size_limit = std::size_t{1} << 28;  // bytes; above: an error
 };
 
-// A compiled policy. `bytes` has the size of its use; a slot is the next power of two.
+// A compiled policy. `bytes` is as long as what it holds; the map's slot for it has the next power
+// of two.
 struct Image {
     std::vector<std::uint8_t> bytes;
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "policy/image/image_ranges.h"
 
+#include <algorithm>
+
 namespace pm {
 namespace {
 
@@ -9,7 +11,7 @@ std::uint32_t load(pm_view view, std::uint32_t offset, std::uint32_t index, std:
 }
 
 // The last of `count` bounds that is not above the key.
-template <class At, class Key>
+template <typename At, typename Key>
 std::uint32_t find(std::uint32_t count, const Key &key, At at) {
     std::uint32_t first = 0;
     while (count > 1) {
@@ -30,7 +32,7 @@ void add_v4(pm_view view, const pm_space &space, const Range &range, std::set<st
     auto bound = [&](std::uint32_t i) { return load(view, space.bounds, i, 4); };
     const auto last = static_cast<std::uint32_t>(range.last.low);
     for (std::uint32_t i = find(count, static_cast<std::uint32_t>(range.first.low), bound);
-         i < count && bound(i) <= last; i++)
+         i < count && bound(i) <= last; ++i)
         to.insert(static_cast<std::uint16_t>(load(view, space.values, i, 2)));
 }
 
@@ -38,9 +40,9 @@ void add_v6(pm_view view, const pm_space &space, const Range &range, std::set<st
     const std::uint32_t count = bound_count(view, space, 64);
     auto high = [&](std::uint32_t i) { return pm_load(view, space.bounds + i * 8, 8); };
     for (std::uint32_t i = find(count, range.first.high, high);
-         i < count && high(i) <= range.last.high; i++) {
+         i < count && high(i) <= range.last.high; ++i) {
         const std::uint32_t end = load(view, space.values, i + 1, 4);
-        for (std::uint32_t j = load(view, space.values, i, 4); j < end; j++) {
+        for (std::uint32_t j = load(view, space.values, i, 4); j < end; ++j) {
             // The interval reaches up to the next bound.
             const Address first{high(i), pm_load(view, space.low_bounds + j * 8, 8)};
             const bool before_range =
@@ -64,6 +66,30 @@ std::set<std::uint16_t> classes_in(pm_view view, const pm_classes &places, const
     return classes;
 }
 
+std::uint16_t port_class(pm_view image, std::uint8_t transport, std::uint16_t port) {
+    const std::uint32_t classes = transport == PM_PROTO_TCP
+                                      ? pm_field(image, pm_image, port_classes[0])
+                                      : pm_field(image, pm_image, port_classes[1]);
+    return static_cast<std::uint16_t>(load(image, classes, port, 2));
+}
+
+std::vector<PortRange> source_port_runs(pm_view image, std::uint8_t transport, std::uint16_t port) {
+    const std::uint32_t first_run = pm_field(image, pm_image, port_first);
+    const std::uint32_t bounds = pm_field(image, pm_image, port_bounds);
+    const std::uint16_t class_ = port_class(image, transport, port);
+    const std::uint32_t end = load(image, first_run, class_ + 1U, 4);
+
+    std::vector<PortRange> runs;
+    for (std::uint32_t run = load(image, first_run, class_, 4); run < end; ++run) {
+        const auto first = static_cast<std::uint16_t>(load(image, bounds, run, 2));
+        const auto last = run + 1 < end
+                              ? static_cast<std::uint16_t>(load(image, bounds, run + 1, 2) - 1)
+                              : any_port[0].last;
+        if (last > 0) runs.push_back({std::max<std::uint16_t>(first, 1), last});
+    }
+    return runs;
+}
+
 bool holds_own_address(pm_view image, const Range &range) {
     for (const std::uint16_t class_ : classes_in(image, pm_field(image, pm_image, locals), range))
         if (pm_load(image, pm_field(image, pm_image, local_flags) + class_, 1) & PM_LOCAL_OWN)
@@ -73,23 +99,24 @@ bool holds_own_address(pm_view image, const Range &range) {
 
 std::set<std::uint32_t> failsafe_rows_for(pm_view image, const Range &range) {
     std::set<std::uint32_t> rows;
-    const auto classes = classes_in(image, pm_field(image, pm_image, peers), range);
-    const std::uint32_t services = pm_field(image, pm_image, zone_count) * 2 *
-                                   pm_field(image, pm_image, local_count) *
-                                   pm_field(image, pm_image, pair_count);
+    const std::set<std::uint16_t> classes =
+        classes_in(image, pm_field(image, pm_image, peers), range);
+    const std::uint32_t entries = pm_field(image, pm_image, zone_count) * 2 *
+                                  pm_field(image, pm_image, local_count) *
+                                  pm_field(image, pm_image, pair_count);
     std::set<std::uint32_t> distinct;
-    for (std::uint32_t i = 0; i < services; i++)
+    for (std::uint32_t i = 0; i < entries; ++i)
         distinct.insert(load(image, pm_field(image, pm_image, decisions), i, 2));
-    for (const std::uint32_t service : distinct) {
+    for (const std::uint32_t decision : distinct) {
         const std::uint32_t first =
-            load(image, pm_field(image, pm_image, decision_first), service, 4);
+            load(image, pm_field(image, pm_image, decision_first), decision, 4);
         const std::uint32_t end =
-            load(image, pm_field(image, pm_image, decision_first), service + 1, 4);
+            load(image, pm_field(image, pm_image, decision_first), decision + 1, 4);
         for (const std::uint16_t class_ : classes) {
             std::uint32_t run = first;
             while (run + 1 < end &&
                    load(image, pm_field(image, pm_image, cell_bounds), run + 1, 2) <= class_)
-                run++;
+                ++run;
             const std::uint32_t cell = load(image, pm_field(image, pm_image, cells), run, 2);
             if (cell & PM_CELL_FAILSAFE) rows.insert((cell & ~PM_CELL_FAILSAFE) - PM_CELL_ROW);
         }

@@ -1,20 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
-// The intervals of a compiled image, read back: for questions about whole prefixes, which the
-// look-up of single addresses cannot answer.
+// Reads the intervals and ports of a compiled image back, for whole ranges of addresses or ports.
+// maps/lookup.h can look up only one at a time.
 #pragma once
 
+#include <cstdint>
 #include <set>
-#include <string>
 #include <vector>
 
 #include "maps/lookup.h"
 #include "policy/model/address.h"
+#include "policy/model/model.h"
 
 namespace pm {
 
-// The classes that addresses of the range have in a place of the image. Bounds are checked: a
-// damaged image gives fewer.
+// The classes that addresses of the range have among the peers, or the local addresses, of the
+// image. Bounds are checked: a damaged image gives fewer.
 std::set<std::uint16_t> classes_in(pm_view view, const pm_classes &places, const Range &range);
+
+// The number of the rows' class that a destination port of TCP or UDP has: equal for ports that
+// the same rows have.
+std::uint16_t port_class(pm_view image, std::uint8_t transport, std::uint16_t port);
+
+// The ranges of source ports between which rows with this destination port may differ, in order.
+std::vector<PortRange> source_port_runs(pm_view image, std::uint8_t transport, std::uint16_t port);
 
 // Does the range hold an own address of the policy, listed in a role?
 bool holds_own_address(pm_view image, const Range &range);

@@ -1,24 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
-// One sweep over the sets' bounds. What holds at a place is known by a hash that each bound
-// changes by exclusive or, so that a bound costs the same however many sets there are; 128 bits
-// of it make equal hashes of unequal memberships a matter of 2^-90.
+// One sweep over the sets' bounds, from the lowest address up. Which sets hold the address swept
+// is known by a hash: each bound changes it by exclusive or, so that a bound costs the same
+// however many sets there are. The hash has 128 bits: that two different memberships have the
+// same one is as likely as 2^-90.
 #include "policy/image/intervals.h"
-
-#include <fmt/format.h>
 
 #include <algorithm>
 #include <numeric>
 #include <unordered_map>
 
-namespace pm {
+#include <fmt/format.h>
 
+namespace pm {
 namespace {
 
-// Sets that overlap in nested ways make long membership lists: bounds their memory to 64 MB.
+// Sets that are nested in each other make long membership lists. The limit bounds their memory to
+// 64 MB.
 constexpr std::size_t max_memberships = std::size_t{1} << 25;
-
-constexpr Address v4_first{0, PM_V4_PREFIX};
-constexpr Address v4_last{0, PM_V4_PREFIX | 0xffffffffU};
 
 struct Hash {
     std::uint64_t a = 0, b = 0;
@@ -54,12 +52,12 @@ bool is_later(const Cursor &a, const Cursor &b) {
 class Sweep {
 public:
     explicit Sweep(const std::vector<const AddressSet *> &sets)
-        : sets_(sets), place_(sets.size(), absent) {}
+        : sets_(sets), index_(sets.size(), absent) {}
 
     std::vector<Interval> run(std::uint8_t family);
 
-    std::size_t figure() const { return classes_.size(); }
-    bool too_many() const { return figure() > max_classes; }
+    std::size_t class_count() const { return classes_.size(); }
+    bool too_many() const { return class_count() > max_classes; }
     bool too_deep() const { return memberships_ > max_memberships; }
     std::vector<std::vector<std::uint16_t>> members;
     std::vector<std::uint8_t> families;
@@ -72,23 +70,23 @@ private:
     std::uint16_t class_here(std::uint8_t family);
 
     const std::vector<const AddressSet *> &sets_;
-    std::vector<std::uint16_t> active_;  // sets that hold the place swept, in any order
-    std::vector<std::uint32_t> place_;   // by set: index in active_
+    std::vector<std::uint16_t> active_;  // sets that hold the address swept, in any order
+    std::vector<std::uint32_t> index_;   // by set: where it stands in active_
     Hash hash_;
     std::unordered_map<Hash, std::uint32_t, HashOf> classes_;
     std::size_t memberships_ = 0;
 };
 
-// An IPv6 set lies on both sides of the IPv4 block: two cursors.
+// One cursor for IPv4; two for IPv6, which lies on both sides of the block of IPv4.
 std::vector<Cursor> Sweep::cursors(bool v4) const {
     std::vector<Cursor> out;
-    for (std::size_t set = 0; set < sets_.size(); set++) {
+    for (std::size_t set = 0; set < sets_.size(); ++set) {
         const std::vector<Range> &ranges = sets_[set]->ranges();
         const Range *first = ranges.data(), *end = first + ranges.size();
         const Range *low = std::partition_point(
-            first, end, [](const Range &range) { return range.first < v4_first; });
+            first, end, [](const Range &range) { return range.first < all_v4.first; });
         const Range *high = std::partition_point(
-            low, end, [](const Range &range) { return range.first <= v4_last; });
+            low, end, [](const Range &range) { return range.first <= all_v4.last; });
         auto add = [&](const Range *from, const Range *to) {
             if (from != to) out.push_back({from->first, from, to, static_cast<std::uint16_t>(set)});
         };
@@ -104,25 +102,26 @@ std::vector<Cursor> Sweep::cursors(bool v4) const {
 
 void Sweep::toggle(std::uint16_t set) {
     hash_ = hash_ ^ Hash { mix(2 * set), mix(2 * set + 1) };
-    if (place_[set] == absent) {
-        place_[set] = static_cast<std::uint32_t>(active_.size());
+    if (index_[set] == absent) {
+        index_[set] = static_cast<std::uint32_t>(active_.size());
         active_.push_back(set);
         return;
     }
     const std::uint16_t moved = active_.back();
-    active_[place_[set]] = moved;
-    place_[moved] = place_[set];
-    place_[set] = absent;
+    active_[index_[set]] = moved;
+    index_[moved] = index_[set];
+    index_[set] = absent;
     active_.pop_back();
 }
 
 std::uint16_t Sweep::class_here(std::uint8_t family) {
-    auto [entry, is_new] = classes_.try_emplace(hash_, static_cast<std::uint32_t>(figure()));
-    if (too_many() || too_deep()) return 0;  // counted on, for the figure
+    auto [entry, is_new] = classes_.try_emplace(hash_, static_cast<std::uint32_t>(class_count()));
+    if (too_many() || too_deep())
+        return 0;  // the sweep goes on, to count the classes for the message
     if (is_new) {
         memberships_ += active_.size();
         members.push_back(active_);
-        std::sort(members.back().begin(), members.back().end());
+        std::ranges::sort(members.back());
         families.push_back(0);
     }
     families[entry->second] |= family;
@@ -131,7 +130,7 @@ std::uint16_t Sweep::class_here(std::uint8_t family) {
 
 std::vector<Interval> Sweep::run(std::uint8_t family) {
     const bool v4 = family == family_v4;
-    const Address last = v4 ? v4_last : Address{~std::uint64_t{0}, ~std::uint64_t{0}};
+    const Address last = v4 ? all_v4.last : all_v6.last;
     std::vector<Cursor> heap = cursors(v4);
     std::vector<Interval> out;
     std::vector<std::uint16_t> still_open;
@@ -139,10 +138,10 @@ std::vector<Interval> Sweep::run(std::uint8_t family) {
 
     for (const Cursor &cursor : heap) bounds += 2 * (cursor.end - cursor.range);
     out.reserve(bounds);
-    std::make_heap(heap.begin(), heap.end(), is_later);
-    for (Address at = v4 ? v4_first : Address{};;) {
+    std::ranges::make_heap(heap, is_later);
+    for (Address at = v4 ? all_v4.first : all_v6.first;;) {
         while (!heap.empty() && heap.front().at == at) {
-            std::pop_heap(heap.begin(), heap.end(), is_later);
+            std::ranges::pop_heap(heap, is_later);
             Cursor &cursor = heap.back();
             toggle(cursor.set);
             cursor.inside = !cursor.inside;
@@ -159,7 +158,7 @@ std::vector<Interval> Sweep::run(std::uint8_t family) {
                 heap.pop_back();
                 continue;
             }
-            std::push_heap(heap.begin(), heap.end(), is_later);
+            std::ranges::push_heap(heap, is_later);
         }
         out.push_back({at, class_here(family)});
         if (heap.empty()) break;
@@ -177,10 +176,10 @@ void renumber(Intervals &intervals) {
     std::vector<std::uint8_t> families(order.size());
 
     std::iota(order.begin(), order.end(), 0);
-    std::sort(order.begin(), order.end(), [&](std::uint32_t a, std::uint32_t b) {
+    std::ranges::sort(order, [&](std::uint32_t a, std::uint32_t b) {
         return intervals.members[a] < intervals.members[b];
     });
-    for (std::size_t i = 0; i < order.size(); i++) {
+    for (std::size_t i = 0; i < order.size(); ++i) {
         number[order[i]] = static_cast<std::uint16_t>(i);
         members[i] = std::move(intervals.members[order[i]]);
         families[i] = intervals.families[order[i]];
@@ -193,11 +192,11 @@ void renumber(Intervals &intervals) {
 
 void find_runs(Intervals &intervals, std::size_t sets) {
     intervals.runs.resize(sets);
-    for (std::uint32_t class_ = 0; class_ < intervals.classes(); class_++)
+    for (std::uint32_t class_ = 0; class_ < intervals.classes(); ++class_)
         for (std::uint16_t set : intervals.members[class_]) {
             std::vector<ClassRun> &runs = intervals.runs[set];
             if (!runs.empty() && runs.back().last == class_)
-                runs.back().last++;
+                ++runs.back().last;
             else
                 runs.push_back({class_, class_ + 1});
         }
@@ -205,8 +204,8 @@ void find_runs(Intervals &intervals, std::size_t sets) {
 
 }  // namespace
 
-tl::expected<Intervals, std::string> cut(const std::vector<const AddressSet *> &sets,
-                                         const std::string &what) {
+tl::expected<Intervals, std::string> find_intervals(const std::vector<const AddressSet *> &sets,
+                                                    const std::string &what) {
     if (sets.size() > max_classes)
         return tl::unexpected(fmt::format("the policy uses {} {} sets; the limit is {}",
                                           sets.size(), what, max_classes));
@@ -217,11 +216,11 @@ tl::expected<Intervals, std::string> cut(const std::vector<const AddressSet *> &
     if (sweep.too_many())
         return tl::unexpected(
             fmt::format("the {} sets overlap in {} different ways; the limit is {}", what,
-                        sweep.figure(), max_classes));
+                        sweep.class_count(), max_classes));
     if (sweep.too_deep())
         return tl::unexpected(fmt::format(
             "the {} sets are nested too deeply: {} different overlaps hold more than {} sets", what,
-            sweep.figure(), max_memberships));
+            sweep.class_count(), max_memberships));
     if (std::max(out.v4.size(), out.v6.size()) > max_intervals)
         return tl::unexpected(fmt::format("the {} sets have {} bounds; the limit is {}", what,
                                           std::max(out.v4.size(), out.v6.size()), max_intervals));

@@ -1,9 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// The address space cut by a list of sets. Addresses that are in the same of these sets are of
-// one class; the image maps intervals to classes.
+// The address space, cut into intervals at the bounds of a list of sets. Addresses that the same
+// of these sets hold have the same class. With the sets A = 10.0.0.0/8 and B = 10.1.0.0/16:
+//
+//   from 0.0.0.0   10.0.0.0   10.1.0.0   10.2.0.0   11.0.0.0
+//   in   no set    A          A and B    A          no set
+//
+// are five intervals of three classes. The programs find the interval of an address by a search,
+// and need only its class from there on: however large the sets are, a packet costs the same.
+// write_intervals.h writes them into the image.
 #pragma once
 
-#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -26,15 +33,15 @@ struct Interval {
     std::uint16_t class_ = 0;
 };
 
-// Classes first..last, last excluded.
+// The classes from `first` up to and without `last`.
 struct ClassRun {
     std::uint32_t first, last;
 };
 
 struct Intervals {
     std::vector<Interval> v4, v6;  // in order; v6 covers ::/0, v4 ::ffff:0:0/96
-    // By class: the sets that hold it, ascending, and the Families it occurs in. Classes are
-    // numbered so that the ones a set holds are few runs; those of set 0 are one.
+    // By class: the sets that hold it, ascending, and the families in which it occurs. Classes are
+    // numbered so that those of one set are few runs; those of set 0 are one run.
     std::vector<std::vector<std::uint16_t>> members;
     std::vector<std::uint8_t> families;
     std::vector<std::vector<ClassRun>> runs;  // by set
@@ -44,7 +51,7 @@ struct Intervals {
 
 // At most 65,535 sets. The error names the limit and the figure; `what` says whose sets
 // ("peer", "edge").
-tl::expected<Intervals, std::string> cut(const std::vector<const AddressSet *> &sets,
-                                         const std::string &what);
+tl::expected<Intervals, std::string> find_intervals(const std::vector<const AddressSet *> &sets,
+                                                    const std::string &what);
 
 }  // namespace pm

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Listed roles have one set each; the roles of form `interface` share one for each zone and
+// Listed roles have one set each. Roles of form `interface` share one set for each zone and
 // direction.
 #include "policy/image/locals.h"
 
@@ -8,7 +8,6 @@
 #include <map>
 
 namespace pm {
-
 namespace {
 
 class Finder {
@@ -24,12 +23,12 @@ private:
     std::uint32_t set(const std::string &key, bool own, const AddressSet &addresses);
     std::uint32_t role_set(const std::string &role, std::size_t zone, Direction direction);
     std::uint32_t row_set(const Row &row);
-    void place_roles(std::size_t zone, Direction direction);
+    void find_present(std::size_t zone, Direction direction);
 
     const Policy &policy_;
     Locals out_;
     std::map<std::string, std::uint32_t> numbers_;
-    std::map<std::string, std::uint32_t> roles_[2];  // by direction, in the zone in hand
+    std::map<std::string, std::uint32_t> roles_[2];  // by direction, in the current zone
 };
 
 std::uint32_t Finder::set(const std::string &key, bool own, const AddressSet &addresses) {
@@ -49,7 +48,7 @@ std::uint32_t Finder::role_set(const std::string &role, std::size_t zone, Direct
         return is_placed(policy_, role, interface) ? number : Locals::none;
     }
     if (!is_placed(policy_, role, interface)) return Locals::none;
-    // Not a name that a set can have.
+    // No set can have this key as its name: names begin with a letter.
     const std::string key = std::to_string(Locals::index(zone, direction));
     if (auto known = numbers_.find(key); known != numbers_.end()) return known->second;
     return set(key, false, local_addresses(policy_, role, interface, direction));
@@ -62,7 +61,7 @@ std::uint32_t Finder::row_set(const Row &row) {
     return set(local, false, peer_addresses(policy_, local));
 }
 
-void Finder::place_roles(std::size_t zone, Direction direction) {
+void Finder::find_present(std::size_t zone, Direction direction) {
     std::vector<std::uint32_t> &present = out_.present[Locals::index(zone, direction)];
     for (const auto &[role, def] : policy_.roles) {
         const std::uint32_t number = role_set(role, zone, direction);
@@ -72,9 +71,9 @@ void Finder::place_roles(std::size_t zone, Direction direction) {
 }
 
 Locals Finder::find() {
-    for (std::size_t zone = 0; zone < out_.zones; zone++) {
-        place_roles(zone, Direction::in);
-        place_roles(zone, Direction::out);
+    for (std::size_t zone = 0; zone < out_.zones; ++zone) {
+        find_present(zone, Direction::in);
+        find_present(zone, Direction::out);
         for (const Row &row : policy_.rows) {
             const std::uint32_t number = row_set(row);
             out_.row_sets[zone].push_back(number);

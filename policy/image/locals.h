@@ -1,15 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-// The sets of local addresses that a policy names, and where each counts: on which interfaces
-// (a zone is one of the policy's interfaces, or all of them where it names none) and for flows
-// of which direction.
+// The sets of local addresses that a policy names, and where each of them counts:
+//
+//   on which interfaces (a zone is one of the policy's interfaces, or all of them where it names
+//   none)
+//   for flows of which direction
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <string>
 #include <vector>
 
 #include "maps/lookup.h"
+#include "policy/model/address.h"
 #include "policy/model/model.h"
 
 namespace pm {
@@ -20,7 +24,7 @@ struct Locals {
     std::size_t zones = 1;
     std::deque<AddressSet> sets;
     std::vector<bool> own;  // by set: listed for a role, so that its addresses are this host's
-    // By zone and direction (index()): the sets of the roles that are there.
+    // By zone and direction (index()): the sets of the roles that are placed there.
     std::vector<std::vector<std::uint32_t>> present;
     // By zone, by row: the set of its local side, or none where the row does not exist.
     std::vector<std::vector<std::uint32_t>> row_sets;

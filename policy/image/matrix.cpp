@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
-// Each combination of zone, direction, local class and pair has a list of rows that compete
-// there; each distinct list is decided once, and equal decisions are one service.
+// Each combination of zone, direction, local class and pair has a list of rows that compete for
+// its packets. Each distinct list is decided once, and equal decisions get one number.
 #include "policy/image/matrix.h"
-
-#include <fmt/format.h>
 
 #include <algorithm>
 #include <map>
 #include <unordered_map>
 
+#include <fmt/format.h>
+
 #include "policy/image/locals.h"
 
 namespace pm {
-
 namespace {
 
-// Peer classes first..last (excluded) that go to `cell` unless a lower `order` wants them.
+// Peer classes from `first` up to and without `last`, which go to `cell` unless a claim of a lower
+// `order` has them too.
 struct Claim {
     std::uint32_t first, last;
     std::uint32_t order;
@@ -30,19 +30,19 @@ struct CellRunsHash {
 std::vector<CellRun> settle(std::vector<Claim> claims) {
     const std::uint32_t end = claims.back().last;
     std::vector<CellRun> out;
-    std::vector<const Claim *> heap;  // lowest order on top; those that have ended go lazily
+    std::vector<const Claim *> heap;  // lowest order on top; one that has ended is removed
+                                      // only when it comes to the top
     auto by_order = [](const Claim *a, const Claim *b) { return a->order > b->order; };
 
-    std::sort(claims.begin(), claims.end(),
-              [](const Claim &a, const Claim &b) { return a.first < b.first; });
+    std::ranges::sort(claims, {}, &Claim::first);
     std::size_t next = 0;
     for (std::uint32_t at = 0; at < end;) {
-        for (; next < claims.size() && claims[next].first <= at; next++) {
+        for (; next < claims.size() && claims[next].first <= at; ++next) {
             heap.push_back(&claims[next]);
-            std::push_heap(heap.begin(), heap.end(), by_order);
+            std::ranges::push_heap(heap, by_order);
         }
         while (heap.front()->last <= at) {
-            std::pop_heap(heap.begin(), heap.end(), by_order);
+            std::ranges::pop_heap(heap, by_order);
             heap.pop_back();
         }
         const Claim &winner = *heap.front();
@@ -59,16 +59,16 @@ public:
     Decider(const Policy &policy, const Locals &locals, Matrix &matrix, std::size_t size_limit)
         : policy_(policy), locals_(locals), matrix_(matrix), size_limit_(size_limit) {}
 
-    // False: more services, or cells, than fit.
+    // False: there are more decisions, or cells, than fit.
     bool decide_all();
 
 private:
-    bool decide_place(std::size_t zone, Direction direction, std::uint32_t local);
+    bool decide_class(std::size_t zone, Direction direction, std::uint32_t local);
     std::uint16_t contest(const RowNumbers &rows, std::uint8_t families);
     std::vector<CellRun> decide(const RowNumbers &rows) const;
-    std::uint16_t service(std::vector<CellRun> runs);
+    std::uint16_t decision(std::vector<CellRun> runs);
     bool too_many() const {
-        return matrix_.cells.size() > max_services ||
+        return matrix_.cells.size() > max_decisions ||
                (cell_runs_ + contested_) * sizeof(CellRun) > size_limit_;
     }
 
@@ -77,10 +77,10 @@ private:
     Matrix &matrix_;
     std::size_t size_limit_;
     std::size_t cell_runs_ = 0, contested_ = 0;
-    std::vector<bool> in_class_;  // by local set: does it hold the class in hand?
+    std::vector<bool> in_class_;  // by local set: does it hold the current class?
     RowNumbers rows_;
     std::unordered_map<RowNumbers, std::uint32_t, BytesHash> contests_;
-    std::unordered_map<std::vector<CellRun>, std::uint16_t, CellRunsHash> services_;
+    std::unordered_map<std::vector<CellRun>, std::uint16_t, CellRunsHash> decisions_;
 };
 
 std::vector<CellRun> Decider::decide(const RowNumbers &rows) const {
@@ -89,7 +89,7 @@ std::vector<CellRun> Decider::decide(const RowNumbers &rows) const {
     auto claim = [&](std::uint16_t set, std::uint16_t cell) {
         for (const ClassRun &run : matrix_.peers.runs[set])
             claims.push_back({run.first, run.last, order, cell});
-        order++;
+        ++order;
     };
     auto row = rows.begin();
     auto claim_rows = [&](Section section, std::uint16_t flags) {
@@ -105,9 +105,9 @@ std::vector<CellRun> Decider::decide(const RowNumbers &rows) const {
     return settle(std::move(claims));
 }
 
-std::uint16_t Decider::service(std::vector<CellRun> runs) {
+std::uint16_t Decider::decision(std::vector<CellRun> runs) {
     auto [entry, is_new] =
-        services_.try_emplace(std::move(runs), static_cast<std::uint16_t>(matrix_.cells.size()));
+        decisions_.try_emplace(std::move(runs), static_cast<std::uint16_t>(matrix_.cells.size()));
     if (is_new) {
         cell_runs_ += entry->first.size();
         matrix_.cells.push_back(entry->first);
@@ -120,20 +120,20 @@ std::uint16_t Decider::contest(const RowNumbers &rows, std::uint8_t families) {
         contests_.try_emplace(rows, static_cast<std::uint32_t>(matrix_.contests.size()));
     if (is_new) {
         contested_ += rows.size();
-        matrix_.contests.push_back({rows, service(decide(rows)), 0});
+        matrix_.contests.push_back({rows, decision(decide(rows)), 0});
     }
     Contest &contest = matrix_.contests[entry->second];
     contest.families |= families;
-    return contest.service;
+    return contest.decision;
 }
 
-bool Decider::decide_place(std::size_t zone, Direction direction, std::uint32_t local) {
+bool Decider::decide_class(std::size_t zone, Direction direction, std::uint32_t local) {
     const std::vector<std::uint32_t> &row_sets = locals_.row_sets[zone];
     const std::vector<std::uint32_t> &present = locals_.present[Locals::index(zone, direction)];
-    const bool in_role = std::any_of(present.begin(), present.end(),
-                                     [this](std::uint32_t set) { return in_class_[set]; });
+    const bool in_role =
+        std::ranges::any_of(present, [this](std::uint32_t set) { return in_class_[set]; });
 
-    for (std::size_t pair = 0; pair < matrix_.pairs.count(); pair++) {
+    for (std::size_t pair = 0; pair < matrix_.pairs.count(); ++pair) {
         rows_.clear();
         for (std::uint16_t row : matrix_.pairs.rows[pair])
             if (policy_.rows[row].direction == direction && row_sets[row] != Locals::none &&
@@ -142,29 +142,34 @@ bool Decider::decide_place(std::size_t zone, Direction direction, std::uint32_t 
         std::uint16_t number = in_role ? PM_DECISION_NO_ROW : PM_DECISION_NO_ROLE;
         if (!rows_.empty())
             number = contest(rows_, matrix_.locals.families[local] & matrix_.pairs.families[pair]);
-        matrix_.services.push_back(number);
+        matrix_.decisions.push_back(number);
         if (too_many()) return false;
     }
     return true;
 }
 
 bool Decider::decide_all() {
-    // Both first services decide the same, but must stay apart: they tell the reason.
+    // The first two decisions are the same, but must stay apart: which of them it is tells the
+    // reason (PM_DECISION_NO_ROLE, PM_DECISION_NO_ROW).
     matrix_.cells.push_back(decide({}));
-    service(decide({}));
-    for (std::size_t zone = 0; zone < matrix_.zones; zone++)
+    decision(decide({}));
+    for (std::size_t zone = 0; zone < matrix_.zones; ++zone)
         for (Direction direction : {Direction::in, Direction::out})
-            for (std::uint32_t local = 0; local < matrix_.locals.classes(); local++) {
+            for (std::uint32_t local = 0; local < matrix_.locals.classes(); ++local) {
                 in_class_.assign(locals_.sets.size(), false);
                 for (std::uint16_t set : matrix_.locals.members[local]) in_class_[set] = true;
-                if (!decide_place(zone, direction, local)) return false;
+                if (!decide_class(zone, direction, local)) return false;
             }
     return true;
 }
 
+struct Peers {
+    Intervals intervals;
+    std::vector<std::uint16_t> sets;  // by row
+};
+
 // Wide sets come first: then the classes of a narrow set inside of them lie together.
-tl::expected<Intervals, std::string> cut_peers(const Policy &policy,
-                                               std::vector<std::uint16_t> &row_sets) {
+tl::expected<Peers, std::string> find_peers(const Policy &policy) {
     const AddressSet block = blocked_addresses(policy);
     std::map<std::string, std::uint16_t> numbers;
     std::vector<const AddressSet *> sets{&block};
@@ -174,29 +179,35 @@ tl::expected<Intervals, std::string> cut_peers(const Policy &policy,
         if (!is_switched_off(policy, row) && numbers.try_emplace(peer_name(row), 0).second)
             by_extent.emplace_back(-peer_addresses(policy, peer_name(row)).extent(),
                                    peer_name(row));
-    std::sort(by_extent.begin(), by_extent.end());
+    std::ranges::sort(by_extent);
     for (const auto &[negative_extent, name] : by_extent) {
         numbers[name] = static_cast<std::uint16_t>(sets.size());
         sets.push_back(&peer_addresses(policy, name));
     }
+    auto intervals = find_intervals(sets, "peer");
+    if (!intervals) return tl::unexpected(std::move(intervals.error()));
+    Peers peers{std::move(*intervals), {}};
     for (const Row &row : policy.rows)
-        row_sets.push_back(is_switched_off(policy, row) ? 0 : numbers.at(peer_name(row)));
-    return cut(sets, "peer");
+        peers.sets.push_back(is_switched_off(policy, row) ? 0 : numbers.at(peer_name(row)));
+    return peers;
 }
 
-tl::expected<Intervals, std::string> cut_locals(const Locals &locals,
-                                                std::vector<std::uint8_t> &flags) {
+tl::expected<Intervals, std::string> find_local_classes(const Locals &locals) {
     std::vector<const AddressSet *> sets;
     sets.reserve(locals.sets.size());
     for (const AddressSet &set : locals.sets) sets.push_back(&set);
-    auto out = cut(sets, "edge");
-    if (!out) return out;
-    for (const std::vector<std::uint16_t> &members : out->members)
-        flags.push_back(std::any_of(members.begin(), members.end(),
-                                    [&](std::uint16_t set) { return locals.own[set]; })
-                            ? PM_LOCAL_OWN
-                            : 0);
-    return out;
+    return find_intervals(sets, "edge");
+}
+
+// By class of local addresses: enum pm_local_flag.
+std::vector<std::uint8_t> local_flags(const Locals &locals, const Intervals &classes) {
+    std::vector<std::uint8_t> flags;
+    for (const std::vector<std::uint16_t> &members : classes.members)
+        flags.push_back(
+            std::ranges::any_of(members, [&](std::uint16_t set) { return locals.own[set]; })
+                ? PM_LOCAL_OWN
+                : 0);
+    return flags;
 }
 
 }  // namespace
@@ -212,29 +223,31 @@ tl::expected<Matrix, std::string> build_matrix(const Policy &policy, std::size_t
     const Locals locals = find_locals(policy);
     matrix.zones = locals.zones;
 
-    auto peers = cut_peers(policy, matrix.peer_sets);
+    auto peers = find_peers(policy);
     if (!peers) return tl::unexpected(std::move(peers.error()));
-    matrix.peers = std::move(*peers);
-    auto places = cut_locals(locals, matrix.local_flags);
-    if (!places) return tl::unexpected(std::move(places.error()));
-    matrix.locals = std::move(*places);
+    matrix.peers = std::move(peers->intervals);
+    matrix.peer_sets = std::move(peers->sets);
+    auto local_classes = find_local_classes(locals);
+    if (!local_classes) return tl::unexpected(std::move(local_classes.error()));
+    matrix.locals = std::move(*local_classes);
+    matrix.local_flags = local_flags(locals, matrix.locals);
     auto pairs = find_pairs(policy);
     if (!pairs) return tl::unexpected(std::move(pairs.error()));
     matrix.pairs = std::move(*pairs);
 
     const std::size_t entries = matrix.zones * 2 * matrix.locals.classes() * matrix.pairs.count();
-    if (entries * sizeof matrix.services[0] > size_limit)
+    if (entries * sizeof matrix.decisions[0] > size_limit)
         return tl::unexpected(fmt::format(
             "{} interfaces, {} classes of local addresses and {} combinations of ports need {} MB "
             "of the compiled policy; the limit is {} MB",
             matrix.zones, matrix.locals.classes(), matrix.pairs.count(),
-            entries * sizeof matrix.services[0] >> 20, size_limit >> 20));
-    matrix.services.reserve(entries);
+            entries * sizeof matrix.decisions[0] >> 20, size_limit >> 20));
+    matrix.decisions.reserve(entries);
     if (!Decider(policy, locals, matrix, size_limit).decide_all())
         return tl::unexpected(fmt::format(
             "the policy's {} rows compete in more ways than fit; the limit is {} different "
             "services and {} MB",
-            policy.rows.size(), max_services, size_limit >> 20));
+            policy.rows.size(), max_decisions, size_limit >> 20));
     return matrix;
 }
 

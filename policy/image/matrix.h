@@ -1,8 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-// The matrix decided: which row each (zone, direction, local class, pair, peer class) is
-// credited to. What compile writes into the image and check looks for shadowed rows in.
+// The decided matrix: to which row each packet is credited, as a table instead of a list of rows.
+//
+//   zone         the interface, by the names of the policy (locals.h)
+//   local class  which sets of local addresses hold the address of this host (intervals.h)
+//   pair         which rows have the protocol and the ports (pairs.h)
+//   peer class   which sets of peers hold the other address
+//
+// The rows that a (zone, direction, local class, pair) leaves in question compete: a contest. The
+// decision of a contest has a cell for each peer class: the first row that permits, or none, or
+// blocked. compile.cpp writes the tables into the image; check/credit looks in the contests for
+// rows to which no packet is credited.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -15,7 +25,7 @@
 
 namespace pm {
 
-inline constexpr std::size_t max_services = 65535;
+inline constexpr std::size_t max_decisions = 65535;
 
 // From peer class `first` up to where the next one starts.
 struct CellRun {
@@ -25,10 +35,10 @@ struct CellRun {
     bool operator==(const CellRun &) const = default;
 };
 
-// Rows that compete for the same packets, with the service that decides among them.
+// Rows that compete for the same packets, and the number of the decision among them.
 struct Contest {
     RowNumbers rows;
-    std::uint16_t service = 0;
+    std::uint16_t decision = 0;
     std::uint8_t families = 0;  // that such packets can have
 };
 
@@ -39,8 +49,8 @@ struct Matrix {
     std::vector<std::uint8_t> local_flags;  // by class of `locals`: enum pm_local_flag
     Pairs pairs;
     std::size_t zones = 1;
-    std::vector<std::uint16_t> services;      // [zone][direction][local class][pair]
-    std::vector<std::vector<CellRun>> cells;  // by service
+    std::vector<std::uint16_t> decisions;     // [zone][direction][local class][pair]
+    std::vector<std::vector<CellRun>> cells;  // by decision
     std::vector<Contest> contests;
 };
 

@@ -1,19 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-// Two sweeps: over the destination ports of a protocol's rows, and within each class of them
-// over the source ports. Port 0 is no port: the malformed checks refuse it, so a range from 1
-// may start at 0 and needs no bound there.
+// Two sweeps: over the destination ports of a protocol's rows, which gives classes of ports, and
+// within each class over the source ports. Packets with port 0 are dropped as malformed. So a
+// range from port 1 may as well start at 0, where it needs no bound.
 #include "policy/image/pairs.h"
+
+#include <algorithm>
+#include <compare>
+#include <unordered_map>
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <unordered_map>
-
 #include "maps/image.h"
 #include "policy/image/intervals.h"
+#include "policy/model/transports.h"
 
 namespace pm {
-
 namespace {
 
 // Row numbers in all distinct lists: bounds memory to 64 MB and the time with it.
@@ -39,12 +40,12 @@ void add_bounds(const Ports &ports, std::uint16_t row, std::vector<Bound> &bound
 // starts at 0.
 template <typename Visit>
 void sweep(std::vector<Bound> bounds, Visit visit) {
-    std::sort(bounds.begin(), bounds.end());
+    std::ranges::sort(bounds);
     RowNumbers active;
     std::uint32_t port = 0;
     for (auto bound = bounds.begin();;) {
         for (; bound != bounds.end() && bound->port == port; ++bound) {
-            auto at = std::lower_bound(active.begin(), active.end(), bound->row);
+            auto at = std::ranges::lower_bound(active, bound->row);
             if (bound->enters)
                 active.insert(at, bound->row);
             else
@@ -86,10 +87,6 @@ public:
     tl::expected<Pairs, std::string> build();
 
 private:
-    bool has(const Row &row, std::uint8_t transport) const {
-        return std::find(row.transports.begin(), row.transports.end(), transport) !=
-               row.transports.end();
-    }
     bool index_ports(std::size_t transport_index, std::uint8_t transport);
     bool index_sources();
     void index_protocols();
@@ -108,7 +105,8 @@ bool Builder::index_ports(std::size_t transport_index, std::uint8_t transport) {
     std::uint16_t class_ = 0;
 
     for (std::uint16_t row : live_)
-        if (has(policy_.rows[row], transport)) add_bounds(policy_.rows[row].port, row, bounds);
+        if (has_transport(policy_.rows[row], transport))
+            add_bounds(policy_.rows[row].port, row, bounds);
     classes.resize(ports_end);
     sweep(std::move(bounds), [&](std::uint32_t port, const RowNumbers &rows) {
         if (classes_.too_many()) return;
@@ -143,7 +141,7 @@ void Builder::index_protocols() {
                 rows[transport].push_back(row);
     rows[PM_PROTO_TCP].clear();
     rows[PM_PROTO_UDP].clear();
-    for (std::size_t transport = 0; transport < rows.size(); transport++)
+    for (std::size_t transport = 0; transport < rows.size(); ++transport)
         out_.protocols[transport] = static_cast<std::uint16_t>(pairs_.number(rows[transport]));
 }
 
@@ -155,7 +153,7 @@ std::string Builder::too_many() const {
 }
 
 tl::expected<Pairs, std::string> Builder::build() {
-    for (std::size_t row = 0; row < policy_.rows.size(); row++)
+    for (std::size_t row = 0; row < policy_.rows.size(); ++row)
         if (!is_switched_off(policy_, policy_.rows[row]))
             live_.push_back(static_cast<std::uint16_t>(row));
     if (!index_ports(0, PM_PROTO_TCP) || !index_ports(1, PM_PROTO_UDP) || !index_sources())
@@ -165,7 +163,7 @@ tl::expected<Pairs, std::string> Builder::build() {
 
     out_.families.assign(pairs_.size(), 0);
     for (std::uint16_t pair : out_.pairs) out_.families[pair] = both_families;
-    for (std::size_t protocol = 0; protocol < out_.protocols.size(); protocol++)
+    for (std::size_t protocol = 0; protocol < out_.protocols.size(); ++protocol)
         out_.families[out_.protocols[protocol]] |= protocol == PM_PROTO_ICMP     ? family_v4
                                                    : protocol == PM_PROTO_ICMPV6 ? family_v6
                                                                                  : both_families;

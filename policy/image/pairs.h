@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which rows have which ports: every (protocol, destination port, source port) that the same
-// rows have is one pair.
+// Which rows have which ports. All (protocol, destination port, source port) that the same rows
+// have are one pair, so that the matrix needs one entry for them.
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -35,7 +37,7 @@ struct Pairs {
     std::vector<std::uint16_t> pairs;            // of a run
     std::array<std::uint16_t, 256> protocols{};  // of the protocols without ports
     std::vector<RowNumbers> rows;                // by pair; pair 0 has none
-    std::vector<std::uint8_t> families;          // by pair: what its protocols can have
+    std::vector<std::uint8_t> families;          // by pair: enum Families of its protocols
 
     std::size_t count() const { return rows.size(); }
 };

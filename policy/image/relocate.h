@@ -1,19 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
-// A compiled policy in another place: on a host where interfaces have other numbers, or rows
-// other counters, than when it was compiled.
+// Adapts a compiled policy to a host where interfaces have other numbers, or rows other counters,
+// than those it was compiled for.
 #pragma once
 
 #include <string>
 #include <vector>
 
+#include <tl/expected.hpp>
+
+#include "maps/image.h"
 #include "policy/image/compile.h"
 
 namespace pm {
 
-// Which zone each interface number is in. `zones`: names of the policy's interfaces, or none
-// where its rows hold everywhere; `names`: by number, empty where the number is free.
-void place_zones(const std::vector<std::string> &zones, const std::vector<std::string> &names,
-                 pm_image &header);
+// Writes into the header which zone each interface number is in. `zones`: the names of the
+// policy's interfaces, or none where its rows hold everywhere. `names`: by interface number, empty
+// where the number is free.
+void assign_zones(const std::vector<std::string> &zones, const std::vector<std::string> &names,
+                  pm_image &header);
 
 // Fits an image to `options` (interfaces, slots, last_slot) as compile() would have. Fails,
 // and leaves it as it was, if it is damaged or of another layout.

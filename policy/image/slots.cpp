@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "policy/image/slots.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+
+#include <fmt/format.h>
 
 #include "maps/abi.h"
 
@@ -20,14 +20,14 @@ tl::expected<std::vector<std::uint16_t>, std::string> assign_slots(
 
     for (const auto &[id, slot] : known)
         if (is_valid(slot)) taken[slot] = true;
-    for (std::size_t i = 0; i < slots.size(); i++) {
+    for (std::size_t i = 0; i < slots.size(); ++i) {
         auto found = known.find(ids[i]);
         if (found == known.end() || !is_valid(found->second) || kept[found->second]) continue;
         slots[i] = found->second;
         kept[found->second] = true;
     }
-    const std::size_t wanted = std::count(slots.begin(), slots.end(), 0);
-    const std::size_t in_use = std::count(taken.begin(), taken.end(), true);
+    const std::size_t wanted = std::ranges::count(slots, 0);
+    const std::size_t in_use = std::ranges::count(taken, true);
     if (in_use + wanted > PM_ROW_SLOTS - PM_FIRST_ROW_SLOT)
         return tl::unexpected(fmt::format(
             "{} new rows beside {} that are still counted need {} counters; the limit is {}",

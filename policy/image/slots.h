@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which counters a row counts in.
+// Gives rows their counters. A row keeps its counters as long as its id stays.
 #pragma once
 
 #include <cstdint>

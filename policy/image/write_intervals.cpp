@@ -5,7 +5,6 @@
 #include <bit>
 
 namespace pm {
-
 namespace {
 
 // About half as many buckets as there are bounds.
@@ -19,9 +18,9 @@ std::vector<std::uint32_t> direct_index(const std::vector<Key> &bounds, std::uin
     const std::size_t buckets = std::size_t{1} << (sizeof(Key) * 8 - shift);
     std::vector<std::uint32_t> out(buckets + 1);
     std::uint32_t at = 0;
-    for (std::size_t bucket = 0; bucket < buckets; bucket++) {
+    for (std::size_t bucket = 0; bucket < buckets; ++bucket) {
         const Key first = static_cast<Key>(static_cast<Key>(bucket) << shift);
-        while (at + 1 < bounds.size() && bounds[at + 1] <= first) at++;
+        while (at + 1 < bounds.size() && bounds[at + 1] <= first) ++at;
         out[bucket] = at;
     }
     out[buckets] = static_cast<std::uint32_t>(bounds.size() - 1);
@@ -65,11 +64,12 @@ pm_space write_v6(const std::vector<Interval> &intervals, Writer &writer) {
         low_classes.push_back(class_);
     };
 
-    for (std::size_t i = 0; i < intervals.size(); i++) {
+    for (std::size_t i = 0; i < intervals.size(); ++i) {
         const auto &[first, class_] = intervals[i];
         const std::uint64_t last_high = i ? intervals[i - 1].first.high : 0;
         const bool same_high = i && last_high == first.high;
-        // A run that holds bounds ends with its upper half: what goes on starts anew.
+        // A run with a bound above 0 holds for its own upper half only: the interval that goes
+        // on beyond it needs a run of its own.
         if (i && !same_high && low_bounds.back() != 0 && last_high + 1 != first.high) {
             start(last_high + 1);
             add(0, intervals[i - 1].class_);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Intervals as the image holds them: bounds, a direct index over them, classes.
+// Writes intervals into an image: their bounds, an index over the bounds, their classes (struct
+// pm_space of maps/image.h).
 #pragma once
 
 #include "maps/image.h"

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Lays arrays one after another into an image, each at a multiple of 8, and tells where.
+// Appends arrays to an image, each at an offset that is a multiple of 8, and returns the offsets.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 namespace pm {

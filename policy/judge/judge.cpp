@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The verdict comes from the image, by the lookups that the kernel runs. The sentence that
-// explains it comes from the model, whose names the image does not have.
+// The verdict comes from the image, by the lookups that the kernel runs. The sentence that explains
+// it comes from the model, since the image does not have its names.
 #include "policy/judge/judge.h"
 
 #include <netinet/in.h>
@@ -10,16 +10,16 @@
 #include "policy/model/labels.h"
 
 namespace pm {
-
 namespace {
 
-// As bpf/essentials.h has it, of what a first packet can be: what this host's DHCP client asks,
-// and a whole IGMP message. All else that is essential has no ports and is no echo request.
+// What bpf/essentials.h lets pass of what a Question can describe: the requests of this host's DHCP
+// client, and whole IGMP messages. All else that is essential has no ports and is no echo request.
 std::optional<pm_essential> find_essential(const Question &question) {
     const bool v4 = question.from.is_v4();
     if (question.transport == IPPROTO_IGMP && v4) return PM_ESSENTIAL_MULTICAST;
+    const DhcpPorts &dhcp = v4 ? dhcp_v4 : dhcp_v6;
     if (question.transport == PM_PROTO_UDP && question.direction == Direction::out &&
-        question.from_port == (v4 ? 68 : 546) && question.to_port == (v4 ? 67 : 547))
+        question.from_port == dhcp.client && question.to_port == dhcp.server)
         return PM_ESSENTIAL_DHCP;
     return std::nullopt;
 }
@@ -41,8 +41,8 @@ std::uint32_t judge_first(pm_view image, pm_view bans, std::uint64_t now,
     if (verdict != pm_drop(PM_DROP_NO_SERVICE) || question.transport != PM_PROTO_UDP)
         return verdict;
     tuple.opener = !tuple.opener;
-    const std::uint32_t answer = pm_judge(image, bans, now, &tuple, direction);
-    return pm_reason_of(answer) == PM_UNDECIDED ? pm_drop(PM_DROP_NOT_FIRST_PACKET) : answer;
+    const std::uint32_t reply = pm_judge(image, bans, now, &tuple, direction);
+    return pm_reason_of(reply) == PM_UNDECIDED ? pm_drop(PM_DROP_NOT_FIRST_PACKET) : reply;
 }
 
 Answer ask(const Policy &policy, const ImageView &image, const Question &question) {

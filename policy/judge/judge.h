@@ -1,12 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-// Questions to a compiled policy without the kernel: explain and expect.
+// Asks a compiled policy, without the kernel, what it says of a flow's first packet. `explain FILE`
+// asks about one packet, `check` about all that the policy's own tests describe, and an update asks
+// the kernel the same questions to compare.
+//
+// A Question (question.h) gets an Answer: the verdict, the row or the reason, and a sentence of
+// why.h. The verdict comes from the image by maps/lookup.h, the code that the kernel runs too, so
+// that both cannot differ. What the programs decide without the image stands in judge.cpp.
 #pragma once
 
 #include <cstdint>
 #include <string>
 
+#include "maps/image.h"
 #include "policy/image/compile.h"
 #include "policy/judge/question.h"
+#include "policy/model/address.h"
 #include "policy/model/model.h"
 
 namespace pm {
@@ -18,14 +26,24 @@ struct Answer {
     std::string why;                  // a sentence
 };
 
-constexpr std::uint32_t essential_verdict = 0xffff;  // pm_reason_of() an essential
+// The ports of a DHCP client's request, which is essential (bpf/essentials.h).
+struct DhcpPorts {
+    std::uint16_t client, server;
+};
+inline constexpr DhcpPorts dhcp_v4{68, 67}, dhcp_v6{546, 547};
 
-// Is the address listed for a role? Of a role that is `interface` none is.
+// What pm_reason_of() gives of a packet that is essential; pm_row_of() is which essential.
+inline constexpr std::uint32_t essential_verdict = 0xffff;
+
+// Is the address listed for a role? A role that is `interface` lists none.
 bool is_listed(pm_view image, const Address &address);
 
-// What the programs say of such a packet while no flow is live: an essential, or pm_judge of the
-// flow that it would open; a datagram that no row lets open one may still have the ports of an
-// answer. The verdict is a row's number, a reason << 16, or 0xffff0000 | an essential.
+// What the programs say of such a packet while no flow is live:
+//   an essential packet passes
+//   any other is judged as the opener of a flow (pm_judge)
+//   a datagram that no row lets open a flow is judged once more, as the reply of a flow that the
+//   other side opened; such a flow is not live, so this gives only a better reason.
+// The verdict is a row's number, a reason << 16, or 0xffff0000 | an essential.
 std::uint32_t judge_first(pm_view image, pm_view bans, std::uint64_t now, const Question &question);
 
 Answer ask(const Policy &policy, const ImageView &image, const Question &question);

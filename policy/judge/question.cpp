@@ -7,16 +7,6 @@
 
 namespace pm {
 
-namespace {
-
-std::string end_point(const Address &address, std::uint16_t port, bool with_port) {
-    if (!with_port) return to_string(address);
-    return address.is_v4() ? fmt::format("{}:{}", to_string(address), port)
-                           : fmt::format("[{}]:{}", to_string(address), port);
-}
-
-}  // namespace
-
 pm_tuple to_tuple(const Question &question) {
     const bool in = question.direction == Direction::in;
     pm_tuple tuple{};
@@ -32,22 +22,20 @@ pm_tuple to_tuple(const Question &question) {
 
 Question to_question(const pm_tuple &tuple) {
     const bool in = tuple.opener == PM_IN;
-    Question question;
-    question.from = Address::from(in ? tuple.remote : tuple.local);
-    question.to = Address::from(in ? tuple.local : tuple.remote);
-    question.from_port = in ? tuple.remote_port : tuple.local_port;
-    question.to_port = in ? tuple.local_port : tuple.remote_port;
-    question.transport = tuple.protocol;
-    question.direction = in ? Direction::in : Direction::out;
-    question.interface = tuple.interface;
-    return question;
+    return {.from = Address::from(in ? tuple.remote : tuple.local),
+            .to = Address::from(in ? tuple.local : tuple.remote),
+            .from_port = in ? tuple.remote_port : tuple.local_port,
+            .to_port = in ? tuple.local_port : tuple.remote_port,
+            .transport = tuple.protocol,
+            .direction = in ? Direction::in : Direction::out,
+            .interface = tuple.interface};
 }
 
 std::string to_string(const Question &question) {
     const bool ports = has_ports(question.transport);
     return fmt::format("{} {} -> {}", transport_name(question.transport),
-                       end_point(question.from, question.from_port, ports),
-                       end_point(question.to, question.to_port, ports));
+                       endpoint(question.from, ports ? std::to_string(question.from_port) : ""),
+                       endpoint(question.to, ports ? std::to_string(question.to_port) : ""));
 }
 
 }  // namespace pm

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A question to a policy: what does it say of a flow's first packet?
+// A question to a policy: what does it say of this packet, if it is the first of a flow?
 #pragma once
 
 #include <cstdint>

@@ -1,29 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
-// Looks the model's rows through for the ones that come nearest to the packet.
+// To explain a drop, looks for the rows that nearly permit the packet: those that have its ports,
+// then those that have its local address too.
 #include "policy/judge/why.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+
+#include <fmt/format.h>
 
 #include "policy/model/transports.h"
 
 namespace pm {
-
 namespace {
 
 constexpr std::size_t names_shown = 5;
 
-bool contains(const Ports &ports, std::uint16_t port) {
-    return std::any_of(ports.begin(), ports.end(), [port](const PortRange &range) {
-        return range.first <= port && port <= range.last;
-    });
-}
-
 // "'a', 'b' and 3 more"
 std::string quoted(const std::vector<std::string> &names) {
     std::string text;
-    for (std::size_t i = 0; i < std::min(names.size(), names_shown); i++)
+    for (std::size_t i = 0; i < std::min(names.size(), names_shown); ++i)
         text += fmt::format("{}'{}'", i ? ", " : "", names[i]);
     if (names.size() > names_shown) text += fmt::format(" and {} more", names.size() - names_shown);
     return text;
@@ -35,9 +29,9 @@ std::string rows_have(const std::vector<std::string> &ids) {
                        ids.size() == 1 ? "has" : "have");
 }
 
-class Explanation {
+class Explainer {
 public:
-    Explanation(const Policy &policy, const Question &question, const std::string &interface)
+    Explainer(const Policy &policy, const Question &question, const std::string &interface)
         : policy_(policy), question_(question), interface_(interface) {}
     std::string drop(pm_reason reason) const;
 
@@ -48,8 +42,8 @@ private:
     const Address &peer() const {
         return question_.direction == Direction::in ? question_.from : question_.to;
     }
-    std::string service() const;  // "tcp port 443", "icmp"
-    bool names_transport(const Row &row) const;
+    std::string service() const;     // "tcp port 443", "icmp"
+    std::string no_row_has() const;  // "no row has tcp port 443 for flows that come in"
     // Ids of the live rows of the direction for which `holds` is true.
     template <typename Holds>
     std::vector<std::string> rows(Holds holds) const;
@@ -65,44 +59,42 @@ private:
     const std::string &interface_;
 };
 
-std::string Explanation::service() const {
+std::string Explainer::service() const {
     const std::string name = transport_name(question_.transport);
     if (has_ports(question_.transport)) return fmt::format("{} port {}", name, question_.to_port);
     return name[0] >= '0' && name[0] <= '9' ? "protocol " + name : name;
 }
 
-bool Explanation::names_transport(const Row &row) const {
-    return std::find(row.transports.begin(), row.transports.end(), question_.transport) !=
-           row.transports.end();
+std::string Explainer::no_row_has() const {
+    return fmt::format("no row has {} for flows that {}", service(),
+                       question_.direction == Direction::in ? "come in" : "go out");
 }
 
 template <typename Holds>
-std::vector<std::string> Explanation::rows(Holds holds) const {
+std::vector<std::string> Explainer::rows(Holds holds) const {
     std::vector<std::string> ids;
     for (const Row &row : policy_.rows)
-        if (names_transport(row) && row.direction == question_.direction &&
+        if (has_transport(row, question_.transport) && row.direction == question_.direction &&
             !is_switched_off(policy_, row) && holds(row))
             ids.push_back(row.id);
     return ids;
 }
 
-std::string Explanation::no_service() const {
-    std::string none = fmt::format("no row has {} for flows that {}", service(),
-                                   question_.direction == Direction::in ? "come in" : "go out");
-    const auto other_sources =
+std::string Explainer::no_service() const {
+    const std::vector<std::string> other_sources =
         rows([this](const Row &row) { return contains(row.port, question_.to_port); });
     if (!other_sources.empty())
         return fmt::format("{} it, but not from source port {}", rows_have(other_sources),
                            question_.from_port);
     for (const Row &row : policy_.rows)
-        if (names_transport(row) && row.direction == question_.direction &&
+        if (has_transport(row, question_.transport) && row.direction == question_.direction &&
             contains(row.port, question_.to_port))
-            return fmt::format("{}; row '{}' is switched off, since '{}' is none", none, row.id,
-                               is_none(policy_, row.source) ? row.source : row.destination);
-    return none;
+            return fmt::format("{}; row '{}' is switched off, since '{}' is none", no_row_has(),
+                               row.id, none_side(policy_, row));
+    return no_row_has();
 }
 
-std::string Explanation::no_role() const {
+std::string Explainer::no_role() const {
     const std::string on = interface_.empty() ? "" : " of " + interface_;
     for (const auto &[name, role] : policy_.roles)
         if (role.addresses.contains(local()) && !is_placed(policy_, name, interface_))
@@ -111,7 +103,7 @@ std::string Explanation::no_role() const {
     return fmt::format("{} is in no role{}", to_string(local()), on);
 }
 
-std::string Explanation::no_row() const {
+std::string Explainer::no_row() const {
     auto with_ports = [this](const Row &row) {
         return row.port.empty() || (contains(row.port, question_.to_port) &&
                                     contains(row.source_port, question_.from_port));
@@ -120,20 +112,20 @@ std::string Explanation::no_row() const {
         return with_ports(row) && row_local_addresses(policy_, row, interface_).contains(local());
     };
     const bool in = question_.direction == Direction::in;
-    if (const auto ids = rows(with_role); !ids.empty())
+    if (const std::vector<std::string> ids = rows(with_role); !ids.empty())
         return fmt::format("{} {} with {}; none permits {} as {}", rows_have(ids), service(),
                            to_string(local()), to_string(peer()), in ? "source" : "destination");
-    if (const auto ids = rows(with_ports); !ids.empty())
+    if (const std::vector<std::string> ids = rows(with_ports); !ids.empty())
         return fmt::format("{} {}; none permits {} as {}{}", rows_have(ids), service(),
                            to_string(local()), in ? "destination" : "source",
                            interface_.empty() ? "" : " on " + interface_);
-    return fmt::format("no row has {} for flows that {}", service(), in ? "come in" : "go out");
+    return no_row_has();
 }
 
-std::string Explanation::not_first() const {
+std::string Explainer::not_first() const {
     std::vector<std::string> ids;
     for (const Row &row : policy_.rows)
-        if (names_transport(row) && row.direction != question_.direction &&
+        if (has_transport(row, question_.transport) && row.direction != question_.direction &&
             !is_switched_off(policy_, row) && contains(row.port, question_.from_port) &&
             contains(row.source_port, question_.to_port))
             ids.push_back(row.id);
@@ -141,14 +133,14 @@ std::string Explanation::not_first() const {
                        quoted(ids));
 }
 
-std::string Explanation::blocked() const {
+std::string Explainer::blocked() const {
     std::vector<std::string> names;
     for (const std::string &name : policy_.block)
         if (peer_addresses(policy_, name).contains(peer())) names.push_back(name);
     return fmt::format("{} is in {}, listed under block", to_string(peer()), quoted(names));
 }
 
-std::string Explanation::spoofed() const {
+std::string Explainer::spoofed() const {
     for (const auto &[name, role] : policy_.roles)
         if (!role.is_interface && role.addresses.contains(question_.from))
             return fmt::format("{} is this host's own, in role '{}': nobody else may send from it",
@@ -156,7 +148,7 @@ std::string Explanation::spoofed() const {
     return fmt::format("source and destination are both {}", to_string(question_.from));
 }
 
-std::string Explanation::drop(pm_reason reason) const {
+std::string Explainer::drop(pm_reason reason) const {
     switch (reason) {
         case PM_DROP_NO_SERVICE:
             return no_service();
@@ -202,7 +194,7 @@ std::string why_passed(const Policy &policy, const Row &row, const Question &que
 
 std::string why_dropped(const Policy &policy, const Question &question,
                         const std::string &interface, pm_reason reason) {
-    return Explanation(policy, question, interface).drop(reason);
+    return Explainer(policy, question, interface).drop(reason);
 }
 
 }  // namespace pm

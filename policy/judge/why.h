@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "maps/abi.h"
 #include "policy/judge/question.h"
 #include "policy/model/model.h"
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// What one policy file says, before it is merged with what it includes: names are not looked up
-// yet, and each remembers its place.
+// What one policy file says, before it is merged with what it includes. Names are not looked up
+// yet, and each knows where it was written.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <optional>
@@ -18,6 +19,9 @@ struct Name {
     std::string text;
     Location where;
 };
+
+// In which section a set is defined: a role under `edge`, or else under `peers`.
+enum class SetKind { role, peers };
 
 // One entry of a list of ports: a range, or a name of `ports`.
 struct PortItem {
@@ -68,7 +72,8 @@ struct Document {
     std::optional<Setting<std::uint32_t>> flow_capacity;
 };
 
-// Nothing only where the file is no YAML map; other errors leave out what they concern.
+// Returns nothing only where the file is no YAML map. Any other fault leaves out the row, set or
+// setting that has it.
 std::optional<Document> read_document(const std::shared_ptr<const SourceFile> &file,
                                       Diagnostics &diagnostics);
 

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-// Places, kinds and known keys.
 #include "policy/language/fields.h"
 
 #include <algorithm>
@@ -11,7 +10,6 @@
 #include "policy/language/words.h"
 
 namespace pm {
-
 namespace {
 
 std::string_view kind_of(const Node &node) {
@@ -56,9 +54,9 @@ const std::string *Reading::text(const Node &node, std::string_view what) const 
 
 std::optional<std::string> Reading::free_text(const Node &node, std::string_view what,
                                               std::size_t most) const {
-    const auto *found = text(node, what);
+    const std::string *found = text(node, what);
     if (!found) return std::nullopt;
-    if (const auto length = count_code_points(*found); length > most) {
+    if (const std::size_t length = count_code_points(*found); length > most) {
         error(node, fmt::format("{} has {} characters; the limit is {}", what, length, most));
         return std::nullopt;
     }
@@ -66,9 +64,9 @@ std::optional<std::string> Reading::free_text(const Node &node, std::string_view
 }
 
 std::optional<Name> Reading::name(const Node &node, std::string_view what) const {
-    const auto *found = text(node, what);
+    const std::string *found = text(node, what);
     if (!found) return std::nullopt;
-    auto name = take(node, parse_name(*found, what));
+    auto name = value_of(node, parse_name(*found, what));
     if (!name) return std::nullopt;
     return Name{std::move(*name), at(node)};
 }
@@ -92,23 +90,23 @@ void Reading::each(const Node &node, std::string_view what,
                    const std::function<void(const Node &)> &visit) const {
     if (node.kind != Node::Kind::list) return visit(node);
     if (node.items.empty()) return error(node, fmt::format("{}: the list is empty", what));
-    for (const auto &item : node.items) visit(item);
+    for (const Node &item : node.items) visit(item);
 }
 
 Fields::Fields(const Reading &reading, const Node &map, std::string_view what,
                const std::vector<std::string> &keys)
     : map_(map) {
-    for (const auto &entry : map.entries) {
-        if (std::find(keys.begin(), keys.end(), entry.key.text) != keys.end()) continue;
-        const auto meant = nearest(entry.key.text, keys);
+    for (const NodeEntry &entry : map.entries) {
+        if (std::ranges::find(keys, entry.key.text) != keys.end()) continue;
+        std::string hint = did_you_mean(entry.key.text, keys);
+        if (hint.empty()) hint = fmt::format("its keys: {}", joined(keys));
         reading.error(entry.key, fmt::format("{} has no key {}", what, quote(entry.key.text)),
-                      meant.empty() ? fmt::format("its keys: {}", joined(keys))
-                                    : fmt::format("did you mean '{}'?", meant));
+                      std::move(hint));
     }
 }
 
 const Node *Fields::find(std::string_view key) const {
-    for (const auto &entry : map_.entries)
+    for (const NodeEntry &entry : map_.entries)
         if (entry.key.text == key) return &entry.value;
     return nullptr;
 }

@@ -1,16 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-// Helpers for reading nodes of one file: places, kinds and known keys.
+// Helpers for reading the nodes of one file: their positions, their kinds, and known keys.
 #pragma once
 
+#include <cstddef>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <tl/expected.hpp>
 
+#include "policy/base/diagnostic.h"
 #include "policy/language/document.h"
 #include "policy/language/yaml.h"
 
@@ -46,10 +49,10 @@ struct Reading {
     void each(const Node &node, std::string_view what,
               const std::function<void(const Node &)> &visit) const;
 
-    // What `parsed` holds, or nothing and its error at the node.
+    // What was parsed of the node's text; where that failed, nothing, and its error at the node.
     template <typename T>
-    std::optional<T> take(const Node &node, tl::expected<T, std::string> parsed,
-                          const std::string &hint = {}) const {
+    std::optional<T> value_of(const Node &node, tl::expected<T, std::string> parsed,
+                              const std::string &hint = {}) const {
         if (parsed) return std::move(*parsed);
         error(node, parsed.error(), hint);
         return std::nullopt;

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-// Finds and reads included files.
 #include "policy/language/include.h"
 
 #include <algorithm>
@@ -24,28 +23,30 @@ public:
 
     Files files;
 
-    // The number of the file, which is read unless it has been.
+    // Reads the file, which has not been read yet, and then what it includes.
     void load(const File &file) {
         auto document = read_document(file, diagnostics_);
-        const auto number = files.documents.size();
+        const std::size_t number = files.documents.size();
         numbers_.emplace(file->path, number);
         files.documents.push_back(document ? std::move(*document) : Document{});
         files.documents[number].file = file;
-        files.reaches.emplace_back();
+        files.includes.emplace_back();
         chain_.push_back(file);
-        const auto includes = files.documents[number].include;  // the vector grows meanwhile
-        for (const auto &include : includes) load_include(number, include);
+        const std::vector<Name> includes =
+            files.documents[number].include;  // the vector grows meanwhile
+        for (const Name &include : includes) load_include(number, include);
         chain_.pop_back();
     }
 
-    void close_reaches() {
-        const auto count = files.documents.size();
-        for (auto &row : files.reaches) row.resize(count);
+    // What an included file includes, the including one includes too (Warshall).
+    void close_includes() {
+        const std::size_t count = files.documents.size();
+        for (std::vector<bool> &row : files.includes) row.resize(count);
         for (std::size_t via = 0; via < count; ++via)
             for (std::size_t from = 0; from < count; ++from)
-                if (files.reaches[from][via])
+                if (files.includes[from][via])
                     for (std::size_t to = 0; to < count; ++to)
-                        if (files.reaches[via][to]) files.reaches[from][to] = true;
+                        if (files.includes[via][to]) files.includes[from][to] = true;
     }
 
 private:
@@ -53,20 +54,22 @@ private:
         const auto file = find(include);
         if (!file || !check_chain(*file, include.where)) return;
         if (!numbers_.contains((*file)->path)) load(*file);
-        auto &reaches = files.reaches[from];
-        const auto number = numbers_.at((*file)->path);
-        reaches.resize(std::max(reaches.size(), number + 1));
-        reaches[number] = true;
+        std::vector<bool> &included = files.includes[from];
+        const std::size_t number = numbers_.at((*file)->path);
+        included.resize(std::max(included.size(), number + 1));
+        included[number] = true;
     }
 
     std::optional<File> find(const Name &include) {
-        const auto beside = std::filesystem::path(include.where.file->name).parent_path();
+        const std::filesystem::path beside =
+            std::filesystem::path(include.where.file->name).parent_path();
         std::vector<std::filesystem::path> folders{beside};
         folders.insert(folders.end(), options_.include_path.begin(), options_.include_path.end());
         if (std::filesystem::path(include.text).is_absolute()) folders.resize(1);
 
-        for (const auto &folder : folders) {
-            const auto path = folder / include.text;  // an absolute path stands for itself
+        for (const std::filesystem::path &folder : folders) {
+            const std::filesystem::path path =
+                folder / include.text;  // an absolute path stands for itself
             auto file = read_source(path, path.string(), policy_size_limit);
             if (file) return *file;
             if (file.error().missing) continue;
@@ -77,7 +80,7 @@ private:
             return std::nullopt;
         }
         std::vector<std::string> looked;
-        for (const auto &folder : folders)
+        for (const std::filesystem::path &folder : folders)
             looked.push_back(folder.empty() ? "." : printable(folder.string()));
         diagnostics_.error(include.where, fmt::format("cannot find {}", quote(include.text)),
                            std::filesystem::path(include.text).is_absolute()
@@ -89,7 +92,7 @@ private:
     bool check_chain(const File &file, const Location &where) {
         std::vector<std::string> names;
         bool is_cycle = false;
-        for (const auto &open : chain_) {
+        for (const File &open : chain_) {
             is_cycle = is_cycle || open->path == file->path;
             if (is_cycle) names.push_back(printable(open->name));
         }
@@ -109,7 +112,7 @@ private:
     const ReadOptions &options_;
     Diagnostics &diagnostics_;
     std::map<std::string, std::size_t> numbers_;  // by canonical path
-    std::vector<File> chain_;                     // from the policy to the file in hand
+    std::vector<File> chain_;                     // from the policy to the file that is being read
 };
 
 }  // namespace
@@ -118,7 +121,7 @@ Files load_files(const std::shared_ptr<const SourceFile> &policy, const ReadOpti
                  Diagnostics &diagnostics) {
     FileLoader loader(options, diagnostics);
     loader.load(policy);
-    loader.close_reaches();
+    loader.close_includes();
     return std::move(loader.files);
 }
 

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// The files that a policy consists of.
+// Finds and reads the files that a policy consists of.
 #pragma once
 
 #include <filesystem>
 #include <memory>
 #include <vector>
 
+#include "policy/base/diagnostic.h"
 #include "policy/language/document.h"
 
 namespace pm {
@@ -20,7 +21,7 @@ struct ReadOptions {
 // they are first reached: the policy itself is number 0.
 struct Files {
     std::vector<Document> documents;
-    std::vector<std::vector<bool>> reaches;  // [a][b]: a includes b, directly or not
+    std::vector<std::vector<bool>> includes;  // [a][b]: a includes b, directly or not
 };
 
 // Leaves out files that cannot be found or read, cycles and too deep nesting.

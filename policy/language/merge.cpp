@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-// Merges documents.
 #include "policy/language/merge.h"
 
 #include <algorithm>
@@ -53,15 +52,11 @@ struct Candidate {
 template <typename T>
 std::vector<Candidate<T>> outermost(const Files &files, const std::vector<Candidate<T>> &all) {
     std::vector<Candidate<T>> left;
-    for (const auto &inner : all)
+    for (const Candidate<T> &inner : all)
         if (std::ranges::none_of(
-                all, [&](const auto &outer) { return files.reaches[outer.file][inner.file]; }))
+                all, [&](const auto &outer) { return files.includes[outer.file][inner.file]; }))
             left.push_back(inner);
     return left;
-}
-
-std::string place(const Location &where) {
-    return fmt::format("{}:{}", printable(where.file->name), where.line);
 }
 
 class Merger {
@@ -72,12 +67,12 @@ public:
     // The one definition that holds; of equal ones the first.
     template <typename T>
     const T &choose(const std::vector<Candidate<T>> &all, const std::string &what) {
-        const auto left = outermost(files_, all);
-        for (const auto &other : left)
+        const std::vector<Candidate<T>> left = outermost(files_, all);
+        for (const Candidate<T> &other : left)
             if (!same(*left[0].value, *other.value))
                 diagnostics_.error(
                     other.value->where,
-                    fmt::format("{} is defined otherwise in {}", what, place(left[0].value->where)),
+                    fmt::format("{} is defined otherwise in {}", what, cite(left[0].value->where)),
                     fmt::format("define it in {}, which replaces both", top_name()));
         return *left[0].value;
     }
@@ -110,8 +105,8 @@ public:
     std::vector<Name> blocks() const {
         std::vector<Name> all;
         std::set<std::string> seen;
-        for (const auto &document : files_.documents)
-            for (const auto &name : document.block)
+        for (const Document &document : files_.documents)
+            for (const Name &name : document.block)
                 if (seen.insert(name.text).second) all.push_back(name);
         return all;
     }
@@ -119,9 +114,10 @@ public:
     std::vector<WrittenRow> rows() {
         std::map<std::string, std::vector<Candidate<WrittenRow>>> found;
         for (std::size_t i = 0; i < files_.documents.size(); ++i)
-            for (const auto &row : files_.documents[i].rows) found[row.row.id].push_back({i, &row});
+            for (const WrittenRow &row : files_.documents[i].rows)
+                found[row.row.id].push_back({i, &row});
         for (std::size_t i = 0; i < files_.documents.size(); ++i)
-            for (const auto &name : files_.documents[i].remove) remove(i, name, found);
+            for (const Name &name : files_.documents[i].remove) remove(i, name, found);
         return in_order(found);
     }
 
@@ -135,32 +131,32 @@ private:
             diagnostics_.error(
                 where,
                 fmt::format("{} {} is a {} in {}; roles, peers and ports share one namespace", what,
-                            quote(name), kind, place(first)));
+                            quote(name), kind, cite(first)));
     }
 
-    // Marks what is removed by a null value: a name may be removed twice on two ways.
+    // Marks a removed row by a null value. It stays in the list, since another file may name the
+    // same row under `remove`, which is no error.
     void remove(std::size_t file, const Name &name, RowsById &found) {
         const auto rows = found.find(name.text);
         bool any = false;
         if (rows != found.end())
-            for (auto &row : rows->second)
-                if (files_.reaches[file][row.file]) row.value = nullptr, any = true;
+            for (Candidate<WrittenRow> &row : rows->second)
+                if (files_.includes[file][row.file]) row.value = nullptr, any = true;
         if (any) return;
         std::vector<std::string> ids;
         for (const auto &[id, candidates] : found)
             if (std::ranges::any_of(
-                    candidates, [&](const auto &row) { return files_.reaches[file][row.file]; }))
+                    candidates, [&](const auto &row) { return files_.includes[file][row.file]; }))
                 ids.push_back(id);
-        const auto meant = nearest(name.text, ids);
         diagnostics_.error(name.where,
                            fmt::format("no included file has a row {}", quote(name.text)),
-                           meant.empty() ? "" : fmt::format("did you mean '{}'?", meant));
+                           did_you_mean(name.text, ids));
     }
 
-    // A row that replaces an included one stands where that one stood: at the first of those
-    // that replace none themselves.
+    // A row that replaces an included one takes its position: that of the first one which itself
+    // replaces none.
     std::vector<WrittenRow> in_order(RowsById &found) {
-        std::map<const WrittenRow *, const WrittenRow *> by_place;
+        std::map<const WrittenRow *, const WrittenRow *> by_position;
         for (auto &[id, all] : found) {
             std::erase_if(all, [](const auto &row) { return !row.value; });
             if (all.empty()) continue;
@@ -171,26 +167,27 @@ private:
                 diagnostics_.error(
                     left[1].value->row.where,
                     fmt::format("row id {} is already used in {}", quote(id),
-                                place(left[0].value->row.where)),
+                                cite(left[0].value->row.where)),
                     fmt::format("rename one, or write the row in {}, which replaces both",
                                 top_name()));
             const auto innermost = std::ranges::find_if(all, [&](const auto &outer) {
-                return std::ranges::none_of(
-                    all, [&](const auto &inner) { return files_.reaches[outer.file][inner.file]; });
+                return std::ranges::none_of(all, [&](const auto &inner) {
+                    return files_.includes[outer.file][inner.file];
+                });
             });
-            by_place.emplace(innermost->value, left[0].value);
+            by_position.emplace(innermost->value, left[0].value);
         }
         std::vector<WrittenRow> rows;
-        for (const auto &document : files_.documents)
-            for (const auto &row : document.rows)
-                if (const auto entry = by_place.find(&row); entry != by_place.end())
+        for (const Document &document : files_.documents)
+            for (const WrittenRow &row : document.rows)
+                if (const auto entry = by_position.find(&row); entry != by_position.end())
                     rows.push_back(*entry->second);
         std::ranges::stable_partition(
             rows, [](const auto &row) { return row.row.section == Section::failsafe; });
         return rows;
     }
 
-    // What an edit of the matrix must not cut.
+    // Failsafe rows are what an edit of the matrix must not cut.
     void check_failsafe(const WrittenRow &row, const std::vector<Candidate<WrittenRow>> &all) {
         if (row.row.section == Section::failsafe) return;
         const auto replaced = std::ranges::find_if(
@@ -199,7 +196,7 @@ private:
         diagnostics_.error(row.row.where,
                            fmt::format("row {} is a failsafe row in {}; a row of the matrix cannot "
                                        "replace it",
-                                       quote(row.row.id), place(replaced->value->row.where)),
+                                       quote(row.row.id), cite(replaced->value->row.where)),
                            "write it under failsafe, or name it under remove too");
     }
 

@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// One document from a policy and its includes. A file's definitions replace those of the files
-// that it includes, directly or not; files that do not include each other must not differ.
+// Merges a policy and its includes into one document:
+//   a definition, row or setting of a file replaces that of the files which it includes, directly
+//   or not
+//   where neither of two files includes the other, their definitions must be equal
+//   `remove` takes away rows of included files.
 #pragma once
 
+#include "policy/base/diagnostic.h"
+#include "policy/language/document.h"
 #include "policy/language/include.h"
 
 namespace pm {

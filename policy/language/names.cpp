@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-// Names to definitions.
 #include "policy/language/names.h"
 
 #include <fmt/format.h>
@@ -46,7 +45,7 @@ bool Lookup::role_or_peers(const Name &name) {
 std::optional<Ports> Lookup::ports(const PortItems &items) {
     std::vector<PortRange> ranges;
     bool whole = true;
-    for (const auto &item : items) {
+    for (const PortItem &item : items) {
         if (item.name.empty()) {
             ranges.push_back(item.range);
             continue;
@@ -54,7 +53,7 @@ std::optional<Ports> Lookup::ports(const PortItems &items) {
         used_.insert(item.name);
         const auto found = document_.ports.find(item.name);
         if (found != document_.ports.end()) {
-            const auto &named = found->second.ports;
+            const Ports &named = found->second.ports;
             ranges.insert(ranges.end(), named.begin(), named.end());
             continue;
         }
@@ -75,15 +74,14 @@ const char *Lookup::kind_of(const std::string &name) const {
 
 bool Lookup::undefined(const Name &name, std::string_view what,
                        const std::vector<std::string> &known) {
-    if (const auto *kind = kind_of(name.text)) {
+    if (const char *kind = kind_of(name.text)) {
         diagnostics_.error(name.where,
                            fmt::format("{} is a {}, not a {}", quote(name.text), kind, what));
         return false;
     }
-    std::string hint;
-    if (const auto meant = nearest(name.text, known); !meant.empty())
-        hint = fmt::format("did you mean '{}'?", meant);
-    else if (constexpr std::size_t many = 12; !known.empty() && known.size() <= many)
+    constexpr std::size_t most_listed = 12;
+    std::string hint = did_you_mean(name.text, known);
+    if (hint.empty() && !known.empty() && known.size() <= most_listed)
         hint = fmt::format("defined: {}", joined(known));
     diagnostics_.error(name.where, fmt::format("{} {} is not defined", what, quote(name.text)),
                        hint);

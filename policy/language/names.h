@@ -2,9 +2,15 @@
 // Looks up the names of a merged document and remembers which were used.
 #pragma once
 
+#include <optional>
 #include <set>
+#include <string>
+#include <string_view>
+#include <vector>
 
+#include "policy/base/diagnostic.h"
 #include "policy/language/document.h"
+#include "policy/model/model.h"
 
 namespace pm {
 
@@ -13,7 +19,7 @@ public:
     Lookup(const Document &document, Diagnostics &diagnostics)
         : document_(document), diagnostics_(diagnostics) {}
 
-    // Each reports at the name's place what is not defined, or is something else.
+    // Is the name defined as this? If not, an error at the name says so.
     bool role(const Name &name);
     bool peers(const Name &name);
     bool role_or_peers(const Name &name);  // `any` included
@@ -21,8 +27,8 @@ public:
 
     void mark_used(const std::string &name) { used_.insert(name); }
 
-    // Warns of what the policy file itself defines and nothing uses; shipped files that it
-    // includes define more than a site needs.
+    // Warns of what the policy file itself defines and nothing uses. What included files define is
+    // not reported: the shipped ones define more than a site needs.
     void warn_unused() const;
 
 private:

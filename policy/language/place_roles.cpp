@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Places roles on interfaces.
 #include "policy/language/place_roles.h"
-
-#include <algorithm>
 
 #include <fmt/format.h>
 
@@ -18,30 +15,31 @@ public:
         : document_(document), lookup_(lookup), diagnostics_(diagnostics) {}
 
     std::vector<InterfaceDef> place() {
-        for (const auto &written : document_.interfaces->value) {
+        for (const WrittenInterface &written : document_.interfaces->value) {
             if (written.name.text == "lo")
                 diagnostics_.error(written.name.where,
                                    "interface 'lo' is the loopback, which is never filtered",
                                    "place the role on the interface where others reach it");
-            for (const auto &role : written.roles) {
+            for (const Name &role : written.roles) {
                 if (!lookup_.role(role)) continue;
                 placed_[role.text].push_back(interfaces_.size());
                 check_interface_role(role, written.name.text);
             }
             interfaces_.push_back({written.name.text, {}, written.name.where});
         }
-        // By what is listed alone, so that the order of the aliases does not matter.
-        const auto listed = placed_;
+        // Only listed roles count for aliases, so that the order of the aliases does not matter.
+        const NumbersByRole listed = placed_;
         for (const auto &[name, role] : document_.roles) place_role(name, role, listed);
         return std::move(interfaces_);
     }
 
 private:
-    using Places = std::map<std::string, std::vector<std::size_t>>;
+    using NumbersByRole = std::map<std::string, std::vector<std::size_t>>;
 
-    void place_role(const std::string &name, const AddressSetDef &role, const Places &listed) {
-        const auto *target = &name;
-        const auto *set = &role;
+    void place_role(const std::string &name, const AddressSetDef &role,
+                    const NumbersByRole &listed) {
+        const std::string *target = &name;
+        const AddressSetDef *set = &role;
         // Aliases that end nowhere or in a circle have been reported with the sets.
         for (std::size_t steps = 0; !listed.contains(*target) && is_alias(*set); ++steps) {
             target = &set->items[0].text;
@@ -49,8 +47,8 @@ private:
             if (next == document_.roles.end() || steps == document_.roles.size()) return;
             set = &next->second;
         }
-        const auto places = listed.find(*target);
-        if (places == listed.end()) {
+        const auto numbers = listed.find(*target);
+        if (numbers == listed.end()) {
             diagnostics_.error(
                 role.where,
                 fmt::format("role {} is on no interface; with 'interfaces' every role is placed",
@@ -58,25 +56,27 @@ private:
                 fmt::format("add it to one of {}", joined_names()));
             return;
         }
-        for (const auto number : places->second) interfaces_[number].roles.push_back(name);
+        for (const std::size_t number : numbers->second) interfaces_[number].roles.push_back(name);
     }
 
-    // What "whatever arrives there" means is plain for one interface only.
+    // Such a role has all addresses that arrive there. On two interfaces it would not be plain
+    // which of them has an address.
     void check_interface_role(const Name &role, const std::string &interface) {
         if (!document_.roles.at(role.text).is_interface) return;
-        if (open_interface_.empty()) open_interface_ = interface;
-        if (open_interface_ != interface)
+        if (catch_all_.empty()) catch_all_ = interface;
+        if (catch_all_ != interface)
             diagnostics_.error(
                 role.where,
                 fmt::format(
                     "role {} is interface on {}, and so is a role on {}; only one interface may have such roles",
-                    quote(role.text), printable(interface), printable(open_interface_)),
+                    quote(role.text), printable(interface), printable(catch_all_)),
                 "list the addresses of the role");
     }
 
     std::string joined_names() const {
         std::vector<std::string> names;
-        for (const auto &interface : interfaces_) names.push_back(printable(interface.name));
+        for (const InterfaceDef &interface : interfaces_)
+            names.push_back(printable(interface.name));
         return joined(names);
     }
 
@@ -84,8 +84,8 @@ private:
     Lookup &lookup_;
     Diagnostics &diagnostics_;
     std::vector<InterfaceDef> interfaces_;
-    Places placed_;               // role to numbers of interfaces
-    std::string open_interface_;  // the one with roles that are `interface`
+    NumbersByRole placed_;   // role to numbers of interfaces
+    std::string catch_all_;  // the interface whose roles are `interface`
 };
 
 }  // namespace

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// From files to a Policy: read all, merge, resolve. Each step needs the one before to be free
-// of faults, or it would complain of what follows from them.
+// Each step begins only if the one before found no fault: otherwise it would report what follows
+// from that fault.
 #include "policy/language/read.h"
 
 #include <fmt/format.h>
@@ -22,7 +22,8 @@ bool misses_required_only(const Policy &policy, const Diagnostics &diagnostics) 
 }
 
 ReadResult finish(const Files &files, Diagnostics diagnostics) {
-    ReadResult result{std::nullopt, std::move(diagnostics), false};
+    ReadResult result{
+        .policy = std::nullopt, .diagnostics = std::move(diagnostics), .unreadable = false};
     if (result.diagnostics.has_errors()) return result;
     Document document = merge(files, result.diagnostics);
     if (result.diagnostics.has_errors()) return result;
@@ -40,16 +41,16 @@ ReadResult read_policy(const std::filesystem::path &path, const ReadOptions &opt
         diagnostics.error(
             {}, fmt::format("cannot read policy {}: {}", quote(path.string()), file.error().cause),
             file.error().hint);
-        return {std::nullopt, std::move(diagnostics), true};
+        return {.policy = std::nullopt, .diagnostics = std::move(diagnostics), .unreadable = true};
     }
-    const auto files = load_files(*file, options, diagnostics);
+    const Files files = load_files(*file, options, diagnostics);
     return finish(files, std::move(diagnostics));
 }
 
 ReadResult read_policy_text(std::string text, const std::string &name, const ReadOptions &options) {
     Diagnostics diagnostics;
     const auto file = std::make_shared<const SourceFile>(SourceFile{name, name, std::move(text)});
-    const auto files = load_files(file, options, diagnostics);
+    const Files files = load_files(file, options, diagnostics);
     return finish(files, std::move(diagnostics));
 }
 

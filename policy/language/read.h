@@ -1,5 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// From files to a Policy: YAML, includes, sets.
+// Reads a policy from its files. The text goes through these steps:
+//
+//   yaml.h          text to nodes with positions; yaml_input.h guards what the parser gets
+//   document.h      nodes of one file to a Document: rows, sets, expectations as written.
+//                   read_document.cpp calls the readers of sections.h, which use fields.h (kinds
+//                   and keys of nodes) and words.h (numbers, names, ports, rates)
+//   include.h       the policy and all that it includes: a Document for each file
+//   merge.h         all Documents to one, by the rules of what replaces what
+//   resolve.h       names to what they stand for: the Policy of policy/model. resolve_sets.h finds
+//                   the addresses of sets, set_file.h reads files of addresses, place_roles.h finds
+//                   the interfaces of roles, names.h knows all names
 #pragma once
 
 #include <filesystem>
@@ -12,9 +22,9 @@
 
 namespace pm {
 
-// Reads a policy with everything that it includes. Collects every error; without one, the
-// policy is whole (rows' names resolve, sets are resolved). `required` sets still missing are
-// errors, and the policy is returned beside them so that `check` can print the matrix.
+// Without an error, the policy is whole: all names and sets are resolved. Where `required` sets
+// that nobody has defined are the only errors, the policy is there too, so that `check` can print
+// the matrix.
 struct ReadResult {
     std::optional<Policy> policy;
     Diagnostics diagnostics;

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The sections of one policy file.
-#include <algorithm>
-#include <set>
+// Reads the top level of a policy file: small sections here, the others by sections.h.
 
 #include <fmt/format.h>
 
@@ -15,11 +13,11 @@ namespace {
 constexpr std::size_t reference_limit = 500;  // characters
 constexpr std::uint32_t flows_least = 1024, flows_most = 1U << 24;
 
-// `include` takes file names, which are no names of ours.
+// `include` takes file names, which may have characters that names of a policy may not have.
 std::vector<Name> read_includes(const Reading &reading, const Node &node) {
     std::vector<Name> all;
     reading.each(node, "'include'", [&](const Node &item) {
-        const auto *path = reading.text(item, "an included file");
+        const std::string *path = reading.text(item, "an included file");
         if (path && path->empty())
             reading.error(item, "the name of an included file is empty");
         else if (path)
@@ -37,7 +35,7 @@ std::vector<WrittenInterface> read_interfaces(const Reading &reading, const Node
                                         PM_INTERFACES));
     for (const auto &[key, value] : node.entries) {
         constexpr std::size_t longest = 15;  // IFNAMSIZ and its NUL
-        const auto &name = key.text;
+        const std::string &name = key.text;
         if (name.empty() || name.size() > longest || name == "." || name == ".." ||
             name.find_first_of("/ :") != name.npos) {
             reading.error(key, fmt::format("{} is not an interface name", quote(name)));
@@ -49,14 +47,14 @@ std::vector<WrittenInterface> read_interfaces(const Reading &reading, const Node
     return all;
 }
 
-using SetSection = std::map<std::string, AddressSetDef>;
+using Sets = std::map<std::string, AddressSetDef>;
 
 // Names of roles, peers and ports share one namespace; `taken` holds those of the file so far.
 class Definitions {
 public:
     explicit Definitions(const Reading &reading) : reading_(reading) {}
 
-    std::optional<Name> take(const Node &key, std::string_view what) {
+    std::optional<Name> define(const Node &key, std::string_view what) {
         auto name = reading_.name(key, what);
         if (!name) return std::nullopt;
         const auto [earlier, is_new] = lines_.emplace(name->text, key.line);
@@ -69,12 +67,13 @@ public:
         return std::nullopt;
     }
 
-    void read_sets(const Node *node, bool is_role, SetSection &sets) {
+    void read_sets(const Node *node, SetKind kind, Sets &sets) {
+        const bool is_role = kind == SetKind::role;
         if (!node || !reading_.is_map(*node, is_role ? "'edge'" : "'peers'")) return;
         for (const auto &[key, value] : node->entries) {
-            const auto name = take(key, is_role ? "role" : "peer set");
+            const auto name = define(key, is_role ? "role" : "peer set");
             if (!name) continue;
-            if (auto set = read_set(reading_, *name, value, is_role))
+            if (auto set = read_set(reading_, *name, value, kind))
                 sets.emplace(name->text, std::move(*set));
         }
     }
@@ -82,11 +81,12 @@ public:
     void read_port_sets(const Node *node, std::map<std::string, PortSetDef> &sets) {
         if (!node || !reading_.is_map(*node, "'ports'")) return;
         for (const auto &[key, value] : node->entries) {
-            const auto name = take(key, "port set");
-            const auto items = name ? read_ports(reading_, value, false) : std::nullopt;
+            const auto name = define(key, "port set");
+            const auto items =
+                name ? read_ports(reading_, value, PortNames::refused) : std::nullopt;
             if (!items) continue;
             std::vector<PortRange> ranges;
-            for (const auto &item : *items) ranges.push_back(item.range);
+            for (const PortItem &item : *items) ranges.push_back(item.range);
             sets.emplace(name->text, PortSetDef{merge_ports(std::move(ranges)), name->where});
         }
     }
@@ -97,18 +97,18 @@ private:
 };
 
 void read_settings(const Reading &reading, const Fields &fields, Document &document) {
-    if (const auto *node = fields.find("fragments")) {
-        const auto *text = reading.text(*node, "'fragments'");
+    if (const Node *node = fields.find("fragments")) {
+        const std::string *text = reading.text(*node, "'fragments'");
         if (text && *text != "track" && *text != "drop")
             reading.error(*node, fmt::format("fragments {}: write track or drop", quote(*text)));
         else if (text)
             document.fragments_drop = {*text == "drop", reading.at(*node)};
     }
-    if (const auto *node = fields.find("flow-capacity")) {
-        const auto *text = reading.text(*node, "'flow-capacity'");
+    if (const Node *node = fields.find("flow-capacity")) {
+        const std::string *text = reading.text(*node, "'flow-capacity'");
         if (!text) return;
         const auto parsed = parse_number(*text, "flow-capacity", flows_least, flows_most);
-        if (const auto value = reading.take(*node, parsed))
+        if (const auto value = reading.value_of(*node, parsed))
             document.flow_capacity = {*value, reading.at(*node)};
     }
 }
@@ -116,10 +116,10 @@ void read_settings(const Reading &reading, const Fields &fields, Document &docum
 // Rows of both sections; a second row of the same id is left out.
 void read_all_rows(const Reading &reading, const Fields &fields, Document &document) {
     std::map<std::string, int> lines;
-    for (const auto section : {Section::failsafe, Section::matrix}) {
-        const auto *node = fields.find(section == Section::failsafe ? "failsafe" : "matrix");
+    for (const Section section : {Section::failsafe, Section::matrix}) {
+        const Node *node = fields.find(section == Section::failsafe ? "failsafe" : "matrix");
         if (!node) continue;
-        for (auto &row : read_rows(reading, *node, section)) {
+        for (WrittenRow &row : read_rows(reading, *node, section)) {
             const auto [earlier, is_new] = lines.emplace(row.row.id, row.row.where.line);
             if (is_new)
                 document.rows.push_back(std::move(row));
@@ -148,24 +148,24 @@ std::optional<Document> read_document(const std::shared_ptr<const SourceFile> &f
          "failsafe", "matrix", "remove", "expect", "fragments", "flow-capacity"});
     Document document;
     document.file = file;
-    if (const auto *node = fields.find("policy")) document.name = reading.name(*node, "policy");
-    if (const auto *node = fields.find("reference"))
+    if (const Node *node = fields.find("policy")) document.name = reading.name(*node, "policy");
+    if (const Node *node = fields.find("reference"))
         document.reference = reading.free_text(*node, "'reference'", reference_limit).value_or("");
-    if (const auto *node = fields.find("include")) document.include = read_includes(reading, *node);
-    if (const auto *node = fields.find("interfaces"))
+    if (const Node *node = fields.find("include")) document.include = read_includes(reading, *node);
+    if (const Node *node = fields.find("interfaces"))
         document.interfaces = {read_interfaces(reading, *node), reading.at(*node)};
 
     Definitions definitions(reading);
-    definitions.read_sets(fields.find("edge"), true, document.roles);
-    definitions.read_sets(fields.find("peers"), false, document.peers);
+    definitions.read_sets(fields.find("edge"), SetKind::role, document.roles);
+    definitions.read_sets(fields.find("peers"), SetKind::peers, document.peers);
     definitions.read_port_sets(fields.find("ports"), document.ports);
 
-    if (const auto *node = fields.find("block"))
+    if (const Node *node = fields.find("block"))
         document.block = reading.names(*node, "'block'", "peer set");
     read_all_rows(reading, fields, document);
-    if (const auto *node = fields.find("remove"))
+    if (const Node *node = fields.find("remove"))
         document.remove = reading.names(*node, "'remove'", "row");
-    if (const auto *node = fields.find("expect"))
+    if (const Node *node = fields.find("expect"))
         document.expect = read_expectations(reading, *node);
     read_settings(reading, fields, document);
     return document;

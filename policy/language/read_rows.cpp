@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Rows as written.
-#include <algorithm>
+// Reads the rows of `matrix` and `failsafe`. As many faults of a row as
+// possible are reported at once.
 
 #include <fmt/format.h>
-#include <netinet/in.h>
 
+#include "maps/image.h"
 #include "policy/base/text.h"
 #include "policy/language/sections.h"
 #include "policy/language/words.h"
@@ -17,14 +17,14 @@ constexpr std::size_t column_limit = 100;  // characters of role and protocol
 constexpr std::size_t notes_limit = 1000;
 constexpr std::uint32_t burst_limit = 1'000'000;
 
-// A row refers to sets by name; an address there would have no name to be counted under.
+// A row names sets. An address in its place would have no name to be shown in counters.
 std::optional<Name> read_side(const Reading &reading, const Node &node, std::string_view what) {
     if (node.kind == Node::Kind::list) {
         reading.error(node, fmt::format("{} takes one name, not a list", what),
                       "define a set of them under peers or edge");
         return std::nullopt;
     }
-    const auto *text = reading.text(node, what);
+    const std::string *text = reading.text(node, what);
     if (!text) return std::nullopt;
     if (*text == "any") return Name{*text, reading.at(node)};
     if (parse_address(*text) || parse_prefix(*text)) {
@@ -40,12 +40,11 @@ std::optional<Name> read_side(const Reading &reading, const Node &node, std::str
 bool read_transports(const Reading &reading, const Node &node, Row &row) {
     bool whole = node.kind != Node::Kind::list || !node.items.empty();
     reading.each(node, "'transport'", [&](const Node &item) {
-        const auto *text = reading.text(item, "a transport");
-        const auto number = text ? reading.take(item, parse_transport(*text)) : std::nullopt;
+        const std::string *text = reading.text(item, "a transport");
+        const auto number = text ? reading.value_of(item, parse_transport(*text)) : std::nullopt;
         if (!number) {
             whole = false;
-        } else if (std::find(row.transports.begin(), row.transports.end(), *number) !=
-                   row.transports.end()) {
+        } else if (has_transport(row, *number)) {
             reading.error(item, fmt::format("transport {} is listed twice", quote(*text)));
         } else if (!row.transports.empty() && has_ports(*number) != has_ports(row.transports[0])) {
             reading.error(
@@ -64,8 +63,8 @@ bool read_transports(const Reading &reading, const Node &node, Row &row) {
 bool read_row_ports(const Reading &reading, const Fields &fields, WrittenRow &row) {
     const bool ported = has_ports(row.row.transports[0]);
     bool whole = true;
-    for (const auto *key : {"port", "source-port"}) {
-        const auto *node = fields.find(key);
+    for (const char *key : {"port", "source-port"}) {
+        const Node *node = fields.find(key);
         if (node && !ported) {
             reading.error(*node, fmt::format("row {} takes no {}: only tcp and udp have ports",
                                              quote(row.row.id), key));
@@ -74,7 +73,7 @@ bool read_row_ports(const Reading &reading, const Fields &fields, WrittenRow &ro
     }
     if (!ported) return whole;
 
-    const auto *port = fields.find("port");
+    const Node *port = fields.find("port");
     if (!port) {
         reading.diagnostics.error(
             row.row.where,
@@ -82,12 +81,12 @@ bool read_row_ports(const Reading &reading, const Fields &fields, WrittenRow &ro
             "write 'port: any' if every port is meant");
         return false;
     }
-    const auto ports = read_ports(reading, *port, true);
+    const auto ports = read_ports(reading, *port, PortNames::allowed);
     if (ports) row.port = *ports;
-    const auto *source_port = fields.find("source-port");
+    const Node *source_port = fields.find("source-port");
     row.source_port = {PortItem{}};
     if (source_port) {
-        const auto items = read_ports(reading, *source_port, true);
+        const auto items = read_ports(reading, *source_port, PortNames::allowed);
         if (!items) return false;
         row.source_port = *items;
     }
@@ -97,21 +96,21 @@ bool read_row_ports(const Reading &reading, const Fields &fields, WrittenRow &ro
 void read_check(const Reading &reading, const Node &node, Row &row) {
     if (!reading.is_map(node, "'check'")) return;
     const Fields fields(reading, node, "a check", {"payload", "on-mismatch"});
-    const auto *payload = fields.find("payload");
+    const Node *payload = fields.find("payload");
     if (!payload)
         return reading.error(node, "the check has no payload", "such as { payload: tls }");
-    const auto *name = reading.text(*payload, "'payload'");
+    const std::string *name = reading.text(*payload, "'payload'");
     if (!name) return;
 
-    const auto *kind = find_payload(*name);
+    const PayloadKind *kind = find_payload(*name);
     if (!kind)
         return reading.error(
             *payload,
             fmt::format("payload {}: write none, tls, stun, msturn, rtp or sip", quote(*name)));
-    for (const auto transport : row.transports) {
+    for (const std::uint8_t transport : row.transports) {
         const bool fits = kind->payload == Check::Payload::none ||
-                          (transport == IPPROTO_TCP && kind->tcp) ||
-                          (transport == IPPROTO_UDP && kind->udp);
+                          (transport == PM_PROTO_TCP && kind->tcp) ||
+                          (transport == PM_PROTO_UDP && kind->udp);
         if (!fits)
             return reading.error(
                 *payload,
@@ -121,8 +120,8 @@ void read_check(const Reading &reading, const Node &node, Row &row) {
     }
     row.check.payload = kind->payload;
 
-    if (const auto *mismatch = fields.find("on-mismatch")) {
-        const auto *text = reading.text(*mismatch, "'on-mismatch'");
+    if (const Node *mismatch = fields.find("on-mismatch")) {
+        const std::string *text = reading.text(*mismatch, "'on-mismatch'");
         if (text && *text != "count" && *text != "drop")
             reading.error(*mismatch,
                           fmt::format("on-mismatch {}: write count or drop", quote(*text)));
@@ -133,21 +132,21 @@ void read_check(const Reading &reading, const Node &node, Row &row) {
 void read_limit(const Reading &reading, const Node &node, Row &row) {
     if (!reading.is_map(node, "'limit'")) return;
     const Fields fields(reading, node, "a limit", {"new-flows", "burst", "per"});
-    const auto *rate = fields.find("new-flows");
+    const Node *rate = fields.find("new-flows");
     if (!rate) return reading.error(node, "the limit has no rate", "such as { new-flows: 50/s }");
-    const auto *text = reading.text(*rate, "'new-flows'");
-    const auto limit = text ? reading.take(*rate, parse_rate(*text)) : std::nullopt;
+    const std::string *text = reading.text(*rate, "'new-flows'");
+    const auto limit = text ? reading.value_of(*rate, parse_rate(*text)) : std::nullopt;
     if (!limit) return;
     row.limit = *limit;
 
-    if (const auto *burst = fields.find("burst")) {
-        const auto *number = reading.text(*burst, "'burst'");
+    if (const Node *burst = fields.find("burst")) {
+        const std::string *number = reading.text(*burst, "'burst'");
         if (!number) return;
         row.limit.burst =
-            reading.take(*burst, parse_number(*number, "burst", 1, burst_limit)).value_or(1);
+            reading.value_of(*burst, parse_number(*number, "burst", 1, burst_limit)).value_or(1);
     }
-    if (const auto *per = fields.find("per")) {
-        const auto *whom = reading.text(*per, "'per'");
+    if (const Node *per = fields.find("per")) {
+        const std::string *whom = reading.text(*per, "'per'");
         if (whom && *whom != "peer" && *whom != "row")
             reading.error(*per, fmt::format("per {}: write peer or row", quote(*whom)));
         row.limit.per_row = whom && *whom == "row";
@@ -156,7 +155,7 @@ void read_limit(const Reading &reading, const Node &node, Row &row) {
 
 void read_texts(const Reading &reading, const Fields &fields, Row &row) {
     const auto read = [&](const char *key, std::size_t limit) -> std::string {
-        const auto *node = fields.find(key);
+        const Node *node = fields.find(key);
         if (!node) return {};
         return reading.free_text(*node, fmt::format("'{}'", key), limit).value_or("");
     };
@@ -167,8 +166,8 @@ void read_texts(const Reading &reading, const Fields &fields, Row &row) {
 
 // The check and the limit of a row. They may deny, which a failsafe row must never do.
 void read_conditions(const Reading &reading, const Fields &fields, Row &row) {
-    for (const auto *key : {"check", "limit"}) {
-        const auto *node = fields.find(key);
+    for (const char *key : {"check", "limit"}) {
+        const Node *node = fields.find(key);
         if (!node) continue;
         if (row.section == Section::failsafe)
             reading.error(*node, fmt::format("failsafe row {} takes no {}: nothing may cut it",
@@ -185,7 +184,7 @@ std::optional<WrittenRow> read_row(const Reading &reading, const Node &node, Sec
     const Fields fields(reading, node, "a row",
                         {"id", "role", "protocol", "transport", "source", "destination", "port",
                          "source-port", "notes", "check", "limit"});
-    const auto *id_node = fields.find("id");
+    const Node *id_node = fields.find("id");
     if (!id_node) {
         reading.error(node, "the row has no id",
                       "its counters go by it; choose one that will stay");
@@ -201,7 +200,7 @@ std::optional<WrittenRow> read_row(const Reading &reading, const Node &node, Sec
     read_texts(reading, fields, row.row);
 
     bool whole = true;
-    for (const auto *key : {"transport", "source", "destination"}) {
+    for (const char *key : {"transport", "source", "destination"}) {
         if (fields.find(key)) continue;
         reading.diagnostics.error(id->where, fmt::format("row {} has no {}", quote(id->text), key));
         whole = false;
@@ -227,7 +226,7 @@ std::vector<WrittenRow> read_rows(const Reading &reading, const Node &node, Sect
     std::vector<WrittenRow> rows;
     if (!reading.is_list(node, section == Section::failsafe ? "'failsafe'" : "'matrix'"))
         return rows;
-    for (const auto &item : node.items)
+    for (const Node &item : node.items)
         if (auto row = read_row(reading, item, section)) rows.push_back(std::move(*row));
     return rows;
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Sets of addresses and of ports, as written.
+// Reads the sets of addresses under `edge` and `peers`, and lists of ports.
 #include <filesystem>
 
 #include <fmt/format.h>
@@ -13,11 +13,12 @@ namespace {
 
 using Form = AddressSetDef::Form;
 
-// Beside the naming file. A path with '..' is left alone: what '..' means depends on links.
+// A relative path begins in the folder of the file that names it. A path with '..' is left alone:
+// what '..' means depends on links.
 std::string absolute_path(const SourceFile &file, const std::string &written) {
-    const auto path =
+    const std::filesystem::path path =
         std::filesystem::absolute(std::filesystem::path(file.name).parent_path() / written);
-    for (const auto &part : path)
+    for (const std::filesystem::path &part : path)
         if (part == "..") return path.string();
     return path.lexically_normal().string();
 }
@@ -31,7 +32,7 @@ std::optional<SetItem> read_file_item(const Reading &reading, const Node &node) 
         return std::nullopt;
     }
     const Node &value = node.entries[0].value;
-    const auto *path = reading.text(value, "'file'");
+    const std::string *path = reading.text(value, "'file'");
     if (!path) return std::nullopt;
     if (path->empty()) {
         reading.error(value, "the name of the file is empty");
@@ -56,7 +57,7 @@ bool looks_like_address(std::string_view text) {
     return text.find_first_of(".:/%") != text.npos || (text[0] >= '0' && text[0] <= '9');
 }
 
-// A word that begins like none of the digits is no address that was mistyped.
+// A word that begins with a letter and has no colon is a host name, not a mistyped address.
 std::string address_hint(std::string_view text) {
     const bool is_host = text.find(':') == text.npos && text[0] >= 'a' && text[0] <= 'z';
     return is_host ? "nothing is resolved by DNS: write addresses" : "";
@@ -64,7 +65,7 @@ std::string address_hint(std::string_view text) {
 
 std::optional<SetItem> read_item(const Reading &reading, const Node &node) {
     if (node.kind == Node::Kind::map) return read_file_item(reading, node);
-    const auto *text = reading.text(node, "an item of a set");
+    const std::string *text = reading.text(node, "an item of a set");
     if (!text) return std::nullopt;
 
     SetItem item;
@@ -80,7 +81,7 @@ std::optional<SetItem> read_item(const Reading &reading, const Node &node) {
             is_prefix ? parse_prefix(*text) : parse_address(*text).map([](const Address &address) {
                 return Prefix{address, address.is_v4() ? 32 : 128};
             });
-        const auto prefix = reading.take(node, parsed, address_hint(*text));
+        const auto prefix = reading.value_of(node, parsed, address_hint(*text));
         if (!prefix) return std::nullopt;
         item.prefix = *prefix;
         return item;
@@ -90,7 +91,7 @@ std::optional<SetItem> read_item(const Reading &reading, const Node &node) {
     return item;
 }
 
-// Items of which one is at fault give nothing, so that nobody goes on with half a set.
+// If one item is at fault, there is no result, so that nobody goes on with half a set.
 std::optional<std::vector<SetItem>> read_items(const Reading &reading, const Node &node,
                                                std::string_view what) {
     std::vector<SetItem> items;
@@ -108,8 +109,8 @@ std::optional<std::vector<SetItem>> read_items(const Reading &reading, const Nod
 // { of: ITEMS, except: ITEMS }
 bool read_except(const Reading &reading, const Node &node, AddressSetDef &set) {
     const Fields fields(reading, node, "a set", {"of", "except", "file"});
-    const auto *of = fields.find("of");
-    const auto *except = fields.find("except");
+    const Node *of = fields.find("of");
+    const Node *except = fields.find("except");
     if (!of || !except || fields.find("file")) {
         reading.error(node,
                       "a set that is a map is { of: ITEMS, except: ITEMS } or { file: PATH }");
@@ -128,7 +129,7 @@ bool read_except(const Reading &reading, const Node &node, AddressSetDef &set) {
     return true;
 }
 
-// any, none, required, interface: whether it was one of them, allowed or not.
+// The form that one word stands for, whether it is allowed there or not.
 std::optional<Form> word_form(const Node &node) {
     if (node.kind != Node::Kind::scalar) return std::nullopt;
     if (node.text == "any") return Form::any;
@@ -148,8 +149,9 @@ void refuse_any_role(const Reading &reading, const Name &name, const Node &node)
 }  // namespace
 
 std::optional<AddressSetDef> read_set(const Reading &reading, const Name &name, const Node &node,
-                                      bool is_role) {
-    const auto what = fmt::format("set {}", quote(name.text));
+                                      SetKind kind) {
+    const bool is_role = kind == SetKind::role;
+    const std::string what = fmt::format("set {}", quote(name.text));
     AddressSetDef set;
     set.where = name.where;
     if (node.kind == Node::Kind::null) {
@@ -185,22 +187,22 @@ std::optional<AddressSetDef> read_set(const Reading &reading, const Name &name, 
     return set;
 }
 
-std::optional<PortItems> read_ports(const Reading &reading, const Node &node, bool with_names) {
+std::optional<PortItems> read_ports(const Reading &reading, const Node &node, PortNames names) {
     const bool is_list = node.kind == Node::Kind::list;
     PortItems items;
     bool whole = !is_list || !node.items.empty();
     reading.each(node, "ports", [&](const Node &each) {
         PortItem item;
         item.where = reading.at(each);
-        const auto *text = reading.text(each, "a port");
+        const std::string *text = reading.text(each, "a port");
         if (text && *text == "any" && !is_list) {
             items.push_back(item);  // the whole range
-        } else if (text && with_names && is_name(*text)) {
+        } else if (text && names == PortNames::allowed && is_name(*text)) {
             const auto name = reading.name(each, "port");
             if (name) item.name = name->text, items.push_back(std::move(item));
             whole = whole && name;
         } else if (const auto range =
-                       text ? reading.take(each, parse_port_range(*text)) : std::nullopt) {
+                       text ? reading.value_of(each, parse_port_range(*text)) : std::nullopt) {
             item.range = *range;
             items.push_back(std::move(item));
         } else {

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Rows, expectations and settings of a merged document.
 #include "policy/language/resolve.h"
 
 #include <algorithm>
 
 #include <fmt/format.h>
-#include <netinet/in.h>
 
+#include "maps/image.h"
 #include "policy/base/text.h"
 #include "policy/language/names.h"
 #include "policy/language/place_roles.h"
@@ -17,10 +16,10 @@
 namespace pm {
 namespace {
 
-// Ports as written, names kept: YAML again.
+// Ports as they were written, names kept, for printing as YAML.
 std::string written(const PortItems &items) {
     std::vector<std::string> texts;
-    for (const auto &item : items)
+    for (const PortItem &item : items)
         texts.push_back(item.name.empty() ? to_string(Ports{item.range}) : item.name);
     if (texts.empty()) return {};
     return texts.size() == 1 ? texts[0] : "[" + joined(texts) + "]";
@@ -65,7 +64,8 @@ private:
         return from_role ? Direction::out : Direction::in;
     }
 
-    // A set that is switched off or still to be defined may yet become one.
+    // A set that is switched off, or not defined yet, counts as one: it has no address that says
+    // otherwise.
     bool is_multicast(const Name &destination) const {
         const auto found = document_.peers.find(destination.text);
         return found != document_.peers.end() &&
@@ -82,7 +82,7 @@ public:
     ExpectationResolver(const Policy &policy, Lookup &lookup, Diagnostics &diagnostics)
         : policy_(policy), lookup_(lookup), diagnostics_(diagnostics) {}
 
-    // One that names no transport becomes one for each.
+    // An expectation that names no transport becomes one for each transport.
     std::vector<Expectation> resolve(const WrittenExpectation &from) {
         Expectation expectation = from.expectation;
         expectation.from_role = from.from.text;
@@ -90,7 +90,7 @@ public:
         if (!check_ends(from) || !resolve_names(from, expectation)) return {};
 
         std::vector<Expectation> all;
-        for (const auto transport : transports(from)) {
+        for (const std::uint8_t transport : transports(from)) {
             expectation.transport = transport;
             expectation.port = has_ports(transport) ? ports_ : Ports{};
             all.push_back(expectation);
@@ -124,17 +124,16 @@ private:
 
     bool check_row(const Name &name) {
         std::vector<std::string> ids;
-        for (const auto &row : policy_.rows) ids.push_back(row.id);
+        for (const Row &row : policy_.rows) ids.push_back(row.id);
         if (std::ranges::find(ids, name.text) != ids.end()) return true;
-        const auto meant = nearest(name.text, ids);
         diagnostics_.error(name.where, fmt::format("row {} is not defined", quote(name.text)),
-                           meant.empty() ? "" : fmt::format("did you mean '{}'?", meant));
+                           did_you_mean(name.text, ids));
         return false;
     }
 
     bool check_interface(const Name &name) {
         std::vector<std::string> names;
-        for (const auto &interface : policy_.interfaces) names.push_back(interface.name);
+        for (const InterfaceDef &interface : policy_.interfaces) names.push_back(interface.name);
         if (std::ranges::find(names, name.text) != names.end()) return true;
         diagnostics_.error(
             name.where, fmt::format("interface {} is not in 'interfaces'", quote(name.text)),
@@ -145,15 +144,16 @@ private:
 
     std::vector<std::uint8_t> transports(const WrittenExpectation &from) const {
         if (from.transport) return {*from.transport};
-        std::vector<std::uint8_t> all{IPPROTO_TCP, IPPROTO_UDP};
+        std::vector<std::uint8_t> all{PM_PROTO_TCP, PM_PROTO_UDP};
         if (from.port || from.source_port) return all;
-        const auto &address = from.expectation.from_address ? from.expectation.from_address
-                                                            : from.expectation.to_address;
-        all.push_back(*parse_transport(address->is_v4() ? "icmp" : "icmpv6"));
+        const std::optional<Address> &address = from.expectation.from_address
+                                                    ? from.expectation.from_address
+                                                    : from.expectation.to_address;
+        all.push_back(address->is_v4() ? PM_PROTO_ICMP : PM_PROTO_ICMPV6);
         // Protocols that no row names are dropped whatever the addresses.
-        for (const auto &row : policy_.rows)
-            for (const auto transport : row.transports)
-                if (transport != IPPROTO_ICMP && transport != IPPROTO_ICMPV6 &&
+        for (const Row &row : policy_.rows)
+            for (const std::uint8_t transport : row.transports)
+                if (transport != PM_PROTO_ICMP && transport != PM_PROTO_ICMPV6 &&
                     std::ranges::find(all, transport) == all.end())
                     all.push_back(transport);
         return all;
@@ -165,7 +165,7 @@ private:
     Ports ports_;
 };
 
-// A policy of no rows would drop everything; that is hardly meant.
+// A policy without rows would drop everything; that is hardly meant.
 void check_whole(const Document &document, Diagnostics &diagnostics) {
     if (!document.name)
         diagnostics.error({document.file}, "the policy has no name", "write 'policy: NAME'");
@@ -176,7 +176,7 @@ void check_whole(const Document &document, Diagnostics &diagnostics) {
 
 std::string required_hint(const Document &document, const std::string &name,
                           const AddressSetDef &set, std::string_view section) {
-    const auto line = fmt::format("'{}: [ADDRESS, ...]' under {}", name, section);
+    const std::string line = fmt::format("'{}: [ADDRESS, ...]' under {}", name, section);
     if (set.where.file == document.file)
         return fmt::format("include this file in a policy of your own and write {} there", line);
     return fmt::format("write {} in {}, or none to switch its rows off", line,
@@ -201,22 +201,20 @@ void check_required(const Document &document, Diagnostics &diagnostics) {
 Policy resolve(Document document, Diagnostics &diagnostics) {
     check_whole(document, diagnostics);
     Lookup lookup(document, diagnostics);
-    std::vector<std::string> used;
-    resolve_sets(document, used, diagnostics);
-    for (const auto &name : used) lookup.mark_used(name);
+    for (const std::string &name : resolve_sets(document, diagnostics)) lookup.mark_used(name);
 
     Policy policy;
     policy.name = document.name ? document.name->text : "";
     policy.reference = document.reference;
     policy.file = document.file;
     policy.interfaces = place_roles(document, lookup, diagnostics);
-    for (const auto &name : document.block)
+    for (const Name &name : document.block)
         if (lookup.peers(name)) policy.block.push_back(name.text);
     RowResolver rows(document, lookup, diagnostics);
-    for (const auto &row : document.rows) policy.rows.push_back(rows.resolve(row));
+    for (const WrittenRow &row : document.rows) policy.rows.push_back(rows.resolve(row));
     ExpectationResolver expectations(policy, lookup, diagnostics);
-    for (const auto &written : document.expect)
-        for (auto &expectation : expectations.resolve(written))
+    for (const WrittenExpectation &written : document.expect)
+        for (Expectation &expectation : expectations.resolve(written))
             policy.expect.push_back(std::move(expectation));
     if (document.fragments_drop) policy.fragments_drop = document.fragments_drop->value;
     if (document.flow_capacity) policy.flow_capacity = document.flow_capacity->value;

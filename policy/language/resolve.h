@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// From a merged document to a policy: every name is looked up.
+// Makes a policy of a merged document: looks every name up, and checks what can be checked only
+// then (directions of rows, `required` sets, names that nothing uses).
 #pragma once
 
+#include "policy/base/diagnostic.h"
 #include "policy/language/document.h"
+#include "policy/model/model.h"
 
 namespace pm {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Sets of sets.
+// Sets may consist of other sets: resolves them depth first, and reports circles.
 #include "policy/language/resolve_sets.h"
 
 #include <fmt/format.h>
@@ -24,9 +24,9 @@ constexpr std::size_t depth_limit = 64;  // sets that consist of sets, recursive
 // One section: `edge` or `peers`.
 class Resolver {
 public:
-    Resolver(Sets &sets, const Sets &others, bool is_role, std::vector<std::string> &used,
+    Resolver(Sets &sets, const Sets &others, SetKind kind, std::vector<std::string> &used,
              Diagnostics &diagnostics)
-        : sets_(sets), others_(others), is_role_(is_role), used_(used), diagnostics_(diagnostics) {}
+        : sets_(sets), others_(others), kind_(kind), used_(used), diagnostics_(diagnostics) {}
 
     void resolve_all() {
         for (auto &[name, set] : sets_) resolve(name, set);
@@ -42,7 +42,7 @@ private:
         bool is_faulty = false;
     };
 
-    const char *what() const { return is_role_ ? "role" : "peer set"; }
+    const char *what() const { return kind_ == SetKind::role ? "role" : "peer set"; }
 
     State resolve(const std::string &name, AddressSetDef &set) {
         if (const auto known = states_.find(name); known != states_.end()) return known->second;
@@ -64,7 +64,7 @@ private:
             case Form::interface:
                 set.is_interface = true;
                 return true;
-            // Asked for at the end; who refers to it must not fail a second time.
+            // check_required() reports it; the sets that refer to it must not be reported too.
             case Form::required:
                 return false;
             case Form::items:
@@ -72,7 +72,7 @@ private:
                 break;
         }
         if (is_alias(set)) {
-            const auto *target = find(set.items[0]);
+            const AddressSetDef *target = find(set.items[0]);
             if (!target) return false;
             set.addresses = target->addresses;
             set.is_none = target->is_none;
@@ -90,7 +90,7 @@ private:
 
     Sum sum(std::vector<SetItem> &items) {
         Sum total;
-        for (auto &item : items) {
+        for (SetItem &item : items) {
             if (item.kind != SetItem::Kind::name) total.is_none = false;
             if (item.kind == SetItem::Kind::prefix)
                 total.ranges.push_back(item.prefix.range());
@@ -108,13 +108,13 @@ private:
         item.file_count = file->second->count;
         item.file_sha256 = file->second->sha256;
         item.content = file->second->source;
-        const auto &ranges = file->second->ranges;
+        const std::vector<Range> &ranges = file->second->ranges;
         total.ranges.insert(total.ranges.end(), ranges.begin(), ranges.end());
         return true;
     }
 
     bool add_set(const SetItem &item, Sum &total) {
-        const auto *set = find(item);
+        const AddressSetDef *set = find(item);
         if (!set) return false;
         if (set->is_interface) {
             error(item,
@@ -124,7 +124,7 @@ private:
             return false;
         }
         total.is_none = total.is_none && set->is_none;
-        const auto &ranges = set->addresses.ranges();
+        const std::vector<Range> &ranges = set->addresses.ranges();
         total.ranges.insert(total.ranges.end(), ranges.begin(), ranges.end());
         return true;
     }
@@ -145,22 +145,21 @@ private:
 
     const AddressSetDef *undefined(const SetItem &item) {
         if (others_.contains(item.text)) {
-            error(item,
-                  fmt::format("{} is a {}; a {} consists of addresses and other {}s",
-                              quote(item.text), is_role_ ? "peer set" : "role", what(), what()));
+            error(item, fmt::format("{} is a {}; a {} consists of addresses and other {}s",
+                                    quote(item.text), kind_ == SetKind::role ? "peer set" : "role",
+                                    what(), what()));
             return nullptr;
         }
         std::vector<std::string> names;
         for (const auto &[name, set] : sets_) names.push_back(name);
-        const auto meant = nearest(item.text, names);
         error(item, fmt::format("{} {} is not defined", what(), quote(item.text)),
-              meant.empty() ? "" : fmt::format("did you mean '{}'?", meant));
+              did_you_mean(item.text, names));
         return nullptr;
     }
 
     const AddressSetDef *cycle(const SetItem &item) {
         std::string names;
-        for (const auto &name : open_)
+        for (const std::string &name : open_)
             if (!names.empty() || name == item.text) names += name + " -> ";
         error(item, fmt::format("{} {} consists of itself: {}{}", what(), quote(item.text), names,
                                 item.text));
@@ -176,8 +175,8 @@ private:
                 "write none if it is empty on purpose");
             return false;
         }
-        const auto multicast = set.addresses & AddressSet::multicast();
-        if (is_role_ && !multicast.empty()) {
+        const AddressSet multicast = set.addresses & AddressSet::multicast();
+        if (kind_ == SetKind::role && !multicast.empty()) {
             diagnostics_.error(
                 set.where,
                 fmt::format(
@@ -195,7 +194,7 @@ private:
 
     Sets &sets_;
     const Sets &others_;
-    bool is_role_;
+    SetKind kind_;
     std::vector<std::string> &used_;
     Diagnostics &diagnostics_;
     std::map<std::string, State> states_;
@@ -205,9 +204,11 @@ private:
 
 }  // namespace
 
-void resolve_sets(Document &document, std::vector<std::string> &used, Diagnostics &diagnostics) {
-    Resolver(document.roles, document.peers, true, used, diagnostics).resolve_all();
-    Resolver(document.peers, document.roles, false, used, diagnostics).resolve_all();
+std::vector<std::string> resolve_sets(Document &document, Diagnostics &diagnostics) {
+    std::vector<std::string> used;
+    Resolver(document.roles, document.peers, SetKind::role, used, diagnostics).resolve_all();
+    Resolver(document.peers, document.roles, SetKind::peers, used, diagnostics).resolve_all();
+    return used;
 }
 
 }  // namespace pm

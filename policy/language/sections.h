@@ -1,21 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
-// The readers of a document's sections; read_document.cpp calls them. Each has reported its
-// faults when it returns nothing.
+// The readers of a document's larger sections; read_document.cpp calls them. One that returns
+// nothing has reported why.
 #pragma once
 
 #include <optional>
 #include <vector>
 
+#include "policy/language/document.h"
 #include "policy/language/fields.h"
+#include "policy/language/yaml.h"
+#include "policy/model/model.h"
 
 namespace pm {
 
-// The set that `name` is defined as; `is_role`: in `edge`, else in `peers`.
+// The set that `name` is defined as.
 std::optional<AddressSetDef> read_set(const Reading &reading, const Name &name, const Node &node,
-                                      bool is_role);
+                                      SetKind kind);
 
-// Numbers, ranges, `any` and, if `with_names`, names of `ports`; one or a list.
-std::optional<PortItems> read_ports(const Reading &reading, const Node &node, bool with_names);
+// May a list of ports name port sets? The sets themselves consist of numbers only.
+enum class PortNames { allowed, refused };
+
+// Numbers, ranges, `any` and, where they are allowed, names of `ports`; one or a list.
+std::optional<PortItems> read_ports(const Reading &reading, const Node &node, PortNames names);
 
 // The rows of `matrix` or `failsafe`.
 std::vector<WrittenRow> read_rows(const Reading &reading, const Node &node, Section section);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Files of addresses. A million lines are common, so a line costs no allocation.
+// A file of a million lines is common, so a line costs no allocation.
 #include "policy/language/set_file.h"
 
 #include <algorithm>
@@ -7,10 +7,11 @@
 #include <filesystem>
 
 #include <fmt/format.h>
+#include <tl/expected.hpp>
 
+#include "policy/base/sha256.h"
 #include "policy/base/source_file.h"
 #include "policy/base/text.h"
-#include "policy/base/sha256.h"
 
 namespace pm {
 namespace {
@@ -22,7 +23,7 @@ bool is_blank(char c) {
     return c == ' ' || c == '\t';
 }
 
-// What stands on a line before the comment, without blanks at its ends.
+// A line without its comment, and without blanks at its ends.
 std::string_view content(std::string_view line) {
     line = line.substr(0, line.find('#'));
     while (!line.empty() && is_blank(line.front())) line.remove_prefix(1);
@@ -37,7 +38,8 @@ constexpr std::array<bool, 256> address_characters = [] {
     return known;
 }();
 
-// A message that quotes bytes of any kind must not come from the address parser.
+// The address parser quotes its text unchanged in its messages. So it gets only harmless
+// characters.
 tl::expected<Prefix, std::string> parse_line(std::string_view word) {
     const bool is_plain = word.size() <= word_limit && std::ranges::all_of(word, [](char c) {
                               return address_characters[static_cast<unsigned char>(c)];
@@ -61,7 +63,7 @@ public:
         }
         set_.ranges.reserve(static_cast<std::size_t>(std::ranges::count(rest, '\n')) + 1);
         for (int line = 1; !rest.empty(); ++line) {
-            const auto end = std::min(rest.find('\n'), rest.size());
+            const std::size_t end = std::min(rest.find('\n'), rest.size());
             add(rest.substr(0, end), line);
             if (errors_ > error_limit) return std::nullopt;
             rest.remove_prefix(std::min(end + 1, rest.size()));
@@ -75,7 +77,7 @@ public:
 
 private:
     void add(std::string_view line, int number) {
-        const auto word = content(line);
+        const std::string_view word = content(line);
         if (word.empty()) return;
         const auto prefix = parse_line(word);
         if (prefix) {
@@ -86,7 +88,8 @@ private:
             diagnostics_.error({file_}, "more lines are wrong; only the first 10 are shown");
             return;
         }
-        const auto before = line.substr(0, static_cast<std::size_t>(word.data() - line.data()));
+        const std::string_view before =
+            line.substr(0, static_cast<std::size_t>(word.data() - line.data()));
         diagnostics_.error({file_, number, 1 + static_cast<int>(count_code_points(before)),
                             static_cast<int>(count_code_points(word))},
                            prefix.error());
@@ -101,7 +104,7 @@ private:
 }  // namespace
 
 std::optional<SetFile> read_set_file(const SetItem &item, Diagnostics &diagnostics) {
-    const auto folder = std::filesystem::path(item.where.file->name).parent_path();
+    const std::filesystem::path folder = std::filesystem::path(item.where.file->name).parent_path();
     const auto file = read_source(item.file_path, (folder / item.text).string(), set_size_limit);
     if (!file) {
         diagnostics.error(item.where,

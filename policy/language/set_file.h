@@ -2,12 +2,14 @@
 // Files of addresses: one address or prefix a line, '#' begins a comment.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "policy/base/diagnostic.h"
+#include "policy/model/address.h"
 #include "policy/model/model.h"
 
 namespace pm {

@@ -1,27 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-// Strict readings of short texts.
 #include "policy/language/words.h"
+
+#include <netinet/in.h>
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 
 #include <fmt/format.h>
-#include <netinet/in.h>
 
 #include "policy/base/text.h"
 #include "policy/model/transports.h"
 
 namespace pm {
-
 namespace {
 
 constexpr std::uint32_t flows_limit = 1'000'000;  // a flow costs whole microseconds
-
-bool is_decimal(std::string_view text) {
-    return !text.empty() && text.find_first_not_of("0123456789") == text.npos &&
-           (text == "0" || text[0] != '0');
-}
 
 }  // namespace
 
@@ -30,16 +23,15 @@ tl::expected<std::uint32_t, std::string> parse_number(std::string_view text, std
     if (!is_decimal(text))
         return tl::unexpected(
             fmt::format("{} {} is not a decimal number {}-{}", what, quote(text), least, most));
-    std::uint32_t value = 0;
-    const auto result = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (result.ec != std::errc{} || value < least || value > most)
+    const auto value = parse_digits<std::uint32_t>(text);
+    if (!value || *value < least || *value > most)
         return tl::unexpected(
             fmt::format("{} {} is outside {}-{}", what, quote(text), least, most));
-    return value;
+    return *value;
 }
 
 tl::expected<PortRange, std::string> parse_port_range(std::string_view text) {
-    const auto dash = text.find('-', 1);
+    const std::size_t dash = text.find('-', 1);
     const auto first = parse_number(text.substr(0, dash), "port", 1, 65535);
     if (!first) return tl::unexpected(first.error());
     if (dash == text.npos) {
@@ -65,7 +57,7 @@ tl::expected<std::string, std::string> parse_name(std::string_view text, std::st
             "{} {} is not a name: up to 63 characters of a-z, 0-9 and '-', a letter first", what,
             quote(text)));
     constexpr std::array reserved{"any", "none", "required", "interface", "null"};
-    if (std::find(reserved.begin(), reserved.end(), text) != reserved.end())
+    if (std::ranges::find(reserved, text) != reserved.end())
         return tl::unexpected(
             fmt::format("{} {}: the words {} are reserved", what, quote(text), joined(reserved)));
     if (text.starts_with("essential-"))
@@ -92,7 +84,7 @@ tl::expected<std::uint8_t, std::string> parse_transport(std::string_view text) {
 
     const auto number = parse_number(text, "protocol", 0, 255);
     if (!number) return tl::unexpected(number.error());
-    if (const auto name = transport_name(static_cast<std::uint8_t>(*number));
+    if (const std::string name = transport_name(static_cast<std::uint8_t>(*number));
         transport_number(name))
         return tl::unexpected(fmt::format("protocol {} is {}; write the name", *number, name));
     if (is_ipv6_header(*number))
@@ -102,8 +94,8 @@ tl::expected<std::uint8_t, std::string> parse_transport(std::string_view text) {
 }
 
 tl::expected<Limit, std::string> parse_rate(std::string_view text) {
-    const auto slash = text.find('/');
-    const auto unit = slash == text.npos ? std::string_view{} : text.substr(slash + 1);
+    const std::size_t slash = text.find('/');
+    const std::string_view unit = slash == text.npos ? std::string_view{} : text.substr(slash + 1);
     if (unit != "s" && unit != "min")
         return tl::unexpected(fmt::format(
             "rate {} is not a number of flows per s or min, such as 50/s", quote(text)));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Guarded YAML: yaml-cpp's events, not its nodes, which follow aliases into bombs, take
-// duplicate keys and read 010 as 8.
+// Builds the nodes from yaml-cpp's events. yaml-cpp's own nodes are no use here: they expand
+// aliases without limit, accept duplicate keys and read 010 as 8.
 #include "policy/language/yaml.h"
 
 #include <algorithm>
@@ -9,9 +9,8 @@
 #include <unordered_map>
 
 #include <fmt/format.h>
-#include <yaml-cpp/yaml.h>
-// After yaml.h, which knows of no handler.
 #include <yaml-cpp/eventhandler.h>
+#include <yaml-cpp/yaml.h>
 
 #include "policy/base/text.h"
 #include "policy/language/yaml_input.h"
@@ -25,7 +24,7 @@ constexpr std::size_t node_limit = 500'000;  // four times what 10,000 rows comm
 constexpr const char *alias_fault = "aliases (*name) are not allowed";
 constexpr const char *anchor_hint = "write the value out";
 
-// Leaves the parser from within an event.
+// Thrown by an event handler, to leave the parser.
 struct Refusal : std::exception {
     Refusal(YAML::Mark mark_, std::string message_, std::string hint_ = {})
         : mark(mark_), message(std::move(message_)), hint(std::move(hint_)) {}
@@ -51,7 +50,7 @@ public:
     Builder(Lines &lines, Feed &feed) : lines_(lines), feed_(feed) {}
 
     Node root;
-    YAML::Mark last;  // the place of the last value
+    YAML::Mark last;  // the position of the last value
 
     void OnDocumentStart(const YAML::Mark &mark) override {
         if (documents_++ > 0)
@@ -63,7 +62,7 @@ public:
     void OnNull(const YAML::Mark &mark, YAML::anchor_t anchor) override {
         refuse_properties(mark, "", anchor);
         Node node = make(Node::Kind::null, mark);
-        // An empty value has no place of its own: yaml-cpp gives that of what follows.
+        // An empty value has no position of its own: yaml-cpp gives that of what follows.
         if (!stack_.empty() && stack_.back().has_key) {
             const Node &key = stack_.back().key;
             node.line = key.line, node.column = key.column, node.width = key.width;
@@ -121,19 +120,19 @@ private:
     }
 
     void refuse_properties(const YAML::Mark &mark, const std::string &tag, YAML::anchor_t anchor) {
-        const auto rest = lines_.rest(mark.line, mark.column);
+        const std::string_view rest = lines_.rest(mark.line, mark.column);
         if (anchor != 0) throw Refusal(mark, "anchors (&name) are not allowed", anchor_hint);
-        // yaml-cpp says "!" of quoted text too.
+        // yaml-cpp gives quoted text the tag "!".
         if (!(tag.empty() || tag == "?" || tag == "!") || rest.starts_with('!'))
             throw Refusal(mark, "tags (!name) are not allowed",
                           "remove the tag; all values are text");
     }
 
-    // Block scalars end in a line feed, which is not meant; nothing else here has lines.
+    // A block scalar ends in a line feed that the user does not mean. All other texts have none.
     std::string single_line(std::string value, const YAML::Mark &mark) const {
         while (value.ends_with('\n')) value.pop_back();
         for (std::string_view rest = value; !rest.empty();) {
-            const auto point = first_code_point(rest);
+            const CodePoint point = first_code_point(rest);
             if (is_refused(point.value))
                 throw Refusal(mark,
                               fmt::format("control character U+{:04X} in a text",
@@ -232,7 +231,7 @@ std::optional<Node> parse_yaml(const std::shared_ptr<const SourceFile> &file,
             return std::nullopt;
         }
     }
-    // The parser saw an end that is none.
+    // The parser took the stop of the feed for the end of the file.
     refuse(builder.last,
            fmt::format("a text, a comment or one [...] or {{...}} after this has more than {} KB",
                        Feed::limit >> 10),

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// YAML as the policy file uses it: maps, lists and plain text, each with its place. Everything
-// by which YAML surprises (anchors, tags, merge keys, duplicate keys, typed numbers) is refused,
-// and scalars stay text, so that nothing is ever coerced.
+// YAML as a policy file uses it: maps, lists and plain text, each with its position. What makes
+// YAML surprising (anchors, tags, merge keys, duplicate keys) is refused. Scalars stay text, so
+// that nothing is ever taken for a number or a truth value.
 #pragma once
 
 #include <memory>
@@ -18,7 +18,7 @@ struct NodeEntry;
 struct Node {
     enum class Kind { null, scalar, list, map } kind = Kind::null;
     std::string text;                // kind scalar
-    int line = 1;                    // from 1; of a null value the place of its key
+    int line = 1;                    // from 1; a null value has the position of its key
     int column = 1;                  // from 1, in characters
     int width = 1;                   // characters to underline
     std::vector<Node> items;         // kind list

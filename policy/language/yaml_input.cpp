@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which characters a policy file may have.
 #include "policy/language/yaml_input.h"
 
 #include <fmt/format.h>
@@ -7,7 +6,7 @@
 namespace pm {
 namespace {
 
-// Of a character; the message is empty where there is none.
+// What is wrong with a character; the message is empty where nothing is.
 struct Fault {
     std::string message, hint;
 };
@@ -36,8 +35,8 @@ bool check_characters(const std::shared_ptr<const SourceFile> &file, Diagnostics
     int line = 1, column = 1;
     bool in_indentation = true;
     while (!rest.empty()) {
-        const auto point = first_code_point(rest);
-        auto fault = character_fault(point, rest, in_indentation, file->name);
+        const CodePoint point = first_code_point(rest);
+        Fault fault = character_fault(point, rest, in_indentation, file->name);
         if (!fault.message.empty()) {
             diagnostics.error({file, line, column, 1}, std::move(fault.message),
                               std::move(fault.hint));

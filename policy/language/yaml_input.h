@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// What stands between a file and the YAML parser: the check of its characters, places in its
-// text, and the stream that it is read from.
+// What stands between a file and the YAML parser: the check of its characters, positions in its
+// text, and the stream that the parser reads.
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
 #include <memory>
 #include <streambuf>
 #include <string_view>
@@ -14,13 +15,14 @@
 
 namespace pm {
 
-// Refuses what must not even reach the parser, which takes other encodings and stops at a NUL:
-// all but UTF-8, byte order marks, carriage returns, control characters, tabs as indentation.
+// Refuses what must not reach the parser, which would accept other encodings and stop at a NUL:
+// text that is not UTF-8, byte order marks, carriage returns, control characters, tabs as
+// indentation.
 bool check_characters(const std::shared_ptr<const SourceFile> &file, Diagnostics &diagnostics);
 
 // The file's text by lines (lines and byte columns count from 0), to turn byte columns into
-// characters and to look at what stands at a place. Lines may be megabytes long: nothing here walks
-// a whole one for each value on it.
+// characters and to see the text at a position. Lines may be megabytes long: nothing here walks
+// a whole line for each value on it.
 class Lines {
 public:
     explicit Lines(std::string_view text) : text_(text) {
@@ -29,16 +31,16 @@ public:
         starts_.push_back(text.size() + 1);
     }
 
-    // From a place to the end of its line.
+    // From a position to the end of its line.
     std::string_view rest(int line, int column) const {
-        const auto number = index(line);
+        const std::size_t number = index(line);
         const auto end = starts_[number + 1] - 1;
         const auto at = std::min(starts_[number] + static_cast<std::size_t>(column), end);
         return text_.substr(at, end - at);
     }
 
     int column(int line, int byte) {
-        const auto number = index(line);
+        const std::size_t number = index(line);
         const auto bytes = static_cast<std::size_t>(byte);
         if (number != last_.line || bytes < last_.bytes) last_ = {number, 0, 0};
         last_.characters += count_code_points(text_.substr(
@@ -62,9 +64,9 @@ private:
     Position last_;
 };
 
-// Hands the text to the parser piece by piece. yaml-cpp reads on to the end of the outermost
-// [...] or {...}, and of every scalar, before it says anything of it: a limit on how far it
-// reads between two events bounds its memory and time.
+// Hands the text to the parser piece by piece. yaml-cpp reads to the end of the outermost [...] or
+// {...}, and of every scalar, before it sends an event. A limit on how far it reads between two
+// events bounds its memory and time.
 class Feed : public std::streambuf {
 public:
     static constexpr std::size_t limit = 256 << 10;  // bytes
@@ -82,7 +84,7 @@ private:
             stopped_ = true;
             return traits_type::eof();
         }
-        const auto size = std::min(piece, rest_.size());
+        const std::size_t size = std::min(piece, rest_.size());
         char *begin = const_cast<char *>(rest_.data());  // a get area is never written
         setg(begin, begin, begin + size);
         rest_.remove_prefix(size);

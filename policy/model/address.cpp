@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Addresses and sets of addresses: text and set arithmetic.
 #include "policy/model/address.h"
 
 #include <arpa/inet.h>
-#include <fmt/format.h>
 
 #include <algorithm>
 #include <bit>
@@ -11,21 +9,18 @@
 #include <iterator>
 #include <optional>
 
-namespace pm {
+#include <fmt/format.h>
 
+#include "policy/base/text.h"
+
+namespace pm {
 namespace {
 
 constexpr std::uint64_t all_ones = ~std::uint64_t{0};
-constexpr Address v4_first{0, PM_V4_PREFIX};
-constexpr Address v4_last{0, PM_V4_PREFIX | 0xffffffffU};
-constexpr Address v6_last{all_ones, all_ones};
 
-// Both wrap around; callers exclude the ends.
-Address next(const Address &a) {
-    return {a.low == all_ones ? a.high + 1 : a.high, a.low + 1};
-}
-Address previous(const Address &a) {
-    return {a.low == 0 ? a.high - 1 : a.high, a.low - 1};
+// Callers exclude the first address of all.
+Address previous(const Address &address) {
+    return {address.high - (address.low == 0), address.low - 1};
 }
 
 // Ones in the lowest 128 - length bits; `length` counts from the top of all 128.
@@ -45,7 +40,7 @@ int full_length(const Prefix &prefix) {
 
 std::uint64_t load_be64(const unsigned char *bytes) {
     std::uint64_t value = 0;
-    for (int i = 0; i < 8; i++) value = value << 8 | bytes[i];
+    for (int i = 0; i < 8; ++i) value = value << 8 | bytes[i];
     return value;
 }
 
@@ -66,25 +61,14 @@ std::optional<Address> parse_raw(std::string_view text) {
     return Address{load_be64(bytes), load_be64(bytes + 8)};
 }
 
-// Decimal without sign or leading zeros, at most three digits; -1: it is not.
-int parse_length(std::string_view text) {
-    int value = 0;
-    if (text.empty() || text.size() > 3 || (text.size() > 1 && text[0] == '0')) return -1;
-    for (char c : text) {
-        if (c < '0' || c > '9') return -1;
-        value = value * 10 + (c - '0');
-    }
-    return value;
-}
-
 // Cuts the IPv4 block out of the ranges of IPv6 around it.
 void part_families(std::vector<Range> &ranges) {
     const std::size_t count = ranges.size();
-    for (std::size_t i = 0; i < count; i++) {
+    for (std::size_t i = 0; i < count; ++i) {
         const Range whole = ranges[i];
-        if (whole.first.is_v4() || whole.last < v4_first || whole.first > v4_last) continue;
-        ranges[i].last = previous(v4_first);
-        if (whole.last > v4_last) ranges.push_back({next(v4_last), whole.last});
+        if (whole.first.is_v4() || whole.last < all_v4.first || whole.first > all_v4.last) continue;
+        ranges[i].last = previous(all_v4.first);
+        if (whole.last > all_v4.last) ranges.push_back({all_v4.last.next(), whole.last});
     }
 }
 
@@ -95,7 +79,7 @@ std::vector<Range> normalise(const std::vector<Range> &sorted) {
     for (const Range &range : sorted) {
         if (!out.empty() && out.back().first.is_v4() == range.first.is_v4()) {
             Address &last = out.back().last;
-            if (range.first <= last || range.first == next(last)) {
+            if (range.first <= last || range.first == last.next()) {
                 last = std::max(last, range.last);
                 continue;
             }
@@ -132,13 +116,14 @@ tl::expected<Prefix, std::string> parse_prefix(std::string_view text) {
 
     Prefix prefix{*address, family_bits(*address)};
     if (slash == text.npos) return prefix;
-    int length = parse_length(text.substr(slash + 1));
-    if (length < 0 || length > prefix.length)
+    const std::string_view digits = text.substr(slash + 1);
+    const auto length = is_decimal(digits) ? parse_digits<std::uint8_t>(digits) : std::nullopt;
+    if (!length || *length > prefix.length)
         return tl::unexpected(
             fmt::format("'{}' is not a prefix: the length of an {} prefix is 0-{}", text,
                         prefix.length == 32 ? "IPv4" : "IPv6", prefix.length));
-    prefix.length = length;
-    Prefix network{prefix.range().first, length};
+    prefix.length = *length;
+    const Prefix network{prefix.range().first, prefix.length};
     if (network.address != prefix.address)
         return tl::unexpected(
             fmt::format("'{}' has host bits set; the prefix is {}", text, to_string(network)));
@@ -149,11 +134,12 @@ std::string to_string(const Address &address) {
     char text[INET6_ADDRSTRLEN];
     unsigned char bytes[16];
 
-    for (int i = 0; i < 8; i++) {
+    for (int i = 0; i < 8; ++i) {
         bytes[i] = static_cast<unsigned char>(address.high >> (56 - 8 * i));
         bytes[8 + i] = static_cast<unsigned char>(address.low >> (56 - 8 * i));
     }
-    // RFC 5952; inet_ntop() would take it for an IPv4 address in an obsolete form.
+    // inet_ntop() would write the obsolete form ::a.b.c.d. RFC 5952 keeps that form for prefixes
+    // that are known to hold IPv4 addresses.
     if (address.high == 0 && address.low >> 32 == 0 && address.low >> 16 != 0)
         return fmt::format("::{:x}:{:x}", address.low >> 16, address.low & 0xffff);
     if (address.is_v4())
@@ -161,6 +147,12 @@ std::string to_string(const Address &address) {
     else
         inet_ntop(AF_INET6, bytes, text, sizeof text);
     return text;
+}
+
+std::string endpoint(const Address &address, std::string_view port) {
+    if (port.empty()) return to_string(address);
+    return address.is_v4() ? fmt::format("{}:{}", to_string(address), port)
+                           : fmt::format("[{}]:{}", to_string(address), port);
 }
 
 std::string to_string(const Prefix &prefix) {
@@ -176,18 +168,25 @@ std::string to_string(const Range &range) {
 
 AddressSet::AddressSet(std::vector<Range> ranges) {
     part_families(ranges);
-    if (!std::is_sorted(ranges.begin(), ranges.end())) std::sort(ranges.begin(), ranges.end());
+    if (!std::ranges::is_sorted(ranges)) std::ranges::sort(ranges);
     ranges_ = normalise(ranges);
 }
 
+AddressSet AddressSet::join(const std::vector<const AddressSet *> &sets) {
+    std::vector<Range> ranges;
+    for (const AddressSet *set : sets)
+        ranges.insert(ranges.end(), set->ranges_.begin(), set->ranges_.end());
+    return AddressSet(std::move(ranges));
+}
+
 AddressSet AddressSet::any() {
-    return AddressSet({{{0, 0}, v6_last}, {v4_first, v4_last}}) - multicast();
+    return AddressSet({all_v6, all_v4}) - multicast();
 }
 
 AddressSet AddressSet::multicast() {
     return AddressSet({{Address::v4(0xe0000000U), Address::v4(0xefffffffU)},
                        {Address::v4(0xffffffffU), Address::v4(0xffffffffU)},
-                       {{std::uint64_t{0xff} << 56, 0}, v6_last}});
+                       {{std::uint64_t{0xff} << 56, 0}, all_v6.last}});
 }
 
 AddressSet AddressSet::martians() {
@@ -198,23 +197,21 @@ AddressSet AddressSet::martians() {
 }
 
 AddressSet AddressSet::v4() {
-    return AddressSet({{v4_first, v4_last}});
+    return AddressSet({all_v4});
 }
 
 AddressSet AddressSet::v6() {
-    return AddressSet({{{0, 0}, v6_last}});
+    return AddressSet({all_v6});
 }
 
 bool AddressSet::contains(const Address &address) const {
-    auto after = std::upper_bound(ranges_.begin(), ranges_.end(), address,
-                                  [](const Address &a, const Range &r) { return a < r.first; });
+    auto after = std::ranges::upper_bound(ranges_, address, {}, &Range::first);
     return after != ranges_.begin() && address <= std::prev(after)->last;
 }
 
 bool AddressSet::contains(const AddressSet &other) const {
-    return std::all_of(other.ranges_.begin(), other.ranges_.end(), [this](const Range &range) {
-        auto after = std::upper_bound(ranges_.begin(), ranges_.end(), range.first,
-                                      [](const Address &a, const Range &r) { return a < r.first; });
+    return std::ranges::all_of(other.ranges_, [this](const Range &range) {
+        auto after = std::ranges::upper_bound(ranges_, range.first, {}, &Range::first);
         return after != ranges_.begin() && range.last <= std::prev(after)->last;
     });
 }
@@ -227,10 +224,10 @@ std::vector<Prefix> AddressSet::prefixes() const {
             int zeros = at.low ? std::countr_zero(at.low) : 64 + std::countr_zero(at.high);
             int length = std::max(shortest, 128 - std::min(zeros, 128));
             Prefix prefix{at, length - shortest};
-            while (prefix.range().last > range.last) prefix.length++;
+            while (prefix.range().last > range.last) ++prefix.length;
             out.push_back(prefix);
             if (prefix.range().last == range.last) break;
-            at = next(prefix.range().last);
+            at = prefix.range().last.next();
         }
     }
     return out;
@@ -247,8 +244,7 @@ double AddressSet::extent() const {
 AddressSet AddressSet::operator|(const AddressSet &other) const {
     std::vector<Range> sorted;
     sorted.reserve(ranges_.size() + other.ranges_.size());
-    std::merge(ranges_.begin(), ranges_.end(), other.ranges_.begin(), other.ranges_.end(),
-               std::back_inserter(sorted));
+    std::ranges::merge(ranges_, other.ranges_, std::back_inserter(sorted));
     AddressSet out;
     out.ranges_ = normalise(sorted);
     return out;
@@ -271,12 +267,12 @@ AddressSet AddressSet::operator-(const AddressSet &other) const {
     out.ranges_.reserve(ranges_.size());
     auto cut = other.ranges_.begin();
     for (Range rest : ranges_) {
-        while (cut != other.ranges_.end() && cut->last < rest.first) cut++;
+        while (cut != other.ranges_.end() && cut->last < rest.first) ++cut;
         bool left = true;
-        for (auto c = cut; left && c != other.ranges_.end() && c->first <= rest.last; c++) {
+        for (auto c = cut; left && c != other.ranges_.end() && c->first <= rest.last; ++c) {
             if (rest.first < c->first) out.ranges_.push_back({rest.first, previous(c->first)});
             left = c->last < rest.last;
-            if (left) rest.first = next(c->last);
+            if (left) rest.first = c->last.next();
         }
         if (left) out.ranges_.push_back(rest);
     }

@@ -36,6 +36,10 @@ struct Range {
     auto operator<=>(const Range &) const = default;
 };
 
+inline constexpr Range all_v4{{0, PM_V4_PREFIX}, {0, PM_V4_PREFIX | 0xffffffffU}};
+inline constexpr Range all_v6{
+    {0, 0}, {~std::uint64_t{0}, ~std::uint64_t{0}}};  // the block of IPv4 included
+
 struct Prefix {
     Address address;
     int length = 128;  // in its own family's terms: 0-32 or 0-128
@@ -52,6 +56,9 @@ std::string to_string(const Address &address);  // RFC 5952
 std::string to_string(const Prefix &prefix);
 std::string to_string(const Range &range);  // as prefix where it is one
 
+// "192.0.2.1:443", "[2001:db8::1]:443"; the address alone where `port` is empty.
+std::string endpoint(const Address &address, std::string_view port);
+
 // A set of addresses: sorted, disjoint, not adjacent ranges, each of one family. IPv4 lies at
 // ::ffff:0:0/96, which no IPv6 set contains: a range of IPv6 around it is cut in two.
 class AddressSet {
@@ -59,6 +66,7 @@ public:
     AddressSet() = default;
     explicit AddressSet(std::vector<Range> ranges);  // any order, may overlap
 
+    static AddressSet join(const std::vector<const AddressSet *> &sets);  // all that they hold
     static AddressSet any();        // every unicast address of both families
     static AddressSet multicast();  // 224/4, 255.255.255.255, ff00::/8
     static AddressSet martians();   // 0/8, 127/8, 240/4 but 255.255.255.255, ::/96

@@ -1,22 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "policy/model/bans.h"
 
-#include <charconv>
 #include <iterator>
 #include <sstream>
 
 #include <fmt/format.h>
 
+#include "policy/base/text.h"
+
 namespace pm {
 namespace {
-
-std::optional<std::uint64_t> parse_seconds(const std::string &text) {
-    std::uint64_t value = 0;
-    const char *end = text.data() + text.size();
-    const auto [rest, error] = std::from_chars(text.data(), end, value);
-    if (error != std::errc() || rest != end || text.empty()) return std::nullopt;
-    return value;
-}
 
 tl::expected<Ban, std::string> parse_line(const std::string &line) {
     std::istringstream words(line);
@@ -24,7 +17,8 @@ tl::expected<Ban, std::string> parse_line(const std::string &line) {
     words >> prefix >> created >> expires >> more;
     auto parsed = parse_prefix(prefix);
     if (!parsed) return tl::unexpected(parsed.error());
-    const auto since = parse_seconds(created), until = parse_seconds(expires);
+    const auto since = parse_digits<std::uint64_t>(created);
+    const auto until = parse_digits<std::uint64_t>(expires);
     if (!since || (!until && expires != "never") || !more.empty())
         return tl::unexpected(fmt::format("'{}' is not PREFIX CREATED EXPIRES", line));
     return Ban{*parsed, *since, until};
@@ -36,7 +30,7 @@ tl::expected<std::vector<Ban>, std::string> parse_bans(const std::string &text) 
     std::vector<Ban> bans;
     std::istringstream lines(text);
     std::string line;
-    for (int number = 1; std::getline(lines, line); number++) {
+    for (int number = 1; std::getline(lines, line); ++number) {
         line = line.substr(0, line.find('#'));
         if (line.find_first_not_of(" \t") == std::string::npos) continue;
         auto ban = parse_line(line);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The dynamic block list, and the text that it is kept as.
+// The bans (the block list that changes at run time), and the text that they are stored as.
 #pragma once
 
 #include <cstdint>
@@ -19,8 +19,8 @@ struct Ban {
     std::optional<std::uint64_t> expires;  // likewise; none: until it is lifted
 };
 
-// A line a ban: PREFIX CREATED EXPIRES, in seconds since the epoch, the last `never` where it does
-// not expire. '#' begins a comment. The error names the line.
+// One ban a line: PREFIX CREATED EXPIRES. Times are in seconds since the epoch; EXPIRES is `never`
+// for a ban that does not expire. '#' begins a comment. The error names the line.
 tl::expected<std::vector<Ban>, std::string> parse_bans(const std::string &text);
 std::string print_bans(const std::vector<Ban> &bans);
 

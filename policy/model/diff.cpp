@@ -31,7 +31,7 @@ std::string limit_of(const Row &row) {
                        row.limit.per_row ? "row" : "peer");
 }
 
-// What decides, and what people read: every field but where it was written.
+// Every field but `where`: what decides, and what people read.
 std::vector<std::pair<const char *, std::string>> fields_of(const Row &row) {
     return {{"section", row.section == Section::failsafe ? "failsafe" : "matrix"},
             {"role", row.role},
@@ -57,8 +57,7 @@ std::string summary(const Row &row) {
 }
 
 const Row *find(const Policy &policy, const std::string &id) {
-    auto found = std::find_if(policy.rows.begin(), policy.rows.end(),
-                              [&](const Row &row) { return row.id == id; });
+    auto found = std::ranges::find(policy.rows, id, &Row::id);
     return found == policy.rows.end() ? nullptr : &*found;
 }
 
@@ -79,7 +78,7 @@ void diff_rows(const Policy &before, const Policy &after, std::vector<Change> &c
         new_order.push_back(row.id);
         std::vector<std::string> was, is;
         const auto a = fields_of(*old), b = fields_of(row);
-        for (std::size_t i = 0; i < a.size(); i++) {
+        for (std::size_t i = 0; i < a.size(); ++i) {
             if (a[i].second == b[i].second) continue;
             was.push_back(fmt::format("{} {}", a[i].first, a[i].second));
             is.push_back(fmt::format("{} {}", b[i].first, b[i].second));
@@ -102,7 +101,7 @@ std::string form_of(const AddressSetDef &set) {
 
 std::string some(std::size_t count, const std::function<std::string(std::size_t)> &word) {
     std::vector<std::string> words;
-    for (std::size_t i = 0; i < std::min(count, examples); i++) words.push_back(word(i));
+    for (std::size_t i = 0; i < std::min(count, examples); ++i) words.push_back(word(i));
     std::string text = joined(words);
     if (count > examples) text += fmt::format(" and {} more", count - examples);
     return text;
@@ -175,7 +174,7 @@ void diff_settings(const Policy &before, const Policy &after, std::vector<Change
     add("flow-capacity", std::to_string(before.flow_capacity), std::to_string(after.flow_capacity));
 }
 
-// Their order says nothing, but it is part of what a policy's hash is made of.
+// Their order has no meaning, but it is part of the policy's digest, so a change of it is told.
 void diff_expectations(const Policy &before, const Policy &after, std::vector<Change> &changes) {
     const auto all = [](const Policy &policy) {
         std::vector<std::string> lines;
@@ -184,10 +183,10 @@ void diff_expectations(const Policy &before, const Policy &after, std::vector<Ch
     };
     std::vector<std::string> was = all(before), is = all(after), less, more;
     if (was == is) return;
-    std::sort(was.begin(), was.end());
-    std::sort(is.begin(), is.end());
-    std::set_difference(was.begin(), was.end(), is.begin(), is.end(), std::back_inserter(less));
-    std::set_difference(is.begin(), is.end(), was.begin(), was.end(), std::back_inserter(more));
+    std::ranges::sort(was);
+    std::ranges::sort(is);
+    std::ranges::set_difference(was, is, std::back_inserter(less));
+    std::ranges::set_difference(is, was, std::back_inserter(more));
     const auto part = [](const char *word, const std::vector<std::string> &lines) {
         return lines.empty() ? ""
                              : word + some(lines.size(), [&](std::size_t i) { return lines[i]; });

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What one resolved policy says otherwise than another.
+// The differences between two policies.
 #pragma once
 
 #include <string>
@@ -17,8 +17,8 @@ struct Change {
     std::string after;   // empty where it was removed
 };
 
-// Rows in the order of `after`, those that are gone first; then sets, ports, settings. Rows are
-// the same by id; sets by what they hold, not by how that is written.
+// Removed rows first, then rows in the order of `after`; then sets, ports, settings. Rows with the
+// same id are compared. Sets are equal if they hold the same addresses, however that is written.
 std::vector<Change> diff(const Policy &before, const Policy &after);
 
 }  // namespace pm

@@ -1,42 +1,53 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the model's names stand for.
 #include "policy/model/model.h"
-
-#include <fmt/format.h>
 
 #include <algorithm>
 
-namespace pm {
+#include <fmt/format.h>
 
+namespace pm {
 namespace {
 
 bool is_listed(const InterfaceDef &interface, const std::string &role) {
-    return std::find(interface.roles.begin(), interface.roles.end(), role) != interface.roles.end();
+    return std::ranges::find(interface.roles, role) != interface.roles.end();
 }
 
-// What is listed for roles that are placed on other interfaces only.
+// The addresses listed for roles that are not on this interface.
 AddressSet listed_elsewhere(const Policy &policy, const std::string &interface) {
-    std::vector<Range> ranges;
-    for (const auto &[name, role] : policy.roles) {
-        if (role.is_interface || is_placed(policy, name, interface)) continue;
-        const std::vector<Range> &own = role.addresses.ranges();
-        ranges.insert(ranges.end(), own.begin(), own.end());
-    }
-    return AddressSet(std::move(ranges));
+    std::vector<const AddressSet *> sets;
+    for (const auto &[name, role] : policy.roles)
+        if (!role.is_interface && !is_placed(policy, name, interface))
+            sets.push_back(&role.addresses);
+    return AddressSet::join(sets);
 }
 
 }  // namespace
 
 Ports merge_ports(std::vector<PortRange> ranges) {
-    std::sort(ranges.begin(), ranges.end());
+    std::ranges::sort(ranges);
     Ports merged;
-    for (const auto &range : ranges) {
+    for (const PortRange &range : ranges) {
         if (!merged.empty() && range.first <= merged.back().last + 1)
             merged.back().last = std::max(merged.back().last, range.last);
         else
             merged.push_back(range);
     }
     return merged;
+}
+
+bool contains(const Ports &ports, std::uint16_t port) {
+    return std::ranges::any_of(ports, [port](const PortRange &range) {
+        return range.first <= port && port <= range.last;
+    });
+}
+
+Ports common_ports(const Ports &a, const Ports &b) {
+    Ports common;
+    for (const PortRange &x : a)
+        for (const PortRange &y : b)
+            if (std::max(x.first, y.first) <= std::min(x.last, y.last))
+                common.push_back({std::max(x.first, y.first), std::min(x.last, y.last)});
+    return common;
 }
 
 std::string to_string(const Ports &ports) {
@@ -52,9 +63,9 @@ std::string to_string(const Ports &ports) {
 
 bool is_placed(const Policy &policy, const std::string &role, const std::string &interface) {
     if (policy.interfaces.empty()) return true;
-    return std::any_of(
-        policy.interfaces.begin(), policy.interfaces.end(),
-        [&](const InterfaceDef &def) { return def.name == interface && is_listed(def, role); });
+    return std::ranges::any_of(policy.interfaces, [&](const InterfaceDef &def) {
+        return def.name == interface && is_listed(def, role);
+    });
 }
 
 const AddressSet &peer_addresses(const Policy &policy, const std::string &name) {
@@ -64,12 +75,9 @@ const AddressSet &peer_addresses(const Policy &policy, const std::string &name) 
 }
 
 AddressSet blocked_addresses(const Policy &policy) {
-    std::vector<Range> ranges;
-    for (const std::string &name : policy.block) {
-        const std::vector<Range> &more = peer_addresses(policy, name).ranges();
-        ranges.insert(ranges.end(), more.begin(), more.end());
-    }
-    return AddressSet(std::move(ranges));
+    std::vector<const AddressSet *> sets;
+    for (const std::string &name : policy.block) sets.push_back(&peer_addresses(policy, name));
+    return AddressSet::join(sets);
 }
 
 AddressSet local_addresses(const Policy &policy, const std::string &role,
@@ -102,6 +110,10 @@ bool is_none(const Policy &policy, const std::string &name) {
 
 bool is_switched_off(const Policy &policy, const Row &row) {
     return is_none(policy, row.source) || is_none(policy, row.destination);
+}
+
+const std::string &none_side(const Policy &policy, const Row &row) {
+    return is_none(policy, row.source) ? row.source : row.destination;
 }
 
 AddressSet row_local_addresses(const Policy &policy, const Row &row, const std::string &interface) {

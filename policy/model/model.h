@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// The policy after reading, including and resolving: what check, compile, print and explain
-// work on, and nothing of YAML. Every name carries the place it was written at.
+// A policy after it has been read: includes merged, names resolved, addresses known. check,
+// compile, print and explain work on this. Nothing of YAML is left, but `where` tells where a thing
+// was written.
 #pragma once
 
+#include <compare>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -29,6 +31,9 @@ inline const Ports any_port{PortRange{1, 65535}};
 
 // Sorts the ranges and joins those that overlap or touch.
 Ports merge_ports(std::vector<PortRange> ranges);
+
+bool contains(const Ports &ports, std::uint16_t port);
+Ports common_ports(const Ports &a, const Ports &b);  // those that both have
 
 std::string to_string(const Ports &ports);  // "443,50000-59999", "any"
 
@@ -128,7 +133,7 @@ struct Policy {
 // Is the role placed on the interface? True for all where the policy names no interfaces.
 bool is_placed(const Policy &policy, const std::string &role, const std::string &interface);
 
-// The addresses a row's peer side stands for: a peer set's, or any().
+// The addresses that the name of a row's peer stands for: those of a peer set, or any().
 const AddressSet &peer_addresses(const Policy &policy, const std::string &name);
 
 // What the sets under `block` hold together.
@@ -149,6 +154,7 @@ bool is_role(const Policy &policy, const std::string &name);
 // A row with a set that is `none` stays in the policy and matches nothing.
 bool is_none(const Policy &policy, const std::string &name);
 bool is_switched_off(const Policy &policy, const Row &row);
+const std::string &none_side(const Policy &policy, const Row &row);  // the `none` set of such a row
 
 // The addresses of a row's local side on an interface; empty where the row does not exist.
 AddressSet row_local_addresses(const Policy &policy, const Row &row, const std::string &interface);

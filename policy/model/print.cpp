@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// The resolved policy as YAML.
 #include "policy/model/print.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include <fmt/format.h>
 
+#include "policy/base/sha256.h"
 #include "policy/base/text.h"
 #include "policy/model/transports.h"
-#include "policy/base/sha256.h"
 
 namespace pm {
 namespace {
@@ -17,13 +17,13 @@ using Form = AddressSetDef::Form;
 
 constexpr std::size_t line_limit = 100;  // longer lists are written one item a line
 
-// What YAML would read as something else, or not as one word, is quoted.
+// Quotes what YAML would read as something else than text, or not as one word.
 std::string scalar(const std::string &text) {
     const auto is_plain = [](char c) {
         return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
                std::string_view("._/()+-").find(c) != std::string_view::npos;
     };
-    constexpr std::string_view nulls[] = {"null", "Null", "NULL"};  // the rest has other characters
+    constexpr std::string_view nulls[] = {"null", "Null", "NULL"};  // "~" is not plain anyway
     const bool begins_well = !text.empty() && text[0] != '-' && text[0] != '.';
     if (begins_well && std::ranges::all_of(text, is_plain) &&
         std::ranges::find(nulls, text) == std::end(nulls))
@@ -39,17 +39,17 @@ std::string scalar(const std::string &text) {
 template <typename T>
 std::string flow(const std::vector<T> &items, std::string (*word)(const T &)) {
     std::vector<std::string> words;
-    for (const auto &item : items) words.push_back(word(item));
+    for (const T &item : items) words.push_back(word(item));
     return words.size() == 1 ? words[0] : "[" + joined(words) + "]";
 }
 
 std::string ports_text(const Ports &ports) {
     std::vector<std::string> words;
-    for (const auto &range : ports) words.push_back(to_string(Ports{range}));
+    for (const PortRange &range : ports) words.push_back(to_string(Ports{range}));
     return flow(words, scalar);
 }
 
-// What stands for a set file's name.
+// Gives the text that is printed as the name of a set file.
 using FileName = std::string (*)(const SetItem &item, const std::string &folder);
 
 class Printer {
@@ -82,7 +82,7 @@ private:
     void print_interfaces() {
         if (policy_.interfaces.empty()) return;
         add("\ninterfaces:\n");
-        for (const auto &interface : policy_.interfaces)
+        for (const InterfaceDef &interface : policy_.interfaces)
             add("  {}: {}\n", scalar(interface.name), flow(interface.roles, scalar));
     }
 
@@ -101,12 +101,12 @@ private:
     void print_items(const std::vector<SetItem> &items, std::string_view indent) {
         std::vector<std::string> words;
         bool has_files = false;
-        for (const auto &item : items) {
+        for (const SetItem &item : items) {
             words.push_back(item_text(item));
             has_files |= item.kind == SetItem::Kind::file;
         }
         if (items.size() == 1) return add(" {}{}\n", words[0], item_comment(items[0]));
-        if (const auto line = joined(words); !has_files && line.size() <= line_limit)
+        if (const std::string line = joined(words); !has_files && line.size() <= line_limit)
             return add(" [{}]\n", line);
         add("\n");
         for (std::size_t i = 0; i < items.size(); ++i)
@@ -157,7 +157,7 @@ private:
 
     void print_rows(std::string_view key, Section section) {
         bool first = true;
-        for (const auto &row : policy_.rows) {
+        for (const Row &row : policy_.rows) {
             if (row.section != section) continue;
             if (first) add("\n{}:\n", key);
             first = false;
@@ -167,7 +167,8 @@ private:
 
     void print_row(const Row &row) {
         std::vector<std::string> transports;
-        for (const auto number : row.transports) transports.push_back(transport_name(number));
+        for (const std::uint8_t number : row.transports)
+            transports.push_back(transport_name(number));
         add("  - id: {}\n", row.id);
         print_text("role", row.role);
         print_text("protocol", row.protocol);
@@ -189,7 +190,7 @@ private:
     void print_expectations() {
         if (policy_.expect.empty()) return;
         add("\nexpect:\n");
-        for (const auto &each : policy_.expect) add("  - {{ {} }}\n", pm::print(each));
+        for (const Expectation &each : policy_.expect) add("  - {{ {} }}\n", pm::print(each));
     }
 
     const Policy &policy_;
@@ -230,7 +231,7 @@ std::string print_with_files_in(const std::string &folder, const Policy &policy)
         .print();
 }
 
-// Where a file lies does not matter to what a policy is; what it holds does.
+// A set file counts by its contents, not by its path.
 std::string digest(const Policy &policy) {
     return sha256(Printer(policy, [](const SetItem &item, const std::string &) {
                       return item.file_sha256;

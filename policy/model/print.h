@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The resolved policy as YAML: valid input again, and compiles to the same image.
+// Prints a policy as YAML with nothing included any more. The text is valid input again, and
+// compiles to the same image.
 #pragma once
 
 #include <string>
@@ -13,7 +14,7 @@ std::string print(const Policy &policy);
 // The same, with each set file named as FOLDER/SHA256.
 std::string print_with_files_in(const std::string &folder, const Policy &policy);
 
-// An entry of `expect` as there, without braces: "from: access, to: ..., verdict: pass".
+// An entry of `expect` as it stands there, without braces: "from: access, to: ..., verdict: pass".
 std::string print(const Expectation &expectation);
 
 // SHA-256, as lowercase hex, of the printed policy with the contents of its file sets.

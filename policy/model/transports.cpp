@@ -9,7 +9,6 @@
 #include "maps/image.h"
 
 namespace pm {
-
 namespace {
 
 struct Transport {
@@ -42,6 +41,10 @@ std::optional<std::uint8_t> transport_number(std::string_view name) {
 
 bool has_ports(std::uint8_t transport) {
     return transport == PM_PROTO_TCP || transport == PM_PROTO_UDP;
+}
+
+bool has_transport(const Row &row, std::uint8_t transport) {
+    return std::ranges::find(row.transports, transport) != row.transports.end();
 }
 
 std::string transports_text(const Row &row, std::string_view separator) {

@@ -17,6 +17,7 @@ std::string transport_name(std::uint8_t protocol);  // "tcp", "udp", "icmp", "ic
 std::optional<std::uint8_t> transport_number(std::string_view name);
 
 bool has_ports(std::uint8_t transport);
+bool has_transport(const Row &row, std::uint8_t transport);
 
 // A row's transports with a separator between them: "tcp,udp".
 std::string transports_text(const Row &row, std::string_view separator);

@@ -140,6 +140,22 @@ case_no_number_is_given_twice() {
         all(.[]; (map(.sha256) | unique | length) == 1)' >/dev/null
 }
 
+# The one before is the oldest of more generations than are kept for their age alone.
+case_a_shadow_leaves_the_generation_before_to_a_rollback() {
+    local oldest count
+    expect_status 0 pm rollback
+    oldest=$(generation_in_force)
+    for count in {1..11}; do
+        expect_status 0 pm apply "$(variant "turn$count")"
+        expect_status 0 pm rollback
+        expect_equal "$oldest" "$(generation_in_force)" generation
+    done
+    expect_status 0 pm apply "$(variant last)"
+    expect_status 0 pm apply --mode shadow "$(variant strict)"
+    expect_status 0 pm rollback
+    expect_equal "$oldest" "$(generation_in_force)" generation
+}
+
 lab_make
 trap 'lab_remove "$LAB"' EXIT
 lab_echo edge 22 8080 8081

@@ -1,0 +1,364 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "loader/commands/command_line.h"
+
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <limits>
+#include <map>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <fmt/core.h>
+#include <CLI/CLI.hpp>
+
+#include "loader/attach/attach.h"
+#include "loader/base/fault.h"
+#include "loader/base/message.h"
+#include "loader/commands/commands.h"
+#include "loader/commands/common.h"
+#include "loader/kernel/program.h"
+#include "policy/base/diagnostic.h"
+#include "policy/model/model.h"
+
+namespace pm::command {
+namespace {
+
+using Mode = ApplyArguments::Mode;
+const std::map<std::string, Mode> modes = {
+    {"enforce", Mode::enforce}, {"audit", Mode::audit}, {"shadow", Mode::shadow}};
+
+using Order = FlowsArguments::Order;
+const std::map<std::string, Order> orders = {
+    {"bytes", Order::bytes}, {"packets", Order::packets}, {"age", Order::age}};
+
+const std::map<std::string, Direction> directions = {{"in", Direction::in},
+                                                     {"out", Direction::out}};
+
+const std::map<std::string, XdpMode> xdp_modes = {
+    {"auto", XdpMode::automatic}, {"native", XdpMode::native}, {"generic", XdpMode::generic}};
+
+// Refused, because an empty value is most likely a shell variable that was not set, and the user
+// did not mean what holds without the option.
+const CLI::Validator not_empty([](std::string &text) { return text.empty() ? "is empty" : ""; }, "",
+                               "");
+
+// CLI11 takes -1 and too large numbers for the largest that there is, and 010 for 8.
+const CLI::Validator counted(
+    [](std::string &text) {
+        const bool digits = text.find_first_not_of("0123456789") == std::string::npos;
+        if (!digits || text[0] == '0') return "'" + text + "' is no number from 1 on";
+        constexpr std::size_t most = std::numeric_limits<std::uint64_t>::digits10;
+        return text.size() <= most ? "" : "'" + text + "' is too large a number";
+    },
+    "", "");
+
+template <typename Value>
+std::string joined_keys(const std::map<std::string, Value> &words) {
+    std::string list;
+    for (const auto &[word, value] : words) list += (list.empty() ? "" : ", ") + word;
+    return list;
+}
+
+// An option that takes one of these words and sets `value` to what the word means.
+template <typename Words, typename Value>
+CLI::Option *add_word(CLI::App *verb, const char *name, const Words &words, Value &value,
+                      const char *what) {
+    const auto set = [&words, &value](const std::string &word) { value = words.at(word); };
+    return verb->add_option_function<std::string>(name, set, what)
+        ->check(CLI::Validator(
+            [&words](std::string &word) {
+                return words.contains(word) ? ""
+                                            : "'" + word + "' is none of: " + joined_keys(words);
+            },
+            "", ""));
+}
+
+void add_json(CLI::App *verb, bool &json) {
+    verb->add_flag("--json", json, "JSON Lines instead of text");
+}
+
+void add_interfaces(CLI::App *verb, std::vector<std::string> &names, const char *what) {
+    verb->add_option("-i,--interface", names, what)->type_name("IFACE")->allow_extra_args(false);
+}
+
+class CommandLine {
+public:
+    CommandLine();
+    int run(int count, char **words);
+
+private:
+    // Commands stand in --help in the order in which they are added.
+    CLI::App *add(const char *name, const char *what, std::function<int()> run);
+    // A command that changes what is in force: if it goes wrong, what is in force now is said.
+    CLI::App *add_changing(const char *name, const char *what, std::function<int()> run);
+    bool changes() const;  // is the command of the words one of those?
+
+    void add_reading();
+    void add_screens();
+    void add_export();
+    void add_changes();
+    void refuse_empty_values();
+    Fault fault_of(const CLI::ParseError &error);
+
+    CLI::App app_{
+        "firewall for edge hosts of real-time communication: the port matrix is the "
+        "policy",
+        "portmatrix"};
+    std::set<const CLI::App *> changing_;
+    std::function<int()> chosen_;
+    bool verbose_ = false;
+    CheckArguments check_;
+    ShowArguments show_;
+    DiffArguments diff_;
+    ExplainArguments explain_;
+    ApplyArguments apply_;
+    BanArguments ban_;
+    UnbanArguments unban_;
+    BansArguments bans_;
+    HistoryArguments history_;
+    StatusArguments status_;
+    FlowsArguments flows_;
+    MonitorArguments monitor_;
+    TopArguments top_;
+    DoctorArguments doctor_;
+    ExportArguments export_;
+    DetachArguments detach_;
+};
+
+CommandLine::CommandLine() {
+    app_.require_subcommand(1);
+    app_.fallthrough(false);
+    app_.set_version_flag("--version", "portmatrix " PM_VERSION);
+    app_.add_flag("--verbose", verbose_, "show what the kernel says where it refuses");
+    add_reading();
+    add_screens();
+    add_export();
+    add_changes();
+    refuse_empty_values();
+}
+
+CLI::App *CommandLine::add(const char *name, const char *what, std::function<int()> run) {
+    CLI::App *verb = app_.add_subcommand(name, what);
+    verb->callback([this, run = std::move(run)] { chosen_ = run; });
+    return verb;
+}
+
+CLI::App *CommandLine::add_changing(const char *name, const char *what, std::function<int()> run) {
+    CLI::App *verb = add(name, what, std::move(run));
+    changing_.insert(verb);
+    return verb;
+}
+
+void CommandLine::add_reading() {
+    CLI::App *check = add("check", "read, check and compile a policy; needs no root",
+                          [this] { return run_check(check_); });
+    check->add_option("POLICY", check_.policy, "the policy file")->required();
+    add_json(check, check_.json);
+
+    CLI::App *explain = add("explain", "what happens to a flow's first packet, and why",
+                            [this] { return run_explain(explain_); });
+    explain->add_option("--policy", explain_.policy, "ask this file; else the loaded program")
+        ->type_name("POLICY");
+    explain->add_option("--from", explain_.from, "source")->type_name("ADDR[:PORT]")->required();
+    explain->add_option("--to", explain_.to, "destination")->type_name("ADDR[:PORT]")->required();
+    explain->add_option("--proto", explain_.protocol, "tcp, udp, icmp, icmpv6 or a number")
+        ->type_name("PROTO")
+        ->required();
+    add_word(explain, "--direction", directions, explain_.direction,
+             "in or out; else by whose address --from is")
+        ->type_name("in|out");
+    add_interfaces(explain, explain_.interfaces, "as seen on this interface; repeats");
+    add_json(explain, explain_.json);
+
+    CLI::App *diff = add("diff", "what a policy would change, live flows included",
+                         [this] { return run_diff(diff_); });
+    diff->add_option("POLICY", diff_.policy, "the policy file")->required();
+    add_json(diff, diff_.json);
+
+    CLI::App *show =
+        add("show", "the resolved policy, valid as input", [this] { return run_show(show_); });
+    show->add_option("--policy", show_.policy, "of this file; else the one in force")
+        ->type_name("POLICY");
+    show->add_option("--generation", show_.generation, "as it was kept")
+        ->type_name("N")
+        ->check(counted)
+        ->excludes("--policy");
+
+    CLI::App *status = add("status", "what is attached and in force, with counters",
+                           [this] { return run_status(status_); });
+    add_interfaces(status, status_.interfaces, "of this interface only; repeats");
+    add_json(status, status_.json);
+
+    CLI::App *bans =
+        add("bans", "who is banned, and for how long", [this] { return run_bans(bans_); });
+    add_json(bans, bans_.json);
+
+    CLI::App *history = add("history", "every change and refusal, and who it was",
+                            [this] { return run_history(history_); });
+    history->add_option("--limit", history_.limit, "the newest only")
+        ->type_name("N")
+        ->check(counted);
+    add_json(history, history_.json);
+
+    CLI::App *flows = add("flows", "live flows", [this] { return run_flows(flows_); });
+    flows->add_option("--row", flows_.row, "of this row only")->type_name("ID");
+    flows->add_option("--peer", flows_.peer, "with this peer only")->type_name("ADDR");
+    add_word(flows, "--sort", orders, flows_.sort, "largest first, by this")
+        ->type_name("bytes|packets|age");
+    flows->add_option("--limit", flows_.limit, "as many at most")->type_name("N")->check(counted);
+    add_interfaces(flows, flows_.interfaces, "of this interface only; repeats");
+    add_json(flows, flows_.json);
+}
+
+void CommandLine::add_screens() {
+    CLI::App *monitor =
+        add("monitor", "dropped packets as they happen", [this] { return run_monitor(monitor_); });
+    monitor->add_option("--reason", monitor_.reasons, "for this reason only; repeats")
+        ->type_name("REASON")
+        ->allow_extra_args(false);
+    monitor->add_option("--row", monitor_.row, "of this row only")->type_name("ID");
+    monitor->add_option("--peer", monitor_.peer, "from or to this peer only")->type_name("ADDR");
+    monitor->add_option("--pcap", monitor_.pcap, "write a capture for Wireshark too")
+        ->type_name("FILE");
+    monitor->add_option("--limit", monitor_.limit, "end after as many; with --pcap else 100000")
+        ->type_name("N")
+        ->check(counted);
+    add_interfaces(monitor, monitor_.interfaces, "of this interface only; repeats");
+    add_json(monitor, monitor_.json);
+
+    CLI::App *top = add("top", "the matrix as a live screen", [this] { return run_top(top_); });
+    top->add_option("--interval", top_.interval, "time between two looks, such as 2s")
+        ->type_name("TIME");
+    top->add_flag("--once", top_.once, "one look as plain text, then end");
+    add_interfaces(top, top_.interfaces, "of this interface only; repeats");
+
+    CLI::App *doctor = add("doctor", "what is in the way, and what to do about it",
+                           [this] { return run_doctor(doctor_); });
+    add_interfaces(doctor, doctor_.interfaces, "look at this interface; repeats");
+    add_json(doctor, doctor_.json);
+}
+
+void CommandLine::add_export() {
+    CLI::App *exporter = add("export", "metrics, a page and flow records, for as long as it runs",
+                             [this] { return run_export(export_); });
+    exporter
+        ->add_option("--listen", export_.listen,
+                     "metrics at /metrics, the page at /; PORT alone is loopback; repeats")
+        ->type_name("ADDR:PORT")
+        ->allow_extra_args(false);
+    exporter
+        ->add_option("--host-name", export_.host_names,
+                     "a name by which a browser may ask, beside this host's own; repeats")
+        ->type_name("NAME")
+        ->allow_extra_args(false);
+    exporter->add_option("--textfile", export_.textfile, "metrics for node_exporter, every 15 s")
+        ->type_name("FILE");
+    exporter->add_option("--ipfix", export_.ipfix, "flow records to this collector; repeats")
+        ->type_name("HOST:PORT")
+        ->allow_extra_args(false);
+    exporter->add_option("--json-flows", export_.json_flows, "flow records as JSON; - is stdout")
+        ->type_name("FILE");
+    exporter
+        ->add_option("--active-timeout", export_.active_timeout,
+                     "a record of a flow that goes on, this often")
+        ->type_name("TIME");
+    exporter->add_option("--interval", export_.interval, "between walks of the flow tables")
+        ->type_name("TIME");
+    add_interfaces(exporter, export_.interfaces, "of this interface only; repeats");
+}
+
+void CommandLine::add_changes() {
+    CLI::App *apply = add_changing("apply", "put a policy in force; attach if needed",
+                                   [this] { return run_apply(apply_); });
+    apply->add_option("POLICY", apply_.policy, "the policy file; else the one in force, read anew");
+    add_interfaces(apply, apply_.interfaces, "attach to this interface too; repeats");
+    add_word(apply, "--mode", modes, apply_.mode,
+             "audit drops nothing, shadow judges beside the one in force; else as before")
+        ->type_name("enforce|audit|shadow");
+    add_word(apply, "--xdp", xdp_modes, apply_.xdp, "on the way in; auto is native where possible")
+        ->type_name("auto|native|generic");
+    apply
+        ->add_option("--confirm-within", apply_.confirm_within,
+                     "roll back unless it is confirmed within this time, such as 60s")
+        ->type_name("TIME");
+    apply->add_flag("--force", apply_.force, "even if an SSH session of this host is cut");
+
+    CLI::App *ban = add_changing("ban", "drop what comes from or goes to a prefix, at once",
+                                 [this] { return run_ban(ban_); });
+    ban->add_option("PREFIX", ban_.prefixes, "addresses or prefixes");
+    ban->add_option("--file", ban_.file, "more of them, one a line; - is the standard input")
+        ->type_name("FILE");
+    ban->add_option("--for", ban_.duration, "lifted by itself after this time, such as 10m")
+        ->type_name("TIME");
+    ban->add_flag("--force", ban_.force, "even if an SSH session of this host is cut");
+
+    CLI::App *unban = add_changing("unban", "lift bans", [this] { return run_unban(unban_); });
+    unban->add_option("PREFIX", unban_.prefixes, "as they were banned")->required();
+
+    add_changing("confirm", "keep the policy that waits to be confirmed", run_confirm);
+    add_changing("rollback", "one policy back, at once; again: forth", run_rollback);
+    add_changing("restore", "what boot runs: the last confirmed policy and the bans", run_restore);
+
+    add("watch", "re-attach what others remove; the body of the service", run_watch);
+
+    CLI::App *detach = add_changing("detach", "remove from interfaces, which are then unfiltered",
+                                    [this] { return run_detach(detach_); });
+    add_interfaces(detach, detach_.interfaces, "from this interface; repeats");
+    detach->add_flag("--all", detach_.all, "from all interfaces");
+    detach->add_flag("--force", detach_.force,
+                     "with --all: also what another version attached, or is damaged");
+}
+
+void CommandLine::refuse_empty_values() {
+    for (CLI::App *verb : app_.get_subcommands(nullptr))
+        for (CLI::Option *option : verb->get_options())
+            if (option->get_items_expected_max() > 0) option->check(not_empty);
+}
+
+// CLI11 does not name the word that it took for a command.
+Fault CommandLine::fault_of(const CLI::ParseError &error) {
+    const std::vector<std::string> left = app_.remaining();
+    if (!app_.get_subcommands().empty() || left.empty())
+        return {error.what(), "see 'portmatrix --help'", Exit::usage};
+    std::vector<std::string> names;
+    for (const CLI::App *verb : app_.get_subcommands(nullptr)) names.push_back(verb->get_name());
+    const std::string meant = nearest(left[0], names);
+    return {fmt::format("'{}' is no {}", left[0], left[0].starts_with('-') ? "option" : "command"),
+            meant.empty() ? "see 'portmatrix --help'" : fmt::format("did you mean '{}'?", meant),
+            Exit::usage};
+}
+
+bool CommandLine::changes() const {
+    const std::vector<CLI::App *> chosen = app_.get_subcommands();
+    return !chosen.empty() && changing_.contains(chosen[0]);
+}
+
+int CommandLine::run(int count, char **words) {
+    try {
+        app_.parse(count, words);
+    } catch (const CLI::ParseError &error) {
+        if (error.get_exit_code() == 0) return app_.exit(error);  // --help, --version
+        print_fault(fault_of(error));
+        if (changes()) print_unchanged();
+        return end(Exit::usage);
+    }
+    show_libbpf_messages(verbose_);
+    try {
+        return chosen_();
+    } catch (const std::exception &error) {
+        print_fault({error.what(), {}, Exit::failed});
+        if (changes()) print_in_force();  // it may have changed something by then
+        return end(Exit::failed);
+    }
+}
+
+}  // namespace
+
+int run_command_line(int count, char **words) {
+    return CommandLine().run(count, words);
+}
+
+}  // namespace pm::command

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+// The command detach: takes enforcement off interfaces, which are unfiltered then.
+#include <string>
+
+#include <fmt/core.h>
+
+#include "loader/base/lock.h"
+#include "loader/base/message.h"
+#include "loader/commands/commands.h"
+#include "loader/commands/common.h"
+#include "loader/update/detach.h"
+
+namespace pm::command {
+namespace {
+
+Done check_usage(const DetachArguments &arguments) {
+    if (arguments.all == !arguments.interfaces.empty())
+        return fault("name the interfaces with -i, or say --all", {}, Exit::usage);
+    if (arguments.force && !arguments.all) return fault("--force goes with --all", {}, Exit::usage);
+    return {};
+}
+
+std::string unfiltered_text(const std::string &name) {
+    return fmt::format("{} is now unfiltered", name);
+}
+
+}  // namespace
+
+int run_detach(const DetachArguments &arguments) {
+    if (auto root = need_root(); !root) return end_unchanged("detach", root.error());
+    if (auto usage = check_usage(arguments); !usage) return end_unchanged("detach", usage.error());
+    const Paths paths = Paths::from_environment();
+    auto lock = Lock::writer(paths);
+    if (!lock) return end_unchanged("detach", lock.error());
+    auto outcome = arguments.all ? detach_all(paths, arguments.force)
+                                 : detach_interfaces(paths, arguments.interfaces);
+    if (!outcome) return end_unchanged("detach", outcome.error());
+    for (const std::string &name : outcome->names) record_done("detach", unfiltered_text(name));
+    for (const std::string &note : outcome->notes) print_note(note);
+    for (const std::string &name : outcome->names) print_note(unfiltered_text(name));
+    if (!outcome->cleared)
+        return end(
+            Fault{outcome->cleared.error().message, "the same command clears away the rest"});
+    if (outcome->names.empty()) print_note("nothing was attached");
+    return end(Exit::done);
+}
+
+}  // namespace pm::command

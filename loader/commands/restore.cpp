@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+// The command restore: what boot runs.
+#include <filesystem>
+#include <optional>
+
+#include <fmt/core.h>
+
+#include "loader/base/message.h"
+#include "loader/base/paths.h"
+#include "loader/commands/commands.h"
+#include "loader/commands/common.h"
+#include "loader/update/restore.h"
+
+namespace pm::command {
+namespace {
+
+// Puts the last confirmed policy in force and ends; nothing: none was ever confirmed.
+std::optional<int> restore_confirmed() {
+    auto lock = lock_as_root();
+    if (!lock) return end_unchanged("restore", lock.error());
+    auto outcome = restore(Paths::from_environment());
+    if (!outcome) {  // something may have changed: it puts in force what it can
+        record_refused("restore", outcome.error());
+        print_fault(outcome.error());
+        print_in_force();
+        return end(outcome.error().exit);
+    }
+    if (!*outcome) return std::nullopt;
+    return end_in_force("restore", **outcome);
+}
+
+}  // namespace
+
+int run_restore() {
+    if (const std::optional<int> status = restore_confirmed()) return *status;
+    // Then the service's policy file is applied as if by hand.
+    const std::filesystem::path file = policy_file();
+    std::error_code error;
+    if (std::filesystem::exists(file, error)) {
+        ApplyArguments arguments;
+        arguments.policy = file;
+        return run_apply(arguments);
+    }
+    return end_unchanged(
+        "restore", Fault{fmt::format("nothing was ever confirmed on this host, and there is no {}",
+                                     file.string()),
+                         "put a policy in force: portmatrix apply POLICY -i INTERFACE"});
+}
+
+}  // namespace pm::command

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "loader/update/detach.h"
+
+#include <cstdint>
+#include <optional>
+#include <utility>
+
+#include <fmt/core.h>
+
+#include "loader/attach/attach.h"
+#include "loader/attach/targets.h"
+#include "loader/attach/unfilter.h"
+#include "loader/kernel/pins.h"
+#include "loader/kernel/switch.h"
+#include "loader/state/detached.h"
+#include "loader/update/expiry.h"
+#include "loader/update/rollout.h"
+
+namespace pm {
+namespace {
+
+// Every hook of every interface stops at once.
+Done stop_all(const Paths &paths, const Pins &pins, DetachOutcome &outcome) {
+    auto control = Switch::open(pins.maps(), Access::write);
+    if (!control) return tl::unexpected(control.error());
+    auto expiry = settle_expiry(paths, pins, *control);
+    if (!expiry) return tl::unexpected(expiry.error());
+    if (*expiry) outcome.notes.push_back(**expiry);
+    const Switch::State now = control->state();
+    pm_record off = now.record;
+    off.mode = PM_MODE_OFF;
+    off.deadline = off.fallback = 0;
+    return set_detached_names(paths, {}).and_then([&] { return control->publish(off, now.epoch); });
+}
+
+// No policy holds on these interfaces any more. The record says so, because another interface may
+// get their numbers next.
+Done stop_on(const Paths &paths, const std::vector<Pins::Interface> &interfaces,
+             DetachOutcome &outcome) {
+    Rollout rollout(paths);
+    if (auto opened = rollout.open(); !opened) return opened;
+    outcome.notes = rollout.notes();
+    const std::vector<std::string> before = detached_names(paths);
+    std::vector<std::string> detached = before;
+    detached.insert(detached.end(), outcome.names.begin(), outcome.names.end());
+    auto stopped = set_detached_names(paths, detached).and_then([&]() -> Done {
+        if (!rollout.has_policy_in_force()) return {};
+        return rollout.writer()->republish([&](pm_record &record) {
+            for (const Pins::Interface &one : interfaces)
+                record.interfaces &= static_cast<std::uint16_t>(~(1u << one.number));
+        });
+    });
+    if (!stopped) (void)set_detached_names(paths, before);  // the first fault is the one to report
+    return stopped;
+}
+
+// No `names`: all.
+Result<DetachOutcome> detach_from(const Paths &paths, const Pins &pins,
+                                  const std::vector<std::string> &names) {
+    auto all = pins.interfaces();
+    auto chosen = select_interfaces(pins, names);
+    if (!all) return tl::unexpected(all.error());
+    if (!chosen) return tl::unexpected(chosen.error());
+
+    DetachOutcome outcome;
+    const bool last = chosen->size() == all->size();
+    for (const Pins::Interface &one : *chosen) outcome.names.push_back(one.name());
+    auto stopped = last ? stop_all(paths, pins, outcome) : stop_on(paths, *chosen, outcome);
+    if (!stopped) return tl::unexpected(stopped.error());
+    for (const Pins::Interface &one : *chosen)
+        if (auto cleared = detach(pins, one); !cleared && !last) outcome.cleared = cleared;
+    if (last) Pins::remove_all(paths);  // and with them whatever could not be cleared
+    return outcome;
+}
+
+Result<DetachOutcome> detach_all_readable(const Paths &paths) {
+    auto pins = Pins::open(paths);
+    if (!pins) return tl::unexpected(pins.error());
+    if (*pins) return detach_from(paths, **pins, {});
+    Pins::remove_all(paths);  // what an interrupted detach left
+    return DetachOutcome();
+}
+
+}  // namespace
+
+Result<DetachOutcome> detach_interfaces(const Paths &paths, const std::vector<std::string> &names) {
+    auto pins = Pins::open(paths);
+    if (!pins) return tl::unexpected(pins.error());
+    if (!*pins)
+        return fault(fmt::format("nothing is attached to '{}'", names.at(0)), {}, Exit::usage);
+    return detach_from(paths, **pins, names);
+}
+
+Result<DetachOutcome> detach_all(const Paths &paths, bool force) {
+    auto outcome = detach_all_readable(paths);
+    if (outcome || !force) return outcome;
+    return unfilter_all(paths).map(
+        [](std::vector<std::string> &&names) { return DetachOutcome{.names = std::move(names)}; });
+}
+
+}  // namespace pm

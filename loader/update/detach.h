@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+// Takes enforcement off interfaces again. The caller holds the writer's lock.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "loader/base/fault.h"
+#include "loader/base/paths.h"
+
+namespace pm {
+
+struct DetachOutcome {
+    std::vector<std::string> names;       // of the interfaces that are unfiltered now
+    std::vector<std::string> notes = {};  // about a rollback that was due before
+    Done cleared = {};  // a fault: unfiltered, but something is still attached there
+};
+
+// Stops enforcement on these interfaces, then removes their links, filters, programs and counters;
+// with the last interface all pins. `watch` does not attach them again. A fault: nothing changed.
+Result<DetachOutcome> detach_interfaces(const Paths &paths, const std::vector<std::string> &names);
+
+// The same on all interfaces. That nothing is attached is no fault. With `force` what cannot be
+// read is detached too: another version attached it, or it is damaged.
+Result<DetachOutcome> detach_all(const Paths &paths, bool force);
+
+}  // namespace pm
