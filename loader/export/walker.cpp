@@ -22,12 +22,12 @@ FlowNames names_of(const std::vector<Pins::Interface> &interfaces, const Catalog
         names.indices[one.number] = one.entry.ifindex;
     }
     for (const CatalogRow &row : catalog.rows) names.rows[row.slot] = row.id;
-    for (unsigned id = 0; essential_id(id); id++) names.rows[id] = essential_id(id);
+    for (unsigned id = 0; essential_id(id); ++id) names.rows[id] = essential_id(id);
     return names;
 }
 
-// A walk of large tables leaves the CPU to others for so many times as long as it took, but comes
-// twice a minute.
+// After a walk of large tables the CPU is left to others for `rest` times as long as the walk took,
+// but never so long that walks come less than twice a minute.
 constexpr double rest = 9, longest_pause = 27;
 
 double seconds_of(std::chrono::duration<double> duration) {
@@ -43,8 +43,8 @@ FlowClock FlowClock::now() {
                 std::chrono::duration_cast<std::chrono::milliseconds>(time).count())};
 }
 
-std::uint64_t FlowClock::ms(std::uint32_t of) const {
-    const auto stamps = static_cast<std::int32_t>(stamp - of);
+std::uint64_t FlowClock::ms(std::uint32_t other) const {
+    const auto stamps = static_cast<std::int32_t>(stamp - other);
     if (stamps <= 0) return realtime_ms;
     return realtime_ms -
            (static_cast<std::uint64_t>(stamps) << PM_STAMP_SHIFT) * 1000 / kernel_hz();
@@ -107,7 +107,7 @@ void Walker::publish(double duration, std::string fault) {
     last_.time = seconds_of(std::chrono::system_clock::now().time_since_epoch());
 }
 
-// Over all rows that were ever seen; of those that have left the policy too.
+// Counts on: all rows that were ever seen, also those that have left the policy.
 Done Walker::count_opened(const Pins &pins, const FlowNames &names) {
     for (const auto &[number, name] : names.interfaces) {
         for (const auto &[slot, id] : names.rows) row_flows_.try_emplace({number, slot}, 0);
