@@ -31,7 +31,7 @@ Result<Reading> Reader::read() {
     auto deployment = open_deployment(paths_, Access::read, &known_);
     if (!deployment) return tl::unexpected(deployment.error());
     if (*deployment) {
-        auto snapshot = read_counters(**deployment, reading.walk.live);
+        auto snapshot = read_snapshot_unprivileged(**deployment, reading.walk.live);
         if (!snapshot) return tl::unexpected(snapshot.error());
         known_ = std::move((*deployment)->in_force);
         reading.snapshot = std::move(*snapshot);

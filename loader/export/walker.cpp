@@ -55,7 +55,7 @@ Walker::Walker(Paths paths, Options options, std::vector<std::unique_ptr<FlowSin
       options_(options),
       sinks_(std::move(sinks)),
       tracker_(options.active) {
-    walk(false);
+    walk(Round::usual);
     thread_ = std::thread([this] { run(); });
 }
 
@@ -66,7 +66,7 @@ Walker::~Walker() {
     }
     wake_.notify_all();
     thread_.join();
-    walk(true);
+    walk(Round::last);
 }
 
 void Walker::run() {
@@ -78,7 +78,7 @@ void Walker::run() {
     };
     while (!wake_.wait_for(lock, pause(), [&] { return end_; })) {
         lock.unlock();
-        walk(false);
+        walk(Round::usual);
         lock.lock();
     }
 }
@@ -88,9 +88,9 @@ Walk Walker::last() const {
     return last_;
 }
 
-void Walker::walk(bool final) {
+void Walker::walk(Round round) {
     const auto begin = std::chrono::steady_clock::now();
-    auto done = walk_tables(final);
+    auto done = walk_tables(round);
     publish(seconds_of(std::chrono::steady_clock::now() - begin), done ? "" : done.error().message);
 }
 
@@ -126,41 +126,44 @@ Done Walker::count_opened(const Pins &pins, const FlowNames &names) {
     return {};
 }
 
-Done Walker::walk_tables(bool final) {
+Result<Walker::Start> Walker::prepare(Deployment &deployment) {
+    auto interfaces = deployment.pins.interfaces();
+    if (!interfaces) return tl::unexpected(interfaces.error());
+    auto info = map_info(deployment.pins.maps().fd("assured"), "assured");
+    if (!info) return tl::unexpected(info.error());
+    known_ = std::move(deployment.in_force);
+    Start start;
+    start.tables = info->id;
+    start.names = names_of(*interfaces, known_.catalog);
+    for (const auto &[number, name] : start.names.interfaces)
+        start.attached = static_cast<std::uint16_t>(start.attached | 1u << number);
+    if (auto counted = count_opened(deployment.pins, start.names); !counted)
+        return tl::unexpected(counted.error());
+    return start;
+}
+
+Done Walker::walk_tables(Round round) {
     auto deployment = open_deployment(paths_, Access::read, &known_);
     if (!deployment) return tl::unexpected(deployment.error());
-    const Pins *pins = *deployment ? &(*deployment)->pins : nullptr;
-    FlowNames names;
-    std::uint16_t attached = 0;
-    std::uint32_t tables = 0;
-    if (pins) {
-        auto interfaces = pins->interfaces();
-        if (!interfaces) return tl::unexpected(interfaces.error());
-        auto info = map_info(pins->maps().fd("assured"), "assured");
-        if (!info) return tl::unexpected(info.error());
-        tables = info->id;
-        known_ = std::move((*deployment)->in_force);
-        names = names_of(*interfaces, known_.catalog);
-        for (const auto &[number, name] : names.interfaces)
-            attached = static_cast<std::uint16_t>(attached | 1u << number);
-        if (auto counted = count_opened(*pins, names); !counted) return counted;
-    }
-    const FlowClock clock = FlowClock::now();  // after what was counted, see begin()
-    for (const auto &sink : sinks_) sink->begin(names, clock);
-    auto tell = [&](const FlowRecord &record) {
+    auto start = *deployment ? prepare(**deployment) : Result<Start>(Start());
+    if (!start) return tl::unexpected(start.error());
+    const FlowClock clock = FlowClock::now();  // after what was counted, see FlowTracker::begin()
+    for (const auto &sink : sinks_) sink->begin(start->names, clock);
+    auto report = [&](const FlowRecord &record) {
         records_++;
         for (const auto &sink : sinks_) sink->record(record);
     };
-    if (tables != tables_) tracker_.finish(tell);
-    tables_ = tables;
-    tracker_.begin(clock.stamp, opened_, attached);
-    if (pins) {
+    if (start->tables != tables_) tracker_.finish(report);
+    tables_ = start->tables;
+    tracker_.begin(clock.stamp, opened_, start->attached);
+    if (*deployment) {
         auto walked = each_flow_entry(
-            *pins, [&](const pm_flow_key &key, const pm_flow &flow) { tracker_.see(key, flow); });
+            (*deployment)->pins,
+            [&](const pm_flow_key &key, const pm_flow &flow) { tracker_.see(key, flow); });
         if (!walked) return walked;
     }
-    tracker_.end(tell);
-    if (final) tracker_.finish(tell);
+    tracker_.end(report);
+    if (round == Round::last) tracker_.finish(report);
     for (const auto &sink : sinks_) sink->end();
     return {};
 }

@@ -85,9 +85,18 @@ public:
     Walk last() const;
 
 private:
+    // What a walk must know before it begins. Without a table nothing is attached.
+    struct Start {
+        FlowNames names;
+        std::uint16_t attached = 0;  // a bit for each interface's number
+        std::uint32_t tables = 0;    // the id of one of the tables
+    };
+    enum class Round { usual, last };  // after the last one every flow has had its last record
+
     void run();
-    void walk(bool final);
-    Done walk_tables(bool final);
+    void walk(Round round);
+    Done walk_tables(Round round);
+    Result<Start> prepare(Deployment &deployment);
     Done count_opened(const Pins &pins, const FlowNames &names);
     void publish(double duration, std::string fault);
 

@@ -19,7 +19,7 @@ Result<FlowReader> FlowReader::open(const Deployment &deployment,
     reader.capacity_ = *capacity;
     for (const Pins::Interface &one : *selected) reader.interfaces_[one.number] = one.name();
     for (const CatalogRow &row : deployment.in_force.catalog.rows) reader.rows_[row.slot] = row.id;
-    for (unsigned id = 0; essential_id(id); id++) reader.rows_[id] = essential_id(id);
+    for (unsigned id = 0; essential_id(id); ++id) reader.rows_[id] = essential_id(id);
     reader.now_ = flow_stamp_now();
     return reader;
 }

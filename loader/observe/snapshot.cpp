@@ -161,7 +161,7 @@ Result<Snapshot> read_snapshot(const Deployment &deployment, const std::vector<s
     return snapshot;
 }
 
-Result<Snapshot> read_counters(const Deployment &deployment, const FlowCounts &live) {
+Result<Snapshot> read_snapshot_unprivileged(const Deployment &deployment, const FlowCounts &live) {
     const Pins &pins = deployment.pins;
     auto interfaces = pins.interfaces();
     if (!interfaces) return tl::unexpected(interfaces.error());

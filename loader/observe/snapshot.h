@@ -2,9 +2,9 @@
 // What the pinned maps say, as plain data: every output (status, top, doctor, metrics) is made of a
 // Snapshot. There are two ways to read one:
 //
-//   read_snapshot()   as root: asks the kernel what is attached now, and walks the flow tables
-//   read_counters()   for a reader without privilege: `watch` has noted what is attached, and the
-//                     live flows are given
+//   read_snapshot()                as root: asks the kernel what is attached now, and walks the
+//                                  flow tables
+//   read_snapshot_unprivileged()   takes what `watch` noted as attached; live flows are given
 #pragma once
 
 #include <cstdint>
@@ -65,8 +65,8 @@ struct Snapshot {
     std::vector<InterfaceStatus> interfaces;
 };
 
-// `names`: the interfaces wanted; empty: all. One that is not attached is a usage fault.
-// Counting live flows walks the flow tables: without it they are all 0.
+// `names`: the interfaces wanted; empty: all. One that is not attached is a usage fault. To count
+// the live flows, the flow tables are walked; left out, all these counts are 0.
 enum class LiveFlows { counted, left_out };
 Result<Snapshot> read_snapshot(const Deployment &deployment, const std::vector<std::string> &names,
                                LiveFlows flows = LiveFlows::counted);
@@ -74,8 +74,9 @@ Result<Snapshot> read_snapshot(const Deployment &deployment, const std::vector<s
 // Live flows by interface number and counter slot.
 using FlowCounts = std::map<std::pair<unsigned, unsigned>, std::uint64_t>;
 
-// The same of all interfaces for a reader without privilege, at the cost of the counters alone: no
-// flow table is walked, `live` flows are given; what is attached is what `watch` noted last.
-Result<Snapshot> read_counters(const Deployment &deployment, const FlowCounts &live);
+// The same of all interfaces, as the exporter needs it: without privilege, and at the cost of
+// reading the counters alone. What is attached is what `watch` noted last; the live flows are
+// given.
+Result<Snapshot> read_snapshot_unprivileged(const Deployment &deployment, const FlowCounts &live);
 
 }  // namespace pm
