@@ -9,6 +9,7 @@
 
 #include "loader/attach/exchange.h"
 #include "loader/base/lock.h"
+#include "loader/doctor/proc.h"
 #include "loader/kernel/deployment.h"
 #include "loader/kernel/flow_table.h"
 #include "loader/kernel/program.h"
@@ -21,14 +22,7 @@ namespace {
 
 constexpr std::uint64_t nearly_full = 90;  // per cent of a flow table
 
-std::string read_line(const char *path) {
-    std::string line;
-    std::ifstream file(path);
-    std::getline(file, line);
-    return line;
-}
-
-// "443,50000-59999" as ranges; what is not of that form is left out.
+// "443,50000-59999" as ranges; parts of another form are left out.
 Ports parse_ports(const std::string &text) {
     std::vector<PortRange> ranges;
     for (std::size_t at = 0; at < text.size();) {
@@ -39,11 +33,12 @@ Ports parse_ports(const std::string &text) {
     return merge_ports(std::move(ranges));
 }
 
-// Rows that let out any port from ports which the kernel gives to any process.
+// Warns of rows that permit any destination port from source ports which the kernel may give to any
+// process: that process could then send what the row was not written for.
 void examine_ports(const Catalog &policy, Findings &findings) {
     unsigned first = 0, last = 0;
     std::ifstream("/proc/sys/net/ipv4/ip_local_port_range") >> first >> last;
-    const std::string reserved = read_line("/proc/sys/net/ipv4/ip_local_reserved_ports");
+    const std::string reserved = read_word("/proc/sys/net/ipv4/ip_local_reserved_ports");
     if (last == 0) return;
     bool fine = true;
     for (const CatalogRow &row : policy.rows) {
@@ -90,9 +85,9 @@ void examine_state(const InForce &now, Findings &findings) {
                          "portmatrix confirm");
 }
 
-// Of each table, since the largest may have room while another is full.
+// Each table by itself: one may be full while the largest has room.
 void examine_flows(const Pins &pins, Findings &findings) {
-    static const std::map<std::string, const char *> whose = {
+    static const std::map<std::string, const char *> flows_of = {
         {"outside", "that others opened"},
         {"opening", "that this host opened, not answered yet,"},
         {"assured", "that are established or answered"}};
@@ -103,7 +98,7 @@ void examine_flows(const Pins &pins, Findings &findings) {
     }
     for (const FlowTableUse &one : *tables) {
         const std::string text = fmt::format("{} flows {} are live, of {} at most", one.live,
-                                             whose.at(one.table), one.room);
+                                             flows_of.at(one.table), one.room);
         if (one.live * 100 > one.room * nearly_full)
             findings.warning(
                 "flows", text + ": the idlest make room for new ones",

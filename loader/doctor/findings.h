@@ -1,11 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is in the way of enforcement on this host, a finding each, with a remedy. Asks and changes
-// nothing; says what it can without root and with nothing attached.
+// `doctor`: what stands in the way of enforcement on this host. Each thing that was examined gives
+// a finding, with a remedy where one is needed. The examinations only read. Without root, or with
+// nothing attached, they leave out what they cannot see.
+//
+// Each examination is given the Findings and adds to them; the command sets with about() which
+// interface they are of.
 #pragma once
 
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "loader/base/paths.h"
 #include "loader/host/device.h"
 #include "loader/kernel/pins.h"
 #include "loader/observe/snapshot.h"
@@ -15,12 +21,12 @@ namespace pm {
 struct Finding {
     enum class Grade {
         fine,
-        note,     // to be known
-        warning,  // in the way, or will be
-        wrong,    // enforcement is not what `status` promises
+        note,     // good to know, nothing to do
+        warning,  // it stands in the way, or it may later
+        wrong,    // something is not filtered, or not as `status` says
     };
     Grade grade;
-    std::string interface;  // empty: the host's
+    std::string interface;  // empty: it is of the host
     std::string check;      // a stable word: "kernel", "jit", "attachment"
     std::string text;
     std::string remedy;  // empty: none is needed
@@ -28,7 +34,7 @@ struct Finding {
 
 class Findings {
 public:
-    // For what follows.
+    // The interface of the findings that follow; empty: the host.
     void about(std::string interface) { interface_ = std::move(interface); }
     void fine(const char *check, std::string text) {
         add(Finding::Grade::fine, check, std::move(text), "");
@@ -46,28 +52,36 @@ public:
 
 private:
     void add(Finding::Grade grade, const char *check, std::string text, std::string remedy) {
-        all_.push_back({grade, interface_, check, std::move(text), std::move(remedy)});
+        all_.push_back({.grade = grade,
+                        .interface = interface_,
+                        .check = check,
+                        .text = std::move(text),
+                        .remedy = std::move(remedy)});
     }
 
     std::string interface_;
     std::vector<Finding> all_;
 };
 
-// The kernel, its settings, the folders, privileges.
+// In host.cpp: the kernel and its settings, privileges, folders, routing, other firewalls.
 void examine_host(const Paths &paths, Findings &findings);
 
-// What is in force, apart from interfaces. `snapshot` may be null: it cannot be read.
+// In findings.cpp: the policy in force and its flow tables; the interfaces are below. `snapshot` is
+// null if what is in force cannot be read.
 void examine_policy(const Paths &paths, const Pins &pins, const Snapshot *snapshot,
                     Findings &findings);
 
-// Is what is attached what was attached, and does anything go past it?
+// In interface.cpp, as the next: are our programs still attached, and does another program come
+// before them?
+// `filtered`: the policy in force holds on this interface.
 void examine_attachment(const Pins &pins, const Pins::Interface &interface, bool filtered,
                         Findings &findings);
 
 // The device: what it can do and what it does to packets.
 void examine_device(const Device &device, pm_attachment ingress, Findings &findings);
 
-// "50000-59999,60999" less what `reserved` (the same form) has, within first-last.
+// In findings.cpp: those of `ports` that lie within first-last and are not in `reserved`. Ports are
+// written as "50000-59999,60999".
 std::string unreserved_ports(const std::string &ports, const std::string &reserved, unsigned first,
                              unsigned last);
 

@@ -1,17 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
+// examine_host(): the kernel and its settings, privileges, folders, routing, other firewalls.
 #include <linux/capability.h>
 #include <linux/magic.h>
 #include <sys/statfs.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include <cstdint>
 #include <cstdio>
+#include <filesystem>
 #include <fstream>
+#include <string>
 
 #include <fmt/core.h>
 
 #include "loader/base/paths.h"
 #include "loader/doctor/findings.h"
+#include "loader/doctor/proc.h"
 #include "loader/host/netlink.h"
 #include "loader/kernel/jiffies.h"
 #include "loader/kernel/program.h"
@@ -20,12 +25,6 @@
 namespace pm {
 namespace fs = std::filesystem;
 namespace {
-
-std::string read_word(const fs::path &path) {
-    std::string word;
-    std::ifstream(path) >> word;
-    return word;
-}
 
 void examine_kernel(Findings &findings) {
     utsname name = {};
@@ -90,7 +89,7 @@ void examine_privileges(Findings &findings) {
         findings.fine("privileges", "root, with all that is needed");
 }
 
-// The nearest folder that exists.
+// `path`, or the nearest folder above it that exists.
 fs::path existing(fs::path path) {
     std::error_code error;
     while (!fs::exists(path, error) && path.has_relative_path()) path = path.parent_path();
@@ -105,7 +104,7 @@ void examine_folders(const Paths &paths, Findings &findings) {
     for (const auto &one : folders) {
         auto safe = has_private_folder(one.path);
         if (!safe && geteuid() != 0)
-            continue;  // only root may look
+            continue;  // only root can look into them
         else if (!safe)
             findings.wrong(one.check, safe.error().message,
                            safe.error().hint.empty()

@@ -1,7 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
+// examine_attachment() and examine_device().
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdint>
+#include <iterator>
+#include <set>
+#include <string>
+#include <vector>
 
 #include <fmt/core.h>
 #include <fmt/ranges.h>
@@ -15,7 +21,8 @@ namespace pm {
 namespace {
 
 constexpr const char *attach_again = "portmatrix apply, or let the service run: it attaches again";
-constexpr unsigned one_buffer = 3498;  // bytes of MTU that fit a page beside XDP's headroom
+constexpr unsigned one_buffer =
+    3498;  // the largest MTU whose frames fit a page with XDP's headroom
 
 std::uint32_t pinned_id(const Pins &pins, unsigned number, const char *name) {
     const auto fd = open_pin(pins.path(number, name));
@@ -60,8 +67,7 @@ void examine_egress(const Pins &pins, const Pins::Interface &interface, const De
                     const Attached &now, Findings &findings) {
     const std::uint32_t ours = pinned_id(pins, interface.number, "egress_program");
     const std::vector<TcProgram> all = tc_programs(device.index, true);
-    const auto found =
-        std::find_if(all.begin(), all.end(), [&](const TcProgram &one) { return one.id == ours; });
+    const auto found = std::ranges::find(all, ours, &TcProgram::id);
     if (now.egress == PM_DETACHED || found == all.end()) {
         findings.wrong("egress", "what goes out is not filtered: the program on TC is gone",
                        attach_again);

@@ -23,7 +23,7 @@ void Connections::shut(Connection &connection) {
     shutdown(connection.fd, SHUT_RDWR);
 }
 
-// True: there was room.
+// False: there was no room, and a connection was shut.
 bool Connections::make_room(const Peer &peer) {
     std::size_t open = 0, of_one = 0;
     for (const Connection &one : all_) {
@@ -49,7 +49,7 @@ bool Connections::make_room(const Peer &peer) {
 bool Connections::add(int fd, const Peer &peer) {
     const std::lock_guard lock(mutex_);
     const bool room = make_room(peer);
-    all_.push_back({fd, peer, std::chrono::steady_clock::now()});
+    all_.push_back({.fd = fd, .peer = peer, .since = std::chrono::steady_clock::now()});
     return room;
 }
 

@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// Who is connected, and who must go: so many in all, so many from one address, so long each. Room
-// is made by closing the oldest that has not asked anything yet, so that whoever comes and asks at
-// once is served, whatever others hold open. Its methods may be called from any thread.
+// Keeps the number of connections down: how many in all, how many from one peer, how long each.
+// Where there is no room for a newcomer, the oldest connection that has not sent a request yet is
+// closed. So a client that asks at once is served, however many connections others hold open.
+//
+// The accepting thread adds connections and closes the old ones, libmicrohttpd's thread notes
+// requests and removes connections: a mutex guards the list.
 #pragma once
 
 #include <sys/socket.h>
 
 #include <array>
 #include <chrono>
+#include <cstddef>
 #include <list>
 #include <mutex>
 
@@ -18,15 +22,15 @@ public:
     static constexpr std::size_t most = 512, most_of_one = 128;
     static constexpr std::chrono::seconds longest{10};
 
-    // Of one IPv4 address, one IPv6 /64, or of the unix sockets.
+    // One IPv4 address, one IPv6 /64, or all that come over unix sockets.
     using Peer = std::array<unsigned char, 9>;
     static Peer peer_of(const sockaddr *address);
 
-    // False: another had to go for it.
+    // False: there was no room, and another connection was shut for it.
     bool add(int fd, const Peer &peer);
     void asked(int fd);   // has sent a request
     void remove(int fd);  // before it is closed
-    void close_old();
+    void close_old();     // those that are open for `longest`
 
 private:
     struct Connection {
@@ -34,7 +38,7 @@ private:
         Peer peer;
         std::chrono::steady_clock::time_point since;
         bool asked = false;
-        bool shut = false;  // its owner will close it
+        bool shut = false;  // by us; libmicrohttpd sees that and closes the descriptor
     };
     static void shut(Connection &connection);
     bool make_room(const Peer &peer);

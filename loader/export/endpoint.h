@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// HOST:PORT as it is written on the command line.
+// HOST:PORT as it is written on the command line, for --listen and --ipfix.
 #pragma once
 
+#include <optional>
 #include <string>
-
-#include <tl/expected.hpp>
 
 namespace pm::exporter {
 
@@ -13,7 +12,7 @@ struct Endpoint {
     std::string port;  // a number from 1 to 65535
 };
 
-// "192.0.2.1:9", "[2001:db8::1]:9", "name:9", "9". The error is empty: the caller knows the option.
-tl::expected<Endpoint, std::string> parse_endpoint(const std::string &text);
+// "192.0.2.1:9", "[2001:db8::1]:9", "name:9", "9". Nothing: it is none of these.
+std::optional<Endpoint> parse_endpoint(const std::string &text);
 
 }  // namespace pm::exporter

@@ -11,17 +11,13 @@ namespace {
 
 constexpr std::chrono::milliseconds fresh_for{200};
 
-Reply text(unsigned status, std::string body, const char *type = "text/plain; charset=utf-8") {
-    return {status, type, std::make_shared<const std::string>(std::move(body))};
-}
-
 Reply unavailable(const Fault &fault) {
-    return text(503, fault.message + "\n");
+    return text_reply(503, fault.message + "\n");
 }
 
 }  // namespace
 
-template <class Make>
+template <typename Make>
 Reply Exporter::fresh(Made &made, Make make) {
     const auto now = std::chrono::steady_clock::now();
     if (!made.reply.body || now - made.at > fresh_for) made = {now, make()};
@@ -31,29 +27,29 @@ Reply Exporter::fresh(Made &made, Make make) {
 Reply Exporter::metrics() {
     auto reading = reader_.read();
     if (!reading) return unavailable(reading.error());
-    return text(200, metrics_text(*reading), "text/plain; version=0.0.4; charset=utf-8");
+    return text_reply(200, metrics_text(*reading), "text/plain; version=0.0.4; charset=utf-8");
 }
 
-// As `portmatrix status --json`, a line an interface.
+// As `portmatrix status --json`: a line for each interface.
 Reply Exporter::status() {
     auto reading = reader_.read();
     if (!reading) return unavailable(reading.error());
-    return text(200, reading->snapshot ? show::status_json(*reading->snapshot) : "",
-                "application/x-ndjson; charset=utf-8");
+    return text_reply(200, reading->snapshot ? show::status_json(*reading->snapshot) : "",
+                      "application/x-ndjson; charset=utf-8");
 }
 
 Reply Exporter::answer(const std::string &path) {
     if (path == "/metrics") return fresh(metrics_, [&] { return metrics(); });
     if (path == "/status") return fresh(status_, [&] { return status(); });
-    if (path == "/-/healthy") return text(200, "the exporter is healthy\n");
+    if (path == "/-/healthy") return text_reply(200, "the exporter is healthy\n");
     if (auto file = page_file(path)) return *file;
-    return text(404, "there are /metrics, /status, /-/healthy and the page at /\n");
+    return text_reply(404, "there are /metrics, /status, /-/healthy and the page at /\n");
 }
 
 Done Exporter::write_textfile(const std::string &file) {
     const Reply reply = metrics();
     if (reply.status != 200) return fault(*reply.body);
-    // node_exporter reads *.prom only, and as another user.
+    // node_exporter reads it as another user.
     return write_file(file, *reply.body, 0644);
 }
 

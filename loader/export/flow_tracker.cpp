@@ -9,11 +9,11 @@
 namespace pm::exporter {
 namespace {
 
-// The last ACK follows the last FIN.
+// A connection with both FINs is reported after this time, for the last ACK follows the last FIN.
 constexpr std::uint64_t closing_seconds = 2;
 
-// It takes less than this to count before the first walk. What begins meanwhile is taken for seen
-// later, never for evicted.
+// The rows are counted before the first walk, in less time than this. A flow that begins meanwhile
+// may be missing from that count: it must not be taken for evicted.
 constexpr std::uint32_t counting_stamps = 3;
 
 bool is_after(std::uint32_t a, std::uint32_t b) {
@@ -30,6 +30,7 @@ std::uint64_t all_packets(const pm_flow &flow) {
     return flow.packets[PM_IN] + flow.packets[PM_OUT];
 }
 
+// 0 if the counter is lower than before.
 std::uint64_t since(std::uint64_t now, std::uint64_t before) {
     return now > before ? now - before : 0;
 }
@@ -68,73 +69,74 @@ void FlowTracker::see(const pm_flow_key &key, const pm_flow &flow) {
     auto [found, is_new] = known_.try_emplace(Identity{key, flow.start, flow.opener});
     Known &known = found->second;
     if (is_new) {
-        known.told = flow.start;
+        known.reported = flow.start;
         // One stamp of grace: a flow of the very moment may be in `opened` or not.
         if (is_after(flow.start, first_now_ + 1)) {
             begun_++;
         } else if (walk_ == 1) {
-            std::copy(flow.packets, flow.packets + 2, known.told_packets);
-            std::copy(flow.bytes, flow.bytes + 2, known.told_bytes);
-            known.told = now_;
+            std::ranges::copy(flow.packets, known.reported_packets);
+            std::ranges::copy(flow.bytes, known.reported_bytes);
+            known.reported = now_;
             known.over = !is_live(key, flow, now_) || is_closed(key, flow);
         }
     } else if (known.walk == walk_ && all_packets(flow) < all_packets(known.flow)) {
-        return;  // promoted while we walked: the entry that has more is the newer sight
+        return;  // seen twice, for it was promoted while we walked: the entry with more is newer
     }
-    // `opened` does not have it yet: it is compared at the next walk.
+    // It began after `opened_` was read. The next walk compares it.
     if (known.walk != walk_ && is_after(flow.start, now_ + 1)) ahead_++;
     known.flow = flow;
     known.walk = walk_;
 }
 
-void FlowTracker::tell(const Identity &identity, Known &known, EndReason reason,
-                       const Sink &sink) const {
+void FlowTracker::report(const Identity &identity, Known &known, EndReason reason,
+                         const Sink &sink) const {
     FlowRecord record;
     record.key = identity.key;
     record.flow = known.flow;
     record.reason = reason;
     for (const unsigned way : {PM_IN, PM_OUT}) {
-        record.packets[way] = since(known.flow.packets[way], known.told_packets[way]);
-        record.bytes[way] = since(known.flow.bytes[way], known.told_bytes[way]);
-        known.told_packets[way] =
-            std::max<std::uint64_t>(known.told_packets[way], known.flow.packets[way]);
-        known.told_bytes[way] =
-            std::max<std::uint64_t>(known.told_bytes[way], known.flow.bytes[way]);
+        record.packets[way] = since(known.flow.packets[way], known.reported_packets[way]);
+        record.bytes[way] = since(known.flow.bytes[way], known.reported_bytes[way]);
+        known.reported_packets[way] =
+            std::max<std::uint64_t>(known.reported_packets[way], known.flow.packets[way]);
+        known.reported_bytes[way] =
+            std::max<std::uint64_t>(known.reported_bytes[way], known.flow.bytes[way]);
     }
-    known.told = now_;
+    known.reported = now_;
     known.over = reason != EndReason::active;
     if (record.packets[PM_IN] + record.packets[PM_OUT] != 0) sink(record);
 }
 
-// It is in its table.
-void FlowTracker::look_at(const Identity &identity, Known &known, const Sink &sink) {
+// A flow that has its entry.
+void FlowTracker::report_present(const Identity &identity, Known &known, const Sink &sink) {
     const pm_flow &flow = known.flow;
     const bool live = is_live(identity.key, flow, now_);
     if (live) live_[{identity.key.interface, flow.row}]++;
-    const bool more = all_packets(flow) > known.told_packets[PM_IN] + known.told_packets[PM_OUT];
+    const bool more =
+        all_packets(flow) > known.reported_packets[PM_IN] + known.reported_packets[PM_OUT];
     if (known.over && !more) return;
     if (flow.marks & PM_FLOW_CUT)
-        tell(identity, known, EndReason::forced, sink);
+        report(identity, known, EndReason::forced, sink);
     else if (is_closed(identity.key, flow) && seconds_since(flow.last, now_) >= closing_seconds)
-        tell(identity, known, EndReason::detected, sink);
+        report(identity, known, EndReason::detected, sink);
     else if (!live)
-        tell(identity, known, EndReason::idle, sink);
-    else if (seconds_since(known.told, now_) >= active_seconds_)
-        tell(identity, known, EndReason::active, sink);
+        report(identity, known, EndReason::idle, sink);
+    else if (seconds_since(known.reported, now_) >= active_seconds_)
+        report(identity, known, EndReason::active, sink);
     else
         known.over = false;
 }
 
-// It is in its table no more.
-void FlowTracker::miss(const Identity &identity, Known &known, const Sink &sink) {
+// A flow that has no entry any more.
+void FlowTracker::report_missing(const Identity &identity, Known &known, const Sink &sink) {
     if (known.over) return;
     if (!(interfaces_ >> identity.key.interface & 1)) {
-        tell(identity, known, EndReason::forced, sink);
+        report(identity, known, EndReason::forced, sink);
     } else if (is_live(identity.key, known.flow, now_)) {
         evicted_++;
-        tell(identity, known, EndReason::evicted, sink);
+        report(identity, known, EndReason::evicted, sink);
     } else {
-        tell(identity, known, EndReason::idle, sink);
+        report(identity, known, EndReason::idle, sink);
     }
 }
 
@@ -146,10 +148,10 @@ void FlowTracker::count_unseen() {
 void FlowTracker::end(const Sink &sink) {
     for (auto at = known_.begin(); at != known_.end();) {
         if (at->second.walk == walk_) {
-            look_at(at->first, at->second, sink);
+            report_present(at->first, at->second, sink);
             ++at;
         } else {
-            miss(at->first, at->second, sink);
+            report_missing(at->first, at->second, sink);
             at = known_.erase(at);
         }
     }
@@ -157,7 +159,7 @@ void FlowTracker::end(const Sink &sink) {
 }
 
 void FlowTracker::finish(const Sink &sink) {
-    for (auto &[identity, known] : known_) tell(identity, known, EndReason::forced, sink);
+    for (auto &[identity, known] : known_) report(identity, known, EndReason::forced, sink);
     known_.clear();
 }
 

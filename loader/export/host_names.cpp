@@ -23,25 +23,26 @@ bool is_name(std::string_view text) {
     const auto belongs = [](unsigned char one) {
         return std::isalnum(one) || one == '-' || one == '.' || one == '_';
     };
-    return !text.empty() && std::all_of(text.begin(), text.end(), belongs);
+    return !text.empty() && std::ranges::all_of(text, belongs);
 }
 
 bool is_same_name(std::string_view a, std::string_view b) {
     return a.size() == b.size() && strncasecmp(a.data(), b.data(), a.size()) == 0;
 }
 
-// Without what a port would be; it is not looked at, for a proxy or tunnel may have another.
+// The port is not compared: a proxy or tunnel may listen on another one than we do.
 std::string_view without_port(std::string_view host) {
     const auto colon = host.rfind(':');
     if (colon == std::string_view::npos) return host;
     const std::string_view port = host.substr(colon + 1);
     const bool is_port =
-        std::all_of(port.begin(), port.end(), [](unsigned char one) { return std::isdigit(one); });
+        std::ranges::all_of(port, [](unsigned char one) { return std::isdigit(one); });
     return is_port ? host.substr(0, colon) : host;
 }
 
-// Health is no secret. Prometheus may know a host by any name; to this host's own loopback it comes
-// by none, but a browser does, through a tunnel.
+// What may be asked by any name. Health is no secret. Metrics are open over the network, for
+// Prometheus may know the host by any name. Over loopback they are not: no Prometheus needs a name
+// there, but the browser at the other end of a tunnel comes that way.
 bool is_open(const Request &request) {
     return request.path == "/-/healthy" ||
            (request.path == "/metrics" && request.reached != Reached::loopback);
@@ -68,19 +69,17 @@ bool HostNames::has(std::string_view host) const {
     std::string_view name = without_port(host);
     if (name.ends_with('.')) name.remove_suffix(1);
     return is_address(AF_INET, name) || is_same_name(name, "localhost") ||
-           std::any_of(names_.begin(), names_.end(),
-                       [&](const std::string &one) { return is_same_name(name, one); });
+           std::ranges::any_of(names_,
+                               [&](const std::string &one) { return is_same_name(name, one); });
 }
 
 std::optional<Reply> HostNames::refuse(const Request &request) const {
-    // No browser comes over a unix socket, or without the header.
+    // A browser always sends the header, and cannot use a unix socket.
     if (request.reached == Reached::unix_socket || !request.host) return std::nullopt;
     if (is_open(request) || has(*request.host)) return std::nullopt;
-    return Reply{421, "text/plain; charset=utf-8",
-                 std::make_shared<const std::string>(
-                     quote(*request.host) +
-                     " is no name of this host: ask by its address, as localhost or by "
-                     "its host name, or begin the exporter with --host-name\n")};
+    return text_reply(421, quote(*request.host) +
+                               " is no name of this host: ask by its address, as localhost or by "
+                               "its host name, or begin the exporter with --host-name\n");
 }
 
 }  // namespace pm::exporter

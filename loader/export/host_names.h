@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// By which names this host may be asked. A page of another site can have its own name resolve to
-// this host (DNS rebinding): a browser then takes what the exporter says for that site's, and lets
-// its scripts read it. The name stands in the request's Host header.
+// By which names the exporter may be asked. Another site can let its own name resolve to this host
+// (DNS rebinding). A browser then takes our answers for that site's, and lets the site's scripts
+// read them. So a request whose Host header has a name that is not this host's is refused.
 #pragma once
 
 #include <optional>
@@ -15,16 +15,16 @@ namespace pm::exporter {
 
 class HostNames {
 public:
-    // Besides every address and "localhost".
+    // `names`: those that are accepted beside every address and "localhost".
     explicit HostNames(std::vector<std::string> names) : names_(std::move(names)) {}
 
-    // The name of this host, and those of --host-name. A fault if one of them is no name.
+    // The host's own name, and `more`, those of --host-name. A fault if one of these is no name.
     static Result<HostNames> of_this_host(const std::vector<std::string> &more);
 
-    // What is answered instead, if the request must not have what it asks for.
+    // The reply that refuses the request; nothing: it may be answered.
     std::optional<Reply> refuse(const Request &request) const;
 
-    // `host`: as the header has it, "name", "name:9927", "[2001:db8::1]:9927".
+    // `host` is the header's text: "name", "name:9927", "[2001:db8::1]:9927".
     bool has(std::string_view host) const;
 
 private:

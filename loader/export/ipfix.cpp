@@ -10,6 +10,7 @@ namespace pm::exporter {
 namespace {
 
 constexpr std::uint16_t version = 10, template_set = 2, options_set = 3;
+constexpr std::uint16_t first_data_set = 256;
 constexpr std::uint16_t flow4 = 256, flow6 = 257, row_names = 258;
 constexpr std::uint32_t domain = 1;           // observation domain
 constexpr std::uint32_t reverse_pen = 29305;  // RFC 5103
@@ -75,7 +76,7 @@ constexpr auto row_fields = std::to_array<Field>({{selectorId, 8}, {selectorName
 // Numbers in network byte order.
 class Bytes {
 public:
-    template <class Number>
+    template <typename Number>
     void put(Number number) {
         for (unsigned shift = 8 * sizeof(Number); shift > 0; shift -= 8)
             bytes_.push_back(static_cast<std::uint8_t>(number >> (shift - 8)));
@@ -101,13 +102,13 @@ private:
     std::vector<std::uint8_t> bytes_;
 };
 
-template <class Number>
+template <typename Number>
 void store(std::vector<std::uint8_t> &bytes, std::size_t at, Number number) {
-    for (std::size_t i = 0; i < sizeof(Number); i++)
+    for (std::size_t i = 0; i < sizeof(Number); ++i)
         bytes[at + i] = static_cast<std::uint8_t>(number >> 8 * (sizeof(Number) - 1 - i));
 }
 
-// Echo carries type and code where the destination's port is, as collectors expect.
+// Collectors expect an echo's type and code in the destination port.
 std::uint16_t echo_request(std::uint8_t protocol) {
     return static_cast<std::uint16_t>(protocol == PM_PROTO_ICMP ? 8 << 8 : 128 << 8);
 }
@@ -160,9 +161,9 @@ void IpfixEncoder::templates(std::uint32_t time) {
     rows.put(static_cast<std::uint16_t>(row_fields.size()));
     rows.put(std::uint16_t{1});  // fields of the scope: the row
     rows.put_fields(row_fields);
-    add(time, template_set, v4.take(), false);
-    add(time, template_set, v6.take(), false);
-    add(time, options_set, rows.take(), false);
+    add(time, template_set, v4.take());
+    add(time, template_set, v6.take());
+    add(time, options_set, rows.take());
 }
 
 void IpfixEncoder::row_name(std::uint32_t time, unsigned slot, const std::string &id) {
@@ -182,13 +183,13 @@ void IpfixEncoder::record(const FlowRecord &record, const FlowNames &names,
 }
 
 void IpfixEncoder::add(std::uint32_t time, std::uint16_t set,
-                       const std::vector<std::uint8_t> &record, bool is_data) {
+                       const std::vector<std::uint8_t> &record) {
     constexpr std::size_t set_header = 4;
     if (!message_.empty() && message_.size() + set_header + record.size() > limit_) flush();
     if (message_.empty()) {
         Bytes header;
         header.put(version);
-        header.put(std::uint16_t{0});  // the length, see flush
+        header.put(std::uint16_t{0});  // the length: flush() writes it
         header.put(time);
         header.put(sequence_);
         header.put(domain);
@@ -203,7 +204,7 @@ void IpfixEncoder::add(std::uint32_t time, std::uint16_t set,
     }
     message_.insert(message_.end(), record.begin(), record.end());
     store(message_, set_start_ + 2, static_cast<std::uint16_t>(message_.size() - set_start_));
-    if (is_data) records_++;
+    if (set >= first_data_set) records_++;  // templates are not counted (RFC 7011, 3.1)
 }
 
 void IpfixEncoder::flush() {

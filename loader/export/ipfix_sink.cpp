@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// IPFIX over UDP. Templates go ahead of every walk's records, names of rows when they change and
-// every minute: a collector that starts later, or loses a datagram, soon knows them.
+// IPFIX over UDP. A collector may start late or lose a datagram, so what it must know is repeated:
+// templates before the records of each walk, the names of rows when they change and every minute.
 #include <netdb.h>
 #include <sys/socket.h>
 #include <time.h>
+
+#include <cerrno>
+#include <memory>
+#include <utility>
 
 #include <fmt/core.h>
 
@@ -18,7 +22,7 @@ namespace pm::exporter {
 namespace {
 
 constexpr std::uint64_t names_again_ms = 60'000;
-// Collectors read from a socket buffer of a few hundred kilobytes: they get time to empty it.
+// A collector's socket buffer has a few hundred kilobytes: after a burst it gets time to empty it.
 constexpr unsigned burst = 32;
 constexpr timespec pause_between = {0, 2'000'000};
 
@@ -47,8 +51,8 @@ private:
         auto try_to = [&] {
             return ::send(socket_.get(), message.data(), message.size(), MSG_NOSIGNAL) >= 0;
         };
-        // What a collector that was away answered to an earlier message is said now, and this one
-        // is not sent: once more.
+        // ECONNREFUSED is the answer to an earlier message, from a collector that was away. This
+        // message was not sent: try again.
         if (try_to() || (errno == ECONNREFUSED && try_to()))
             complained_ = false;
         else if (!std::exchange(complained_, true))

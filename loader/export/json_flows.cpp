@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
+// Flow records as lines of JSON. The reasons are named after IPFIX' flowEndReason.
 #include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <utility>
 
 #include <fmt/core.h>
 
@@ -49,15 +51,22 @@ public:
         if (!file_) complain(errno);
     }
     void record(const FlowRecord &record) override {
-        Flow flow{names_.interface(record.key), names_.row(record.flow), record.key, record.flow,
-                  flow_state(record.key, record.flow)};
-        std::copy(record.packets, record.packets + 2, flow.value.packets);
-        std::copy(record.bytes, record.bytes + 2, flow.value.bytes);
-        flow.age = seconds_since(record.flow.start, clock_.stamp);
-        flow.idle = seconds_since(record.flow.last, clock_.stamp);
-        text_ += show::flow_record_json(flow, record.reason == EndReason::active ? "update" : "end",
-                                        reason_word(record.reason), clock_.realtime_ms,
-                                        clock_.ms(record.flow.start), clock_.ms(record.flow.last));
+        Flow flow = {.interface = names_.interface(record.key),
+                     .row = names_.row(record.flow),
+                     .key = record.key,
+                     .value = record.flow,
+                     .state = flow_state(record.key, record.flow),
+                     .age = seconds_since(record.flow.start, clock_.stamp),
+                     .idle = seconds_since(record.flow.last, clock_.stamp)};
+        std::ranges::copy(record.packets, flow.value.packets);
+        std::ranges::copy(record.bytes, flow.value.bytes);
+        const show::FlowRecordHead head = {
+            .event = record.reason == EndReason::active ? "update" : "end",
+            .reason = reason_word(record.reason),
+            .time = clock_.realtime_ms,
+            .start = clock_.ms(record.flow.start),
+            .last = clock_.ms(record.flow.last)};
+        text_ += show::flow_record_json(head, flow);
         if (text_.size() >= write_at) write_out();
     }
     void end() override {

@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "loader/export/listener.h"
 
+#include <fcntl.h>
 #include <netdb.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-#include <systemd/sd-daemon.h>
 
 #include <cstring>
 #include <memory>
 
 #include <fmt/core.h>
+#include <systemd/sd-daemon.h>
 
 #include "loader/export/endpoint.h"
 
@@ -80,7 +81,7 @@ Result<std::vector<Fd>> listen_on(const std::string &where) {
         return sockets;
     }
     Fault last;
-    for (const char *loopback : {"127.0.0.1", "::1"}) {  // a host may have one of the families only
+    for (const char *loopback : {"127.0.0.1", "::1"}) {  // a host may lack one of the families
         auto socket = listen_inet(loopback, end->port);
         if (socket)
             sockets.push_back(std::move(*socket));
@@ -95,7 +96,7 @@ Result<std::vector<Fd>> inherited_listeners() {
     const int count = sd_listen_fds(1);
     if (count < 0) return cannot("take over sockets", count);
     std::vector<Fd> sockets;
-    for (int fd = SD_LISTEN_FDS_START; fd < SD_LISTEN_FDS_START + count; fd++) {
+    for (int fd = SD_LISTEN_FDS_START; fd < SD_LISTEN_FDS_START + count; ++fd) {
         if (sd_is_socket(fd, AF_UNSPEC, SOCK_STREAM, 1) <= 0)
             return fault(fmt::format("descriptor {} is no listening stream socket", fd),
                          "the socket unit needs ListenStream=");

@@ -10,11 +10,11 @@
 
 namespace pm::exporter {
 
-// "ADDR:PORT", "[ADDR]:PORT", "PORT" on both loopback addresses, or "unix:PATH". A socket that a
-// killed exporter left at PATH is replaced; any other file there is not.
+// "ADDR:PORT", "[ADDR]:PORT", "PORT" (on both loopback addresses) or "unix:PATH". A socket at PATH
+// is replaced, for a killed exporter leaves one; any other file there is a fault.
 Result<std::vector<Fd>> listen_on(const std::string &where);
 
-// What systemd hands over (LISTEN_FDS); none: it does not.
+// The sockets that systemd hands over (LISTEN_FDS); empty: none.
 Result<std::vector<Fd>> inherited_listeners();
 
 }  // namespace pm::exporter

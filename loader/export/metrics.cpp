@@ -6,7 +6,7 @@
 #include <prometheus/text_serializer.h>
 
 #include "loader/kernel/deployment.h"
-#include "loader/show/show.h"
+#include "loader/show/words.h"
 #include "policy/model/labels.h"
 
 namespace pm::exporter {
@@ -75,7 +75,8 @@ void add_drop(Families &families, const std::string &interface, const DropStatus
     families.add(WOULD_DROP, std::uint64_t{one.count.would_packets}, labels);
 }
 
-// What is attached where no policy holds filters nothing.
+// A program on an interface for which no policy is in force filters nothing: it counts as not
+// attached.
 void add_hook(Families &families, const std::string &interface, const char *hook,
               pm_attachment attachment, bool filtered) {
     families.add(ATTACHED, attachment == PM_DETACHED || !filtered ? 0.0 : 1.0,
@@ -133,7 +134,8 @@ std::string metrics_text(const Reading &reading) {
     } else {
         families.add(GENERATION, 0.0);
         families.add(CONFIRM_PENDING, 0.0);
-        // After a boot that failed no name is known, and the service sees no link of the host.
+        // After a boot that failed no interface is known, and the exporter's service cannot see
+        // those of the host. The alert needs the metric all the same.
         if (detached.empty()) detached.emplace_back();
     }
     for (const std::string &name : detached) {

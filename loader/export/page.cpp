@@ -33,8 +33,7 @@ const File files[] = {
 
 std::optional<Reply> page_file(const std::string &path) {
     for (const File &file : files)
-        if (file.path == path)
-            return Reply{200, file.type, std::make_shared<const std::string>(file.begin, file.end)};
+        if (file.path == path) return text_reply(200, {file.begin, file.end}, file.type);
     return std::nullopt;
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The web page's files, which are part of the program.
+// The files of the web page. They are compiled into the program.
 #pragma once
 
 #include <optional>
@@ -9,6 +9,7 @@
 
 namespace pm::exporter {
 
+// Nothing: there is no such file.
 std::optional<Reply> page_file(const std::string &path);
 
 }  // namespace pm::exporter

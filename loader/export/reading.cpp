@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "loader/export/reading.h"
-#include "loader/base/clock.h"
 
 #include <algorithm>
+#include <iterator>
+#include <utility>
+
+#include "loader/base/clock.h"
 
 namespace pm::exporter {
 namespace {
 
-// `watch` looks every 2 s, and waits while a command changes something.
+// `watch` looks every 2 s, but waits while a command changes something.
 constexpr std::uint64_t watch_silent_ns = 15'000'000'000;
 
 bool is_fresh(const InterfaceStatus &interface) {
@@ -28,7 +31,7 @@ Result<Reading> Reader::read() {
     auto deployment = open_deployment(paths_, Access::read, &known_);
     if (!deployment) return tl::unexpected(deployment.error());
     if (*deployment) {
-        auto snapshot = read_counters(**deployment, reading.walk.live);
+        auto snapshot = read_snapshot_unprivileged(**deployment, reading.walk.live);
         if (!snapshot) return tl::unexpected(snapshot.error());
         known_ = std::move((*deployment)->in_force);
         reading.snapshot = std::move(*snapshot);
@@ -36,16 +39,14 @@ Result<Reading> Reader::read() {
     std::set<std::string> attached;
     if (reading.snapshot) {
         auto &interfaces = reading.snapshot->interfaces;
-        reading.watch_up = std::any_of(interfaces.begin(), interfaces.end(), is_fresh);
+        reading.watch_up = std::ranges::any_of(interfaces, is_fresh);
         std::erase_if(interfaces, [&](const InterfaceStatus &one) {
-            return !wanted_.empty() &&
-                   std::find(wanted_.begin(), wanted_.end(), one.name) == wanted_.end();
+            return !wanted_.empty() && std::ranges::find(wanted_, one.name) == wanted_.end();
         });
         for (const InterfaceStatus &one : interfaces) attached.insert(one.name);
     }
     seen_.insert(attached.begin(), attached.end());
-    std::set_difference(seen_.begin(), seen_.end(), attached.begin(), attached.end(),
-                        std::back_inserter(reading.gone));
+    std::ranges::set_difference(seen_, attached, std::back_inserter(reading.gone));
     return reading;
 }
 

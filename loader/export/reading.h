@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// All that an output of the exporter says, read in one go: counters from the maps, flows from the
-// last walk.
+// What the exporter's outputs are made of, read in one go: counters from the maps, live flows from
+// the walker's last walk.
 #pragma once
 
 #include <optional>
@@ -16,15 +16,16 @@
 namespace pm::exporter {
 
 struct Reading {
-    std::optional<Snapshot> snapshot;  // nothing: no policy was ever put in force
+    std::optional<Snapshot> snapshot;  // nothing: nothing is pinned
     Walk walk;
-    std::vector<std::string> gone;  // interfaces once attached, or asked for, that are not
-    bool watch_up = false;
+    // Interfaces that are not attached, though they were since the exporter began, or are wanted.
+    std::vector<std::string> gone;
+    bool watch_up = false;  // `watch` has looked at the interfaces lately
 };
 
 class Reader {
 public:
-    // `interfaces`: those wanted; empty: all.
+    // `interfaces`: those wanted; empty: all. `walker` must outlive it.
     Reader(Paths paths, std::vector<std::string> interfaces, const Walker &walker);
 
     Result<Reading> read();

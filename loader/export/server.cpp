@@ -1,25 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "loader/export/server.h"
 
-#include <microhttpd.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <time.h>
 
 #include <cstring>
 
+#include <microhttpd.h>
+
 namespace pm::exporter {
 namespace {
 
 constexpr unsigned idle_seconds = 5;
 constexpr std::size_t request_bytes = 16384;  // headers included
-// While others are turned away, the library's thread gets time to answer who has asked.
+// The pause after a connection that had no room: the library's thread gets time to answer others.
 constexpr timespec breath = {0, 100'000};
 
 struct Header {
     const char *name, *value;
 };
-// The page runs its own script and style and asks this server; nothing else, and nowhere else.
+// The page may run its own script and style and ask this server, and nothing else.
 constexpr Header headers[] = {
     {"Content-Security-Policy",
      "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
@@ -53,8 +54,9 @@ Reached reached_by(int fd) {
 
 Request request_of(MHD_Connection *connection, const char *path) {
     const char *host = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Host");
-    return {path, host ? std::optional<std::string>(host) : std::nullopt,
-            reached_by(fd_of(connection))};
+    return {.path = path,
+            .host = host ? std::optional<std::string>(host) : std::nullopt,
+            .reached = reached_by(fd_of(connection))};
 }
 
 using Body = std::shared_ptr<const std::string>;
@@ -65,12 +67,12 @@ void release_body(void *body) {
 
 MHD_Result send_reply(MHD_Connection *connection, const Reply &reply) {
     auto body = std::make_unique<Body>(reply.body);
-    // The library only reads what it is given.
+    // The library asks for a pointer to what it may change, but only reads.
     void *bytes = const_cast<char *>((*body)->data());
     MHD_Response *response = MHD_create_response_from_buffer_with_free_callback_cls(
         (*body)->size(), bytes, release_body, body.get());
     if (!response) return MHD_NO;
-    (void)body.release();
+    (void)body.release();  // release_body() deletes it
     for (const Header &header : headers)
         MHD_add_response_header(response, header.name, header.value);
     MHD_add_response_header(response, "Content-Type", reply.type);
@@ -86,8 +88,8 @@ MHD_Result on_request(void *server, MHD_Connection *connection, const char *path
     auto *self = static_cast<Server *>(server);
     self->connections().asked(fd_of(connection));
     if (std::strcmp(method, "GET") != 0 && std::strcmp(method, "HEAD") != 0)
-        return send_reply(connection, {MHD_HTTP_METHOD_NOT_ALLOWED, "text/plain; charset=utf-8",
-                                       std::make_shared<const std::string>("only GET and HEAD\n")});
+        return send_reply(connection,
+                          text_reply(MHD_HTTP_METHOD_NOT_ALLOWED, "only GET and HEAD\n"));
     return send_reply(connection, self->answer(request_of(connection, path)));
 }
 
@@ -97,10 +99,16 @@ void on_connection(void *server, MHD_Connection *connection, void **,
         static_cast<Server *>(server)->connections().remove(fd_of(connection));
 }
 
-// What hostile clients send is not worth a line in the journal each.
+// The library's log: hostile clients could fill the journal with it.
 void say_nothing(void *, const char *, va_list) {}
 
 }  // namespace
+
+Reply text_reply(unsigned status, std::string body, const char *type) {
+    return {.status = status,
+            .type = type,
+            .body = std::make_shared<const std::string>(std::move(body))};
+}
 
 void Server::Stop::operator()(MHD_Daemon *daemon) const {
     MHD_stop_daemon(daemon);
@@ -122,17 +130,18 @@ Result<std::unique_ptr<Server>> Server::start(std::vector<Fd> listeners, Handler
 }
 
 void Server::accept_from(int listener) {
-    for (int count = 0; count < 64; count++) {
+    for (int count = 0; count < 64; ++count) {
         sockaddr_storage address = {};
         socklen_t size = sizeof(address);
         auto *at = reinterpret_cast<sockaddr *>(&address);
         const int fd = accept4(listener, at, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd < 0) {
-            if (errno != EAGAIN) nanosleep(&breath, nullptr);  // no descriptors, or one that left
+            if (errno != EAGAIN)
+                nanosleep(&breath, nullptr);  // no descriptor is free, or the client has left
             return;
         }
         const bool room = connections_.add(fd, Connections::peer_of(at));
-        // It closes the descriptor in any case.
+        // The library closes the descriptor, also if it fails.
         if (MHD_add_connection(daemon_.get(), fd, at, size) != MHD_YES) connections_.remove(fd);
         if (!room) nanosleep(&breath, nullptr);
     }
@@ -143,7 +152,7 @@ void Server::serve(int end) {
     for (const Fd &listener : listeners_) waits.push_back({listener.get(), POLLIN, 0});
     while (waits[0].revents == 0) {
         poll(waits.data(), waits.size(), 1000);
-        for (std::size_t i = 1; i < waits.size(); i++)
+        for (std::size_t i = 1; i < waits.size(); ++i)
             if (waits[i].revents != 0) accept_from(waits[i].fd);
         connections_.close_old();
     }

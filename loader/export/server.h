@@ -1,13 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-// HTTP over libmicrohttpd. One thread accepts on all sockets and keeps the number of connections
-// down (connections.h), one thread of the library's reads requests and writes replies; each
-// connection carries one request.
+// HTTP by libmicrohttpd, with two threads:
+//
+//   ours            serve(): accepts on all sockets, hands each connection to the library, and
+//                   closes connections when there are too many (connections.h)
+//   the library's   reads requests, calls the handler, writes replies, closes descriptors
+//
+// We accept ourselves, for the library's own limits refuse newcomers when it is full, which is what
+// an attacker wants. A connection carries one request.
 #pragma once
 
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "loader/base/fault.h"
@@ -18,7 +24,7 @@ struct MHD_Daemon;
 
 namespace pm::exporter {
 
-// On which side a connection came.
+// Over what a request came.
 enum class Reached { loopback, network, unix_socket };
 
 struct Request {
@@ -30,20 +36,24 @@ struct Request {
 struct Reply {
     unsigned status = 200;
     const char *type = "text/plain; charset=utf-8";
-    std::shared_ptr<const std::string> body;
+    std::shared_ptr<const std::string> body;  // shared with answers to others
 };
+Reply text_reply(unsigned status, std::string body, const char *type = "text/plain; charset=utf-8");
 
 class Server {
 public:
-    // Of a GET. Called by one thread at a time.
+    // Answers a GET. Called by the library's thread only.
     using Handler = std::function<Reply(const Request &request)>;
 
     static Result<std::unique_ptr<Server>> start(std::vector<Fd> listeners, Handler handler);
+    Server(const Server &) = delete;  // the library's thread has its address
+    Server &operator=(const Server &) = delete;
     ~Server();
 
-    // Accepts until `end` is readable.
+    // Accepts until the descriptor `end` is readable.
     void serve(int end);
 
+    // For the callbacks of the library.
     Reply answer(const Request &request) const { return handler_(request); }
     Connections &connections() { return connections_; }
 
@@ -58,7 +68,7 @@ private:
     std::vector<Fd> listeners_;
     Handler handler_;
     Connections connections_;
-    std::unique_ptr<MHD_Daemon, Stop> daemon_;
+    std::unique_ptr<MHD_Daemon, Stop> daemon_;  // the last: its thread uses the others
 };
 
 }  // namespace pm::exporter

@@ -22,12 +22,12 @@ FlowNames names_of(const std::vector<Pins::Interface> &interfaces, const Catalog
         names.indices[one.number] = one.entry.ifindex;
     }
     for (const CatalogRow &row : catalog.rows) names.rows[row.slot] = row.id;
-    for (unsigned id = 0; essential_id(id); id++) names.rows[id] = essential_id(id);
+    for (unsigned id = 0; essential_id(id); ++id) names.rows[id] = essential_id(id);
     return names;
 }
 
-// A walk of large tables leaves the CPU to others for so many times as long as it took, but comes
-// twice a minute.
+// After a walk of large tables the CPU is left to others for `rest` times as long as the walk took,
+// but never so long that walks come less than twice a minute.
 constexpr double rest = 9, longest_pause = 27;
 
 double seconds_of(std::chrono::duration<double> duration) {
@@ -43,8 +43,8 @@ FlowClock FlowClock::now() {
                 std::chrono::duration_cast<std::chrono::milliseconds>(time).count())};
 }
 
-std::uint64_t FlowClock::ms(std::uint32_t of) const {
-    const auto stamps = static_cast<std::int32_t>(stamp - of);
+std::uint64_t FlowClock::ms(std::uint32_t other) const {
+    const auto stamps = static_cast<std::int32_t>(stamp - other);
     if (stamps <= 0) return realtime_ms;
     return realtime_ms -
            (static_cast<std::uint64_t>(stamps) << PM_STAMP_SHIFT) * 1000 / kernel_hz();
@@ -55,7 +55,7 @@ Walker::Walker(Paths paths, Options options, std::vector<std::unique_ptr<FlowSin
       options_(options),
       sinks_(std::move(sinks)),
       tracker_(options.active) {
-    walk(false);
+    walk(Round::usual);
     thread_ = std::thread([this] { run(); });
 }
 
@@ -66,7 +66,7 @@ Walker::~Walker() {
     }
     wake_.notify_all();
     thread_.join();
-    walk(true);
+    walk(Round::last);
 }
 
 void Walker::run() {
@@ -78,7 +78,7 @@ void Walker::run() {
     };
     while (!wake_.wait_for(lock, pause(), [&] { return end_; })) {
         lock.unlock();
-        walk(false);
+        walk(Round::usual);
         lock.lock();
     }
 }
@@ -88,9 +88,9 @@ Walk Walker::last() const {
     return last_;
 }
 
-void Walker::walk(bool final) {
+void Walker::walk(Round round) {
     const auto begin = std::chrono::steady_clock::now();
-    auto done = walk_tables(final);
+    auto done = walk_tables(round);
     publish(seconds_of(std::chrono::steady_clock::now() - begin), done ? "" : done.error().message);
 }
 
@@ -107,7 +107,7 @@ void Walker::publish(double duration, std::string fault) {
     last_.time = seconds_of(std::chrono::system_clock::now().time_since_epoch());
 }
 
-// Over all rows that were ever seen; of those that have left the policy too.
+// Counts on: all rows that were ever seen, also those that have left the policy.
 Done Walker::count_opened(const Pins &pins, const FlowNames &names) {
     for (const auto &[number, name] : names.interfaces) {
         for (const auto &[slot, id] : names.rows) row_flows_.try_emplace({number, slot}, 0);
@@ -126,41 +126,44 @@ Done Walker::count_opened(const Pins &pins, const FlowNames &names) {
     return {};
 }
 
-Done Walker::walk_tables(bool final) {
+Result<Walker::Start> Walker::prepare(Deployment &deployment) {
+    auto interfaces = deployment.pins.interfaces();
+    if (!interfaces) return tl::unexpected(interfaces.error());
+    auto info = map_info(deployment.pins.maps().fd("assured"), "assured");
+    if (!info) return tl::unexpected(info.error());
+    known_ = std::move(deployment.in_force);
+    Start start;
+    start.tables = info->id;
+    start.names = names_of(*interfaces, known_.catalog);
+    for (const auto &[number, name] : start.names.interfaces)
+        start.attached = static_cast<std::uint16_t>(start.attached | 1u << number);
+    if (auto counted = count_opened(deployment.pins, start.names); !counted)
+        return tl::unexpected(counted.error());
+    return start;
+}
+
+Done Walker::walk_tables(Round round) {
     auto deployment = open_deployment(paths_, Access::read, &known_);
     if (!deployment) return tl::unexpected(deployment.error());
-    const Pins *pins = *deployment ? &(*deployment)->pins : nullptr;
-    FlowNames names;
-    std::uint16_t attached = 0;
-    std::uint32_t tables = 0;
-    if (pins) {
-        auto interfaces = pins->interfaces();
-        if (!interfaces) return tl::unexpected(interfaces.error());
-        auto info = map_info(pins->maps().fd("assured"), "assured");
-        if (!info) return tl::unexpected(info.error());
-        tables = info->id;
-        known_ = std::move((*deployment)->in_force);
-        names = names_of(*interfaces, known_.catalog);
-        for (const auto &[number, name] : names.interfaces)
-            attached = static_cast<std::uint16_t>(attached | 1u << number);
-        if (auto counted = count_opened(*pins, names); !counted) return counted;
-    }
-    const FlowClock clock = FlowClock::now();  // after what was counted, see begin()
-    for (const auto &sink : sinks_) sink->begin(names, clock);
-    auto tell = [&](const FlowRecord &record) {
+    auto start = *deployment ? prepare(**deployment) : Result<Start>(Start());
+    if (!start) return tl::unexpected(start.error());
+    const FlowClock clock = FlowClock::now();  // after what was counted, see FlowTracker::begin()
+    for (const auto &sink : sinks_) sink->begin(start->names, clock);
+    auto report = [&](const FlowRecord &record) {
         records_++;
         for (const auto &sink : sinks_) sink->record(record);
     };
-    if (tables != tables_) tracker_.finish(tell);
-    tables_ = tables;
-    tracker_.begin(clock.stamp, opened_, attached);
-    if (pins) {
+    if (start->tables != tables_) tracker_.finish(report);
+    tables_ = start->tables;
+    tracker_.begin(clock.stamp, opened_, start->attached);
+    if (*deployment) {
         auto walked = each_flow_entry(
-            *pins, [&](const pm_flow_key &key, const pm_flow &flow) { tracker_.see(key, flow); });
+            (*deployment)->pins,
+            [&](const pm_flow_key &key, const pm_flow &flow) { tracker_.see(key, flow); });
         if (!walked) return walked;
     }
-    tracker_.end(tell);
-    if (final) tracker_.finish(tell);
+    tracker_.end(report);
+    if (round == Round::last) tracker_.finish(report);
     for (const auto &sink : sinks_) sink->end();
     return {};
 }

@@ -1,12 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
-// The background walk of the flow tables: what scrapes say of live flows, and flow records for
-// those who collect them. Runs in a thread of its own; a scrape takes what the last walk found.
+// Walks the flow tables in the background, in a thread of its own. A walk gives two things: the
+// numbers of live flows, which scrapes take from the last walk (last()), and flow records, which go
+// to the sinks.
+//
+// Of its members, the thread alone uses what a walk works with; the mutex guards what last() and
+// the destructor share with it. The first walk is made before the thread begins, the last one after
+// it has ended.
 #pragma once
 
 #include <condition_variable>
+#include <cstdint>
+#include <map>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "loader/base/paths.h"
@@ -15,7 +24,7 @@
 
 namespace pm::exporter {
 
-// What the numbers in a record are called.
+// The names of the numbers in a flow record.
 struct FlowNames {
     std::map<unsigned, std::string> interfaces;  // by number
     std::map<unsigned, std::uint32_t> indices;   // ifindex, by number
@@ -25,29 +34,35 @@ struct FlowNames {
         auto found = interfaces.find(key.interface);
         return found == interfaces.end() ? "" : found->second;
     }
-    std::string row(const pm_flow &flow) const {  // empty: it has left the policy
+    std::string row(const pm_flow &flow) const {  // empty: the row has left the policy
         auto found = rows.find(flow.row);
         return found == rows.end() ? "" : found->second;
     }
 };
 
-// Times of flows are stamps; this makes times of day of them.
+// Flows have stamps for times (flow_stamp_now()); this turns a stamp into ms since 1970.
 struct FlowClock {
+    // The same moment in both units.
     std::uint32_t stamp = 0;
     std::uint64_t realtime_ms = 0;
     static FlowClock now();
-    std::uint64_t ms(std::uint32_t of) const;
+    std::uint64_t ms(std::uint32_t other) const;
 };
 
+// Where flow records go. The walker's thread calls it: begin(), the records of a walk, end(). A
+// fault is printed once, not for each record.
 class FlowSink {
 public:
+    FlowSink() = default;
+    FlowSink(const FlowSink &) = delete;
+    FlowSink &operator=(const FlowSink &) = delete;
     virtual ~FlowSink() = default;
-    // The records of a walk come between these two. Faults are said once on stderr.
     virtual void begin(const FlowNames &names, const FlowClock &clock) = 0;
     virtual void record(const FlowRecord &record) = 0;
     virtual void end() = 0;
 };
 
+// What the last walk found.
 struct Walk {
     FlowCounts live;
     std::uint64_t evictions = 0, never_seen = 0, records = 0;  // since the exporter began
@@ -59,17 +74,29 @@ struct Walk {
 class Walker {
 public:
     struct Options {
-        std::uint64_t interval = 10, active = 60;  // seconds
+        std::uint64_t interval = 10;  // seconds between two walks at least
+        std::uint64_t active = 60;    // seconds after which a flow that goes on gets a record
     };
     Walker(Paths paths, Options options, std::vector<std::unique_ptr<FlowSink>> sinks);
-    ~Walker();  // the last walk, and the last records
+    Walker(const Walker &) = delete;
+    Walker &operator=(const Walker &) = delete;
+    ~Walker();  // walks a last time: every flow gets its last record
 
     Walk last() const;
 
 private:
+    // What a walk must know before it begins. Without a table nothing is attached.
+    struct Start {
+        FlowNames names;
+        std::uint16_t attached = 0;  // a bit for each interface's number
+        std::uint32_t tables = 0;    // the id of one of the tables
+    };
+    enum class Round { usual, last };  // after the last one every flow has had its last record
+
     void run();
-    void walk(bool final);
-    Done walk_tables(bool final);
+    void walk(Round round);
+    Done walk_tables(Round round);
+    Result<Start> prepare(Deployment &deployment);
     Done count_opened(const Pins &pins, const FlowNames &names);
     void publish(double duration, std::string fault);
 
@@ -77,10 +104,11 @@ private:
     Options options_;
     std::vector<std::unique_ptr<FlowSink>> sinks_;
     FlowTracker tracker_;
-    // What each row of each interface had counted: a slot that is given to another row restarts.
+    // The flows that each row of each interface had counted, by number and slot. A slot that is
+    // given to another row counts from 0 again.
     std::map<std::pair<unsigned, unsigned>, std::uint64_t> row_flows_;
     std::uint64_t opened_ = 0, records_ = 0;
-    std::uint32_t tables_ = 0;  // the id of one: all was detached if it changes
+    std::uint32_t tables_ = 0;  // the id of one table: if it changes, all was detached
     InForce known_;             // as of the last walk
 
     mutable std::mutex mutex_;

@@ -2,7 +2,9 @@
 #include "loader/observe/busiest_flows.h"
 
 #include <algorithm>
+#include <functional>
 #include <string_view>
+#include <utility>
 
 namespace pm {
 namespace {
@@ -26,16 +28,18 @@ void BusyFlows::begin_walk(double seconds) {
 }
 
 const BusyFlows::Count *BusyFlows::before(std::uint64_t flow) const {
-    const auto found = std::lower_bound(last_.begin(), last_.end(), Count{flow, 0, 0});
+    const auto found = std::ranges::lower_bound(last_, flow, {}, &Count::flow);
     return found != last_.end() && found->flow == flow ? &*found : nullptr;
 }
 
 void BusyFlows::add(const pm_flow_key &key, const pm_flow &value, std::uint64_t age) {
-    const Count count = {hash_of(key), value.packets[PM_IN] + value.packets[PM_OUT],
-                         value.bytes[PM_IN] + value.bytes[PM_OUT]};
+    const Count count = {.flow = hash_of(key),
+                         .packets = value.packets[PM_IN] + value.packets[PM_OUT],
+                         .bytes = value.bytes[PM_IN] + value.bytes[PM_OUT]};
     now_.push_back(count);
     const Count *last = before(count.flow);
-    // An entry that was recycled meanwhile begins anew, and so does a flow that is new.
+    // A flow that is new, or that got a new entry since the last walk, has no counts to compare
+    // with.
     const bool continues = last && last->packets <= count.packets && last->bytes <= count.bytes;
     const auto lived = std::max(1.0, static_cast<double>(age));
     const double seconds = continues      ? std::max(elapsed_, 0.001)
@@ -43,17 +47,19 @@ void BusyFlows::add(const pm_flow_key &key, const pm_flow &value, std::uint64_t 
                                           : lived;
     const std::uint64_t packets = count.packets - (continues ? last->packets : 0);
     const std::uint64_t bytes = count.bytes - (continues ? last->bytes : 0);
-    found_.push_back(
-        {key, value, static_cast<double>(packets) / seconds, static_cast<double>(bytes) / seconds});
-    std::push_heap(found_.begin(), found_.end(), is_busier);  // the idlest is at the front
+    found_.push_back({.key = key,
+                      .value = value,
+                      .packets = static_cast<double>(packets) / seconds,
+                      .bytes = static_cast<double>(bytes) / seconds});
+    std::ranges::push_heap(found_, is_busier);  // the idlest is at the front
     if (found_.size() <= most_) return;
-    std::pop_heap(found_.begin(), found_.end(), is_busier);
+    std::ranges::pop_heap(found_, is_busier);
     found_.pop_back();
 }
 
 void BusyFlows::end_walk() {
-    std::sort(now_.begin(), now_.end());
-    std::sort(found_.begin(), found_.end(), is_busier);
+    std::ranges::sort(now_, {}, &Count::flow);
+    std::ranges::sort(found_, is_busier);
     std::swap(last_, now_);
     std::swap(busiest_, found_);
     walked_ = true;

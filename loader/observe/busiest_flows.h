@@ -1,21 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
-// The busiest flows: how fast each counts between two walks through the flow tables. Walks of
-// large tables are dear, so they are far apart, and no more than some hundred flows are kept whole.
+// The busiest flows, by how fast each counted between two walks through the flow tables. A table
+// can have millions of flows: of each walk only the counts are kept, and only the busiest flows
+// whole.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
-#include <utility>
 #include <vector>
 
-#include "loader/observe/snapshot.h"
+#include "maps/abi.h"
 
 namespace pm {
 
 class BusyFlows {
 public:
+    // Keeps `most` flows.
     explicit BusyFlows(std::size_t most) : most_(most) {}
 
-    // One flow after the other, then end_walk(). `seconds` from any fixed time.
+    // A walk: begin, add() each flow, end. `seconds`: since any fixed time. `age` of the flow in
+    // seconds: a flow that the walk before did not see counts over its age.
     void begin_walk(double seconds);
     void add(const pm_flow_key &key, const pm_flow &value, std::uint64_t age);
     void end_walk();
@@ -23,15 +26,14 @@ public:
     struct Busy {
         pm_flow_key key;
         pm_flow value;
-        double packets, bytes;
+        double packets, bytes;  // a second
     };
-    const std::vector<Busy> &busiest() const { return busiest_; }  // most bytes a second first
+    const std::vector<Busy> &busiest() const { return busiest_; }  // by bytes a second, most first
 
 private:
     struct Count {
         std::uint64_t flow;  // a hash of its key
         std::uint64_t packets, bytes;
-        bool operator<(const Count &other) const { return flow < other.flow; }
     };
     const Count *before(std::uint64_t flow) const;
 

@@ -12,7 +12,8 @@ namespace {
 constexpr unsigned ipv4 = 0x0800, ipv6 = 0x86dd, arp = 0x0806;
 constexpr std::uint8_t hop_by_hop = 0, routing = 43, fragment = 44, options = 60;
 
-// Bytes in network order, by offset; what lies beyond the end is said once and reads as 0.
+// Numbers in network byte order, by their offset. Beyond the end has() is false and bytes read as
+// 0.
 class Bytes {
 public:
     explicit Bytes(std::span<const std::uint8_t> bytes) : bytes_(bytes) {}
@@ -20,7 +21,7 @@ public:
     bool has(std::size_t at, std::size_t size) const { return at + size <= bytes_.size(); }
     std::uint64_t number(std::size_t at, std::size_t size) const {
         std::uint64_t value = 0;
-        for (std::size_t i = at; i < at + size; i++)
+        for (std::size_t i = at; i < at + size; ++i)
             value = value << 8 | (i < bytes_.size() ? bytes_[i] : 0);
         return value;
     }
@@ -38,14 +39,14 @@ private:
 std::string flags_text(std::uint8_t flags) {
     constexpr const char *names[] = {"FIN", "SYN", "RST", "PSH", "ACK", "URG", "ECE", "CWR"};
     std::string text;
-    for (unsigned bit = 0; bit < 8; bit++)
+    for (unsigned bit = 0; bit < 8; ++bit)
         if (flags >> bit & 1) text += (text.empty() ? "" : ",") + std::string(names[bit]);
     return text.empty() ? "none" : text;
 }
 
 void dissect_l4(const Bytes &bytes, std::size_t at, std::uint8_t protocol, Dissection &result) {
     result.protocol = transport_name(protocol);
-    if (result.fragment_offset.value_or(0) != 0) return;  // no header here
+    if (result.fragment_offset.value_or(0) != 0) return;  // only the first fragment has the header
     if ((protocol == PM_PROTO_TCP || protocol == PM_PROTO_UDP) && bytes.has(at, 4)) {
         result.source_port = bytes.u16(at);
         result.destination_port = bytes.u16(at + 2);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a captured frame is, for people: its addresses, ports, flags. Reads no more than was
-// captured; what cannot be read is left out.
+// The addresses, ports and flags of a captured frame, for people. Captures are cut: a field that
+// lies beyond the captured bytes is left out.
 #pragma once
 
 #include <cstdint>
@@ -14,12 +14,12 @@
 namespace pm {
 
 struct Dissection {
-    std::string protocol;  // "tcp", "icmpv6", "47", "arp", "0x88cc"; empty: not even a frame
+    std::string protocol;  // "tcp", "icmpv6", "47", "arp", "0x88cc"; empty: too short for Ethernet
     std::optional<Address> source, destination;
     std::optional<std::uint16_t> source_port, destination_port;
     std::string tcp_flags;  // "SYN,ACK"
     std::optional<std::uint8_t> icmp_type, icmp_code;
-    std::optional<unsigned> fragment_offset;  // of a fragment, in bytes
+    std::optional<unsigned> fragment_offset;  // in bytes; nothing: no fragment
     std::vector<std::uint16_t> vlans;         // outermost first
 };
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "loader/observe/flow_diff.h"
+
 #include "loader/base/clock.h"
 #include "loader/kernel/deployment.h"
 #include "loader/observe/flow_reader.h"
@@ -21,7 +22,7 @@ pm_tuple tuple_of(const pm_flow_key &key, const pm_flow &flow) {
 }
 
 // The id of the row that a verdict is of; empty: none.
-template <class Row>
+template <typename Row>
 std::string row_of(std::uint32_t verdict, const std::vector<Row> &rows) {
     const std::uint32_t number = pm_row_of(verdict);
     return pm_reason_of(verdict) == PM_UNDECIDED && number < rows.size() ? rows[number].id : "";

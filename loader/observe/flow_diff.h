@@ -2,21 +2,25 @@
 // What a policy that is not in force would do to the flows that are live now.
 #pragma once
 
+#include <string>
+#include <vector>
+
+#include "loader/base/fault.h"
+#include "loader/kernel/deployment.h"
 #include "loader/observe/flow_reader.h"
-#include "loader/observe/snapshot.h"
 #include "policy/model/model.h"
 
 namespace pm {
 
 struct FlowChange {
-    Flow flow;                        // with the row that it has in force
-    pm_reason reason = PM_UNDECIDED;  // it would be cut for; undecided: it stays
-    std::string row;                  // that it would be credited to, where it stays
+    Flow flow;                        // its row is that of the policy in force
+    pm_reason reason = PM_UNDECIDED;  // why it would be cut; undecided: it would go on
+    std::string row;                  // where it would go on: the row that would count it
 };
 
-// The live flows that `policy` would cut or credit to another row, judged by its image and by the
-// one in force as the programs would at each flow's next packet, bans included. What is in force
-// cuts by itself is no change.
+// The live flows that `policy` would cut or credit to another row. Each is judged, bans included,
+// as the programs would judge its next packet: once by the image in force, once by that of
+// `policy`. Flows that the policy in force itself cuts are left out.
 Result<std::vector<FlowChange>> diff_flows(const Deployment &deployment, const Policy &policy);
 
 }  // namespace pm

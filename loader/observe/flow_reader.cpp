@@ -19,7 +19,7 @@ Result<FlowReader> FlowReader::open(const Deployment &deployment,
     reader.capacity_ = *capacity;
     for (const Pins::Interface &one : *selected) reader.interfaces_[one.number] = one.name();
     for (const CatalogRow &row : deployment.in_force.catalog.rows) reader.rows_[row.slot] = row.id;
-    for (unsigned id = 0; essential_id(id); id++) reader.rows_[id] = essential_id(id);
+    for (unsigned id = 0; essential_id(id); ++id) reader.rows_[id] = essential_id(id);
     reader.now_ = flow_stamp_now();
     return reader;
 }
@@ -31,9 +31,13 @@ Done FlowReader::each(const Visit &visit) const {
 }
 
 Flow FlowReader::describe(const pm_flow_key &key, const pm_flow &flow) const {
-    return {
-        interface(key.interface),      row(flow.row), key, flow, flow_state(key, flow), age(flow),
-        seconds_since(flow.last, now_)};
+    return {.interface = interface(key.interface),
+            .row = row(flow.row),
+            .key = key,
+            .value = flow,
+            .state = flow_state(key, flow),
+            .age = age(flow),
+            .idle = seconds_since(flow.last, now_)};
 }
 
 std::string FlowReader::row(std::uint16_t slot) const {

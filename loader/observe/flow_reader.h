@@ -16,15 +16,15 @@ namespace pm {
 
 struct Flow {
     std::string interface;
-    std::string row;  // id; empty if its row has left the policy and no packet came since
+    std::string row;  // id; empty: its row has left the policy, and no packet has come since
     pm_flow_key key = {};
     pm_flow value = {};
-    const char *state;
+    const char *state = "";           // a word for people, see flow_state()
     std::uint64_t age = 0, idle = 0;  // seconds
 };
 
-// The live flows: not expired, moved or cut. Entries that change while the tables are walked
-// may be missed or old.
+// The live flows: not expired, moved or cut. An entry that changes while the tables are walked may
+// be missed, or be seen as it was.
 class FlowReader {
 public:
     // `deployment` must outlive it. `names` as in read_snapshot().
@@ -34,7 +34,7 @@ public:
     using Visit = std::function<void(const pm_flow_key &, const pm_flow &)>;
     Done each(const Visit &visit) const;
     Flow describe(const pm_flow_key &key, const pm_flow &value) const;
-    // The row that counts in a slot, as in Flow; and the slot of a row of the policy in force.
+    // From a counter slot to the id of its row (empty as in Flow), and back.
     std::string row(std::uint16_t slot) const;
     std::optional<std::uint16_t> slot(const std::string &row) const;
     std::uint64_t age(const pm_flow &value) const;  // seconds

@@ -14,15 +14,15 @@ namespace pm {
 namespace {
 
 constexpr std::uint32_t section = 0x0a0d0d0a, interface_block = 1, packet_block = 6;
-constexpr std::uint16_t end_of_options = 0, comment = 1, application = 4;  // of a section
+constexpr std::uint16_t end_of_options = 0, comment = 1, application = 4;  // the last: of a section
 constexpr std::uint16_t interface_name = 2, time_resolution = 9, packet_flags = 2;
 constexpr std::uint16_t link_ethernet = 1;
 constexpr std::size_t flush_at = 256 << 10;
 
-// A block as it grows: numbers in host byte order, which the section's magic tells.
+// A block as it grows. Numbers are in host byte order: readers see it from the section's magic.
 class Block {
 public:
-    template <class Number>
+    template <typename Number>
     Block &add(Number number) {
         body_.append(reinterpret_cast<const char *>(&number), sizeof(number));
         return *this;
@@ -54,7 +54,7 @@ private:
 std::string section_block() {
     Block block;
     block.add(std::uint32_t{0x1a2b3c4d}).add(std::uint16_t{1}).add(std::uint16_t{0});
-    block.add(std::int64_t{-1});  // the section's length: unknown
+    block.add(std::int64_t{-1});  // the section's length is unknown while it is written
     return block.option(application, "portmatrix").end(section);
 }
 
@@ -63,7 +63,10 @@ Done write_all(int fd, const std::string &bytes, const std::filesystem::path &pa
     return error == 0 ? Done() : cannot(fmt::format("write {}", path.string()), error);
 }
 
-// Is what has the name already a capture of ours, and nobody else's name for it?
+// Root must not be led to write over a file of others. What is there already is refused unless it
+// 1. is a regular file without another name (a hard link),
+// 2. belongs to us, and
+// 3. is empty or begins as our captures do.
 Done check_ours(int fd, const std::filesystem::path &path) {
     const auto refused = [&](const char *what) {
         return fault(fmt::format("{} is {}", path.string(), what), "name a new file",
@@ -84,7 +87,7 @@ Done check_ours(int fd, const std::filesystem::path &path) {
 }  // namespace
 
 Result<Pcapng> Pcapng::create(const std::filesystem::path &path) {
-    // O_NONBLOCK: a FIFO would wait for a reader.
+    // O_NONBLOCK: to open a FIFO would wait for its reader.
     constexpr int flags = O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
     Fd fd(open(path.c_str(), flags | O_CREAT | O_EXCL, 0600));
     if (!fd && errno == EEXIST) {
@@ -102,21 +105,21 @@ Result<Pcapng> Pcapng::create(const std::filesystem::path &path) {
     return file.flush().map([&] { return std::move(file); });
 }
 
-std::uint32_t Pcapng::interface(const std::string &name) {
+std::uint32_t Pcapng::number_of(const std::string &interface) {
     const auto number = static_cast<std::uint32_t>(interfaces_.size());
-    const auto [found, added] = interfaces_.try_emplace(name, number);
+    const auto [found, added] = interfaces_.try_emplace(interface, number);
     if (added) {
         const std::uint8_t nanoseconds = 9;
         Block block;
         block.add(link_ethernet).add(std::uint16_t{0}).add(std::uint32_t{PM_EVENT_BYTES});
-        block.option(interface_name, name).option(time_resolution, &nanoseconds, 1);
+        block.option(interface_name, interface).option(time_resolution, &nanoseconds, 1);
         pending_ += block.end(interface_block);
     }
     return found->second;
 }
 
 Done Pcapng::add(const Frame &frame) {
-    const std::uint32_t number = interface(frame.interface), direction = frame.inbound ? 1 : 2;
+    const std::uint32_t number = number_of(frame.interface), direction = frame.inbound ? 1 : 2;
     Block block;
     block.add(number).add(static_cast<std::uint32_t>(frame.time >> 32));
     block.add(static_cast<std::uint32_t>(frame.time));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Writes captures in the form that Wireshark opens (pcapng, draft-ietf-opsawg-pcapng).
+// Writes captures as pcapng (draft-ietf-opsawg-pcapng), which Wireshark opens.
 #pragma once
 
 #include <cstdint>
@@ -7,6 +7,7 @@
 #include <map>
 #include <span>
 #include <string>
+#include <utility>
 
 #include "loader/base/fault.h"
 #include "policy/base/fd.h"
@@ -15,24 +16,25 @@ namespace pm {
 
 class Pcapng {
 public:
-    // Makes the file, or writes over a capture that portmatrix made; anything else that has the
-    // name is a fault.
+    // Makes the file, or writes over a capture that portmatrix made. Any other file of that name is
+    // a fault.
     static Result<Pcapng> create(const std::filesystem::path &path);
 
     struct Frame {
         std::uint64_t time;  // ns since the epoch
         std::string interface;
         bool inbound;
-        std::uint32_t length;  // of the frame; `bytes` has its begin
+        std::uint32_t length;  // of the frame; `bytes` has its beginning
         std::span<const std::uint8_t> bytes;
         std::string comment;
     };
+    // Frames are written in large pieces: flush() writes the rest.
     Done add(const Frame &frame);
     Done flush();
 
 private:
     Pcapng(Fd fd, std::filesystem::path path) : fd_(std::move(fd)), path_(std::move(path)) {}
-    std::uint32_t interface(const std::string &name);
+    std::uint32_t number_of(const std::string &interface);
 
     Fd fd_;
     std::filesystem::path path_;

@@ -2,10 +2,6 @@
 #include "loader/observe/snapshot.h"
 
 #include <algorithm>
-#include <array>
-#include <map>
-
-#include <fmt/core.h>
 
 #include "loader/attach/targets.h"
 #include "loader/base/clock.h"
@@ -47,7 +43,7 @@ Result<InterfaceStatus> read_interface(const Pins &pins, const Pins::Interface &
     for (const CatalogRow &row : catalog.rows)
         if (auto added = add(row, row.failsafe ? "failsafe" : "matrix"); !added)
             return tl::unexpected(added.error());
-    for (unsigned id = 0; essential_id(id); id++) {
+    for (unsigned id = 0; essential_id(id); ++id) {
         CatalogRow row;
         row.id = essential_id(id);
         row.slot = static_cast<std::uint16_t>(id);
@@ -59,7 +55,7 @@ Result<InterfaceStatus> read_interface(const Pins &pins, const Pins::Interface &
     auto drops = CounterArray<pm_drop_count>::of(pins.maps().fd("drops"), "drops");
     if (!drops) return tl::unexpected(drops.error());
     for (const pm_direction direction : {PM_IN, PM_OUT}) {
-        for (unsigned reason = 1; reason < PM_REASON_SLOTS; reason++) {
+        for (unsigned reason = 1; reason < PM_REASON_SLOTS; ++reason) {
             const char *label = reason_label(static_cast<pm_reason>(reason));
             if (!label) continue;
             auto count = drops->get(pm_drop_index(interface.number, direction, reason));
@@ -70,7 +66,7 @@ Result<InterfaceStatus> read_interface(const Pins &pins, const Pins::Interface &
     return status;
 }
 
-// Reads what is counted of a key, all CPUs together.
+// The counts of all CPUs together.
 pm_shadow_count shadow_count(int fd, const pm_shadow_key &key, std::size_t cpus) {
     std::vector<pm_shadow_count> all(cpus);
     pm_shadow_count sum = {};
@@ -104,11 +100,7 @@ void read_shadow(const Pins &pins, const Snapshot &snapshot, unsigned number,
     });
 }
 
-}  // namespace
-
-namespace {
-
-// All but what is said of single interfaces.
+// All but the interfaces.
 Result<Snapshot> read_host(const Deployment &deployment) {
     const auto &[pins, control, in_force] = deployment;
     Snapshot snapshot;
@@ -122,7 +114,7 @@ Result<Snapshot> read_host(const Deployment &deployment) {
     snapshot.flow_capacity = *capacity;
     auto rings = CounterArray<pm_ring_count>::of(pins.maps().fd("ring_counts"), "ring_counts");
     if (!rings) return tl::unexpected(rings.error());
-    for (unsigned ring = 0; ring < PM_EVENT_RINGS; ring++) {
+    for (unsigned ring = 0; ring < PM_EVENT_RINGS; ++ring) {
         auto count = rings->get(ring);
         if (!count) return tl::unexpected(count.error());
         snapshot.events_lost += count->lost;
@@ -167,7 +159,7 @@ Result<Snapshot> read_snapshot(const Deployment &deployment, const std::vector<s
     return snapshot;
 }
 
-Result<Snapshot> read_counters(const Deployment &deployment, const FlowCounts &live) {
+Result<Snapshot> read_snapshot_unprivileged(const Deployment &deployment, const FlowCounts &live) {
     const Pins &pins = deployment.pins;
     auto interfaces = pins.interfaces();
     if (!interfaces) return tl::unexpected(interfaces.error());

@@ -1,23 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
-// The maps as plain data: the one reader, from which every output is made.
+// What the pinned maps say, as plain data: every output (status, top, doctor, metrics) is made of a
+// Snapshot. There are two ways to read one:
+//
+//   read_snapshot()                as root: asks the kernel what is attached now, and walks the
+//                                  flow tables
+//   read_snapshot_unprivileged()   takes what `watch` noted as attached; live flows are given
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "loader/attach/attach.h"
 #include "loader/kernel/deployment.h"
 #include "policy/image/catalog.h"
-#include "policy/image/compile.h"
 
 namespace pm {
 
 struct RowStatus {
-    CatalogRow row;       // of an essential: its id only
+    CatalogRow row;       // an essential has an id and a slot only
     const char *section;  // "failsafe", "matrix", "essential"
     pm_row_count count = {};
     std::uint64_t live = 0;  // flows
@@ -25,12 +29,13 @@ struct RowStatus {
 
 struct DropStatus {
     pm_direction direction;  // of the packets
-    const char *reason;
+    const char *reason;      // its label, "no-row"
     pm_drop_count count;
 };
 
-// What the shadow policy judges otherwise: `reason` is why it would drop what `row` passes, or
-// null where its own `row` would pass what is dropped.
+// Packets that the shadow policy judges otherwise than the policy in force. Either it would drop
+// them: `reason` says why, and `row` is the row in force that passes them. Or it would pass them:
+// `reason` is null, and `row` is its own.
 struct ShadowStatus {
     pm_direction direction;  // of the packets
     std::string row;
@@ -40,12 +45,12 @@ struct ShadowStatus {
 
 struct InterfaceStatus {
     std::string name;
-    Attached attached;          // at this moment
-    bool drifted = false;       // what was attached is not
-    std::string renamed;        // the device's name of now, if it is another; read_snapshot() only
+    Attached attached;          // now, or as `watch` noted it last
+    bool drifted = false;       // a program that was attached is not any more
+    std::string renamed;        // the device's new name, if it has one; of read_snapshot() only
     std::uint64_t checked = 0;  // CLOCK_BOOTTIME ns when `watch` last looked; 0: never
     std::vector<RowStatus> rows;
-    std::vector<DropStatus> drops;  // by direction and reason, also those of which there are none
+    std::vector<DropStatus> drops;  // of every direction and reason, also those that count 0
     std::uint64_t live = 0;         // flows
     std::vector<ShadowStatus> shadow;
     bool filtered = true;  // false: attached, but not an interface of the policy in force
@@ -54,14 +59,14 @@ struct InterfaceStatus {
 struct Snapshot {
     InForce in_force;
     std::uint64_t flow_capacity = 0;  // of all interfaces together
-    std::uint64_t events_lost = 0;    // that `monitor` was to show, by all of its readers
+    std::uint64_t events_lost = 0;    // that `monitor` could not show, of all who ran it
     bool policy_drifted = false;      // the service's policy file is not what is in force
-    std::optional<Catalog> shadow;    // judged beside
+    std::optional<Catalog> shadow;    // the shadow policy, if there is one
     std::vector<InterfaceStatus> interfaces;
 };
 
-// `names`: the interfaces wanted; empty: all. One that is not attached is a usage fault.
-// Counting live flows walks the flow tables: without it they are all 0.
+// `names`: the interfaces wanted; empty: all. One that is not attached is a usage fault. To count
+// the live flows, the flow tables are walked; left out, all these counts are 0.
 enum class LiveFlows { counted, left_out };
 Result<Snapshot> read_snapshot(const Deployment &deployment, const std::vector<std::string> &names,
                                LiveFlows flows = LiveFlows::counted);
@@ -69,8 +74,9 @@ Result<Snapshot> read_snapshot(const Deployment &deployment, const std::vector<s
 // Live flows by interface number and counter slot.
 using FlowCounts = std::map<std::pair<unsigned, unsigned>, std::uint64_t>;
 
-// The same of all interfaces for a reader without privilege, at the cost of the counters alone: no
-// flow table is walked, `live` flows are given; what is attached is what `watch` noted last.
-Result<Snapshot> read_counters(const Deployment &deployment, const FlowCounts &live);
+// The same of all interfaces, as the exporter needs it: without privilege, and at the cost of
+// reading the counters alone. What is attached is what `watch` noted last; the live flows are
+// given.
+Result<Snapshot> read_snapshot_unprivileged(const Deployment &deployment, const FlowCounts &live);
 
 }  // namespace pm

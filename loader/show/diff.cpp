@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A difference between policies as text, a line each: + added, - removed, ~ changed.
+// `diff` as text, a line for each difference: + added, - removed, ~ changed.
 #include <fmt/core.h>
 
 #include "loader/observe/flow_reader.h"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What `doctor` found: for people by host and interface, with the remedy below; or as JSON Lines.
+// What `doctor` found: text for people, each remedy below its finding, or JSON Lines (json.cpp).
 #pragma once
 
 #include <string>

@@ -5,6 +5,7 @@
 
 #include "loader/base/clock.h"
 #include "loader/show/show.h"
+#include "loader/show/words.h"
 #include "policy/base/text.h"
 
 namespace pm::show {

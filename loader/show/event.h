@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What `monitor` shows: dropped packets, and what is to be known beside them. Each is one line,
-// as text for people or as JSON.
+// What `monitor` shows: dropped packets, and notices about the monitoring itself (events lost,
+// another policy in force). Each is one line, as text for people or as JSON.
 #pragma once
 
 #include <cstdint>
@@ -18,10 +18,10 @@ struct Drop {
     pm_direction direction = PM_IN;
     std::string reason;
     std::string row;             // empty: none
-    bool audit = false;          // it would have been dropped
+    bool audit = false;          // not dropped: the mode is audit
     std::uint32_t length = 0;    // IP bytes
     std::uint32_t segments = 0;  // packets
-    Dissection what;
+    Dissection what;             // the packet's addresses, ports and flags
 };
 std::string drop_text(const Drop &drop, bool colour);
 std::string drop_json(const Drop &drop);

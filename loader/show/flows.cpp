@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// flows as text, and the matrix of a policy.
+// `flows`, `check` and `explain` as text.
 #include <fmt/core.h>
 
 #include "loader/observe/flow_reader.h"
 #include "loader/show/show.h"
 #include "loader/show/table.h"
+#include "loader/show/words.h"
 #include "maps/image.h"
 #include "policy/model/transports.h"
 
@@ -63,13 +64,11 @@ std::string matrix_text(const Policy &policy, bool colour) {
                  {"DESTINATION"},
                  {"PORT"}});
     for (const Row &row : policy.rows) {
-        std::string transports;
-        for (const std::uint8_t transport : row.transports)
-            transports += (transports.empty() ? "" : ",") + transport_name(transport);
         const bool has_ports = !row.port.empty();
         table.add({row.id, row.section == Section::failsafe ? "failsafe" : "matrix", row.role,
-                   row.protocol, transports, direction_name(static_cast<unsigned>(row.direction)),
-                   row.source, has_ports ? to_string(row.source_port) : "", row.destination,
+                   row.protocol, transports_text(row, ","),
+                   direction_name(static_cast<unsigned>(row.direction)), row.source,
+                   has_ports ? to_string(row.source_port) : "", row.destination,
                    has_ports ? to_string(row.port) : ""});
     }
     return table.text(0, colour);

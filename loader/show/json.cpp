@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Everything as JSON Lines: absent is null, ports are text, times RFC 3339 in UTC.
+// Everything as JSON Lines: what is absent is null, ports are text, times are RFC 3339 in UTC.
 #include <cstring>
 
 #include <fmt/format.h>
@@ -11,6 +11,7 @@
 #include "loader/show/doctor.h"
 #include "loader/show/event.h"
 #include "loader/show/show.h"
+#include "loader/show/words.h"
 #include "policy/image/catalog.h"
 #include "policy/model/labels.h"
 #include "policy/model/transports.h"
@@ -21,7 +22,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 std::string line(const Json &json) {
-    // Text from files may be no UTF-8: replaced, not refused.
+    // Text from files may be broken UTF-8, which the library would refuse.
     return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
@@ -33,7 +34,7 @@ Json text_or_null(const char *text) {
     return text ? Json(text) : Json(nullptr);
 }
 
-// Of what boot falls back to, no time is known.
+// The time of failsafe rows that boot has put in force is not known.
 Json time_or_null(std::uint64_t ns) {
     return ns ? Json(time_text(ns)) : Json(nullptr);
 }
@@ -147,8 +148,8 @@ std::string quoted(const std::string &text) {
     return Json(text).dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
-// The fields of a flow, without braces; `quote` stands around its ports. Tables have millions of
-// flows: no object is made of one.
+// The fields of a flow, without braces; `quote` stands around its ports. Written as text, for
+// tables have millions of flows and a JSON object of each is slow.
 std::string flow_fields(const Flow &one, const char *quote) {
     const auto port = [&](bool local) {
         const std::string text = flow_port(one.key, local);
@@ -184,14 +185,13 @@ std::string flow_json(const Flow &flow) {
     return "{" + flow_fields(flow, "\"") + "}\n";
 }
 
-std::string flow_record_json(const Flow &flow, const char *event, const char *reason,
-                             std::uint64_t time, std::uint64_t start, std::uint64_t last) {
-    constexpr std::uint64_t ns = 1'000'000;
-    return flow_line({{"time", time_text(time * ns)},
-                      {"event", event},
-                      {"reason", reason},
-                      {"start", time_text(start * ns)},
-                      {"last", time_text(last * ns)}},
+std::string flow_record_json(const FlowRecordHead &head, const Flow &flow) {
+    constexpr std::uint64_t ns_per_ms = 1'000'000;
+    return flow_line({{"time", time_text(head.time * ns_per_ms)},
+                      {"event", head.event},
+                      {"reason", head.reason},
+                      {"start", time_text(head.start * ns_per_ms)},
+                      {"last", time_text(head.last * ns_per_ms)}},
                      flow, "");
 }
 

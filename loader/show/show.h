@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Plain data to text for people and to JSON Lines for scripts. Every text ends with a newline,
-// or is empty.
+// Plain data as text for people (status.cpp, flows.cpp, diff.cpp) and as JSON Lines for scripts
+// (json.cpp). Every text ends with a newline, or is empty.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -25,10 +26,15 @@ std::string status_json(const Snapshot &snapshot);
 std::string flows_text(const std::vector<Flow> &flows, bool colour);
 std::string flow_json(const Flow &flow);  // a line
 
-// A line for a collector: `flow` with what came since the line before, its ports as numbers; the
-// event is "update" or "end", the reason a word. Times in ms since 1970.
-std::string flow_record_json(const Flow &flow, const char *event, const char *reason,
-                             std::uint64_t time, std::uint64_t start, std::uint64_t last);
+// What a flow record says beside the flow. Times in ms since 1970.
+struct FlowRecordHead {
+    const char *event;   // "update", "end"
+    const char *reason;  // of the event: "idle-timeout"
+    std::uint64_t time, start, last;
+};
+// A line for a collector, its ports as numbers. The counts of `flow` are those since its record
+// before.
+std::string flow_record_json(const FlowRecordHead &head, const Flow &flow);
 
 std::string explanation_text(const Explanation &explanation, bool colour);
 std::string explanation_json(const Explanation &explanation);
@@ -41,14 +47,7 @@ std::string diff_json(const std::vector<Change> &changes, const std::vector<Flow
 // `now`: seconds since the epoch.
 std::string ban_json(const Ban &ban, std::uint64_t now);
 
-const char *attachment_kind(pm_attachment attachment);  // "xdp", "tcx", "clsact"; nullptr: none
-const char *attachment_mode(pm_attachment attachment);  // of XDP: "native", "generic"; else nullptr
-const char *direction_name(unsigned direction);         // "in", "out", of either enum
-
 // The ports of a flow; empty where the protocol has none. `local`: of the two sides.
 std::string flow_port(const pm_flow_key &key, bool local);
-
-// "tcp,udp" as a list.
-std::vector<std::string> split_list(const std::string &text);
 
 }  // namespace pm::show

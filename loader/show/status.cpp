@@ -1,22 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-// status as text: of each interface the matrix with its counters, and the drops.
-#include <time.h>
+// `status` as text: of each interface the matrix with its counters, and the drops.
+#include <string>
 
-#include <fmt/chrono.h>
 #include <fmt/core.h>
 
 #include "loader/base/clock.h"
 #include "loader/kernel/deployment.h"
 #include "loader/show/show.h"
 #include "loader/show/table.h"
+#include "loader/show/words.h"
 #include "policy/image/catalog.h"
 #include "policy/model/labels.h"
 
 namespace pm::show {
 namespace {
-
-static_assert(static_cast<int>(Direction::in) == PM_IN &&
-              static_cast<int>(Direction::out) == PM_OUT);
 
 constexpr auto right = Table::Align::right;
 
@@ -114,40 +111,6 @@ std::string status_text(const Snapshot &snapshot, bool colour) {
         if (snapshot.shadow) text += shadow_text(*snapshot.shadow, one, colour);
     }
     return text;
-}
-
-const char *attachment_kind(pm_attachment attachment) {
-    switch (attachment) {
-        case PM_XDP_NATIVE:
-        case PM_XDP_GENERIC:
-            return "xdp";
-        case PM_TCX:
-            return "tcx";
-        case PM_CLSACT:
-            return "clsact";
-        case PM_DETACHED:
-            break;
-    }
-    return nullptr;
-}
-
-const char *attachment_mode(pm_attachment attachment) {
-    if (attachment == PM_XDP_NATIVE) return "native";
-    return attachment == PM_XDP_GENERIC ? "generic" : nullptr;
-}
-
-const char *direction_name(unsigned direction) {
-    return direction == PM_IN ? "in" : "out";
-}
-
-std::vector<std::string> split_list(const std::string &text) {
-    std::vector<std::string> parts;
-    for (std::size_t at = 0; at < text.size();) {
-        const std::size_t end = std::min(text.find(',', at), text.size());
-        if (end > at) parts.push_back(text.substr(at, end - at));
-        at = end + 1;
-    }
-    return parts;
 }
 
 }  // namespace pm::show

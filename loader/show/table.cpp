@@ -16,14 +16,14 @@ void Table::add(std::vector<std::string> cells) {
 
 std::string Table::text(int indent, bool colour) const {
     std::vector<std::size_t> widths;
-    for (std::size_t i = 0; i < columns_.size(); i++) {
+    for (std::size_t i = 0; i < columns_.size(); ++i) {
         std::size_t width = columns_[i].title.size();
         for (const auto &row : rows_) width = std::max(width, count_code_points(row[i]));
         widths.push_back(width);
     }
     auto line = [&](auto cell) {
         std::string text(static_cast<std::size_t>(indent), ' ');
-        for (std::size_t i = 0; i < columns_.size(); i++) {
+        for (std::size_t i = 0; i < columns_.size(); ++i) {
             const std::string &value = cell(i);
             const std::string blanks(widths[i] - count_code_points(value), ' ');
             text += columns_[i].align == Align::right ? blanks + value : value + blanks;

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Columns of text for a terminal.
+// A table for a terminal: columns as wide as their widest cell.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace pm::show {
@@ -17,7 +20,7 @@ public:
 
     explicit Table(std::vector<Column> columns) : columns_(std::move(columns)) {}
 
-    void add(std::vector<std::string> cells);  // one a column
+    void add(std::vector<std::string> cells);  // one for each column
     bool empty() const { return rows_.empty(); }
     std::size_t size() const { return rows_.size(); }
 

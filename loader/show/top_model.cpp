@@ -9,6 +9,7 @@
 #include "loader/kernel/deployment.h"
 #include "loader/observe/flow_reader.h"
 #include "loader/show/show.h"
+#include "loader/show/words.h"
 #include "policy/base/text.h"
 #include "policy/model/labels.h"
 #include "policy/model/transports.h"
@@ -19,25 +20,25 @@ namespace {
 constexpr auto right = Table::Align::right;
 constexpr int bar_cells = 8;
 
-// A counter that is lower than before began anew.
+// A counter that is lower than before was cleared in between.
 double rate(std::uint64_t now, std::uint64_t before, double seconds) {
     if (seconds <= 0) return 0;
     return static_cast<double>(now >= before ? now - before : now) / seconds;
 }
 
 bool matches(const std::string &filter, std::initializer_list<std::string> texts) {
-    return filter.empty() || std::any_of(texts.begin(), texts.end(), [&](const std::string &one) {
+    return filter.empty() || std::ranges::any_of(texts, [&](const std::string &one) {
                return one.find(filter) != std::string::npos;
            });
 }
 
-// Largest first by `number`, what is alike as it was; or by name. Reversed on demand.
-template <class One, class Number, class Name>
+// By `number`, largest first, or by name. What is equal stays in its order.
+template <typename One, typename Number, typename Name>
 void sort_by(std::vector<One> &list, bool by_name, bool reverse, Number number, Name name) {
-    std::stable_sort(list.begin(), list.end(), [&](const One &a, const One &b) {
+    std::ranges::stable_sort(list, [&](const One &a, const One &b) {
         return by_name ? name(a) < name(b) : number(a) > number(b);
     });
-    if (reverse) std::reverse(list.begin(), list.end());
+    if (reverse) std::ranges::reverse(list);
 }
 
 const pm_row_count *count_of(const InterfaceStatus *interface, std::uint16_t slot) {
@@ -83,7 +84,7 @@ std::string bar(double share, bool unicode) {
         return std::string(static_cast<std::size_t>(std::lround(clamped * bar_cells)), '#');
     const long steps = std::lround(clamped * bar_cells * 8);
     std::string text;
-    for (long i = 0; i < steps / 8; i++) text += "█";
+    for (long i = 0; i < steps / 8; ++i) text += "█";
     return text + eighths[steps % 8];
 }
 
@@ -110,10 +111,12 @@ std::vector<RowRate> TopModel::rows(const TopView &view) const {
         for (const RowStatus &one : interface.rows) {
             if (!matches(view.filter, {one.row.id, one.row.role, one.row.protocol, interface.name}))
                 continue;
-            // A row that is new has counted nothing before.
+            // A row that came with a new policy has counted from 0. The first look gives no rates.
             const pm_row_count *found = count_of(last, one.row.slot);
             const pm_row_count then = found ? *found : last ? pm_row_count{} : one.count;
-            RowRate row = {interface.name, &one.row, {}, {}, 0, 0, 0};
+            RowRate row;
+            row.interface = interface.name;
+            row.row = &one.row;
             row.packets = {rate(one.count.packets[PM_IN], then.packets[PM_IN], elapsed_),
                            rate(one.count.packets[PM_OUT], then.packets[PM_OUT], elapsed_)};
             row.bits = {8 * rate(one.count.bytes[PM_IN], then.bytes[PM_IN], elapsed_),
@@ -145,15 +148,22 @@ std::vector<DropRate> TopModel::drops(const TopView &view) const {
             if (!matches(view.filter, {one.reason, interface.name})) continue;
             const pm_drop_count then = last ? drop_of(last, one) : one.count;
             if (one.count.packets)
-                drops.push_back({interface.name, one.direction, one.reason, false,
-                                 rate(one.count.packets, then.packets, elapsed_),
-                                 8 * rate(one.count.bytes, then.bytes, elapsed_),
-                                 one.count.packets});
+                drops.push_back({.interface = interface.name,
+                                 .direction = one.direction,
+                                 .reason = one.reason,
+                                 .would = false,
+                                 .packets = rate(one.count.packets, then.packets, elapsed_),
+                                 .bits = 8 * rate(one.count.bytes, then.bytes, elapsed_),
+                                 .total = one.count.packets});
             if (one.count.would_packets)
-                drops.push_back({interface.name, one.direction, one.reason, true,
-                                 rate(one.count.would_packets, then.would_packets, elapsed_),
-                                 8 * rate(one.count.would_bytes, then.would_bytes, elapsed_),
-                                 one.count.would_packets});
+                drops.push_back(
+                    {.interface = interface.name,
+                     .direction = one.direction,
+                     .reason = one.reason,
+                     .would = true,
+                     .packets = rate(one.count.would_packets, then.would_packets, elapsed_),
+                     .bits = 8 * rate(one.count.would_bytes, then.would_bytes, elapsed_),
+                     .total = one.count.would_packets});
         }
     }
     const int sort = view.sort[static_cast<int>(Pane::drops)];
@@ -256,13 +266,16 @@ Table TopModel::flows_table(const TopView &view) const {
         std::string peer;
     };
     std::vector<Line> lines;
-    for (std::size_t i = 0; i < flows_.flows.size() && i < flows_.rates.size(); i++) {
+    for (std::size_t i = 0; i < flows_.flows.size() && i < flows_.rates.size(); ++i) {
         const Flow &one = flows_.flows[i];
         const std::string peer = endpoint(Address::from(one.key.remote), flow_port(one.key, false));
         if (matches(view.filter, {peer, one.row, one.interface}))
-            lines.push_back({&one, flows_.rates[i].packets, 8 * flows_.rates[i].bytes,
-                             static_cast<double>(one.value.bytes[PM_IN] + one.value.bytes[PM_OUT]),
-                             peer});
+            lines.push_back(
+                {.flow = &one,
+                 .packets = flows_.rates[i].packets,
+                 .bits = 8 * flows_.rates[i].bytes,
+                 .bytes = static_cast<double>(one.value.bytes[PM_IN] + one.value.bytes[PM_OUT]),
+                 .peer = peer});
     }
     const int sort = view.sort[static_cast<int>(Pane::flows)];
     sort_by(

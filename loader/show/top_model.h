@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// What `top` shows, apart from how it is drawn: rates from two looks at the counters, sorted and
-// filtered, as lines of text.
+// What `top` shows: rates from two looks at the counters, sorted and filtered, as tables of text.
+// top_screen.h draws them.
 #pragma once
 
 #include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "loader/observe/busiest_flows.h"
@@ -20,12 +21,12 @@ namespace pm::show {
 enum class Pane { rows, drops, flows };
 inline constexpr int pane_count = 3;
 
-// What the user chose.
+// What the user chose by keys.
 struct TopView {
-    std::string filter;         // a part of a row's id, a reason, an address
+    std::string filter;         // only lines with this text: a row's id, a reason, an address
     int sort[pane_count] = {};  // index of sort_names()
     bool reverse[pane_count] = {};
-    bool unicode = false;  // bars of block elements; else of '#'
+    bool unicode = false;  // bars are of block elements, else of '#'
 };
 const std::vector<const char *> &sort_names(Pane pane);
 
@@ -36,7 +37,7 @@ struct Rate {
 
 struct RowRate {
     std::string interface;
-    const CatalogRow *row;
+    const CatalogRow *row = nullptr;  // in the model's snapshot
     Rate packets, bits;
     double flows = 0;  // new ones a second
     std::uint64_t live = 0, total = 0;
@@ -46,16 +47,16 @@ struct DropRate {
     std::string interface;
     pm_direction direction;
     std::string reason;
-    bool would;
+    bool would;  // counted in audit mode: it would have been dropped
     double packets = 0, bits = 0;
     std::uint64_t total = 0;
 };
 
 class TopModel {
 public:
-    // `seconds` from any fixed time. The first look has no rates.
+    // `seconds`: since any fixed time. After the first look all rates are 0.
     void look(Snapshot snapshot, double seconds);
-    // After a walk through the flow tables: the busiest, and how many there are.
+    // A walk through the flow tables: the busiest flows, and how many flows there are.
     struct FlowLook {
         std::vector<Flow> flows;
         std::vector<BusyFlows::Busy> rates;                              // of each
@@ -68,7 +69,7 @@ public:
     std::vector<DropRate> drops(const TopView &view) const;
 
     std::string title() const;   // policy, generation, mode, interfaces
-    std::string alarm() const;   // drift, a pending confirm; or empty
+    std::string alarm() const;   // drift, a pending confirm, audit mode; or empty
     std::string totals() const;  // rates of everything together
     Table table(Pane pane, const TopView &view) const;
 
@@ -85,7 +86,7 @@ private:
 };
 
 std::string rate_text(double rate);  // "0", "0.4", "12", "3.4k", "56M"
-// `share` of 8 cells.
+// Eight cells, filled by `share` from 0 to 1.
 std::string bar(double share, bool unicode);
 
 }  // namespace pm::show

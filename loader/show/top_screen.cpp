@@ -11,7 +11,7 @@
 #include <numeric>
 #include <utility>
 
-#define NCURSES_NOMACROS  // erase, scroll and more are words of others
+#define NCURSES_NOMACROS  // as macros, erase, scroll and others would change our own names
 #include <curses.h>
 #include <fmt/core.h>
 
@@ -44,7 +44,7 @@ const char *const help_lines[] = {
 std::string cut(const std::string &text, int width) {
     std::string result;
     std::size_t at = 0;
-    for (int i = 0; i < width && at < text.size(); i++) {
+    for (int i = 0; i < width && at < text.size(); ++i) {
         const std::size_t size =
             std::max<std::size_t>(1, first_code_point(std::string_view(text).substr(at)).length);
         result += text.substr(at, size);
@@ -58,7 +58,7 @@ void put(int line, const std::string &text, attr_t attributes = A_NORMAL, bool f
     attrset(static_cast<int>(attributes));
     mvaddstr(line, 0, cut(text, COLS).c_str());
     if (fill)
-        for (int column = getcurx(stdscr); column < COLS && getcury(stdscr) == line; column++)
+        for (int column = getcurx(stdscr); column < COLS && getcury(stdscr) == line; ++column)
             if (addch(' ') == ERR) break;
     attrset(A_NORMAL);
 }
@@ -73,6 +73,7 @@ std::vector<std::string> lines_of(const std::string &text) {
     return lines;
 }
 
+// A key of the filter that the user types.
 bool type(int key, TopState &state) {
     std::string &filter = state.view.filter;
     if (key == escape) filter.clear();
@@ -128,7 +129,7 @@ std::vector<Box> layout(int lines, const std::vector<int> &wanted, int focus, bo
     int left = lines - count * least_lines;
     for (bool given = true; left > 0 && given;) {
         given = false;
-        for (std::size_t i = 0; i < boxes.size() && left > 0; i++) {
+        for (std::size_t i = 0; i < boxes.size() && left > 0; ++i) {
             if (boxes[i].lines >= wanted[i]) continue;
             boxes[i].lines++;
             left--;
@@ -227,12 +228,12 @@ Result<TopScreen> TopScreen::open(bool colour) {
     screen.unicode_ = std::strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
     set_escdelay(25);
     if (!newterm(nullptr, stdout, stdin)) {
-        screen.open_ = false;
         const char *terminal = std::getenv("TERM");
         return fault(fmt::format("cannot draw on the terminal {}",
                                  quote(terminal ? terminal : "(TERM is not set)")),
                      "use --once, or set TERM");
     }
+    screen.open_ = true;
     cbreak();
     noecho();
     nonl();
@@ -269,7 +270,7 @@ void TopScreen::draw_pane(const TopModel &model, TopState &state, Pane pane, con
     scrolled = std::clamp(scrolled, 0, std::max(0, content - room));
     const bool focused = pane == state.focus;
     put(box.top, lines[0], A_REVERSE | (focused ? A_BOLD : A_DIM), true);
-    for (int i = 0; i < room && scrolled + i < content; i++)
+    for (int i = 0; i < room && scrolled + i < content; ++i)
         put(box.top + 1 + i,
             lines[1 + static_cast<std::size_t>(scrolled) + static_cast<std::size_t>(i)]);
 }

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The screen of `top`: where things stand, and ncurses, which draws them. The terminal is given
-// back when the screen goes.
+// The screen of `top`: where its panes are, what its keys do, and ncurses, which draws it.
 #pragma once
 
 #include <string>
@@ -11,12 +10,12 @@
 
 namespace pm::show {
 
-// Where the panes stand, in lines between top and bottom line: `wanted` are the lines that each
-// could fill, its title included. Where there is no room for all, or with `zoom`, the pane in
-// focus has everything. Lines 0: it is not shown.
+// The lines of a pane, counted from below the head of the screen. Lines 0: it is not shown.
 struct Box {
     int top = 0, lines = 0;
 };
+// Divides `lines` among the panes. `wanted`: the lines that each could fill, its title included.
+// With `zoom`, or where there is no room for all, the pane in focus gets all lines.
 std::vector<Box> layout(int lines, const std::vector<int> &wanted, int focus, bool zoom);
 
 struct TopState {
@@ -24,29 +23,35 @@ struct TopState {
     Pane focus = Pane::rows;
     int scroll[pane_count] = {};
     bool zoom = false, paused = false, help = false;
-    bool typing = false;  // the filter
-    unsigned seconds = 2;
+    bool typing = false;   // keys are letters of the filter
+    unsigned seconds = 2;  // between two looks
     bool quit = false;
 };
 
-// What a key does. `key` is what ncurses calls it. True: something changed.
+// Does what the key says; `key` is as TopScreen::key() gives it. True: the screen must be drawn
+// anew.
 bool obey(int key, TopState &state);
 
+// While it is open, the terminal belongs to ncurses; its destructor gives the terminal back. What
+// was moved from is closed.
 class TopScreen {
 public:
     static Result<TopScreen> open(bool colour);
+    TopScreen(const TopScreen &) = delete;
+    TopScreen &operator=(const TopScreen &) = delete;
     TopScreen(TopScreen &&other) noexcept;
+    TopScreen &operator=(TopScreen &&) = delete;
     ~TopScreen();
 
     bool unicode() const { return unicode_; }
-    int key();  // that was pressed; -1: none
+    int key();  // the next key that was pressed, as ncurses calls it; -1: none
     void draw(const TopModel &model, TopState &state);
 
 private:
     TopScreen() = default;
     void draw_pane(const TopModel &model, TopState &state, Pane pane, const Box &box);
 
-    bool open_ = true, unicode_ = false, colour_ = false;
+    bool open_ = false, unicode_ = false, colour_ = false;
 };
 
 }  // namespace pm::show

@@ -4,13 +4,13 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-
 #include <nlohmann/json.hpp>
 
 #include "loader/base/clock.h"
 #include "loader/observe/flow_reader.h"
 #include "loader/show/event.h"
 #include "loader/show/table.h"
+#include "loader/show/words.h"
 #include "policy/image/catalog.h"
 
 namespace pm::show {
@@ -162,7 +162,7 @@ TEST(FlowsJson, PortsAreTextButNumbersInAFlowRecord) {
     const json line = json::parse(flow_json(flow));
     EXPECT_EQ(line["local_port"], "443");
     EXPECT_EQ(line["remote_port"], "40000");
-    const json record = json::parse(flow_record_json(flow, "end", "idle", 0, 0, 0));
+    const json record = json::parse(flow_record_json(FlowRecordHead{"end", "idle", 0, 0, 0}, flow));
     EXPECT_EQ(record["local_port"], 443);
     EXPECT_EQ(record["remote_port"], 40000);
 }

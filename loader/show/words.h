@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+// The words that stand for numbers of the maps in text, JSON and metrics.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "maps/abi.h"
+
+namespace pm::show {
+
+const char *attachment_kind(pm_attachment attachment);  // "xdp", "tcx", "clsact"; null: detached
+const char *attachment_mode(pm_attachment attachment);  // of XDP "native", "generic"; else null
+const char *direction_name(unsigned direction);  // "in", "out"; of Direction and pm_direction
+
+std::vector<std::string> split_list(const std::string &text);  // "tcp,udp"; no empty parts
+
+}  // namespace pm::show
