@@ -3,8 +3,6 @@
 //   pm_generate OBJECT INTERFACE MAC DESTINATION tcp|udp PORT SOURCES MILLISECONDS
 // TCP is a SYN, UDP 8 bytes of payload; SOURCES is a power of two. The kernel's live test run makes
 // the frames: a sending socket costs ten times what the filters that are measured cost.
-#include <bpf/bpf.h>
-#include <bpf/libbpf.h>
 #include <net/if.h>
 
 #include <chrono>
@@ -12,6 +10,9 @@
 #include <cstdlib>
 #include <cstring>
 #include <string>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
 
 #include "tests/support/packet.h"
 
@@ -37,7 +38,7 @@ Bytes make_frame(char **words) {
     if (std::sscanf(words[3], "%x:%x:%x:%x:%x:%x", &mac[0], &mac[1], &mac[2], &mac[3], &mac[4],
                     &mac[5]) != 6)
         fail("no MAC address");
-    for (int i = 0; i < 6; i++) packet.destination_mac[i] = static_cast<std::uint8_t>(mac[i]);
+    for (int i = 0; i < 6; ++i) packet.destination_mac[i] = static_cast<std::uint8_t>(mac[i]);
     Bytes bytes = frame(packet);
     if (std::strcmp(words[5], "udp") == 0) bytes[40] = bytes[41] = 0;  // UDP: no checksum
     bytes.resize(std::max<std::size_t>(bytes.size(), 60));

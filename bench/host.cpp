@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bench/host.h"
 
+#include <arpa/inet.h>
 #include <sys/mman.h>
 
 #include <algorithm>
@@ -9,7 +10,6 @@
 #include <cstdlib>
 #include <cstring>
 
-#include <arpa/inet.h>
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <fmt/core.h>
@@ -24,7 +24,7 @@ namespace {
 constexpr std::uint32_t host_address = 0xcb00710a;  // 203.0.113.10, as bench/content.py has it
 constexpr std::uint16_t peer_port = 40000;
 
-template <class T>
+template <typename T>
 T must(Result<T> result) {
     if (!result) fail(result.error().message);
     return std::move(*result);

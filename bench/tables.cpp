@@ -31,7 +31,7 @@ using Clock = std::chrono::steady_clock;
     std::exit(1);
 }
 
-template <class T>
+template <typename T>
 T must(pm::Result<T> result) {
     if (!result) fail(result.error().message);
     return std::move(*result);
@@ -52,7 +52,7 @@ void fill(const pm::Pins &pins, std::uint32_t first, std::uint32_t count, const 
     flow.opener = opener;
     flow.marks = PM_FLOW_ESTABLISHED;
     flow.packets[PM_IN] = flow.bytes[PM_IN] = 1;
-    for (std::uint32_t i = 0; i < count; i++) {
+    for (std::uint32_t i = 0; i < count; ++i) {
         keys[i].local = {0, PM_V4_PREFIX | 0xcb00710a};
         keys[i].remote = {0, PM_V4_PREFIX | (0x10000000 + first + i)};
         keys[i].local_port = 5061;
@@ -102,7 +102,7 @@ void time_list(const pm::Deployment &deployment) {
 void time_switch(const pm::Pins &pins) {
     auto control = must(pm::Switch::open(pins.maps(), pm::Switch::Access::write));
     std::vector<double> all;
-    for (int i = 0; i < 1000; i++) {
+    for (int i = 0; i < 1000; ++i) {
         const auto start = Clock::now();
         if (auto done = control.republish([](pm_record &) {}); !done) fail(done.error().message);
         all.push_back(milliseconds_since(start) * 1e6);

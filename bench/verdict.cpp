@@ -3,16 +3,15 @@
 // run: pm_verdict OBJECTS CONTENT [GROUP...] [GOOGLE BENCHMARK'S OPTIONS]. OBJECTS holds
 // bench/bpf/*.bpf.o, CONTENT what bench/content.py wrote. A case is named GROUP/CASE; what the test
 // run and the cycle over sources cost themselves is the case GROUP/none.
-#include <benchmark/benchmark.h>
-
 #include <arpa/inet.h>
-#include <bpf/bpf.h>
+#include <benchmark/benchmark.h>
 
 #include <algorithm>
 #include <fstream>
 #include <list>
 #include <random>
 
+#include <bpf/bpf.h>
 #include <fmt/core.h>
 
 #include "bench/host.h"
@@ -119,7 +118,7 @@ std::vector<std::uint32_t> shuffled(std::vector<std::uint32_t> list) {
 
 std::vector<std::uint32_t> addresses(std::uint32_t count) {
     std::vector<std::uint32_t> list;
-    for (std::uint32_t i = 0; i < count; i++) list.push_back(0x10000000 + i);
+    for (std::uint32_t i = 0; i < count; ++i) list.push_back(0x10000000 + i);
     return list;
 }
 
@@ -127,7 +126,7 @@ std::vector<std::uint32_t> random_addresses(std::uint32_t count) {
     std::mt19937 random(2);
     std::uniform_int_distribution<std::uint32_t> any(0x10000000, 0x7effffff);
     std::vector<std::uint32_t> list;
-    for (std::uint32_t i = 0; i < count; i++) list.push_back(any(random));
+    for (std::uint32_t i = 0; i < count; ++i) list.push_back(any(random));
     return list;
 }
 
@@ -231,7 +230,7 @@ Prefixes read_prefixes(const std::string &file) {
 }
 
 void fill_trie(int map, const Prefixes &prefixes) {
-    for (std::size_t i = 0; i < prefixes.first.size(); i++) {
+    for (std::size_t i = 0; i < prefixes.first.size(); ++i) {
         const std::uint32_t key[2] = {prefixes.length[i], htonl(prefixes.first[i])}, value = 1;
         if (bpf_map_update_elem(map, key, &value, BPF_ANY) != 0) fail("cannot fill the trie");
     }
@@ -243,7 +242,7 @@ void Suite::prefixes(unsigned count) {
     const std::string name = fmt::format("prefixes-{}", count);
     const Prefixes all = read_prefixes(content_ + "/" + name + ".txt");
     std::vector<std::uint32_t> strangers = random_addresses(1 << 17), partners;
-    for (std::size_t i = 0; i < strangers.size(); i++)
+    for (std::size_t i = 0; i < strangers.size(); ++i)
         partners.push_back(all.first[i * 7 % all.first.size()]);
     strangers.back() = 0x0f000000;  // below all that content.py makes
     partners = shuffled(partners);

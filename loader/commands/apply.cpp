@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The command apply: puts a policy in force, for good or until it is confirmed.
+#include "loader/update/apply.h"
+
 #include <malloc.h>
 
 #include <cstdint>
@@ -18,7 +20,6 @@
 #include "loader/kernel/deployment.h"
 #include "loader/show/table.h"
 #include "loader/state/policy_source.h"
-#include "loader/update/apply.h"
 #include "policy/model/print.h"
 
 namespace pm::command {

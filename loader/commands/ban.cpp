@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The commands ban and unban: they change the dynamic block list.
+#include "loader/update/ban.h"
+
 #include <algorithm>
 #include <cerrno>
 #include <fstream>
@@ -17,7 +19,6 @@
 #include "loader/commands/commands.h"
 #include "loader/commands/common.h"
 #include "loader/show/table.h"
-#include "loader/update/ban.h"
 
 namespace pm::command {
 namespace {

@@ -11,8 +11,8 @@
 #include <utility>
 #include <vector>
 
-#include <fmt/core.h>
 #include <CLI/CLI.hpp>
+#include <fmt/core.h>
 
 #include "loader/attach/attach.h"
 #include "loader/base/fault.h"

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The command confirm: keeps the policy that waits to be confirmed.
 #include "loader/update/confirm.h"
+
 #include "loader/commands/commands.h"
 #include "loader/commands/common.h"
 

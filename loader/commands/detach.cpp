@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The command detach: takes enforcement off interfaces, which are unfiltered then.
+#include "loader/update/detach.h"
+
 #include <string>
 
 #include <fmt/core.h>
@@ -8,7 +10,6 @@
 #include "loader/base/message.h"
 #include "loader/commands/commands.h"
 #include "loader/commands/common.h"
-#include "loader/update/detach.h"
 
 namespace pm::command {
 namespace {

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The command diff: what a policy would change, before it is applied.
+#include "policy/model/diff.h"
+
 #include <utility>
 #include <vector>
 
@@ -11,7 +13,6 @@
 #include "loader/show/show.h"
 #include "loader/state/drift.h"
 #include "loader/state/policy_source.h"
-#include "policy/model/diff.h"
 
 namespace pm::command {
 namespace {

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The command doctor: examines the host, what is in force, and the devices.
+#include "loader/show/doctor.h"
+
 #include <unistd.h>
 
 #include <algorithm>
@@ -21,7 +23,6 @@
 #include "loader/kernel/pins.h"
 #include "loader/kernel/switch.h"
 #include "loader/observe/snapshot.h"
-#include "loader/show/doctor.h"
 #include "loader/state/drift.h"
 
 namespace pm::command {
@@ -61,7 +62,7 @@ void examine_attached(const Paths &paths, Pins &pins, Attachments &attached, Fin
 
 // The devices: those asked for, else what is attached, else all that could be.
 Result<std::vector<Device>> choose_devices(const std::vector<std::string> &asked,
-                                              const Attachments &attached) {
+                                           const Attachments &attached) {
     std::vector<Device> devices;
     for (const std::string &name : asked) {
         auto device = find_device(name);

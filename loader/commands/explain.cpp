@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The command explain: asks a policy file, or the programs in the kernel, about a flow.
+#include "loader/observe/explain.h"
+
 #include <unistd.h>
 
 #include <functional>
@@ -17,7 +19,6 @@
 #include "loader/host/own_addresses.h"
 #include "loader/kernel/deployment.h"
 #include "loader/observe/ask_kernel.h"
-#include "loader/observe/explain.h"
 #include "loader/observe/explain_arguments.h"
 #include "loader/show/show.h"
 #include "policy/image/compile.h"

@@ -5,7 +5,6 @@
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
-#include <systemd/sd-daemon.h>
 
 #include <cstdint>
 #include <memory>
@@ -13,6 +12,8 @@
 #include <thread>
 #include <utility>
 #include <vector>
+
+#include <systemd/sd-daemon.h>
 
 #include "loader/base/duration.h"
 #include "loader/base/message.h"

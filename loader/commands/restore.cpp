@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The command restore: what boot runs.
+#include "loader/update/restore.h"
+
 #include <filesystem>
 #include <optional>
 
@@ -9,7 +11,6 @@
 #include "loader/base/paths.h"
 #include "loader/commands/commands.h"
 #include "loader/commands/common.h"
-#include "loader/update/restore.h"
 
 namespace pm::command {
 namespace {

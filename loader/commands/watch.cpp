@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The command watch, the body of the service: looks after every change of a link and every two
 // seconds, and tells systemd that it lives.
+#include "loader/update/watch.h"
+
 #include <poll.h>
-#include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -12,6 +13,7 @@
 #include <string_view>
 
 #include <fmt/core.h>
+#include <systemd/sd-daemon.h>
 
 #include "loader/base/lock.h"
 #include "loader/base/message.h"
@@ -19,7 +21,6 @@
 #include "loader/commands/commands.h"
 #include "loader/commands/common.h"
 #include "loader/host/link_events.h"
-#include "loader/update/watch.h"
 
 namespace pm::command {
 namespace {

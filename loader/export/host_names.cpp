@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cctype>
+
 #include <climits>
 
 #include "policy/base/text.h"

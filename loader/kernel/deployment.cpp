@@ -8,7 +8,7 @@
 namespace pm {
 
 Result<InForce> read_in_force(const Switch &control, const InForce *known) {
-    for (int attempt = 0; attempt < 10; attempt++) {
+    for (int attempt = 0; attempt < 10; ++attempt) {
         const Switch::State state = control.state();
         InForce result;
         result.state = state;

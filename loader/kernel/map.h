@@ -48,6 +48,12 @@ void each_key(int fd, Visit visit) {
         visit(key);
 }
 
+// Deleting what is not there is no fault.
+template <typename Key>
+void remove_key(int fd, const Key &key) {
+    bpf_map_delete_elem(fd, &key);
+}
+
 // Does not own the descriptor: Maps or the program that made the map must outlive it.
 template <typename K, typename V>
 class Map {
@@ -72,8 +78,7 @@ public:
         if (bpf_map_update_elem(fd_, &key, &value, BPF_ANY) != 0) return failed("write");
         return {};
     }
-    // Deleting what is not there is no fault.
-    void remove(const K &key) const { bpf_map_delete_elem(fd_, &key); }
+    void remove(const K &key) const { remove_key(fd_, key); }
 
     // Calls visit(key, value) for every entry of a hash map that is not per-CPU. Entries that come
     // or go meanwhile may be missed or not.

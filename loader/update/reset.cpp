@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "loader/update/reset.h"
 
-#include <bpf/bpf.h>
-
 #include "loader/kernel/map.h"
 
 namespace pm {
@@ -50,7 +48,7 @@ Done clear_shadow(const Pins &pins) {
     const int fd = pins.maps().fd("shadows");
     std::vector<pm_shadow_key> keys;
     each_key<pm_shadow_key>(fd, [&](const pm_shadow_key &key) { keys.push_back(key); });
-    for (const pm_shadow_key &one : keys) bpf_map_delete_elem(fd, &one);
+    for (const pm_shadow_key &one : keys) remove_key(fd, one);
     return {};
 }
 

@@ -4,7 +4,6 @@
 
 #include <fmt/format.h>
 
-#include "maps/image.h"
 #include "policy/base/text.h"
 #include "policy/language/sections.h"
 #include "policy/language/words.h"
@@ -108,10 +107,7 @@ void read_check(const Reading &reading, const Node &node, Row &row) {
             *payload,
             fmt::format("payload {}: write none, tls, stun, msturn, rtp or sip", quote(*name)));
     for (const std::uint8_t transport : row.transports) {
-        const bool fits = kind->payload == Check::Payload::none ||
-                          (transport == PM_PROTO_TCP && kind->tcp) ||
-                          (transport == PM_PROTO_UDP && kind->udp);
-        if (!fits)
+        if (!is_spoken_over(*kind, transport))
             return reading.error(
                 *payload,
                 fmt::format(

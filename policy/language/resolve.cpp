@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "policy/language/resolve.h"
 
+#include <netinet/in.h>
+
 #include <algorithm>
 
 #include <fmt/format.h>
 
-#include "maps/image.h"
 #include "policy/base/text.h"
 #include "policy/language/names.h"
 #include "policy/language/place_roles.h"
@@ -144,16 +145,16 @@ private:
 
     std::vector<std::uint8_t> transports(const WrittenExpectation &from) const {
         if (from.transport) return {*from.transport};
-        std::vector<std::uint8_t> all{PM_PROTO_TCP, PM_PROTO_UDP};
+        std::vector<std::uint8_t> all{IPPROTO_TCP, IPPROTO_UDP};
         if (from.port || from.source_port) return all;
         const std::optional<Address> &address = from.expectation.from_address
                                                     ? from.expectation.from_address
                                                     : from.expectation.to_address;
-        all.push_back(address->is_v4() ? PM_PROTO_ICMP : PM_PROTO_ICMPV6);
+        all.push_back(*transport_number(address->is_v4() ? "icmp" : "icmpv6"));
         // Protocols that no row names are dropped whatever the addresses.
         for (const Row &row : policy_.rows)
             for (const std::uint8_t transport : row.transports)
-                if (transport != PM_PROTO_ICMP && transport != PM_PROTO_ICMPV6 &&
+                if (transport != IPPROTO_ICMP && transport != IPPROTO_ICMPV6 &&
                     std::ranges::find(all, transport) == all.end())
                     all.push_back(transport);
         return all;

@@ -65,4 +65,9 @@ std::string_view payload_name(Check::Payload payload) {
     return std::ranges::find(payload_kinds, payload, &PayloadKind::payload)->name;
 }
 
+bool is_spoken_over(const PayloadKind &kind, std::uint8_t transport) {
+    return kind.payload == Check::Payload::none || (transport == PM_PROTO_TCP && kind.tcp) ||
+           (transport == PM_PROTO_UDP && kind.udp);
+}
+
 }  // namespace pm

@@ -30,5 +30,6 @@ struct PayloadKind {
 };
 const PayloadKind *find_payload(std::string_view name);  // null: there is none
 std::string_view payload_name(Check::Payload payload);
+bool is_spoken_over(const PayloadKind &kind, std::uint8_t transport);
 
 }  // namespace pm

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Any bytes as a list of bans: it is read or refused. A list that is read compiles, and its printed
 // form reads back to the same bans.
+#include "policy/model/bans.h"
+
 #include <cstdint>
 #include <cstdlib>
 #include <string>
 
 #include "policy/image/ban_image.h"
-#include "policy/model/bans.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size) {
     const auto bans = pm::parse_bans({reinterpret_cast<const char *>(data), size});

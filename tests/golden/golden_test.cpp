@@ -2,8 +2,6 @@
 // Golden files: policies/NAME.yaml prints as NAME.printed, errors/NAME.yaml is refused with the
 // text of NAME.expected, to the byte. PM_UPDATE_GOLDEN=1 rewrites what is expected: look at the
 // difference before it is committed.
-#include <gtest/gtest.h>
-
 #include <algorithm>
 #include <cstdlib>
 #include <fstream>
@@ -11,6 +9,8 @@
 #include <regex>
 #include <set>
 #include <sstream>
+
+#include <gtest/gtest.h>
 
 #include "policy/language/read.h"
 #include "policy/model/print.h"

@@ -3,9 +3,6 @@
 // Only what is the same in every run is measured: the instructions and states that the verifier
 // looks at, the sizes of the programs, and the memory of the maps at their default sizes.
 // PM_UPDATE_BUDGETS=1 records the figures of this run.
-#include <bpf/bpf.h>
-#include <bpf/libbpf.h>
-#include <gtest/gtest.h>
 #include <sys/utsname.h>
 
 #include <array>
@@ -17,7 +14,10 @@
 #include <regex>
 #include <sstream>
 
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
 #include <fmt/core.h>
+#include <gtest/gtest.h>
 
 #include "loader/kernel/program.h"
 

@@ -3,10 +3,10 @@
 // is mixed_policy().
 #pragma once
 
-#include <gtest/gtest.h>
-
 #include <string>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 #include "tests/support/edge_packets.h"
 #include "tests/support/host.h"
@@ -40,7 +40,7 @@ inline std::string name_of(const testing::TestParamInfo<Case> &info) {
     return info.param.name;
 }
 
-template <class Change>
+template <typename Change>
 Bytes with(Packet packet, Change change) {
     change(packet);
     return frame(packet);

@@ -15,7 +15,7 @@ inline std::vector<std::uint16_t> numbers(std::initializer_list<int> all) {
 }
 inline std::vector<std::uint8_t> up_to(int end) {
     std::vector<std::uint8_t> all;
-    for (int i = 0; i < end; i++) all.push_back(static_cast<std::uint8_t>(i));
+    for (int i = 0; i < end; ++i) all.push_back(static_cast<std::uint8_t>(i));
     return all;
 }
 

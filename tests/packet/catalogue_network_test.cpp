@@ -294,7 +294,7 @@ TEST_F(Catalogue, Row057EveryTruncation) {
     for (const Packet &whole :
          {sip(), full6, optional, stun_in(), sip(Icmp{}), error, part(stun_in6(), 0, true, 16)}) {
         const std::size_t size = frame(whole).size();
-        for (std::size_t i = 14; i < size; i++) {
+        for (std::size_t i = 14; i < size; ++i) {
             const Bytes bytes = cut(whole, i);
             const std::string verdict = host.in(bytes);
             EXPECT_TRUE(verdict.starts_with("malformed-") || verdict == "extension-headers")

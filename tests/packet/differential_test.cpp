@@ -2,14 +2,14 @@
 // Random policies against random packets: the programs in the kernel, the image in user space
 // and the oracle must agree on every one. PM_SEED repeats a run, PM_PAIRS sets its size; a
 // difference is shrunk before it is shown.
-#include <gtest/gtest.h>
-
 #include <algorithm>
 #include <cstdlib>
 #include <functional>
 #include <map>
 #include <random>
 #include <set>
+
+#include <gtest/gtest.h>
 
 #include "loader/kernel/probe.h"
 #include "policy/image/compile.h"
@@ -104,7 +104,7 @@ TEST(Differential, OnePacketOfARandomPolicy) {
     const std::uint64_t pairs = setting("PM_PAIRS", 1'000'000);
     constexpr std::uint64_t packets_per_policy = 500;
     std::map<std::string, std::uint64_t> met;
-    for (std::uint64_t done = 0, round = 0; done < pairs; round++) {
+    for (std::uint64_t done = 0, round = 0; done < pairs; ++round) {
         Random random(seed() + round);
         const Policy policy = random_policy(random);
         const Image image = compile_for_test(policy);
@@ -134,11 +134,11 @@ TEST(Differential, OnePacketOfARandomPolicy) {
 TEST(Differential, FirstPacketsOfARandomPolicy) {
     const std::uint64_t policies = 1 + setting("PM_PAIRS", 1'000'000) / 5000;
     Random random(seed());
-    for (std::uint64_t i = 0; i < policies; i++) {
+    for (std::uint64_t i = 0; i < policies; ++i) {
         const Policy policy = random_policy(random);
         const Image image = compile_for_test(policy);
         Kernel::shared().load_candidate(image);
-        for (int j = 0; j < 500; j++) {
+        for (int j = 0; j < 500; ++j) {
             const FlowEnds ends = random_ends(random, policy);
             pm_tuple tuple = {.local = ends.local.abi(),
                               .remote = ends.remote.abi(),
@@ -229,12 +229,12 @@ Event random_event(Random &random, const Story &story, const std::vector<FlowEnd
 Story random_story(Random &random, std::size_t length) {
     Story story;
     story.policies.push_back(random_policy(random));
-    for (int i = 0; i < 2; i++)
+    for (int i = 0; i < 2; ++i)
         story.policies.push_back(changed_policy(random, story.policies.front()));
     std::vector<FlowEnds> flows;
-    for (int i = random.between(2, 6); i > 0; i--)
+    for (int i = random.between(2, 6); i > 0; --i)
         flows.push_back(random_ends(random, story.policies.front()));
-    for (std::size_t i = 0; i < length; i++)
+    for (std::size_t i = 0; i < length; ++i)
         story.events.push_back(random_event(random, story, flows));
     return story;
 }
@@ -243,7 +243,7 @@ Story random_story(Random &random, std::size_t length) {
 std::string fault_of(const Story &story, std::size_t *events = nullptr,
                      std::map<std::string, std::uint64_t> *met = nullptr) {
     Host host(story.policies.front());
-    for (std::size_t i = 0; i < story.events.size(); i++) {
+    for (std::size_t i = 0; i < story.events.size(); ++i) {
         const Event &event = story.events[i];
         if (events) *events = i + 1;
         if (event.kind == Event::Kind::wait) host.wait(event.seconds);
@@ -272,7 +272,7 @@ Story shrink(Story story) {
                 story = less;
         }
     }
-    for (std::size_t i = 0; i < story.policies.size(); i++) {
+    for (std::size_t i = 0; i < story.policies.size(); ++i) {
         story.policies[i] = shrink(story.policies[i], [&](const Policy &less) {
             Story other = story;
             other.policies[i] = less;
@@ -300,7 +300,7 @@ std::string describe(const Story &story) {
         else
             text += describe(event.sent) + "\n";
     }
-    for (std::size_t i = 0; i < story.policies.size(); i++)
+    for (std::size_t i = 0; i < story.policies.size(); ++i)
         text += "policy " + std::to_string(i) + ":\n" + print(story.policies[i]);
     return text;
 }

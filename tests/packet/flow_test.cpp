@@ -234,7 +234,7 @@ TEST(Promotion, AnEntryOfTheOtherOpenerIsWrittenOver) {
     Host host(mixed_policy());
     EXPECT_EQ(host.out(udp(access4, 40000, stranger, 53)), "row dns-out");
     host.kernel().add_cut_entries();
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 3; ++i) {
         EXPECT_EQ(host.in(udp(stranger, 53, access4, 40000)), "row dns-out");
         EXPECT_EQ(host.out(udp(access4, 40000, stranger, 53)), "row dns-out");
     }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Options that the maps ask of the kernel: no table uses a hash seed that an attacker could
 // foresee.
-#include <gtest/gtest.h>
 #include <linux/bpf.h>
+
+#include <gtest/gtest.h>
 
 #include "loader/kernel/program.h"
 

@@ -150,7 +150,7 @@ TEST_P(Matrix, IsJudgedAlikeAtEveryTruncation) {
     packet.transport = transport(row().transport, row().source_port.first, row().port.first, SYN);
     packet.tags = taggings[std::get<2>(GetParam())];
     const Bytes whole = frame(packet);
-    for (std::size_t length = 14; length < whole.size(); length++) {
+    for (std::size_t length = 14; length < whole.size(); ++length) {
         Bytes cut(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(length));
         if (!Kernel::can_run(row().direction, cut)) continue;
         std::string verdict = in ? host_.in(cut) : host_.out(cut);

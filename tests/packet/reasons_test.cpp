@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Every reason and every essential is met, each by its plainest packet; and the mode, the bytes
 // and the packets that are counted.
-#include <gtest/gtest.h>
-
 #include <functional>
 #include <map>
 #include <set>
+
+#include <gtest/gtest.h>
 
 #include "tests/support/edge_packets.h"
 #include "tests/support/host.h"
@@ -209,7 +209,7 @@ TEST(Counting, CountersGoOnBeyond32Bits) {
 
 TEST(Counting, AFlowIsCountedOnceOnItsRow) {
     Host host(mixed_policy());
-    for (int i = 0; i < 5; i++) EXPECT_EQ(host.in(stun_in()), "row stun-in");
+    for (int i = 0; i < 5; ++i) EXPECT_EQ(host.in(stun_in()), "row stun-in");
     std::vector<pm_flow> flows = host.kernel().flows();
     ASSERT_EQ(flows.size(), 1U);
     EXPECT_EQ(flows[0].packets[PM_IN], 5U);

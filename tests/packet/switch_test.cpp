@@ -2,15 +2,17 @@
 // The loader switches to another record and is stopped after each instruction. Whenever that is,
 // the programs read either the whole old record or the whole new one, with its fallback.
 #include "loader/kernel/switch.h"
-#include "loader/base/clock.h"
 
-#include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/ptrace.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <functional>
+
+#include <gtest/gtest.h>
+
+#include "loader/base/clock.h"
 
 namespace pm {
 namespace {

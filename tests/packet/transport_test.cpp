@@ -45,7 +45,7 @@ std::vector<Case> transport_cases() {
         {"Icmpv6InV4", in, frame(sip(Raw{58, Bytes(8, 128)})), "unsupported-protocol"},
     };
     // RFC 9293 knows these combinations of flags. Only scanners send others.
-    for (int value = 0; value < 256; value++) {
+    for (int value = 0; value < 256; ++value) {
         const int core = value & (FIN | SYN | RST | ACK);
         bool exists = core == SYN || core == (SYN | ACK) || core == ACK || core == (FIN | ACK) ||
                       core == RST || core == (RST | ACK);

@@ -2,7 +2,6 @@
 // What the programs learn from the kernel around them: sockets, routes, where a packet came
 // from; and that a packet is judged by one whole record while records change.
 #include <arpa/inet.h>
-#include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -14,6 +13,8 @@
 #include <cstring>
 #include <stdexcept>
 #include <thread>
+
+#include <gtest/gtest.h>
 
 #include "loader/base/clock.h"
 #include "loader/kernel/switch.h"
@@ -40,7 +41,7 @@ sockaddr_in endpoint(const char *address, int port) {
     return at;
 }
 
-template <class Call>
+template <typename Call>
 void on(const Fd &socket, Call call, const sockaddr_in &at) {
     if (call(socket.get(), reinterpret_cast<const sockaddr *>(&at), sizeof(at)))
         throw std::runtime_error(std::string("socket: ") + std::strerror(errno));
@@ -298,7 +299,7 @@ TEST(Switching, APacketIsJudgedByOneWholeRecord) {
     std::atomic<bool> done = false;
     std::atomic<std::uint64_t> flips = 0;
     std::thread flipper([&] {
-        for (; !done; flips++) kernel.put_in_force(flips % 2 ? open : audited);
+        for (; !done; ++flips) kernel.put_in_force(flips % 2 ? open : audited);
     });
     // Only packets during which the record changed count. On one CPU there are none.
     const int enough = std::thread::hardware_concurrency() > 1 ? 2'000 : 0;

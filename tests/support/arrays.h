@@ -3,15 +3,15 @@
 // thrown.
 #pragma once
 
-#include <bpf/bpf.h>
-#include <bpf/libbpf.h>
-
 #include <cerrno>
 #include <cstdint>
 #include <cstring>
 #include <string>
 #include <system_error>
 #include <vector>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
 
 namespace pm::test {
 
@@ -20,7 +20,7 @@ namespace pm::test {
 }
 
 // Per-CPU values of `count` entries of an array map from `first` on, added up.
-template <class T>
+template <typename T>
 void read_sums(int fd, std::uint32_t first, std::uint32_t count, std::vector<T> &sums) {
     static const auto cpus = static_cast<std::size_t>(libbpf_num_possible_cpus());
     constexpr std::size_t fields = sizeof(T) / sizeof(std::uint64_t);
@@ -32,18 +32,18 @@ void read_sums(int fd, std::uint32_t first, std::uint32_t count, std::vector<T> 
         errno != ENOENT)
         fail("cannot read the counters");
     sums.assign(count, T{});
-    for (std::size_t i = 0; i < got; i++) {
+    for (std::size_t i = 0; i < got; ++i) {
         std::uint64_t sum[fields] = {};
-        for (std::size_t j = 0; j < cpus * fields; j++)
+        for (std::size_t j = 0; j < cpus * fields; ++j)
             sum[j % fields] += all[i * cpus * fields + j];
         std::memcpy(&sums[i], sum, sizeof(T));
     }
 }
 
-template <class T>
+template <typename T>
 void clear_array(int fd, std::uint32_t first, std::uint32_t count, std::size_t cpus) {
     const std::vector<std::uint8_t> zero(sizeof(T) * cpus);
-    for (std::uint32_t i = first; i < first + count; i++)
+    for (std::uint32_t i = first; i < first + count; ++i)
         if (bpf_map_update_elem(fd, &i, zero.data(), BPF_ANY)) fail("cannot clear a map");
 }
 

@@ -30,7 +30,7 @@ const std::uint32_t first_drop = pm_drop_index(interface_number, 0, 0);
 constexpr std::uint32_t drop_count = 2 * PM_REASON_SLOTS;
 const auto young_tables = std::span(flow_tables).first(2);  // all but `assured`
 
-template <class T>
+template <typename T>
 T value(Result<T> result) {
     if (!result) throw std::runtime_error(result.error().message);
     return std::move(*result);
@@ -106,7 +106,7 @@ struct Kernel::Parts {
         return epoch;
     }
 
-    template <class K, class V, class Change>
+    template <typename K, class V, class Change>
     void each(const char *name, Change change) const {
         auto map = value(Map<K, V>::of(program.maps(), name));
         std::vector<std::pair<K, V>> all;
@@ -116,7 +116,7 @@ struct Kernel::Parts {
     }
 
     Verdict of_slot(std::size_t slot) const {
-        for (std::size_t i = 0; i < row_slots.size(); i++)
+        for (std::size_t i = 0; i < row_slots.size(); ++i)
             if (row_slots[i] == slot) return row(static_cast<int>(i));
         return essential(static_cast<pm_essential>(slot));
     }
@@ -201,7 +201,7 @@ std::uint64_t Kernel::apply(const Image &image, pm_mode mode) {
 
     ImageView view(image.bytes);
     parts_->row_slots.clear();
-    for (std::uint32_t i = 0; i < image.header().row_count; i++) {
+    for (std::uint32_t i = 0; i < image.header().row_count; ++i) {
         parts_->row_slots.push_back(pm_row_at(view.view(), i).slot);
         parts_->slots = std::max(parts_->slots, parts_->row_slots.back() + 1U);
     }
@@ -267,14 +267,14 @@ std::vector<Moved> Kernel::moved_since(const Counters &now, Direction direction)
     const Counters &before = parts_->last;
     const auto way = static_cast<std::size_t>(direction);
     std::vector<Moved> moved;
-    for (std::size_t i = 0; i < now.rows.size() * 2; i++) {
+    for (std::size_t i = 0; i < now.rows.size() * 2; ++i) {
         const pm_row_count &a = before.rows[i / 2], &b = now.rows[i / 2];
         std::uint64_t packets = b.packets[i % 2] - a.packets[i % 2];
         std::uint64_t bytes = b.bytes[i % 2] - a.bytes[i % 2];
         Verdict verdict = i % 2 == way ? parts_->of_slot(i / 2) : Verdict{Verdict::Kind::row, -1};
         if (packets || bytes) moved.push_back({verdict, packets, bytes, false});
     }
-    for (std::size_t i = 0; i < now.drops.size(); i++) {
+    for (std::size_t i = 0; i < now.drops.size(); ++i) {
         const pm_drop_count &a = before.drops[i], &b = now.drops[i];
         Verdict verdict = drop(static_cast<pm_reason>(i % PM_REASON_SLOTS));
         if (i / PM_REASON_SLOTS != way) verdict.number = -1;
@@ -301,10 +301,10 @@ void Kernel::set_counters(std::uint64_t packets) {
     std::vector<pm_row_count> rows(parts_->cpus);
     std::vector<pm_drop_count> drops(parts_->cpus);
     rows[0].packets[0] = rows[0].packets[1] = drops[0].packets = packets;
-    for (std::uint32_t i = 0; i < parts_->slots; i++)
+    for (std::uint32_t i = 0; i < parts_->slots; ++i)
         if (bpf_map_update_elem(parts_->program.rows(), &i, rows.data(), BPF_ANY))
             fail("set a counter");
-    for (std::uint32_t i = first_drop; i < first_drop + drop_count; i++)
+    for (std::uint32_t i = first_drop; i < first_drop + drop_count; ++i)
         if (bpf_map_update_elem(parts_->program.maps().fd("drops"), &i, drops.data(), BPF_ANY))
             fail("set a counter");
     read(parts_->last);

@@ -142,7 +142,7 @@ Verdict judge(const Policy &policy, const Interface &interface, const Opening &o
     if (pm_reason reason = check_service(policy, opening)) return drop(reason);
 
     int found = -1;
-    for (std::size_t i = 0; i < policy.rows.size() && found < 0; i++)
+    for (std::size_t i = 0; i < policy.rows.size() && found < 0; ++i)
         if (permits(policy, policy.rows[i], interface, opening)) found = static_cast<int>(i);
     if (found >= 0 && policy.rows[static_cast<std::size_t>(found)].section == Section::failsafe)
         return row(found);

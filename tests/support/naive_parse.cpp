@@ -94,7 +94,7 @@ void parse_extensions(Frame frame, Headers &headers, unsigned next) {
     std::size_t at = headers.transport;
     std::size_t first = at;
     headers.fault = PM_DROP_EXTENSION_HEADERS;
-    for (int count = 0;; count++) {
+    for (int count = 0;; ++count) {
         bool is_extension = next == 0 || next == 43 || next == 44 || next == 60;
         if (next == 59) return;
         if (!is_extension) break;
@@ -215,7 +215,7 @@ void parse_network(Frame frame, Headers &headers, unsigned ethertype, bool outbo
 static std::size_t quoted_extensions(Frame datagram, Headers &quoted, std::size_t ip) {
     unsigned next = get8(datagram, ip + 6);
     std::size_t at = ip + 40;
-    for (int count = 0; next == 0 || next == 44 || next == 60; count++) {
+    for (int count = 0; next == 0 || next == 44 || next == 60; ++count) {
         if (count == 4 || at + 8 > datagram.size()) return 0;
         if (next == 44 && get16(datagram, at + 2) >= 8) return 0;
         const std::size_t length = next == 44 ? 8 : 8 * (1 + get8(datagram, at + 1));
@@ -241,7 +241,7 @@ Headers parse(Frame frame, bool outbound) {
     if (frame[6] & 1) return headers;
     headers.group_frame = frame[0] & 1;
     std::size_t at = 12;
-    for (int tags = 0; is_tag(get16(frame, at)); tags++) {
+    for (int tags = 0; is_tag(get16(frame, at)); ++tags) {
         if (tags == 2 || at + 6 > frame.size()) return headers;
         at += 4;
     }

@@ -16,7 +16,7 @@ constexpr int any = -1;
 // Does the payload begin with these bytes? A stream may still do so if fewer bytes have arrived.
 bool begins(Payload payload, const std::vector<int> &bytes, bool whole) {
     if (whole && payload.size() < bytes.size()) return false;
-    for (std::size_t i = 0; i < std::min(payload.size(), bytes.size()); i++)
+    for (std::size_t i = 0; i < std::min(payload.size(), bytes.size()); ++i)
         if (bytes[i] != any && bytes[i] != payload[i]) return false;
     return !payload.empty();
 }
@@ -30,7 +30,7 @@ bool is_between(std::uint8_t byte, int first, int last) {
 }
 
 bool tls(Payload payload) {
-    for (int minor = 0; minor <= 4; minor++)
+    for (int minor = 0; minor <= 4; ++minor)
         if (begins(payload, {0x16, 3, minor, any, any, 1}, false)) return true;
     return false;
 }

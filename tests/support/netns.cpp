@@ -2,7 +2,6 @@
 // Before any test the process enters a network namespace of its own. Nothing is forwarded there,
 // and there are no sockets but those that a test opens.
 #include <fcntl.h>
-#include <gtest/gtest.h>
 #include <net/if.h>
 #include <sched.h>
 #include <sys/ioctl.h>
@@ -12,6 +11,8 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+
+#include <gtest/gtest.h>
 
 namespace {
 

@@ -35,7 +35,7 @@ void append(Bytes &to, const Bytes &more) {
 // The Internet checksum. The programs do not look at it; receivers on the far side would.
 unsigned checksum(const Bytes &bytes, std::size_t from, std::size_t count) {
     std::uint32_t sum = 0;
-    for (std::size_t i = 0; i < count && from + i < bytes.size(); i++)
+    for (std::size_t i = 0; i < count && from + i < bytes.size(); ++i)
         sum += static_cast<std::uint32_t>(bytes[from + i]) << (i % 2 ? 0 : 8);
     while (sum >> 16) sum = (sum & 0xffff) + (sum >> 16);
     return ~sum & 0xffff;
@@ -135,7 +135,7 @@ Bytes datagram_v4(const Packet &packet) {
 // Extension headers in front of `next`; returns the type of the first.
 std::uint8_t put_extensions(Bytes &to, const std::vector<Extension> &extensions,
                             std::uint8_t next) {
-    for (std::size_t i = 0; i < extensions.size(); i++) {
+    for (std::size_t i = 0; i < extensions.size(); ++i) {
         Bytes body = extensions[i].body;
         while ((body.size() + 2) % 8) put8(body, 0);
         put8(to, i + 1 < extensions.size() ? extensions[i + 1].type : next);

@@ -24,7 +24,7 @@ public:
     }
     bool chance(unsigned percent) { return below(100) < percent; }
 
-    template <class T>
+    template <typename T>
     const T &pick(const std::vector<T> &all) {
         return all[below(static_cast<std::uint32_t>(all.size()))];
     }

@@ -85,7 +85,7 @@ std::uint8_t random_flags(Random &random) {
 
 void break_link(Random &random, Packet &packet) {
     static const std::vector<std::uint16_t> types{0x8100, 0x88a8, 0x9100};
-    for (int tags = random.chance(20) ? random.between(1, 3) : 0; tags > 0; tags--)
+    for (int tags = random.chance(20) ? random.between(1, 3) : 0; tags > 0; --tags)
         packet.tags.push_back({random.pick(types), static_cast<std::uint16_t>(random.bits())});
     if (random.chance(2)) packet.source_mac = multicast_mac;
     if (random.chance(4))
@@ -103,7 +103,7 @@ void break_network(Random &random, Packet &packet) {
     if (random.chance(5))
         packet.hop_limit = static_cast<std::uint8_t>(random.pick({0, 1, 254, 255}));
     if (random.chance(8))
-        for (int i = random.between(1, 12); i > 0; i--)
+        for (int i = random.between(1, 12); i > 0; --i)
             packet.options.push_back(static_cast<std::uint8_t>(
                 random.chance(70) ? random.pick({0, 1, 2, 3, 4, 7, 131, 137, 148}) : byte()));
     while (random.chance(15))
@@ -215,7 +215,7 @@ FlowEnds random_ends(Random &random, const Policy &policy) {
     const AddressSet &peers = set_named(policy, in ? row.source : row.destination);
     ends.local = near(random, locals);
     ends.remote = near(random, peers);
-    for (int i = 0; i < 8 && ends.local.is_v4() != ends.remote.is_v4(); i++) {
+    for (int i = 0; i < 8 && ends.local.is_v4() != ends.remote.is_v4(); ++i) {
         ends.local = near(random, locals);
         ends.remote = near(random, peers);
     }

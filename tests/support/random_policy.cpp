@@ -40,7 +40,7 @@ Prefix random_peer(Random &random) {
 
 AddressSet random_set(Random &random) {
     std::vector<Range> ranges;
-    for (int i = random.between(1, 5); i > 0; i--) ranges.push_back(random_peer(random).range());
+    for (int i = random.between(1, 5); i > 0; --i) ranges.push_back(random_peer(random).range());
     AddressSet set(ranges);
     if (random.chance(15)) set = set - AddressSet({random_peer(random).range()});
     return set.empty() ? addresses({"198.51.100.0/24"}) : set;
@@ -49,7 +49,7 @@ AddressSet random_set(Random &random) {
 void add_roles(Random &random, PolicyBuilder &builder, std::vector<std::string> &roles) {
     const bool by_interface = random.chance(20);
     std::vector<std::vector<std::string>> placed(2);
-    for (std::size_t i = 0; i < static_cast<std::size_t>(random.between(1, 4)); i++) {
+    for (std::size_t i = 0; i < static_cast<std::size_t>(random.between(1, 4)); ++i) {
         roles.push_back(number("role", i));
         if (i == 0 && by_interface) {
             builder.interface_role(roles.back());
@@ -76,7 +76,7 @@ void add_roles(Random &random, PolicyBuilder &builder, std::vector<std::string> 
 }
 
 void add_peers(Random &random, PolicyBuilder &builder, std::vector<std::string> &peers) {
-    for (std::size_t i = 0; i < static_cast<std::size_t>(random.between(1, 5)); i++) {
+    for (std::size_t i = 0; i < static_cast<std::size_t>(random.between(1, 5)); ++i) {
         peers.push_back(number("peers", i));
         if (random.chance(5))
             builder.no_peers(peers.back());
@@ -92,7 +92,7 @@ Ports random_ports(Random &random) {
                                         3478,  5060,  5061,  5062,  8443,  40000, 49999,
                                         50000, 50001, 59999, 60000, 65534, 65535};
     Ports ports;
-    for (int i = random.between(1, 3); i > 0; i--) {
+    for (int i = random.between(1, 3); i > 0; --i) {
         int first = random.pick(edges), last = random.chance(50) ? first : random.pick(edges);
         if (first > last) std::swap(first, last);
         ports.push_back({static_cast<std::uint16_t>(first), static_cast<std::uint16_t>(last)});
@@ -151,7 +151,7 @@ Policy random_policy(Random &random) {
     add_peers(random, builder, peers);
     builder.peers("multicast", addresses({"224.0.0.250/31", "ff02::fb/128"}));
     const int rows = random.chance(10) ? random.between(20, 60) : random.between(1, 12);
-    for (std::size_t i = 0; i < static_cast<std::size_t>(rows); i++)
+    for (std::size_t i = 0; i < static_cast<std::size_t>(rows); ++i)
         add_row(random, builder, number("row", i), roles, peers);
     while (random.chance(25)) builder.block(random.pick(peers));
     if (random.chance(4)) builder.policy.fragments_drop = true;
@@ -162,7 +162,7 @@ Policy random_policy(Random &random) {
 Policy changed_policy(Random &random, const Policy &policy) {
     Policy other = policy;
     auto any_row = [&] { return random.below(static_cast<std::uint32_t>(other.rows.size())); };
-    for (int changes = random.between(1, 3); changes > 0; changes--) {
+    for (int changes = random.between(1, 3); changes > 0; --changes) {
         if (other.rows.size() > 1 && random.chance(60))
             other.rows.erase(other.rows.begin() + any_row());
         std::swap(other.rows[any_row()], other.rows[any_row()]);

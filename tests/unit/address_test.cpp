@@ -116,17 +116,17 @@ TEST(AddressSet, ArithmeticAgreesWithMembership) {
     test::Random random(7);
     auto random_set = [&] {
         std::vector<Range> ranges;
-        for (unsigned n = random.below(6); n > 0; n--) {
+        for (unsigned n = random.below(6); n > 0; --n) {
             const std::uint32_t first = random.below(60), last = first + random.below(10);
             ranges.push_back({Address::v4(first), Address::v4(last)});
         }
         return AddressSet(std::move(ranges));
     };
-    for (int round = 0; round < 2000; round++) {
+    for (int round = 0; round < 2000; ++round) {
         const AddressSet a = random_set(), b = random_set();
         const AddressSet either = a | b, both = a & b, only = a - b;
         bool all = true;
-        for (std::uint32_t i = 0; i < 72; i++) {
+        for (std::uint32_t i = 0; i < 72; ++i) {
             const Address at = Address::v4(i);
             ASSERT_EQ(either.contains(at), a.contains(at) || b.contains(at));
             ASSERT_EQ(both.contains(at), a.contains(at) && b.contains(at));

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "policy/model/bans.h"
-#include "policy/image/ban_image.h"
-
-#include <gmock/gmock.h>
 
 #include <random>
 
+#include <gmock/gmock.h>
+
+#include "policy/image/ban_image.h"
 #include "policy/image/compile.h"
 
 namespace pm {
@@ -74,7 +74,7 @@ TEST(Bans, LastAddressesOfAFamily) {
 TEST(Bans, AHundredThousandAgreeWithANaiveList) {
     std::mt19937_64 random(11);
     std::vector<Ban> bans;
-    for (int i = 0; i < 100'000; i++) {
+    for (int i = 0; i < 100'000; ++i) {
         const bool v4 = random() % 2;
         const int length =
             v4 ? 8 + static_cast<int>(random() % 25) : 32 + static_cast<int>(random() % 97);
@@ -94,7 +94,7 @@ TEST(Bans, AHundredThousandAgreeWithANaiveList) {
                         random() % 4 ? std::optional(now + 1 + random() % 60'000) : std::nullopt});
     }
     const Bans compiled(bans);
-    for (int i = 0; i < 300; i++) {
+    for (int i = 0; i < 300; ++i) {
         Address asked = bans[random() % bans.size()].prefix.range().last;
         if (i % 3 == 1) asked.low++;
         if (i % 3 == 2) asked.low = (asked.low & ~std::uint64_t{0xff}) | (random() & 0xff);
@@ -111,7 +111,7 @@ TEST(Bans, AHundredThousandAgreeWithANaiveList) {
 
 TEST(Bans, TooManyExpiriesAreRoundedUpNeverDown) {
     std::vector<Ban> bans;
-    for (std::uint32_t i = 0; i < 100'000; i++)
+    for (std::uint32_t i = 0; i < 100'000; ++i)
         bans.push_back({{Address::v4(0x0a000000 + i * 2), 32}, now, now + 1 + i});
     const Bans compiled(bans);
     for (std::uint32_t i = 0; i < 100'000; i += 97) {

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "policy/check/lint.h"
+#include <chrono>
+#include <iostream>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <chrono>
-#include <iostream>
-
+#include "policy/check/lint.h"
 #include "tests/support/policy_builder.h"
 #include "tests/unit/judged.h"
 
@@ -220,7 +219,7 @@ TEST(Check, InterfaceRoles) {
 
 TEST(Check, ManyFindingsAreSummedUp) {
     PolicyBuilder b = clean();
-    for (int i = 0; i < 25; i++)
+    for (int i = 0; i < 25; ++i)
         b.row("again" + std::to_string(i), {tcp}, "partners", "access", {{5061, 5061}});
     const auto all = findings(b.policy);
     ASSERT_EQ(all.size(), 11U);
@@ -229,7 +228,7 @@ TEST(Check, ManyFindingsAreSummedUp) {
 
 TEST(Check, TenThousandRows) {
     PolicyBuilder b = clean();
-    for (std::uint32_t i = 0; i < 10000; i++) {
+    for (std::uint32_t i = 0; i < 10000; ++i) {
         const std::string name = std::to_string(i);
         b.peers(
             "set" + name,

@@ -258,21 +258,21 @@ TEST(Compile, AnEmptyMatrixDropsEverything) {
 
 TEST(Compile, LimitsAreErrorsThatNameThem) {
     PolicyBuilder rows = edge();
-    for (int i = 0; i < PM_ROWS_MAX + 1; i++)
+    for (int i = 0; i < PM_ROWS_MAX + 1; ++i)
         rows.row("r" + std::to_string(i), {tcp}, "clients", "access", {{443, 443}});
     EXPECT_EQ(compile(rows.policy).error(), "the policy has 16001 rows; the limit is 16000");
 
     PolicyBuilder interfaces = edge();
-    for (int i = 0; i < PM_INTERFACES + 1; i++)
+    for (int i = 0; i < PM_INTERFACES + 1; ++i)
         interfaces.place("eth" + std::to_string(i), {"access"});
     EXPECT_EQ(compile(interfaces.policy).error(),
               "the policy names 17 interfaces; the limit is 16");
 
     // Bit i of an address tells whether set i holds it: 2^17 overlaps.
     PolicyBuilder overlaps = edge();
-    for (unsigned bit = 0; bit < 17; bit++) {
+    for (unsigned bit = 0; bit < 17; ++bit) {
         std::vector<Range> ranges;
-        for (std::uint32_t at = 0; at < 1U << 17; at++)
+        for (std::uint32_t at = 0; at < 1U << 17; ++at)
             if (at >> bit & 1) ranges.push_back({Address::v4(at << 8), Address::v4(at << 8)});
         const std::string name = "set" + std::to_string(bit);
         overlaps.peers_from_file(name, AddressSet(std::move(ranges)));

@@ -47,7 +47,7 @@ TEST(Diff, AFieldIsNamed) {
 
 TEST(Diff, ManyPrefixesAreCounted) {
     std::string many;
-    for (int i = 0; i < 9; i++) many += ", 192.0.2." + std::to_string(i * 2);
+    for (int i = 0; i < 9; ++i) many += ", 192.0.2." + std::to_string(i * 2);
     EXPECT_THAT(lines(diff(read(row("a", "80")),
                            read(row("a", "80"), "partners: [198.51.100.0/24" + many + "]"))),
                 testing::ElementsAre("set partners:  -> with 192.0.2.0, 192.0.2.2, 192.0.2.4 "

@@ -82,7 +82,7 @@ TEST(Dissect, WhatIsNoIpIsNamedByItsType) {
 
 TEST(Dissect, NoCutReadsBeyondTheEnd) {
     const Bytes whole = macs + Bytes{0x81, 0x00, 0, 100} + v4 + tcp;
-    for (std::size_t size = 0; size <= whole.size(); size++) {
+    for (std::size_t size = 0; size <= whole.size(); ++size) {
         const Bytes part(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(size));
         const Dissection one = dissect(part);
         EXPECT_EQ(one.source_port.has_value(), size >= 16 + 22 + 4 - 0u) << size;

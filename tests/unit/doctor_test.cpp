@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // The findings of doctor that need no kernel.
-#include "loader/doctor/findings.h"
+#include "loader/show/doctor.h"
 
 #include <gtest/gtest.h>
 
-#include "loader/show/doctor.h"
+#include "loader/doctor/findings.h"
 
 namespace pm {
 namespace {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "policy/check/expect.h"
+
 #include <gtest/gtest.h>
 
-#include "policy/check/expect.h"
 #include "policy/judge/judge.h"
 #include "tests/support/policy_builder.h"
 #include "tests/unit/judged.h"

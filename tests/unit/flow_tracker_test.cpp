@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // How flows change between two walks, with a clock that the test sets.
+#include "loader/export/flow_tracker.h"
+
 #include <gmock/gmock.h>
 
-#include "loader/export/flow_tracker.h"
 #include "loader/kernel/jiffies.h"
 #include "loader/kernel/program.h"
 

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // The host names that the exporter answers to. A foreign web site must not read it through a
 // browser on this host.
-#include <gtest/gtest.h>
+#include "loader/export/host_names.h"
+
 #include <unistd.h>
 
-#include "loader/export/host_names.h"
+#include <gtest/gtest.h>
 
 namespace {
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // The image as bytes: its layout, catalog and size, and what a damaged one can do.
-#include <gtest/gtest.h>
-
 #include <chrono>
 #include <iostream>
 #include <set>
+
+#include <gtest/gtest.h>
 
 #include "policy/image/catalog.h"
 #include "policy/image/compile.h"
@@ -149,7 +149,7 @@ TEST(Image, SlotsStayWithTheirIds) {
     EXPECT_EQ(slots_of(b.policy, options), (std::vector<std::uint16_t>{16, 17, 50}));
 
     options.slots.clear();
-    for (int i = PM_FIRST_ROW_SLOT; i < PM_ROW_SLOTS - 2; i++)
+    for (int i = PM_FIRST_ROW_SLOT; i < PM_ROW_SLOTS - 2; ++i)
         options.slots["x" + std::to_string(i)] = static_cast<std::uint16_t>(i);
     EXPECT_EQ(compile(b.policy, options).error(),
               "3 new rows beside 32750 that are still counted need 32753 counters; the limit is "
@@ -158,8 +158,8 @@ TEST(Image, SlotsStayWithTheirIds) {
 
 TEST(Image, EqualDecisionsAreStoredOnce) {
     PolicyBuilder b = edge();
-    for (std::uint16_t i = 0; i < 100; i++) b.role("r" + std::to_string(i), {"203.0.113.10"});
-    for (std::uint16_t i = 0; i < 100; i++)
+    for (std::uint16_t i = 0; i < 100; ++i) b.role("r" + std::to_string(i), {"203.0.113.10"});
+    for (std::uint16_t i = 0; i < 100; ++i)
         b.row("row" + std::to_string(i), {tcp}, "clients", "access",
               {{static_cast<std::uint16_t>(1000 + i), static_cast<std::uint16_t>(2000 + i)}});
     const Image image = compile(b.policy).value();
@@ -168,7 +168,7 @@ TEST(Image, EqualDecisionsAreStoredOnce) {
     const ImageView view(image.bytes);
     std::set<std::uint64_t> services;
     const std::uint32_t entries = 2 * image.header().local_count * image.header().pair_count;
-    for (std::uint32_t i = 0; i < entries; i++)
+    for (std::uint32_t i = 0; i < entries; ++i)
         services.insert(pm_load(view.view(), image.header().decisions + i * 2, 2));
     EXPECT_EQ(services.size(), 2U + 100U);
 }
@@ -184,7 +184,7 @@ TEST(Image, GatesAgreeWithPairs) {
     const ImageView view(image.bytes);
     for (const std::uint32_t port : {1U, 2U, 3U, 439U, 440U, 443U, 450U, 451U, 65535U}) {
         unsigned all = PM_PAIR_IN | PM_PAIR_OUT, some = 0;
-        for (std::uint32_t source = 1; source <= 65535; source++) {
+        for (std::uint32_t source = 1; source <= 65535; ++source) {
             const std::uint32_t pair = pm_pair(view.view(), tcp, port, source);
             unsigned flags = 0;
             if (pm_pair_opens(view.view(), pair, PM_IN)) flags |= PM_PAIR_IN;
@@ -217,7 +217,7 @@ TEST(Image, OwnAddressesPassTheFilter) {
 
 TEST(Image, ADamagedImageIsRefusedOrReadInsideItsBounds) {
     PolicyBuilder b = edge();
-    for (int i = 0; i < 20; i++)
+    for (int i = 0; i < 20; ++i)
         b.row("row" + std::to_string(i), {tcp}, "clients", "access", {{443, 443}});
     const Image image = compile(b.policy).value();
     auto broken = [&](auto change) {
@@ -249,11 +249,11 @@ TEST(Image, ADamagedImageIsRefusedOrReadInsideItsBounds) {
     // Random bytes: no read leaves the slot (checked by the sanitizers), and no search hangs.
     Random random(3);
     const Question packet = test::question("in tcp 192.0.2.1:40000 > 203.0.113.10:443");
-    for (int round = 0; round < 3000; round++) {
+    for (int round = 0; round < 3000; ++round) {
         std::vector<std::uint8_t> bytes = image.bytes;
         const std::uint32_t span =
             random.below(2) ? sizeof(pm_image) : static_cast<std::uint32_t>(bytes.size());
-        for (unsigned n = 1 + random.below(8); n > 0; n--)
+        for (unsigned n = 1 + random.below(8); n > 0; --n)
             bytes[random.below(span)] = static_cast<std::uint8_t>(random.below(256));
         if (random.below(4) == 0)
             bytes.resize(random.below(static_cast<std::uint32_t>(bytes.size())));
@@ -280,7 +280,7 @@ void measure(const char *what, const Policy &policy, std::size_t most_bytes) {
 
 AddressSet random_addresses(Random &random, std::size_t count, bool v6) {
     std::vector<Range> ranges;
-    for (std::size_t i = 0; i < count; i++) {
+    for (std::size_t i = 0; i < count; ++i) {
         const Prefix prefix = v6 ? Prefix{{0x2000000000000000ULL | random.bits() >> 3, 0}, 64}
                                  : Prefix{Address::v4(0x01000000U + random.below(0xdf000000U)), 32};
         ranges.push_back(prefix.range());
@@ -302,9 +302,9 @@ TEST(Image, BigPoliciesFit) {
 
     auto many = [&](int rows, int prefixes_each) {
         PolicyBuilder b = edge();
-        for (int i = 0; i < 4; i++)
+        for (int i = 0; i < 4; ++i)
             b.role("role" + std::to_string(i), {"203.0.113.2" + std::to_string(i)});
-        for (int i = 0; i < rows; i++) {
+        for (int i = 0; i < rows; ++i) {
             const std::string name = std::to_string(i);
             const auto port = static_cast<std::uint16_t>(1000 + i % 5000);
             b.peers_from_file("set" + name, random_addresses(random, prefixes_each, false));

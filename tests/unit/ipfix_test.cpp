@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // IPFIX messages, byte by byte, against RFC 7011 and RFC 5103.
+#include "loader/export/ipfix.h"
+
 #include <gmock/gmock.h>
 
-#include "loader/export/ipfix.h"
 #include "policy/model/address.h"
 
 namespace pm::exporter {
@@ -12,7 +13,7 @@ using Bytes = std::vector<std::uint8_t>;
 
 std::uint64_t number(const Bytes &bytes, std::size_t at, std::size_t size) {
     std::uint64_t value = 0;
-    for (std::size_t i = 0; i < size; i++) value = value << 8 | bytes.at(at + i);
+    for (std::size_t i = 0; i < size; ++i) value = value << 8 | bytes.at(at + i);
     return value;
 }
 
@@ -70,10 +71,10 @@ TEST_F(Ipfix, TemplatesDescribeTheRecords) {
     const Bytes &templates = sent[0];
     EXPECT_EQ(number(templates, 16, 2), 2u) << "a template set";
     std::size_t at = 20;
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < 2; ++i) {
         const auto id = number(templates, at, 2), fields = number(templates, at + 2, 2);
         at += 4;
-        for (std::uint64_t field = 0; field < fields; field++) {
+        for (std::uint64_t field = 0; field < fields; ++field) {
             const auto element = number(templates, at, 2);
             lengths[id] += number(templates, at + 2, 2);
             at += 4;
@@ -141,7 +142,7 @@ TEST_F(Ipfix, WhatThisHostOpensGoesOut) {
 }
 
 TEST_F(Ipfix, MessagesStayWithinADatagram) {
-    for (int i = 0; i < 100; i++)
+    for (int i = 0; i < 100; ++i)
         encoder.record(call("2001:db8::1", "2001:db8::2", PM_IN), names, clock);
     encoder.flush();
     constexpr std::size_t v6_record = 107;

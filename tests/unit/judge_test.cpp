@@ -160,7 +160,7 @@ TEST(Judge, EssentialsComeBeforeAddressesAndRows) {
 TEST(Judge, LongListsAreCut) {
     PolicyBuilder b;
     b.role("access", {"203.0.113.10"}).peers("partners", {"198.51.100.0/24"});
-    for (int i = 0; i < 8; i++)
+    for (int i = 0; i < 8; ++i)
         b.row("sip" + std::to_string(i), {tcp}, "partners", "access", {{5061, 5061}});
     EXPECT_EQ(Judged(b.policy).ask("in tcp 192.0.2.1:40000 > 203.0.113.10:5061").why,
               "rows 'sip0', 'sip1', 'sip2', 'sip3', 'sip4' and 3 more have tcp port 5061 with "

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "policy/model/print.h"
 
+#include <netinet/in.h>
+
 #include <fmt/format.h>
 #include <gmock/gmock.h>
-#include <netinet/in.h>
 
 #include "policy/image/compile.h"
 #include "tests/unit/temporary.h"
@@ -95,10 +96,10 @@ void expect_comes_back(std::uint32_t character) {
 }
 
 TEST(Print, EveryCharacterThatIsAcceptedComesBack) {
-    for (std::uint32_t character = 0; character < 0x2100; character++) expect_comes_back(character);
-    for (std::uint32_t character = 0xfdc0; character < 0x10010; character++)
+    for (std::uint32_t character = 0; character < 0x2100; ++character) expect_comes_back(character);
+    for (std::uint32_t character = 0xfdc0; character < 0x10010; ++character)
         expect_comes_back(character);
-    for (std::uint32_t plane = 1; plane <= 0x10; plane++)
+    for (std::uint32_t plane = 1; plane <= 0x10; ++plane)
         for (const std::uint32_t last : {0xfffdU, 0xfffeU, 0xffffU})
             expect_comes_back(plane << 16 | last);
 }

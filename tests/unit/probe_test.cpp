@@ -23,7 +23,7 @@ Question question(const char *from, std::uint16_t from_port, const char *to, std
 
 std::string hex(const std::vector<std::uint8_t> &frame, std::size_t from, std::size_t to) {
     std::string text;
-    for (std::size_t i = from; i < to && i < frame.size(); i++) {
+    for (std::size_t i = from; i < to && i < frame.size(); ++i) {
         const char *digits = "0123456789abcdef";
         text += digits[frame[i] >> 4];
         text += digits[frame[i] & 15];

@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // The image against the model on random policies and packets.
-#include <gtest/gtest.h>
+#include "tests/support/random.h"
 
 #include <algorithm>
 #include <iterator>
 #include <utility>
 
+#include <gtest/gtest.h>
+
 #include "policy/image/catalog.h"
 #include "policy/image/compile.h"
 #include "policy/judge/question.h"
 #include "tests/support/policy_builder.h"
-#include "tests/support/random.h"
 #include "tests/unit/judged.h"
 
 namespace pm {
@@ -121,7 +122,7 @@ public:
             b.place("eth0", first).place("eth1", second);
         }
         if (random.below(2)) b.block("p3");
-        for (unsigned i = 0, n = random.below(12); i < n; i++) add_row(b, i);
+        for (unsigned i = 0, n = random.below(12); i < n; ++i) add_row(b, i);
         return b.policy;
     }
 
@@ -154,7 +155,7 @@ private:
     }
     AddressSet set() {
         std::vector<Range> ranges;
-        for (unsigned n = 1 + random.below(5); n > 0; n--) {
+        for (unsigned n = 1 + random.below(5); n > 0; --n) {
             const bool v6 = random.below(2);
             const Address a = point(v6), b = point(v6);
             ranges.push_back({std::min(a, b), std::max(a, b)});
@@ -223,10 +224,10 @@ private:
 
 TEST(Image, AgreesWithTheModelOnRandomPolicies) {
     Generator generator(20240501);
-    for (int round = 0; round < 400; round++) {
+    for (int round = 0; round < 400; ++round) {
         const Policy policy = generator.policy();
         const Judged judged(policy);
-        for (int i = 0; i < 400; i++) {
+        for (int i = 0; i < 400; ++i) {
             const Question q = generator.question(policy);
             const std::string interface =
                 q.interface < policy.interfaces.size() ? policy.interfaces[q.interface].name : "-";

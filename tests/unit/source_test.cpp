@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "policy/base/source_file.h"
-
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "policy/base/source_file.h"
 #include "tests/unit/temporary.h"
 
 namespace pm {

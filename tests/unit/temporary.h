@@ -2,12 +2,13 @@
 // A folder of a test's own, removed with all that is in it.
 #pragma once
 
-#include <gtest/gtest.h>
 #include <stdlib.h>
 
 #include <filesystem>
 #include <fstream>
 #include <string>
+
+#include <gtest/gtest.h>
 
 #include "policy/language/read.h"
 

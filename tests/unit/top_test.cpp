@@ -140,7 +140,7 @@ int sum(const std::vector<Box> &boxes) {
 }
 
 TEST(Layout, FillsTheScreenWhateverItsHeight) {
-    for (int lines = 1; lines < 120; lines++)
+    for (int lines = 1; lines < 120; ++lines)
         for (const int rows : {1, 5, 200})
             EXPECT_EQ(sum(layout(lines, {rows, 9, 101}, 1, false)), lines) << lines;
     EXPECT_EQ(sum(layout(0, {1, 1, 1}, 0, false)), 0);
@@ -175,9 +175,9 @@ TEST(Obey, KeysChangeWhatTheySay) {
     EXPECT_FALSE(state.typing);
     obey(27, state);
     EXPECT_EQ(state.view.filter, "");
-    for (int i = 0; i < 100; i++) obey('+', state);
+    for (int i = 0; i < 100; ++i) obey('+', state);
     EXPECT_EQ(state.seconds, 60u);
-    for (int i = 0; i < 100; i++) obey('-', state);
+    for (int i = 0; i < 100; ++i) obey('-', state);
     EXPECT_EQ(state.seconds, 1u);
     EXPECT_FALSE(obey('x', state));
     obey('?', state);
@@ -191,7 +191,7 @@ TEST(Obey, KeysChangeWhatTheySay) {
 TEST(Obey, AFilterTakesPrintableCharactersOnlyAndNotTooMany) {
     TopState state;
     obey('/', state);
-    for (int key = 0; key < 127; key++)
+    for (int key = 0; key < 127; ++key)
         if (key != '\n' && key != '\r' && key != 27) obey(key, state);
     EXPECT_EQ(state.view.filter.size(), 64u);
     obey(KEY_BACKSPACE, state);
