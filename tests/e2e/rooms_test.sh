@@ -58,7 +58,7 @@ case_a_circle_is_refused() {
 }
 
 case_a_foreign_header_in_the_wrong_room_is_refused() {
-    local line file header room
+    local file header room
     while read -r file header room; do
         seed "$file" "#include <$header>"
         expect_breach "only $room may"
