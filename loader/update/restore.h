@@ -9,8 +9,7 @@
 //    - one of its interfaces exists but cannot be attached to, or
 //    - the bans cannot be read.
 // 4. It cannot be put in force, and the failsafe rows of an earlier restore are in force: they
-// stay,
-//    and a note says why.
+//    stay, and a note says why.
 // 5. It cannot be put in force, and nothing is in force: the essentials and the failsafe rows that
 //    can be found are put in force (stored_candidate.h). This is a fault, which says so. The next
 //    restore tries the generation again.

@@ -21,8 +21,7 @@
 // 3. The caller tests (run_test_packets(), guard()), and writes the state folder. Nothing is in
 //    force yet.
 // 4. commit() writes the record of the next epoch, then stores the epoch: one store of 64 bits.
-// This
-//    is the switch. After it nothing is undone, and nothing is a fault.
+//    This is the switch. After it nothing is undone, and nothing is a fault.
 //
 // A Rollout that is destroyed before its commit undoes what it did, the last step first.
 //
@@ -35,13 +34,11 @@
 // If the command is killed
 //
 // - Before the switch, the old policy stays in force. New interfaces may be attached, and
-// everything
-//   passes there. At the very first, maps without a record may be pinned: mode off.
+//   everything passes there. At the very first, maps without a record may be pinned: mode off.
 // - Between the state folder and the switch, the disk names the new generation and the kernel has
 //   the old one: reconcile.h.
 // - After the switch, the new policy is in force. An interface may still be known by an old name,
-// or
-//   be listed as detached.
+//   or be listed as detached.
 #pragma once
 
 #include <cstdint>
