@@ -20,49 +20,6 @@
 #include "route.h"
 #include "socket.h"
 
-/* Such a packet opens no flow: whoever answers does so from another address. */
-static PM_INLINE int is_multicast_flow(const struct packet *packet)
-{
-	return pm_is_multicast(&packet->query.flow.local) ||
-	       pm_is_multicast(&packet->query.flow.remote);
-}
-
-/* Can a packet of this kind open a flow, if a row permits it? */
-static PM_INLINE int can_open(const struct packet *packet)
-{
-	if (packet->fragment == LATER_FRAGMENT || packet->echo_reply)
-		return 0;
-	return packet->query.flow.protocol != PM_PROTO_TCP || is_syn(packet);
-}
-
-/* Judge a packet in the orientations that the gate permits:
- *
- *   - as its flow's opener (own) if the gate has that, else as an answer;
- *   - a tcp segment that may be either, and that was not passed as the opener, as an answer too.
- *
- * Returns the opener that `answer` is about. A drop has the reason of the first orientation. A
- * function of its own: verified once. */
-__noinline int judge_both_ways(struct packet *packet, const struct gate *gate,
-			       struct answer *answer)
-{
-	__u8 own = packet ? packet->query.direction : 0;
-	__u32 reason;
-
-	if (!packet || !gate || !answer)
-		return 0;
-	packet->query.flow.opener = gate->own ? own : !own;
-	judge(&packet->query, answer);
-	if (!is_drop(answer->verdict) || !gate->own || !gate->answer || is_syn(packet) ||
-	    packet->query.flow.protocol != PM_PROTO_TCP)
-		return packet->query.flow.opener;
-	reason = answer->verdict;
-	packet->query.flow.opener = !own;
-	judge(&packet->query, answer);
-	if (is_drop(answer->verdict))
-		answer->verdict = reason;
-	return !own;
-}
-
 /* A row's check of the first payload, as struct pm_flow has it in `check`. */
 static PM_INLINE __u8 row_check(const struct pm_row *row)
 {
@@ -74,9 +31,9 @@ static PM_INLINE __u8 row_check(const struct pm_row *row)
 /* A permitted packet that can open a flow. A tcp flow's first payload mostly comes after the SYN:
  * then its entry waits for it. */
 static PM_INLINE __u32 admit_opener(void *ctx, struct packet *packet, const struct gate *gate,
-				    const struct answer *answer, __u32 hook)
+				    const struct judgement *judged, __u32 hook)
 {
-	const struct pm_row *row = &answer->row;
+	const struct pm_row *row = &judged->row;
 	__u8 check = row_check(row);
 	struct pm_flow *flow = NULL;
 	int young = 0, begins = 1;
@@ -112,7 +69,7 @@ static PM_INLINE __u32 admit_opener(void *ctx, struct packet *packet, const stru
 		check_after_synack = check | PM_FLOW_CHECK_AFTER_SYNACK;
 		check = waiting_check(packet, PM_IN);
 	}
-	if (!open_flow(hook == PM_IN ? (void *)&outside : (void *)&opening, packet, hook, answer, 0,
+	if (!open_flow(hook == PM_IN ? (void *)&outside : (void *)&opening, packet, hook, judged, 0,
 		       check, check_after_synack))
 		return drop_of(PM_DROP_FLOW_TABLE_FULL, row->slot);
 	return pass(row->slot);
@@ -122,9 +79,9 @@ static PM_INLINE __u32 admit_opener(void *ctx, struct packet *packet, const stru
  * open, the packet completes the handshake: it gets an entry only if it brings the first payload,
  * which is checked. 0: drop the packet, its payload is not what the row demands. */
 static PM_INLINE int record_flow(void *ctx, struct packet *packet, __u32 opener,
-				 const struct answer *answer, int half_open, __u32 hook)
+				 const struct judgement *judged, int half_open, __u32 hook)
 {
-	__u8 waits = half_open ? row_check(&answer->row) : waiting_check(packet, opener);
+	__u8 waits = half_open ? row_check(&judged->row) : waiting_check(packet, opener);
 	__u8 check = waits;
 
 	if (check && !check_first_payload(ctx, &check, opener, packet, hook))
@@ -134,7 +91,7 @@ static PM_INLINE int record_flow(void *ctx, struct packet *packet, __u32 opener,
 	open_flow(!half_open && take_promotion_turn(opener) ? (void *)&assured
 		  : opener == PM_IN                         ? (void *)&outside
 							    : (void *)&opening,
-		  packet, opener, answer, half_open ? 0 : PM_FLOW_ESTABLISHED | end_marks(packet),
+		  packet, opener, judged, half_open ? 0 : PM_FLOW_ESTABLISHED | end_marks(packet),
 		  check, 0);
 	return 1;
 }
@@ -143,44 +100,44 @@ static PM_INLINE int record_flow(void *ctx, struct packet *packet, __u32 opener,
 static PM_INLINE __u32 admit(void *ctx, struct packet *packet, struct gate *gate,
 			     enum sender_state sender, __u32 hook)
 {
-	struct answer answer = {};
+	struct judgement judged = {};
 	__u32 opener = hook;
 	int socket, half_open;
 
 	if (gate->needs_source_port)
 		look_up_pairs(packet, gate);
 	if (is_syn(packet)) /* it is no answer; and one call less matters in a SYN flood */
-		judge(&packet->query, &answer);
+		judge(&packet->query, &judged);
 	else
-		opener = judge_both_ways(packet, gate, &answer);
-	if (is_drop(answer.verdict))
-		return answer.verdict;
+		opener = judge_both_ways(packet, gate, &judged);
+	if (is_drop(judged.verdict))
+		return judged.verdict;
 	if (packet->query.shadow) {
 		packet->query.flow.opener = opener;
 		packet->shadow = pm_reason_of(shadow_verdict(packet));
 	}
 	if (opener == packet->direction && can_open(packet)) {
 		if (hook == PM_IN && is_routed(ctx, packet))
-			return drop_of(PM_DROP_FORWARDED, answer.row.slot);
-		return admit_opener(ctx, packet, gate, &answer, hook);
+			return drop_of(PM_DROP_FORWARDED, judged.row.slot);
+		return admit_opener(ctx, packet, gate, &judged, hook);
 	}
 	/* There is no flow to a group, so a later fragment has none to find. That it has ports
 	 * shows that its first fragment passed. */
 	if (packet->fragment == LATER_FRAGMENT && opener == packet->direction &&
 	    is_multicast_flow(packet))
-		return pass(answer.row.slot);
+		return pass(judged.row.slot);
 	if (packet->query.flow.protocol != PM_PROTO_TCP)
-		return drop_of(PM_DROP_NOT_FIRST_PACKET, answer.row.slot);
+		return drop_of(PM_DROP_NOT_FIRST_PACKET, judged.row.slot);
 	socket = sender == ESTABLISHED_SENDER ? LIVE_SOCKET
 		 : hook == PM_IN              ? find_socket_xdp(ctx, packet)
 					      : find_socket_skb(ctx, packet);
 	if (socket == NO_SOCKET && sender != ABORTING_SENDER)
-		return drop_of(PM_DROP_NOT_FIRST_PACKET, answer.row.slot);
+		return drop_of(PM_DROP_NOT_FIRST_PACKET, judged.row.slot);
 	half_open = hook == PM_IN && opener == PM_IN && socket == HALF_OPEN_SOCKET;
 	if ((half_open || socket == LIVE_SOCKET) &&
-	    !record_flow(ctx, packet, opener, &answer, half_open, hook))
-		return drop_of(PM_DROP_PAYLOAD_MISMATCH, answer.row.slot);
-	return pass(answer.row.slot);
+	    !record_flow(ctx, packet, opener, &judged, half_open, hook))
+		return drop_of(PM_DROP_PAYLOAD_MISMATCH, judged.row.slot);
+	return pass(judged.row.slot);
 }
 
 #endif

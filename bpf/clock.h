@@ -11,8 +11,9 @@
 #include "constants.h"
 #include "image.h"
 
-/* Are more than so many seconds gone by since `then`, both in jiffies? Signed, because `then` may
- * lie after `now`: another CPU may have stamped it after this one read the clock. */
+/* Have more than `seconds` seconds passed since `then`? Both times are in jiffies. The difference
+ * is signed, because `then` may lie after `now`: another CPU may have stamped it after this one
+ * read the clock. */
 static PM_INLINE int is_over(__u64 then, __u64 now, __u32 seconds)
 {
 	return (__s64)(now - then) > (__s64)seconds * pm_hz;

@@ -13,7 +13,6 @@
 #ifndef PM_CONCLUDE_H
 #define PM_CONCLUDE_H
 
-#include "admit.h"
 #include "constants.h"
 #include "event.h"
 #include "judge.h"
@@ -88,8 +87,9 @@ __noinline int count_shadow(const struct packet *packet, __u32 row, __u32 reason
 /* Count the packet if the shadow policy differs:
  *
  *   - it drops what passes; this was found when the flow was judged (packet->shadow);
- *   - it passes, as its flow's opener, what the policy in force drops for lack of a row. The
- * reasons below are those that another policy could undo. */
+ *   - it passes, as its flow's opener, what the policy in force drops for lack of a row.
+ *
+ * Only the reasons below can be undone by another policy. */
 static PM_INLINE void compare_shadow(struct packet *packet, __u32 verdict)
 {
 	__u32 reason = pm_reason_of(verdict), shadow;

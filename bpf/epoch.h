@@ -13,7 +13,7 @@
 #include "verdict.h"
 
 /* Fill in which slots the query goes to. Returns enum pm_mode: that of this interface. */
-static PM_INLINE __u32 load_epoch(struct query *query)
+static PM_INLINE __u32 load_policy(struct query *query)
 {
 	const struct pm_control *all;
 	const struct pm_record *record;

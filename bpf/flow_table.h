@@ -111,23 +111,23 @@ static PM_INLINE int is_older(const struct pm_flow *flow, const struct query *qu
  * verified once, like judge. */
 __noinline int rejudge(struct pm_flow *flow, struct packet *packet)
 {
-	struct answer answer = {};
+	struct judgement judged = {};
 
 	if (!flow || !packet)
 		return 0;
 	packet->query.flow.opener = flow->opener;
-	judge(&packet->query, &answer);
+	judge(&packet->query, &judged);
 	packet->query.flow.opener = packet->query.direction;
-	if (is_drop(answer.verdict)) {
+	if (is_drop(judged.verdict)) {
 		flow->marks |= PM_FLOW_CUT;
 		return 0;
 	}
-	flow->row = answer.row.slot;
+	flow->row = judged.row.slot;
 	flow->shadow = 0;
 	if (packet->query.shadow) {
 		packet->query.flow.opener = flow->opener;
-		judge_by_shadow(&packet->query, &answer);
-		flow->shadow = pm_reason_of(answer.verdict);
+		judge_by_shadow(&packet->query, &judged);
+		flow->shadow = pm_reason_of(judged.verdict);
 		packet->query.flow.opener = packet->query.direction;
 	}
 	flow->epoch = packet->query.sequence;
@@ -255,7 +255,7 @@ static PM_INLINE void promote(struct pm_flow *young, const struct pm_flow_key *k
 /* Record the flow that a packet opens, or that a socket vouches for. `check` and
  * `check_after_synack` are those of struct pm_flow. 0: there was no room. */
 static PM_INLINE int open_flow(void *table, struct packet *packet, __u32 opener,
-			       const struct answer *answer, __u8 marks, __u8 check,
+			       const struct judgement *judged, __u8 marks, __u8 check,
 			       __u8 check_after_synack)
 {
 	struct pm_flow_key key = flow_key(&packet->query.flow);
@@ -267,7 +267,7 @@ static PM_INLINE int open_flow(void *table, struct packet *packet, __u32 opener,
 		.epoch = packet->query.sequence,
 		.start = now,
 		.last = now,
-		.row = answer->row.slot,
+		.row = judged->row.slot,
 		.opener = opener,
 		.marks = marks,
 		.check = check,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Asking the policy. There are two questions, and both look into the compiled image (lookup.h):
+ * Asking the policy. There are two look-ups, and both look into the compiled image (lookup.h):
  *
  *   the gate   which every packet meets: could any row of any interface have these ports? It
  *              costs a load or two, and turns away most of what is hostile.
@@ -11,13 +11,12 @@
 #define PM_JUDGE_H
 
 #include "constants.h"
-#include "epoch.h"
 #include "maps.bpf.h"
 #include "packet.h"
 #include "verdict.h"
 
 /* What the policy says of a flow. */
-struct answer {
+struct judgement {
 	__u32 verdict; /* as pm_judge has it: a row's number, or a drop */
 	struct pm_row row; /* of a pass only */
 };
@@ -30,39 +29,39 @@ static PM_INLINE struct pm_view view_of(void *map, __u32 slot, __u32 mask)
 
 /* A function of its own, verified once: inlined wherever it is needed, it would be more than the
  * verifier of Linux 6.1 is willing to look at. */
-__noinline int judge(const struct query *query, struct answer *answer)
+__noinline int judge(const struct query *query, struct judgement *judged)
 {
 	struct pm_view image, bans_view = {};
 	__u64 now = 0;
 
-	if (!query || !answer)
+	if (!query || !judged)
 		return 0;
 	image = view_of(&images, query->image, pm_image_mask);
 	if (!image.base) {
-		answer->verdict = drop(PM_DROP_NO_POLICY);
+		judged->verdict = drop(PM_DROP_NO_POLICY);
 		return 0;
 	}
 	if (query->bans) {
 		bans_view = view_of(&bans, query->bans - 1, pm_bans_mask);
 		if (!bans_view.base) {
-			answer->verdict = drop(PM_DROP_NO_POLICY);
+			judged->verdict = drop(PM_DROP_NO_POLICY);
 			return 0;
 		}
 		now = bpf_ktime_get_boot_ns();
 	}
-	answer->verdict = pm_judge(image, bans_view, now, &query->flow, query->direction);
-	if (!is_drop(answer->verdict))
-		answer->row = pm_row_at(image, pm_row_of(answer->verdict));
+	judged->verdict = pm_judge(image, bans_view, now, &query->flow, query->direction);
+	if (!is_drop(judged->verdict))
+		judged->row = pm_row_at(image, pm_row_of(judged->verdict));
 	return 0;
 }
 
 /* The same by the shadow policy. */
-static PM_INLINE void judge_by_shadow(struct query *query, struct answer *answer)
+static PM_INLINE void judge_by_shadow(struct query *query, struct judgement *judged)
 {
 	__u32 image = query->image;
 
 	query->image = query->shadow - 1;
-	judge(query, answer);
+	judge(query, judged);
 	query->image = image;
 }
 
@@ -70,12 +69,12 @@ static PM_INLINE void judge_by_shadow(struct query *query, struct answer *answer
  */
 __noinline int shadow_verdict(struct packet *packet)
 {
-	struct answer answer = {};
+	struct judgement judged = {};
 
 	if (!packet)
 		return 0;
-	judge_by_shadow(&packet->query, &answer);
-	return is_drop(answer.verdict) ? answer.verdict : answer.row.slot;
+	judge_by_shadow(&packet->query, &judged);
+	return is_drop(judged.verdict) ? judged.verdict : judged.row.slot;
 }
 
 /* What the gate says of a packet. A row could have its ports,
@@ -133,7 +132,7 @@ static PM_INLINE void look_up_gate(struct pm_view image, const struct packet *pa
 				   struct gate *gate)
 {
 	const struct query *query = &packet->query;
-	__u32 own, answer = 0, table;
+	__u32 own, judged = 0, table;
 
 	gate->own = gate->answer = 1;
 	if (query->flow.protocol != PM_PROTO_TCP && query->flow.protocol != PM_PROTO_UDP) {
@@ -147,12 +146,40 @@ static PM_INLINE void look_up_gate(struct pm_view image, const struct packet *pa
 						     : pm_field(image, pm_image, gates[1]);
 	own = pm_load(image, table + destination_port(query), 1) >> query->direction;
 	if (!is_syn(packet))
-		answer = pm_load(image, table + source_port(query), 1) >> !query->direction;
+		judged = pm_load(image, table + source_port(query), 1) >> !query->direction;
 	gate->own = own & (PM_GATE_IN | PM_GATE_MAYBE_IN);
-	gate->answer = answer & (PM_GATE_IN | PM_GATE_MAYBE_IN);
-	gate->needs_source_port = (own | answer) & PM_GATE_MAYBE_IN;
-	if (!((own | answer) & PM_GATE_IN) && gate->needs_source_port)
+	gate->answer = judged & (PM_GATE_IN | PM_GATE_MAYBE_IN);
+	gate->needs_source_port = (own | judged) & PM_GATE_MAYBE_IN;
+	if (!((own | judged) & PM_GATE_IN) && gate->needs_source_port)
 		look_up_pairs(packet, gate);
+}
+
+/* Judge a packet in the orientations that the gate permits:
+ *
+ *   - as its flow's opener (own) if the gate has that, else as an answer;
+ *   - a tcp segment that may be either, and that was not passed as the opener, as an answer too.
+ *
+ * Returns the opener that `judged` is about. A drop has the reason of the first orientation. A
+ * function of its own: verified once. */
+__noinline int judge_both_ways(struct packet *packet, const struct gate *gate,
+			       struct judgement *judged)
+{
+	__u8 own = packet ? packet->query.direction : 0;
+	__u32 reason;
+
+	if (!packet || !gate || !judged)
+		return 0;
+	packet->query.flow.opener = gate->own ? own : !own;
+	judge(&packet->query, judged);
+	if (!is_drop(judged->verdict) || !gate->own || !gate->answer || is_syn(packet) ||
+	    packet->query.flow.protocol != PM_PROTO_TCP)
+		return packet->query.flow.opener;
+	reason = judged->verdict;
+	packet->query.flow.opener = !own;
+	judge(&packet->query, judged);
+	if (is_drop(judged->verdict))
+		judged->verdict = reason;
+	return !own;
 }
 
 #endif

@@ -3,7 +3,8 @@
  * How many flows may be opened, and how many promoted. Two bounds of one kind:
  *
  *   - A row's limit of new flows, for each peer (IPv6: each /64) or for the row as a whole.
- *     Only a packet that opens a flow is charged. A live flow is not, nor a failsafe row.
+ *     Only a packet that opens a flow is charged. A failsafe row has no limit: whoever reads
+ *     the policy refuses one.
  *   - The pace at which flows enter the table `assured`, for each opener (flow_table.h).
  *
  * Both are the generic cell rate algorithm (ITU-T I.371). It keeps one number: the time at which

@@ -11,7 +11,7 @@
 #include "verdict.h"
 
 /* Passes on the row of the packet's live flow; undecided if there is none. `established`: the
- * socket that sends the packet is. */
+ * socket that sends the packet is established. */
 static PM_INLINE __u32 match_flow(void *ctx, struct packet *packet, const struct gate *gate,
 				  int established, __u32 hook)
 {

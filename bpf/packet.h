@@ -189,6 +189,21 @@ static PM_INLINE int is_syn(const struct packet *packet)
 	       (packet->tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
 }
 
+/* Can a packet of this kind open a flow, if a row permits it? */
+static PM_INLINE int can_open(const struct packet *packet)
+{
+	if (packet->fragment == LATER_FRAGMENT || packet->echo_reply)
+		return 0;
+	return packet->query.flow.protocol != PM_PROTO_TCP || is_syn(packet);
+}
+
+/* Such a packet opens no flow: whoever answers does so from another address. */
+static PM_INLINE int is_multicast_flow(const struct packet *packet)
+{
+	return pm_is_multicast(&packet->query.flow.local) ||
+	       pm_is_multicast(&packet->query.flow.remote);
+}
+
 /* The frame of a hook. */
 static PM_INLINE struct frame xdp_frame(struct xdp_md *ctx)
 {

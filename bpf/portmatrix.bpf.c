@@ -6,7 +6,9 @@
  *   pm_ingress   XDP: what comes in
  *   pm_egress    TC: what goes out
  *   pm_ask_in    the same stages without state, to probe the policy in any slot with one frame
- *   pm_ask_out   (these two and the map `question` are pinned: their names stay)
+ *   pm_ask_out   the same for what goes out
+ *
+ * pm_ask_in, pm_ask_out and the map `question` are pinned: their names stay.
  */
 #include <linux/pkt_cls.h>
 
@@ -62,7 +64,8 @@ __noinline int check_uncommon_skb(struct __sk_buff *skb, struct packet *packet, 
 	return packet ? check_uncommon(&frame, packet, stateless) : drop(PM_DROP_NO_POLICY);
 }
 
-/* The stages before the flow tables. `hook` and `stateless` are constants: clang leaves out what
+/* The stages before a packet's own flow is looked up. An ICMP error is decided here, by the flow of
+ * the packet that it quotes. `hook` and `stateless` are constants: clang leaves out what
  * does not apply. `stateless`: a probe, which has no flow tables. */
 static PM_INLINE __u32 before_flows(void *ctx, struct packet *packet, struct gate *gate, __u32 hook,
 				    int forwarded, int stateless)
@@ -104,7 +107,7 @@ static PM_INLINE int filter(void *ctx, __u32 hook, int forwarded)
 	struct gate gate = {};
 	__u32 verdict, mode;
 
-	mode = load_epoch(&packet.query);
+	mode = load_policy(&packet.query);
 	if (mode == PM_MODE_OFF)
 		return 1;
 	packet.audit = mode == PM_MODE_AUDIT;
@@ -139,7 +142,7 @@ int pm_egress(struct __sk_buff *skb)
 static PM_INLINE __u32 probe_policy(void *ctx, __u32 hook)
 {
 	struct packet packet = {};
-	struct answer answer = {};
+	struct judgement judged = {};
 	struct gate gate = {};
 	const struct pm_probe *probe;
 	__u32 zero = 0, verdict, opener;
@@ -155,9 +158,9 @@ static PM_INLINE __u32 probe_policy(void *ctx, __u32 hook)
 		return is_drop(verdict) ? verdict : 0xffff0000U | verdict;
 	if (gate.needs_source_port)
 		look_up_pairs(&packet, &gate);
-	opener = judge_both_ways(&packet, &gate, &answer);
-	if (is_drop(answer.verdict) || (opener == hook && can_open(&packet)))
-		return answer.verdict;
+	opener = judge_both_ways(&packet, &gate, &judged);
+	if (is_drop(judged.verdict) || (opener == hook && can_open(&packet)))
+		return judged.verdict;
 	return drop(PM_DROP_NOT_FIRST_PACKET);
 }
 

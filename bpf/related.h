@@ -7,7 +7,6 @@
 #ifndef PM_RELATED_H
 #define PM_RELATED_H
 
-#include "admit.h"
 #include "flow_table.h"
 #include "socket.h"
 
@@ -138,8 +137,8 @@ enum related {
 };
 
 /* Is there a live entry of the quoted flow that `opener` opened? Returns enum related. Unlike
- * find_flow() it changes nothing: so a stale entry is judged by is_related(), and keeps its epoch.
- */
+ * find_flow() it does not change the entry: a stale one is judged by is_related(), and keeps its
+ * epoch. `icmp->query.flow.opener` is changed. */
 __noinline int find_related(struct packet *icmp, __u32 opener)
 {
 	struct pm_flow_key key;
@@ -163,28 +162,28 @@ __noinline int find_related(struct packet *icmp, __u32 opener)
  * epoch. */
 static PM_INLINE int is_related(struct packet *icmp, __u32 opener)
 {
-	struct answer answer = {};
+	struct judgement judged = {};
 	int related = find_related(icmp, opener);
 
 	if (related != STALE)
 		return related == RELATED;
 	icmp->query.flow.opener = opener;
-	judge(&icmp->query, &answer);
-	return !is_drop(answer.verdict);
+	judge(&icmp->query, &judged);
+	return !is_drop(judged.verdict);
 }
 
 /* A tcp flow that has lost its entry may live on in the socket table, if a row permits it. */
 static PM_INLINE int has_related_socket(void *ctx, struct packet *icmp, __u32 hook)
 {
 	const struct gate anywhere = {.own = 1, .answer = 1};
-	struct answer answer = {};
+	struct judgement judged = {};
 	int socket;
 
 	if (icmp->query.flow.protocol != PM_PROTO_TCP)
 		return 0;
 	/* An ICMP packet has no TCP flags: here it is no SYN, and no ACK with a SYN cookie. */
-	judge_both_ways(icmp, &anywhere, &answer);
-	if (is_drop(answer.verdict))
+	judge_both_ways(icmp, &anywhere, &judged);
+	if (is_drop(judged.verdict))
 		return 0;
 	socket = hook == PM_IN ? find_socket_xdp(ctx, icmp) : find_socket_skb(ctx, icmp);
 	return socket == LIVE_SOCKET;

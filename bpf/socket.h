@@ -12,7 +12,7 @@
 
 enum socket_state {
 	NO_SOCKET,
-	CLOSING_SOCKET, /* in TIME_WAIT; or this host has sent its SYN, and has no answer yet */
+	UNRECORDED_SOCKET, /* in TIME_WAIT; or this host has sent its SYN, and has no answer yet */
 	HALF_OPEN_SOCKET, /* a peer has sent its SYN, and has not completed the handshake */
 	LIVE_SOCKET,
 };
@@ -27,8 +27,8 @@ enum sender_state {
 /* The sending socket is asked before any look-up, because a look-up does not find
  *
  *   - one that is bound to a VLAN or VRF device;
- *   - one that aborts: it has left the table before its RST goes by. It has left its port too,
- *     unless it had asked for that port.
+ *   - one that aborts: it has left the table before its RST goes by. Its port is 0 then,
+ *     unless the program had bound it.
  */
 static PM_INLINE enum sender_state sender_of(struct __sk_buff *skb, const struct packet *packet)
 {
@@ -99,7 +99,7 @@ static PM_INLINE enum socket_state find_socket(void *ctx, const struct packet *p
 	else if (state == BPF_TCP_NEW_SYN_RECV || state == BPF_TCP_SYN_RECV)
 		found = HALF_OPEN_SOCKET;
 	else if (state == BPF_TCP_SYN_SENT || state == BPF_TCP_TIME_WAIT)
-		found = CLOSING_SOCKET;
+		found = UNRECORDED_SOCKET;
 	bpf_sk_release(socket);
 	return found;
 }

@@ -12,9 +12,8 @@
 #include "lookup.h"
 
 #define UNDECIDED 0xffffffffU
-#define ICMP_ERROR                                                                                 \
-	0xfffffffeU /* only from check_uncommon(): the quoted flow decides (related.h)             \
-		     */
+/* Only from check_uncommon(): the quoted flow decides (related.h). */
+#define ICMP_ERROR 0xfffffffeU
 
 static PM_INLINE __u32 pass(__u32 slot)
 {

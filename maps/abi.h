@@ -42,8 +42,8 @@
 #define PM_ROWS_MAX 16000
 #define PM_FIRST_ROW_SLOT 16 /* slots below belong to essentials.def */
 #define PM_REASON_SLOTS 64 /* room for reasons.def in the drop counters */
-#define PM_EVENT_RINGS                                                                             \
-	8 /* one for each consumer: two readers of one ring would take events from each other */
+/* One ring for each reader: two readers of one ring would take events from each other. */
+#define PM_EVENT_RINGS 8
 #define PM_EVENT_BYTES 128 /* of the packet that an event holds at most */
 #define PM_EVENT_RING_BYTES (256 << 10)
 #define PM_EVENT_BURST 1024 /* events that a CPU sends to a ring in 1/8 s; more are lost */
@@ -100,11 +100,11 @@ PM_ASSERT(sizeof(struct pm_addr) == 16, "pm_addr");
 
 #define PM_V4_PREFIX 0x0000ffff00000000ULL /* `low` of an IPv4 address; its `high` is 0 */
 
-/* A flow, seen from this host, so that both hooks make the same key. Ports of protocols without
- * them:
+/* A flow, seen from this host, so that both hooks make the same key. Protocols without ports:
  *
- *   echo    local_port is the identifier, remote_port the direction of the request: a peer's
- * request that reuses the identifier of our own ping is another flow others  both are 0
+ *   echo    local_port is the identifier, remote_port the direction of the request. So a peer's
+ *           request that reuses the identifier of our own ping is another flow.
+ *   others  both are 0.
  */
 struct pm_flow_key {
 	struct pm_addr local;

@@ -171,7 +171,8 @@ static PM_INLINE __u32 pm_own_bit(const struct pm_addr *address)
 	return (__u32)(((address->low ^ address->high) * 0x9e3779b97f4a7c15ULL) >> 55);
 }
 
-/* Is the address listed in a role? Of most that are not, one bit tells it. */
+/* Is the address listed in a role? For most addresses that are not, one bit
+ * of the filter is enough to tell. */
 static PM_INLINE int pm_is_own(struct pm_view view, const struct pm_addr *address)
 {
 	__u32 bit = pm_own_bit(address), class_;
@@ -200,7 +201,8 @@ static PM_INLINE __u32 pm_check_addresses(struct pm_view view, const struct pm_t
 	return PM_UNDECIDED;
 }
 
-/* The cell of the matrix for a flow, PM_CELL_*. Its decision tells why there is none. */
+/* The cell of the matrix for a flow, PM_CELL_*. `decision` is set too: if the cell is PM_CELL_NONE,
+ * it tells why. */
 static PM_INLINE __u32 pm_cell(struct pm_view view, const struct pm_tuple *tuple, __u32 pair,
 			       __u32 *decision)
 {

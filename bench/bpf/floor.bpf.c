@@ -18,7 +18,7 @@ int floor_established(struct xdp_md *ctx)
 	struct pm_flow *flow;
 	__u32 slot;
 
-	if (load_epoch(&packet.query) == PM_MODE_OFF)
+	if (load_policy(&packet.query) == PM_MODE_OFF)
 		return XDP_PASS;
 	if (parse(&frame, &packet) != PM_UNDECIDED)
 		return XDP_DROP;

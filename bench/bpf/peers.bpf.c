@@ -38,7 +38,7 @@ int lpm(struct xdp_md *ctx)
 	struct packet packet = {};
 	struct prefix prefix = {.length = 32};
 
-	if (load_epoch(&packet.ask) == PM_MODE_OFF)
+	if (load_policy(&packet.ask) == PM_MODE_OFF)
 		return XDP_PASS;
 	if (parse(&frame, &packet) != PM_UNDECIDED)
 		return XDP_DROP;

@@ -10,7 +10,7 @@
 #include <bpf/libbpf.h>
 #include <fmt/core.h>
 
-#include "loader/host/programs.h"
+#include "loader/host/attached_programs.h"
 #include "loader/kernel/switch.h"
 
 namespace pm {

@@ -14,7 +14,7 @@ namespace pm {
 // Detaches every link and filter that is found by the pin folder, whichever version made it, and
 // removes all pins. No map is read: it relies only on what every layout has, the names
 // interface-NUMBER/{ingress, egress, egress_program} and the handle and priority of a clsact
-// filter. Returns the names of the interfaces that are unfiltered now, but for those that are gone.
+// filter. Returns the names of the interfaces that are unfiltered now, without those that are gone.
 Result<std::vector<std::string>> unfilter_all(const Paths &paths);
 
 }  // namespace pm

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-// Durations as people write them.
 #pragma once
 
 #include <cstdint>

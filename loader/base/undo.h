@@ -8,20 +8,20 @@
 
 namespace pm {
 
-// When it goes, it takes back all steps, the last one first; after keep() none.
+// Its destructor takes back all steps, the last one first. After keep() it takes back none.
 class Undo {
 public:
     Undo() = default;
-    Undo(const Undo &) = delete;  // each deed is taken back once
+    Undo(const Undo &) = delete;  // each step is taken back once
     Undo &operator=(const Undo &) = delete;
     ~Undo() {
-        for (auto deed = deeds_.rbegin(); deed != deeds_.rend(); ++deed) (*deed)();
+        for (auto step = steps_.rbegin(); step != steps_.rend(); ++step) (*step)();
     }
-    void add(std::function<void()> deed) { deeds_.push_back(std::move(deed)); }
-    void keep() { deeds_.clear(); }
+    void add(std::function<void()> step) { steps_.push_back(std::move(step)); }
+    void keep() { steps_.clear(); }
 
 private:
-    std::vector<std::function<void()>> deeds_;
+    std::vector<std::function<void()>> steps_;
 };
 
 }  // namespace pm

@@ -84,7 +84,7 @@ int end_invalid(const ApplyArguments &arguments, const Diagnostics &found) {
     const auto errors = show::plural(static_cast<std::uint64_t>(found.errors()), "error");
     const std::string name = arguments.policy.empty() ? "the policy in force" : arguments.policy;
     record_refused("apply", {fmt::format("{} has {}", name, errors), {}, Exit::invalid});
-    print_findings(found);
+    print_diagnostics(found);
     print_note(
         fmt::format("{}; policy not applied; {}", errors, in_force_text(arguments.interfaces)));
     return end(Exit::invalid);

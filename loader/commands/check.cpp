@@ -21,16 +21,16 @@ int run_check(const CheckArguments &arguments) {
     auto source = read_source(arguments.policy, Expectations::ask);
     if (!source) return end(source.error());
     if (source->policy && !source->diagnostics.has_errors())
-        check(*source->policy, source->diagnostics);
+        lint(*source->policy, source->diagnostics);
 
     const Diagnostics &found = source->diagnostics;
     if (arguments.json) {
-        fmt::print("{}", show::findings_json(found));
+        fmt::print("{}", show::diagnostics_json(found));
     } else {
         if (source->policy)
             fmt::print("{}", show::matrix_text(*source->policy, colour_on(STDOUT_FILENO)));
         std::fflush(stdout);  // before the findings where both go to one place
-        print_findings(found);
+        print_diagnostics(found);
         const auto errors = static_cast<std::uint64_t>(found.errors());
         const auto warnings = static_cast<std::uint64_t>(found.warnings());
         print_note(fmt::format(

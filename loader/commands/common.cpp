@@ -150,7 +150,7 @@ Result<Deployment> need_policy_or_file() {
     });
 }
 
-void print_findings(const Diagnostics &diagnostics) {
+void print_diagnostics(const Diagnostics &diagnostics) {
     print_plain(render(diagnostics, colour_on(STDERR_FILENO)));
 }
 
@@ -158,7 +158,7 @@ tl::expected<Source, int> read_valid_policy(const std::string &path, Expectation
     auto source = read_source(path, expectations);
     if (!source) return tl::unexpected(end(source.error()));
     if (!source->diagnostics.has_errors()) return std::move(*source);
-    print_findings(source->diagnostics);
+    print_diagnostics(source->diagnostics);
     return tl::unexpected(end(Exit::invalid));
 }
 

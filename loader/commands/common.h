@@ -62,7 +62,7 @@ std::string in_force_text(const std::vector<std::string> &asked = {});
 void print_in_force();                                             // that as the last line
 void print_unchanged(const std::vector<std::string> &asked = {});  // and that nothing changed
 
-void print_findings(const Diagnostics &diagnostics);
+void print_diagnostics(const Diagnostics &diagnostics);
 
 // " (audit: nothing is dropped)", or nothing.
 const char *mode_remark(pm_mode mode);

@@ -26,8 +26,8 @@
 #include "loader/kernel/deployment.h"
 #include "loader/kernel/event_ring.h"
 #include "loader/observe/dissect.h"
-#include "loader/observe/pcapng.h"
 #include "loader/show/event.h"
+#include "loader/show/pcapng.h"
 #include "loader/show/table.h"
 #include "policy/model/labels.h"
 

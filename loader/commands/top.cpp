@@ -51,7 +51,7 @@ private:
 
     const std::vector<std::string> &interfaces_;
     show::TopModel model_;
-    BusyFlows busy_{flows_shown};
+    BusiestFlows busy_{flows_shown};
     double next_walk_ = 0;
 };
 
@@ -79,7 +79,7 @@ Done Looker::walk(const Deployment &deployment) {
     busy_.end_walk();
     if (!walked) return walked;
     look.rates = busy_.busiest();
-    for (const BusyFlows::Busy &one : look.rates)
+    for (const BusiestFlows::Busy &one : look.rates)
         look.flows.push_back(reader->describe(one.key, one.value));
     for (const auto &[where, count] : live)
         look.live[{reader->interface(where.first), where.second}] = count;

@@ -4,17 +4,13 @@
 // nothing attached, they leave out what they cannot see.
 //
 // Each examination is given the Findings and adds to them; the command sets with about() which
-// interface they are of.
+// interface they are of. They are in host.h (kernel, settings, folders, other firewalls), policy.h
+// (what is in force) and interface.h (programs and devices).
 #pragma once
 
 #include <string>
 #include <utility>
 #include <vector>
-
-#include "loader/base/paths.h"
-#include "loader/host/device.h"
-#include "loader/kernel/pins.h"
-#include "loader/observe/snapshot.h"
 
 namespace pm {
 
@@ -62,27 +58,5 @@ private:
     std::string interface_;
     std::vector<Finding> all_;
 };
-
-// In host.cpp: the kernel and its settings, privileges, folders, routing, other firewalls.
-void examine_host(const Paths &paths, Findings &findings);
-
-// In findings.cpp: the policy in force and its flow tables; the interfaces are below. `snapshot` is
-// null if what is in force cannot be read.
-void examine_policy(const Paths &paths, const Pins &pins, const Snapshot *snapshot,
-                    Findings &findings);
-
-// In interface.cpp, as the next: are our programs still attached, and does another program come
-// before them?
-// `filtered`: the policy in force holds on this interface.
-void examine_attachment(const Pins &pins, const Pins::Interface &interface, bool filtered,
-                        Findings &findings);
-
-// The device: what it can do and what it does to packets.
-void examine_device(const Device &device, pm_attachment ingress, Findings &findings);
-
-// In findings.cpp: those of `ports` that lie within first-last and are not in `reserved`. Ports are
-// written as "50000-59999,60999".
-std::string unreserved_ports(const std::string &ports, const std::string &reserved, unsigned first,
-                             unsigned last);
 
 }  // namespace pm

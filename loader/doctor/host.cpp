@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // examine_host(): the kernel and its settings, privileges, folders, routing, other firewalls.
+#include "loader/doctor/host.h"
+
 #include <linux/capability.h>
 #include <linux/magic.h>
 #include <sys/statfs.h>
@@ -15,7 +17,6 @@
 #include <fmt/core.h>
 
 #include "loader/base/paths.h"
-#include "loader/doctor/findings.h"
 #include "loader/doctor/proc.h"
 #include "loader/host/netlink.h"
 #include "loader/kernel/jiffies.h"

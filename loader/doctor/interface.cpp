@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // examine_attachment() and examine_device().
+#include "loader/doctor/interface.h"
+
 #include <unistd.h>
 
 #include <algorithm>
@@ -13,9 +15,8 @@
 #include <fmt/ranges.h>
 
 #include "loader/attach/attach.h"
-#include "loader/doctor/findings.h"
+#include "loader/host/attached_programs.h"
 #include "loader/host/netlink.h"
-#include "loader/host/programs.h"
 
 namespace pm {
 namespace {

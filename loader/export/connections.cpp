@@ -53,7 +53,7 @@ bool Connections::add(int fd, const Peer &peer) {
     return room;
 }
 
-void Connections::asked(int fd) {
+void Connections::note_request(int fd) {
     const std::lock_guard lock(mutex_);
     for (Connection &one : all_)
         if (one.fd == fd) one.asked = true;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Keeps the number of connections down: how many in all, how many from one peer, how long each.
 // Where there is no room for a newcomer, the oldest connection that has not sent a request yet is
-// closed. So a client that asks at once is served, however many connections others hold open.
+// closed. If all have sent one, the oldest of all is closed.
+// So a client that asks at once is served, however many connections others hold open.
 //
 // The accepting thread adds connections and closes the old ones, libmicrohttpd's thread notes
 // requests and removes connections: a mutex guards the list.
@@ -28,9 +29,9 @@ public:
 
     // False: there was no room, and another connection was shut for it.
     bool add(int fd, const Peer &peer);
-    void asked(int fd);   // has sent a request
-    void remove(int fd);  // before it is closed
-    void close_old();     // those that are open for `longest`
+    void note_request(int fd);  // has sent a request
+    void remove(int fd);        // before it is closed
+    void close_old();           // those that are open for `longest`
 
 private:
     struct Connection {

@@ -86,7 +86,7 @@ MHD_Result send_reply(MHD_Connection *connection, const Reply &reply) {
 MHD_Result on_request(void *server, MHD_Connection *connection, const char *path,
                       const char *method, const char *, const char *, size_t *, void **) {
     auto *self = static_cast<Server *>(server);
-    self->connections().asked(fd_of(connection));
+    self->connections().note_request(fd_of(connection));
     if (std::strcmp(method, "GET") != 0 && std::strcmp(method, "HEAD") != 0)
         return send_reply(connection,
                           text_reply(MHD_HTTP_METHOD_NOT_ALLOWED, "only GET and HEAD\n"));

@@ -16,8 +16,8 @@
 #include <bpf/bpf.h>
 #include <libmnl/libmnl.h>
 
+#include "loader/host/attached_programs.h"
 #include "loader/host/netlink_socket.h"
-#include "loader/host/programs.h"
 
 namespace pm {
 namespace {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Questions to the kernel by netlink, about this network namespace.
+// Asks the kernel by netlink, about this network namespace.
 #pragma once
 
 #include <cstddef>

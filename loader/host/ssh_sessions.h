@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-// The SSH sessions of this host.
 #pragma once
 
 #include <vector>

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-// The TCP sockets of this network namespace.
 #pragma once
 
 #include <cstdint>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is pinned on this host, and what of it is in force: how whoever reads begins. Who changes
-// something begins with a Rollout (loader/update), which also finishes what was interrupted.
+// What is pinned on this host, and what of it is in force. A reader begins with open_deployment().
+// A writer begins with a Rollout (loader/update), which also finishes what was interrupted.
 #pragma once
 
 #include <cstdint>
@@ -22,7 +22,7 @@ struct InForce {
     std::optional<std::uint64_t> seconds_left;
     std::uint32_t map = 0;  // the id of the map `control` that it was read from, see Deployment
 };
-// `known`: what was read of the same maps before; its catalog is taken if nothing has changed.
+// `known`: what was read of the same maps before; its catalog is used again if nothing has changed.
 Result<InForce> read_in_force(const Switch &control, const InForce *known = nullptr);
 
 // `in_force` is as of the opening; `control` also says what is in force now.
@@ -34,8 +34,8 @@ struct Deployment {
 
 // Nothing, if nothing is attached. `access` is that of the maps: with Access::read no privilege is
 // needed but to read the pins, and the switch is copied instead of shared memory. `known`: what was
-// read before. Its catalog is taken if it is still that of the policy in force, which saves reading
-// a large one again.
+// read before. Its catalog is used again if it is still that of the policy in force, which saves
+// reading a large one again.
 Result<std::optional<Deployment>> open_deployment(const Paths &paths, Access access = Access::write,
                                                   const InForce *known = nullptr);
 
@@ -45,7 +45,7 @@ Result<Deployment> read_deployment(Pins pins, const InForce *known = nullptr);
 Fault nothing_attached();
 Fault no_policy_in_force();
 
-// The same where it is a fault that nothing is attached: `missing`.
+// As open_deployment(), but it is the fault `missing` if nothing is attached.
 Result<Deployment> need_deployment(const Paths &paths, const Fault &missing = nothing_attached());
 
 }  // namespace pm

@@ -47,7 +47,7 @@ class Pins {
 public:
     // Nothing, if nothing is attached. A fault if the maps have another layout: the version in
     // `abi` is compared before anything else is opened. To open pins for reading, a process needs
-    // no privilege but to read the files.
+    // only the right to read the files.
     static Result<std::optional<Pins>> open(const Paths &paths, Access access = Access::write);
 
     // Pins the shared maps and the probe programs of `program`.

@@ -14,30 +14,30 @@ std::uint64_t hash_of(const pm_flow_key &key) {
         {reinterpret_cast<const char *>(&key), sizeof(pm_flow_key)});
 }
 
-bool is_busier(const BusyFlows::Busy &one, const BusyFlows::Busy &other) {
+bool is_busier(const BusiestFlows::Busy &one, const BusiestFlows::Busy &other) {
     return one.bytes > other.bytes;
 }
 
 }  // namespace
 
-void BusyFlows::begin_walk(double seconds) {
+void BusiestFlows::begin_walk(double seconds) {
     elapsed_ = walked_ ? seconds - time_ : 0;
     time_ = seconds;
     now_.clear();
     found_.clear();
 }
 
-const BusyFlows::Count *BusyFlows::before(std::uint64_t flow) const {
+const BusiestFlows::Count *BusiestFlows::last_count(std::uint64_t flow) const {
     const auto found = std::ranges::lower_bound(last_, flow, {}, &Count::flow);
     return found != last_.end() && found->flow == flow ? &*found : nullptr;
 }
 
-void BusyFlows::add(const pm_flow_key &key, const pm_flow &value, std::uint64_t age) {
+void BusiestFlows::add(const pm_flow_key &key, const pm_flow &value, std::uint64_t age) {
     const Count count = {.flow = hash_of(key),
                          .packets = value.packets[PM_IN] + value.packets[PM_OUT],
                          .bytes = value.bytes[PM_IN] + value.bytes[PM_OUT]};
     now_.push_back(count);
-    const Count *last = before(count.flow);
+    const Count *last = last_count(count.flow);
     // A flow that is new, or that got a new entry since the last walk, has no counts to compare
     // with.
     const bool continues = last && last->packets <= count.packets && last->bytes <= count.bytes;
@@ -57,7 +57,7 @@ void BusyFlows::add(const pm_flow_key &key, const pm_flow &value, std::uint64_t 
     found_.pop_back();
 }
 
-void BusyFlows::end_walk() {
+void BusiestFlows::end_walk() {
     std::ranges::sort(now_, {}, &Count::flow);
     std::ranges::sort(found_, is_busier);
     std::swap(last_, now_);

@@ -12,10 +12,10 @@
 
 namespace pm {
 
-class BusyFlows {
+class BusiestFlows {
 public:
     // Keeps `most` flows.
-    explicit BusyFlows(std::size_t most) : most_(most) {}
+    explicit BusiestFlows(std::size_t most) : most_(most) {}
 
     // A walk: begin, add() each flow, end. `seconds`: since any fixed time. `age` of the flow in
     // seconds: a flow that the walk before did not see counts over its age.
@@ -35,7 +35,7 @@ private:
         std::uint64_t flow;  // a hash of its key
         std::uint64_t packets, bytes;
     };
-    const Count *before(std::uint64_t flow) const;
+    const Count *last_count(std::uint64_t flow) const;
 
     std::size_t most_;
     std::vector<Count> last_, now_;  // sorted by flow

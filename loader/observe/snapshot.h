@@ -60,7 +60,7 @@ struct Snapshot {
     InForce in_force;
     std::uint64_t flow_capacity = 0;  // of all interfaces together
     std::uint64_t events_lost = 0;    // that `monitor` could not show, of all who ran it
-    bool policy_drifted = false;      // the service's policy file is not what is in force
+    bool policy_drifted = false;      // set by the command: the state folder is not known here
     std::optional<Catalog> shadow;    // the shadow policy, if there is one
     std::vector<InterfaceStatus> interfaces;
 };

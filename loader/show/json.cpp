@@ -294,7 +294,7 @@ std::string notice_json(const Notice &notice) {
     return line(json);
 }
 
-std::string findings_json(const Diagnostics &diagnostics) {
+std::string diagnostics_json(const Diagnostics &diagnostics) {
     std::string text;
     for (const Diagnostic &one : diagnostics.all()) {
         const bool placed = one.where.line > 0;

@@ -39,7 +39,7 @@ std::string flow_record_json(const FlowRecordHead &head, const Flow &flow);
 std::string explanation_text(const Explanation &explanation, bool colour);
 std::string explanation_json(const Explanation &explanation);
 
-std::string findings_json(const Diagnostics &diagnostics);
+std::string diagnostics_json(const Diagnostics &diagnostics);
 
 std::string diff_text(const std::vector<Change> &changes, const std::vector<FlowChange> &flows);
 std::string diff_json(const std::vector<Change> &changes, const std::vector<FlowChange> &flows);

@@ -97,7 +97,7 @@ void TopModel::look(Snapshot snapshot, double seconds) {
     time_ = seconds;
 }
 
-const InterfaceStatus *TopModel::before(const std::string &interface) const {
+const InterfaceStatus *TopModel::last_look_at(const std::string &interface) const {
     if (last_)
         for (const InterfaceStatus &one : last_->interfaces)
             if (one.name == interface) return &one;
@@ -107,7 +107,7 @@ const InterfaceStatus *TopModel::before(const std::string &interface) const {
 std::vector<RowRate> TopModel::rows(const TopView &view) const {
     std::vector<RowRate> rows;
     for (const InterfaceStatus &interface : now_.interfaces) {
-        const InterfaceStatus *last = before(interface.name);
+        const InterfaceStatus *last = last_look_at(interface.name);
         for (const RowStatus &one : interface.rows) {
             if (!matches(view.filter, {one.row.id, one.row.role, one.row.protocol, interface.name}))
                 continue;
@@ -143,7 +143,7 @@ std::vector<RowRate> TopModel::rows(const TopView &view) const {
 std::vector<DropRate> TopModel::drops(const TopView &view) const {
     std::vector<DropRate> drops;
     for (const InterfaceStatus &interface : now_.interfaces) {
-        const InterfaceStatus *last = before(interface.name);
+        const InterfaceStatus *last = last_look_at(interface.name);
         for (const DropStatus &one : interface.drops) {
             if (!matches(view.filter, {one.reason, interface.name})) continue;
             const pm_drop_count then = last ? drop_of(last, one) : one.count;

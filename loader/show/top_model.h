@@ -59,7 +59,7 @@ public:
     // A walk through the flow tables: the busiest flows, and how many flows there are.
     struct FlowLook {
         std::vector<Flow> flows;
-        std::vector<BusyFlows::Busy> rates;                              // of each
+        std::vector<BusiestFlows::Busy> rates;                           // of each
         std::map<std::pair<std::string, unsigned>, std::uint64_t> live;  // by interface, slot
         std::uint64_t total = 0;
     };
@@ -77,7 +77,7 @@ private:
     Table rows_table(const TopView &view) const;
     Table drops_table(const TopView &view) const;
     Table flows_table(const TopView &view) const;
-    const InterfaceStatus *before(const std::string &interface) const;
+    const InterfaceStatus *last_look_at(const std::string &interface) const;
 
     Snapshot now_;
     std::optional<Snapshot> last_;

@@ -61,7 +61,7 @@ Result<std::vector<Ban>> read_bans(const Paths &paths) {
     return std::move(*bans);
 }
 
-Result<std::vector<std::uint8_t>> ban_image(const std::vector<Ban> &bans) {
+Result<std::vector<std::uint8_t>> compiled_bans(const std::vector<Ban> &bans) {
     auto image = compile_bans(bans, realtime_seconds(), boottime_ns());
     if (!image) return fault(image.error());
     return std::move(*image);

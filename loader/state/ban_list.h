@@ -20,6 +20,6 @@ Result<std::vector<Ban>> read_bans(const Paths &paths);
 Done write_bans(const Paths &paths, const std::vector<Ban> &bans);
 
 // The bans compiled for the map `bans`; empty: there are none.
-Result<std::vector<std::uint8_t>> ban_image(const std::vector<Ban> &bans);
+Result<std::vector<std::uint8_t>> compiled_bans(const std::vector<Ban> &bans);
 
 }  // namespace pm

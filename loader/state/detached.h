@@ -12,7 +12,7 @@
 namespace pm {
 
 std::vector<std::string> detached_names(const Paths &paths);
-// `names` but those that are detached.
+// `names` without those that are detached.
 std::vector<std::string> without_detached(const Paths &paths, std::vector<std::string> names);
 // Replaces the file.
 Done set_detached_names(const Paths &paths, const std::vector<std::string> &names);

@@ -117,7 +117,7 @@ public:
     // is what confirmed() said; none: nothing, or it could not be read.
     void undo_confirm(const std::optional<Confirmed> &before);
 
-    // Removes confirmed generations but the newest few, unconfirmed ones, and sets that nothing
+    // Removes confirmed generations except the newest few, unconfirmed ones, and sets that nothing
     // names. Those in `needed` stay, and so does the one with the highest number: history has its
     // number, and no other generation may get it.
     void prune(const std::vector<std::uint64_t> &needed);

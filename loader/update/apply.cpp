@@ -101,6 +101,8 @@ Result<Plan> make_plan(const Rollout &rollout, const Store &store, const Policy 
                        const ApplyRequest &request) {
     auto targets = choose_interfaces(rollout, policy, request);
     if (!targets) return tl::unexpected(targets.error());
+    // Compiled anew: read_source() compiled for the interfaces that the policy names, this is for
+    // those of the host.
     auto image = compile(policy, rollout.compile_options(*targets));
     if (!image) return fault(image.error(), {}, Exit::invalid);
     const InForce &now = rollout.in_force_before();

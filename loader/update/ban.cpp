@@ -85,7 +85,7 @@ Result<BanOutcome> put_in_force(const Paths &paths, Rollout &rollout, const BanM
     const std::vector<Ban> bans = bans_in(after);
     const bool enforced = rollout.has_policy_in_force();
     if (enforced) {
-        auto image = ban_image(bans);
+        auto image = compiled_bans(bans);
         if (!image) return tl::unexpected(image.error());
         auto prepared = rollout.prepare_bans(*image).and_then([&]() -> Done {
             if (sessions == SshSessions::may_be_cut) return {};

@@ -37,11 +37,4 @@ Outcome outcome_now(const std::vector<Pins::Interface> &interfaces, const Rollou
     return outcome;
 }
 
-Done open_in_force(Rollout &rollout) {
-    return rollout.open().and_then([&]() -> Done {
-        if (rollout.has_policy_in_force()) return {};
-        return fault("no policy is in force", "put one in force with 'portmatrix apply'");
-    });
-}
-
 }  // namespace pm

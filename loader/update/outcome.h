@@ -38,7 +38,4 @@ Outcome outcome_now(const std::vector<Pins::Interface> &interfaces, const Switch
 Outcome outcome_now(const std::vector<Pins::Interface> &interfaces, const Rollout &rollout,
                     std::vector<std::string> notes = {});
 
-// Opens the rollout. A fault if no policy is in force.
-Done open_in_force(Rollout &rollout);
-
 }  // namespace pm

@@ -116,7 +116,7 @@ Done Rollout::prepare_bans(const std::vector<std::uint8_t> &bans) {
 
 // Bans that cannot be read are no reason to refuse a policy.
 Done Rollout::prepare_stored_bans() {
-    auto image = read_bans(paths_).and_then(ban_image);
+    auto image = read_bans(paths_).and_then(compiled_bans);
     if (image) return prepare_bans(*image);
     if (bans_ == 0) unread_bans_ = image.error().message;
     notes_.push_back(
@@ -299,6 +299,13 @@ Done Rollout::commit_shadow() {
         ->republish(
             [&](pm_record &record) { record.shadow = static_cast<std::uint8_t>(1 + slot_); })
         .map([&] { undo_.keep(); });
+}
+
+Done open_in_force(Rollout &rollout) {
+    return rollout.open().and_then([&]() -> Done {
+        if (rollout.has_policy_in_force()) return {};
+        return tl::unexpected(no_policy_in_force());
+    });
 }
 
 }  // namespace pm

@@ -150,4 +150,7 @@ private:
     Undo undo_;  // the last member: the deeds use the others
 };
 
+// Opens the rollout. A fault if no policy is in force.
+Done open_in_force(Rollout &rollout);
+
 }  // namespace pm

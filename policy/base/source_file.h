@@ -17,14 +17,14 @@ namespace pm {
 constexpr std::size_t policy_size_limit = std::size_t{16} << 20;  // bytes
 constexpr std::size_t set_size_limit = std::size_t{64} << 20;
 
-// Why a file was not taken: "it is a directory", and what to do about it.
+// Why a file was not read: "it is a directory", and what to do about it.
 struct SourceError {
     std::string cause;
     std::string hint;
     bool missing = false;  // there is no such file
 };
 
-// Takes a file only if
+// Reads a file only if
 //   it is a regular file
 //   it belongs to root or the caller (under sudo also to the user who called sudo)
 //   not everybody may write to it

@@ -250,7 +250,7 @@ void Lint::interface_roles() {
 
 }  // namespace
 
-void check(const Policy &policy, Diagnostics &diagnostics) {
+void lint(const Policy &policy, Diagnostics &diagnostics) {
     Lint lint(policy, diagnostics);
     lint.credits();
     lint.over_wide();

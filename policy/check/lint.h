@@ -16,6 +16,6 @@
 
 namespace pm {
 
-void check(const Policy &policy, Diagnostics &diagnostics);
+void lint(const Policy &policy, Diagnostics &diagnostics);
 
 }  // namespace pm

@@ -57,12 +57,12 @@ void add_v6(pm_view view, const pm_space &space, const Range &range, std::set<st
 
 }  // namespace
 
-std::set<std::uint16_t> classes_in(pm_view view, const pm_classes &places, const Range &range) {
+std::set<std::uint16_t> classes_in(pm_view view, const pm_classes &table, const Range &range) {
     std::set<std::uint16_t> classes;
     if (range.first.is_v4())
-        add_v4(view, places.v4, range, classes);
+        add_v4(view, table.v4, range, classes);
     else
-        add_v6(view, places.v6, range, classes);
+        add_v6(view, table.v6, range, classes);
     return classes;
 }
 

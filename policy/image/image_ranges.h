@@ -15,7 +15,7 @@ namespace pm {
 
 // The classes that addresses of the range have among the peers, or the local addresses, of the
 // image. Bounds are checked: a damaged image gives fewer.
-std::set<std::uint16_t> classes_in(pm_view view, const pm_classes &places, const Range &range);
+std::set<std::uint16_t> classes_in(pm_view view, const pm_classes &table, const Range &range);
 
 // The number of the rows' class that a destination port of TCP or UDP has: equal for ports that
 // the same rows have.

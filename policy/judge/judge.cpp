@@ -63,10 +63,8 @@ Answer ask(const Policy &policy, const ImageView &image, const Question &questio
         return answer;
     }
     // A damaged image can give any number.
-    const std::uint32_t reason = pm_reason_of(verdict);
-    answer.reason = reason == PM_UNDECIDED || reason > PM_DROP_NO_POLICY
-                        ? PM_DROP_NO_POLICY
-                        : static_cast<pm_reason>(reason);
+    const auto reason = static_cast<pm_reason>(pm_reason_of(verdict));
+    answer.reason = reason_label(reason) ? reason : PM_DROP_NO_POLICY;
     answer.why = why_dropped(policy, question, interface, answer.reason);
     return answer;
 }

@@ -32,7 +32,7 @@ struct DhcpPorts {
 };
 inline constexpr DhcpPorts dhcp_v4{68, 67}, dhcp_v6{546, 547};
 
-// What pm_reason_of() gives of a packet that is essential; pm_row_of() is which essential.
+// pm_reason_of() of the verdict on an essential packet. pm_row_of() is then enum pm_essential.
 inline constexpr std::uint32_t essential_verdict = 0xffff;
 
 // Is the address listed for a role? A role that is `interface` lists none.

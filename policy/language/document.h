@@ -32,7 +32,7 @@ struct PortItem {
 using PortItems = std::vector<PortItem>;
 
 struct WrittenRow {
-    Row row;  // all but direction, port and source_port
+    Row row;  // without direction, port and source_port
     Name source, destination;
     PortItems port, source_port;  // empty: the transport has none
 };

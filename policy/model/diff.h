@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-// The differences between two policies.
 #pragma once
 
 #include <string>

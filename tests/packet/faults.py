@@ -91,7 +91,7 @@ FAULTS = [
           "*Matrix.RefusesThePorts*"),
     Fault("audit-drops", "bpf/conclude.h", "return packet->audit;", "return 0;", "Modes.Audit*"),
     Fault("epoch-read-twice", "bpf/portmatrix.bpf.c", "return conclude(ctx, hook, &packet, verdict);",
-          "{ struct query again = {}; packet.audit = load_epoch(&again) == PM_MODE_AUDIT; }\n"
+          "{ struct query again = {}; packet.audit = load_policy(&again) == PM_MODE_AUDIT; }\n"
           "\treturn conclude(ctx, hook, &packet, verdict);", "Switching.*"),
     Fault("deadline-ignored", "bpf/epoch.h",
           "if (record->deadline && bpf_ktime_get_boot_ns() > record->deadline) {", "if (0) {",
@@ -101,7 +101,7 @@ FAULTS = [
           "Flow.ANewBlock*:Flow.ANewPolicyWithout*"),
     Fault("flows-never-expire", "bpf/flow_table.h", "__u32 idle = now + STAMP_AHEAD - flow->last;",
           "__u32 idle = 0 * now;", "Flow.*Expire*"),
-    Fault("any-segment-opens", "bpf/admit.h",
+    Fault("any-segment-opens", "bpf/packet.h",
           "return packet->query.flow.protocol != PM_PROTO_TCP || is_syn(packet);", "return 1;",
           "Flow.EverySegment*"),
     Fault("forwarded-packets-admitted", "bpf/admit.h",

@@ -23,7 +23,7 @@ using testing::IsEmpty;
 // "message | witness" of each finding.
 std::vector<std::string> findings(const Policy &policy) {
     Diagnostics diagnostics;
-    check(policy, diagnostics);
+    lint(policy, diagnostics);
     EXPECT_FALSE(diagnostics.has_errors());
     std::vector<std::string> out;
     for (const Diagnostic &each : diagnostics.all())

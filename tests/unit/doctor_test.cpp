@@ -4,7 +4,7 @@
 
 #include <gtest/gtest.h>
 
-#include "loader/doctor/findings.h"
+#include "loader/doctor/policy.h"
 
 namespace pm {
 namespace {

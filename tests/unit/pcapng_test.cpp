@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Where captures may be written, and their bytes. tests/e2e/monitor_test.sh tests that other
 // programs can read them.
-#include "loader/observe/pcapng.h"
+#include "loader/show/pcapng.h"
 
 #include <sys/stat.h>
 

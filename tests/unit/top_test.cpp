@@ -211,14 +211,14 @@ pm_flow_key key(std::uint16_t port) {
     return value;
 }
 
-std::vector<unsigned> ports(const BusyFlows &busy) {
+std::vector<unsigned> ports(const BusiestFlows &busy) {
     std::vector<unsigned> all;
-    for (const BusyFlows::Busy &one : busy.busiest()) all.push_back(one.key.remote_port);
+    for (const BusiestFlows::Busy &one : busy.busiest()) all.push_back(one.key.remote_port);
     return all;
 }
 
-TEST(BusyFlows, RanksByWhatWasSentSinceTheLastWalk) {
-    BusyFlows busy(2);
+TEST(BusiestFlows, RanksByWhatWasSentSinceTheLastWalk) {
+    BusiestFlows busy(2);
     busy.begin_walk(100);
     busy.add(key(1), flow(1000, 1'000'000), 1000);  // old and large: 1,000 bytes a second
     busy.add(key(2), flow(10, 5000), 1);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "loader/observe/pcapng.h"
+#include "loader/show/pcapng.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "loader/host/programs.h"
+#include "loader/host/attached_programs.h"
 
 #include <linux/if_link.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "loader/doctor/findings.h"
+#include "loader/doctor/policy.h"
 
 #include <algorithm>
 #include <fstream>
