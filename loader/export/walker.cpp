@@ -72,7 +72,7 @@ Walker::~Walker() {
 void Walker::run() {
     std::unique_lock lock(mutex_);
     auto pause = [&] {
-        const double wanted = static_cast<double>(options_.interval);
+        const auto wanted = static_cast<double>(options_.interval);
         return std::chrono::duration<double>(
             std::clamp(rest * last_.duration, wanted, std::max(wanted, longest_pause)));
     };

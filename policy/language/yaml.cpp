@@ -26,8 +26,8 @@ constexpr const char *anchor_hint = "write the value out";
 
 // Thrown by an event handler, to leave the parser.
 struct Refusal : std::exception {
-    Refusal(YAML::Mark mark_, std::string message_, std::string hint_ = {})
-        : mark(mark_), message(std::move(message_)), hint(std::move(hint_)) {}
+    Refusal(YAML::Mark where, std::string fault, std::string remedy = {})
+        : mark(where), message(std::move(fault)), hint(std::move(remedy)) {}
     YAML::Mark mark;
     std::string message, hint;
 };
