@@ -29,7 +29,8 @@ static PM_INLINE __u8 end_marks(const struct packet *packet)
 
 /* The new marks, after a segment with SYN, FIN or RST. Apart from update_marks, because few
  * segments have these flags. */
-static PM_INLINE __u8 on_flags(struct pm_flow *flow, const struct packet *packet, __u8 marks)
+static PM_INLINE __u8 marks_after_flags(struct pm_flow *flow, const struct packet *packet,
+					__u8 marks)
 {
 	if (packet->tcp_flags & (TCP_FIN | TCP_RST))
 		return marks | end_marks(packet);
@@ -50,7 +51,7 @@ static PM_INLINE void update_marks(struct pm_flow *flow, const struct packet *pa
 		if (established)
 			marks = (marks & ~(PM_FLOW_FIN_IN | PM_FLOW_FIN_OUT)) | PM_FLOW_ESTABLISHED;
 		if (packet->tcp_flags & (TCP_FIN | TCP_SYN | TCP_RST))
-			marks = on_flags(flow, packet, marks);
+			marks = marks_after_flags(flow, packet, marks);
 		if (packet->tcp_flags & ~flow->tcp_flags[direction & 1])
 			flow->tcp_flags[direction & 1] |= packet->tcp_flags;
 	} else if (direction != flow->opener) {

@@ -165,7 +165,8 @@ static PM_INLINE struct pm_flow *find_live(void *table, const struct pm_flow_key
 	return flow;
 }
 
-/* A packet's live flow, or null; `young`: 1 if it is in `outside` or `opening`. The gate tells
+/* A packet's live flow, or null; `young`: 1 if it is in `outside` or `opening`. A flow of an older
+ * epoch is judged anew here, and may be cut (rejudge). The gate tells
  * which side may have opened it. The tables are asked in the order that finds a busy flow at once:
  * an inbound udp flow is never assured, all others mostly are. */
 static PM_INLINE struct pm_flow *find_flow(const struct pm_flow_key *key, const struct gate *gate,

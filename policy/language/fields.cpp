@@ -34,13 +34,13 @@ void wrong_kind(const Reading &reading, const Node &node, std::string_view what,
 
 }  // namespace
 
-bool Reading::is_map(const Node &node, std::string_view what) const {
+bool Reading::expect_map(const Node &node, std::string_view what) const {
     if (node.kind == Node::Kind::map) return true;
     wrong_kind(*this, node, what, "a map");
     return false;
 }
 
-bool Reading::is_list(const Node &node, std::string_view what) const {
+bool Reading::expect_list(const Node &node, std::string_view what) const {
     if (node.kind == Node::Kind::list) return true;
     wrong_kind(*this, node, what, "a list");
     return false;

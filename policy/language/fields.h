@@ -31,8 +31,8 @@ struct Reading {
     }
 
     // `what` names the value in messages: "'port'", "a row".
-    bool is_map(const Node &node, std::string_view what) const;
-    bool is_list(const Node &node, std::string_view what) const;
+    bool expect_map(const Node &node, std::string_view what) const;
+    bool expect_list(const Node &node, std::string_view what) const;
     const std::string *text(const Node &node, std::string_view what) const;
 
     // One line of free text of at most `most` characters.

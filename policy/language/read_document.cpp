@@ -28,7 +28,7 @@ std::vector<Name> read_includes(const Reading &reading, const Node &node) {
 
 std::vector<WrittenInterface> read_interfaces(const Reading &reading, const Node &node) {
     std::vector<WrittenInterface> all;
-    if (!reading.is_map(node, "'interfaces'")) return all;
+    if (!reading.expect_map(node, "'interfaces'")) return all;
     if (node.entries.empty()) reading.error(node, "'interfaces' names no interface");
     if (node.entries.size() > PM_INTERFACES)
         reading.error(node, fmt::format("{} interfaces; the limit is {}", node.entries.size(),
@@ -69,7 +69,7 @@ public:
 
     void read_sets(const Node *node, SetKind kind, Sets &sets) {
         const bool is_role = kind == SetKind::role;
-        if (!node || !reading_.is_map(*node, is_role ? "'edge'" : "'peers'")) return;
+        if (!node || !reading_.expect_map(*node, is_role ? "'edge'" : "'peers'")) return;
         for (const auto &[key, value] : node->entries) {
             const auto name = define(key, is_role ? "role" : "peer set");
             if (!name) continue;
@@ -79,7 +79,7 @@ public:
     }
 
     void read_port_sets(const Node *node, std::map<std::string, PortSetDef> &sets) {
-        if (!node || !reading_.is_map(*node, "'ports'")) return;
+        if (!node || !reading_.expect_map(*node, "'ports'")) return;
         for (const auto &[key, value] : node->entries) {
             const auto name = define(key, "port set");
             const auto items =
@@ -137,7 +137,7 @@ std::optional<Document> read_document(const std::shared_ptr<const SourceFile> &f
                                       Diagnostics &diagnostics) {
     const auto root = parse_yaml(file, diagnostics);
     const Reading reading{file, diagnostics};
-    if (!root || !reading.is_map(*root, "a policy file")) return std::nullopt;
+    if (!root || !reading.expect_map(*root, "a policy file")) return std::nullopt;
     if (root->entries.empty()) {
         diagnostics.error({file}, "the file says nothing");
         return std::nullopt;

@@ -100,7 +100,7 @@ bool read_verdict(const Reading &reading, const Node &node, const Fields &fields
 }
 
 std::optional<WrittenExpectation> read_expectation(const Reading &reading, const Node &node) {
-    if (!reading.is_map(node, "an expectation")) return std::nullopt;
+    if (!reading.expect_map(node, "an expectation")) return std::nullopt;
     const Fields fields(reading, node, "an expectation",
                         {"from", "to", "tcp", "udp", "transport", "port", "source-port", "verdict",
                          "row", "interface"});
@@ -138,7 +138,7 @@ std::optional<WrittenExpectation> read_expectation(const Reading &reading, const
 
 std::vector<WrittenExpectation> read_expectations(const Reading &reading, const Node &node) {
     std::vector<WrittenExpectation> all;
-    if (!reading.is_list(node, "'expect'")) return all;
+    if (!reading.expect_list(node, "'expect'")) return all;
     for (const Node &item : node.items)
         if (auto written = read_expectation(reading, item)) all.push_back(std::move(*written));
     return all;

@@ -93,7 +93,7 @@ bool read_row_ports(const Reading &reading, const Fields &fields, WrittenRow &ro
 }
 
 void read_check(const Reading &reading, const Node &node, Row &row) {
-    if (!reading.is_map(node, "'check'")) return;
+    if (!reading.expect_map(node, "'check'")) return;
     const Fields fields(reading, node, "a check", {"payload", "on-mismatch"});
     const Node *payload = fields.find("payload");
     if (!payload)
@@ -126,7 +126,7 @@ void read_check(const Reading &reading, const Node &node, Row &row) {
 }
 
 void read_limit(const Reading &reading, const Node &node, Row &row) {
-    if (!reading.is_map(node, "'limit'")) return;
+    if (!reading.expect_map(node, "'limit'")) return;
     const Fields fields(reading, node, "a limit", {"new-flows", "burst", "per"});
     const Node *rate = fields.find("new-flows");
     if (!rate) return reading.error(node, "the limit has no rate", "such as { new-flows: 50/s }");
@@ -176,7 +176,7 @@ void read_conditions(const Reading &reading, const Fields &fields, Row &row) {
 }
 
 std::optional<WrittenRow> read_row(const Reading &reading, const Node &node, Section section) {
-    if (!reading.is_map(node, "a row")) return std::nullopt;
+    if (!reading.expect_map(node, "a row")) return std::nullopt;
     const Fields fields(reading, node, "a row",
                         {"id", "role", "protocol", "transport", "source", "destination", "port",
                          "source-port", "notes", "check", "limit"});
@@ -220,7 +220,7 @@ std::optional<WrittenRow> read_row(const Reading &reading, const Node &node, Sec
 
 std::vector<WrittenRow> read_rows(const Reading &reading, const Node &node, Section section) {
     std::vector<WrittenRow> rows;
-    if (!reading.is_list(node, section == Section::failsafe ? "'failsafe'" : "'matrix'"))
+    if (!reading.expect_list(node, section == Section::failsafe ? "'failsafe'" : "'matrix'"))
         return rows;
     for (const Node &item : node.items)
         if (auto row = read_row(reading, item, section)) rows.push_back(std::move(*row));
