@@ -38,11 +38,11 @@ int lpm(struct xdp_md *ctx)
 	struct packet packet = {};
 	struct prefix prefix = {.length = 32};
 
-	if (load_policy(&packet.ask) == PM_MODE_OFF)
+	if (load_policy(&packet.query) == PM_MODE_OFF)
 		return XDP_PASS;
 	if (parse(&frame, &packet) != PM_UNDECIDED)
 		return XDP_DROP;
-	prefix.address = bpf_htonl((__u32)packet.ask.flow.remote.low);
+	prefix.address = bpf_htonl((__u32)packet.query.flow.remote.low);
 	return bpf_map_lookup_elem(&prefixes, &prefix) ? XDP_PASS : XDP_DROP;
 }
 
