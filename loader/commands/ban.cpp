@@ -1,87 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// The commands ban and unban: they change the dynamic block list.
+// The command ban: adds to the dynamic block list.
 #include "loader/update/ban.h"
 
-#include <algorithm>
-#include <cerrno>
-#include <fstream>
-#include <iostream>
 #include <optional>
-#include <set>
 #include <string>
-#include <vector>
-
-#include <fmt/core.h>
 
 #include "loader/base/duration.h"
-#include "loader/base/message.h"
 #include "loader/base/paths.h"
 #include "loader/commands/commands.h"
 #include "loader/commands/common.h"
-#include "loader/show/table.h"
+#include "loader/commands/prefixes.h"
 
 namespace pm::command {
-namespace {
-
-Done add_prefix(const std::string &word, std::vector<Prefix> &prefixes) {
-    auto prefix = parse_prefix(word);
-    if (!prefix) return fault(prefix.error(), {}, Exit::usage);
-    prefixes.push_back(*prefix);
-    return {};
-}
-
-// `name`: where the lines are from.
-Done add_lines(std::istream &lines, const std::string &name, std::vector<Prefix> &prefixes) {
-    std::string line;
-    for (int number = 1; std::getline(lines, line); ++number) {
-        line = line.substr(0, line.find('#'));
-        line.erase(0, line.find_first_not_of(" \t"));
-        line.erase(line.find_last_not_of(" \t\r") + 1);
-        if (line.empty()) continue;
-        if (auto added = add_prefix(line, prefixes); !added)
-            return fault(fmt::format("{}: line {}: {}", name, number, added.error().message), {},
-                         Exit::usage);
-    }
-    return {};
-}
-
-// From the command line and the file; each once.
-Result<std::vector<Prefix>> read_prefixes(const std::vector<std::string> &words,
-                                          const std::string &file) {
-    std::vector<Prefix> prefixes;
-    for (const std::string &word : words)
-        if (auto added = add_prefix(word, prefixes); !added) return tl::unexpected(added.error());
-    Done added;
-    if (file == "-") {
-        added = add_lines(std::cin, "standard input", prefixes);
-    } else if (!file.empty()) {
-        std::ifstream lines(file);
-        if (!lines) return cannot(fmt::format("read '{}'", file), errno, {});
-        added = add_lines(lines, file, prefixes);
-    }
-    if (!added) return tl::unexpected(added.error());
-    std::set<Range> seen;
-    std::erase_if(prefixes, [&](const Prefix &one) { return !seen.insert(one.range()).second; });
-    if (prefixes.empty()) return fault("nobody to ban is named", {}, Exit::usage);
-    return prefixes;
-}
-
-std::string prefixes_text(const std::vector<Prefix> &prefixes) {
-    return prefixes.size() == 1 ? to_string(prefixes[0])
-                                : fmt::format("{} prefixes", prefixes.size());
-}
-
-int end_done(const char *action, const std::string &what, const BanOutcome &outcome) {
-    const std::string text = fmt::format(
-        "{}; {} in all{}", what, show::plural(outcome.bans, "ban"),
-        outcome.enforced ? "" : "; no policy is in force, so they drop nothing until one is");
-    record_done(action, text);
-    for (const std::string &note : outcome.notes) print_note(note);
-    print_note(text);
-    return end(Exit::done);
-}
-
-}  // namespace
 
 int run_ban(const BanArguments &arguments) {
     auto prefixes = read_prefixes(arguments.prefixes, arguments.file);
@@ -100,16 +30,6 @@ int run_ban(const BanArguments &arguments) {
                     prefixes_text(*prefixes) + " banned " +
                         (request.seconds ? "for " + arguments.duration : "until it is lifted"),
                     *outcome);
-}
-
-int run_unban(const UnbanArguments &arguments) {
-    auto prefixes = read_prefixes(arguments.prefixes, {});
-    if (!prefixes) return end_unchanged("unban", prefixes.error());
-    auto lock = lock_as_root();
-    if (!lock) return end_unchanged("unban", lock.error());
-    auto outcome = unban(Paths::from_environment(), *prefixes);
-    if (!outcome) return end_unchanged("unban", outcome.error());
-    return end_done("unban", prefixes_text(*prefixes) + " lifted", *outcome);
 }
 
 }  // namespace pm::command

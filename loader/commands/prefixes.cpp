@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "loader/commands/prefixes.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <fstream>
+#include <iostream>
+#include <set>
+
+#include <fmt/core.h>
+
+#include "loader/base/message.h"
+#include "loader/commands/common.h"
+#include "loader/show/table.h"
+
+namespace pm::command {
+namespace {
+
+Done add_prefix(const std::string &word, std::vector<Prefix> &prefixes) {
+    auto prefix = parse_prefix(word);
+    if (!prefix) return fault(prefix.error(), {}, Exit::usage);
+    prefixes.push_back(*prefix);
+    return {};
+}
+
+// `name`: where the lines are from.
+Done add_lines(std::istream &lines, const std::string &name, std::vector<Prefix> &prefixes) {
+    std::string line;
+    for (int number = 1; std::getline(lines, line); ++number) {
+        line = line.substr(0, line.find('#'));
+        line.erase(0, line.find_first_not_of(" \t"));
+        line.erase(line.find_last_not_of(" \t\r") + 1);
+        if (line.empty()) continue;
+        if (auto added = add_prefix(line, prefixes); !added)
+            return fault(fmt::format("{}: line {}: {}", name, number, added.error().message), {},
+                         Exit::usage);
+    }
+    return {};
+}
+
+}  // namespace
+
+Result<std::vector<Prefix>> read_prefixes(const std::vector<std::string> &words,
+                                          const std::string &file) {
+    std::vector<Prefix> prefixes;
+    for (const std::string &word : words)
+        if (auto added = add_prefix(word, prefixes); !added) return tl::unexpected(added.error());
+    Done added;
+    if (file == "-") {
+        added = add_lines(std::cin, "standard input", prefixes);
+    } else if (!file.empty()) {
+        std::ifstream lines(file);
+        if (!lines) return cannot(fmt::format("read '{}'", file), errno, {});
+        added = add_lines(lines, file, prefixes);
+    }
+    if (!added) return tl::unexpected(added.error());
+    std::set<Range> seen;
+    std::erase_if(prefixes, [&](const Prefix &one) { return !seen.insert(one.range()).second; });
+    if (prefixes.empty()) return fault("nobody to ban is named", {}, Exit::usage);
+    return prefixes;
+}
+
+std::string prefixes_text(const std::vector<Prefix> &prefixes) {
+    return prefixes.size() == 1 ? to_string(prefixes[0])
+                                : fmt::format("{} prefixes", prefixes.size());
+}
+
+int end_done(const char *action, const std::string &what, const BanOutcome &outcome) {
+    const std::string text = fmt::format(
+        "{}; {} in all{}", what, show::plural(outcome.bans, "ban"),
+        outcome.enforced ? "" : "; no policy is in force, so they drop nothing until one is");
+    record_done(action, text);
+    for (const std::string &note : outcome.notes) print_note(note);
+    print_note(text);
+    return end(Exit::done);
+}
+
+}  // namespace pm::command
