@@ -33,8 +33,9 @@ int run_detach(const DetachArguments &arguments) {
     const Paths paths = Paths::from_environment();
     auto lock = Lock::writer(paths);
     if (!lock) return end_unchanged("detach", lock.error());
-    auto outcome = arguments.all ? detach_all(paths, arguments.force)
-                                 : detach_interfaces(paths, arguments.interfaces);
+    auto outcome = !arguments.all    ? detach_interfaces(paths, arguments.interfaces)
+                   : arguments.force ? detach_all_by_force(paths)
+                                     : detach_all(paths);
     if (!outcome) return end_unchanged("detach", outcome.error());
     for (const std::string &name : outcome->names) record_done("detach", unfiltered_text(name));
     for (const std::string &note : outcome->notes) print_note(note);

@@ -67,7 +67,7 @@ void examine_ingress(const Pins &pins, const Pins::Interface &interface, const D
 void examine_egress(const Pins &pins, const Pins::Interface &interface, const Device &device,
                     const Attached &now, Findings &findings) {
     const std::uint32_t ours = pinned_id(pins, interface.number, "egress_program");
-    const std::vector<TcProgram> all = tc_programs(device.index, true);
+    const std::vector<TcProgram> all = tc_programs(device.index, TcHook::egress);
     const auto found = std::ranges::find(all, ours, &TcProgram::id);
     if (now.egress == PM_DETACHED || found == all.end()) {
         findings.wrong("egress", "what goes out is not filtered: the program on TC is gone",
@@ -87,7 +87,7 @@ void examine_egress(const Pins &pins, const Pins::Interface &interface, const De
 }
 
 void examine_ingress_tc(const Device &device, Findings &findings) {
-    for (const TcProgram &one : tc_programs(device.index, false))
+    for (const TcProgram &one : tc_programs(device.index, TcHook::ingress))
         findings.note("tc-ingress", fmt::format("program {} sees what XDP let pass, and may drop "
                                                 "or redirect it",
                                                 program_text(one)));

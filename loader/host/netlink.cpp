@@ -72,15 +72,15 @@ int read_link(const nlattr *attribute, void *context) {
     return MNL_CB_OK;
 }
 
-std::vector<TcProgram> tcx_programs(std::uint32_t ifindex, bool egress) {
+std::vector<TcProgram> tcx_programs(std::uint32_t ifindex, TcHook hook) {
     std::array<__u32, 64> ids = {};
     struct bpf_prog_query_opts options = {};
     options.sz = sizeof(options);
     options.prog_ids = ids.data();
     options.prog_cnt = ids.size();
     std::vector<TcProgram> programs;
-    if (bpf_prog_query_opts(static_cast<int>(ifindex), egress ? tcx_egress : tcx_ingress,
-                            &options) != 0)
+    if (bpf_prog_query_opts(static_cast<int>(ifindex),
+                            hook == TcHook::egress ? tcx_egress : tcx_ingress, &options) != 0)
         return programs;
     for (std::size_t i = 0; i < std::min<std::size_t>(options.prog_cnt, ids.size()); ++i) {
         programs.push_back({.id = ids[i], .name = name_of_program(ids[i]), .tcx = true});
@@ -123,14 +123,15 @@ void add_filter(const nlmsghdr *message, std::vector<Filter> &filters) {
     filters.push_back(std::move(filter));
 }
 
-std::vector<Filter> clsact_programs(std::uint32_t ifindex, bool egress) {
+std::vector<Filter> clsact_programs(std::uint32_t ifindex, TcHook hook) {
     std::array<char, 256> buffer = {};
     nlmsghdr *request = mnl_nlmsg_put_header(buffer.data());
     request->nlmsg_type = RTM_GETTFILTER;
     auto *tc = static_cast<tcmsg *>(mnl_nlmsg_put_extra_header(request, sizeof(tcmsg)));
     tc->tcm_family = AF_UNSPEC;
     tc->tcm_ifindex = static_cast<int>(ifindex);
-    tc->tcm_parent = TC_H_MAKE(TC_H_CLSACT, egress ? TC_H_MIN_EGRESS : TC_H_MIN_INGRESS);
+    tc->tcm_parent =
+        TC_H_MAKE(TC_H_CLSACT, hook == TcHook::egress ? TC_H_MIN_EGRESS : TC_H_MIN_INGRESS);
     std::vector<Filter> filters;
     dump(NETLINK_ROUTE, request, [&](const nlmsghdr *message) { add_filter(message, filters); });
     std::ranges::stable_sort(filters, {}, &Filter::priority);
@@ -139,9 +140,9 @@ std::vector<Filter> clsact_programs(std::uint32_t ifindex, bool egress) {
 
 }  // namespace
 
-std::vector<TcProgram> tc_programs(std::uint32_t ifindex, bool egress) {
-    std::vector<TcProgram> programs = tcx_programs(ifindex, egress);
-    for (Filter &one : clsact_programs(ifindex, egress)) {
+std::vector<TcProgram> tc_programs(std::uint32_t ifindex, TcHook hook) {
+    std::vector<TcProgram> programs = tcx_programs(ifindex, hook);
+    for (Filter &one : clsact_programs(ifindex, hook)) {
         // The filter's own name is that of the file which its program was loaded from.
         if (std::string name = name_of_program(one.program.id); !name.empty())
             one.program.name = std::move(name);

@@ -20,7 +20,8 @@ struct TcProgram {
 
 // In the order in which packets meet them: TCX, then the filters of clsact that are programs.
 // Needs CAP_NET_ADMIN; where the kernel refuses to answer, the list lacks that hook.
-std::vector<TcProgram> tc_programs(std::uint32_t ifindex, bool egress);
+enum class TcHook { ingress, egress };
+std::vector<TcProgram> tc_programs(std::uint32_t ifindex, TcHook hook);
 
 // The index of the interface by which packets go from an own address to another one; 0: there is
 // no route.

@@ -73,14 +73,6 @@ Result<DetachOutcome> detach_from(const Paths &paths, const Pins &pins,
     return outcome;
 }
 
-Result<DetachOutcome> detach_all_readable(const Paths &paths) {
-    auto pins = Pins::open(paths);
-    if (!pins) return tl::unexpected(pins.error());
-    if (*pins) return detach_from(paths, **pins, {});
-    Pins::remove_all(paths);  // what an interrupted detach left
-    return DetachOutcome();
-}
-
 }  // namespace
 
 Result<DetachOutcome> detach_interfaces(const Paths &paths, const std::vector<std::string> &names) {
@@ -91,9 +83,17 @@ Result<DetachOutcome> detach_interfaces(const Paths &paths, const std::vector<st
     return detach_from(paths, **pins, names);
 }
 
-Result<DetachOutcome> detach_all(const Paths &paths, bool force) {
-    auto outcome = detach_all_readable(paths);
-    if (outcome || !force) return outcome;
+Result<DetachOutcome> detach_all(const Paths &paths) {
+    auto pins = Pins::open(paths);
+    if (!pins) return tl::unexpected(pins.error());
+    if (*pins) return detach_from(paths, **pins, {});
+    Pins::remove_all(paths);  // what an interrupted detach left
+    return DetachOutcome();
+}
+
+Result<DetachOutcome> detach_all_by_force(const Paths &paths) {
+    auto outcome = detach_all(paths);
+    if (outcome) return outcome;
     return unfilter_all(paths).map(
         [](std::vector<std::string> &&names) { return DetachOutcome{.names = std::move(names)}; });
 }

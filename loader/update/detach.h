@@ -20,8 +20,10 @@ struct DetachOutcome {
 // with the last interface all pins. `watch` does not attach them again. A fault: nothing changed.
 Result<DetachOutcome> detach_interfaces(const Paths &paths, const std::vector<std::string> &names);
 
-// The same on all interfaces. That nothing is attached is no fault. With `force` what cannot be
-// read is detached too: another version attached it, or it is damaged.
-Result<DetachOutcome> detach_all(const Paths &paths, bool force);
+// The same on all interfaces. That nothing is attached is no fault.
+Result<DetachOutcome> detach_all(const Paths &paths);
+
+// Also what cannot be read: another version attached it, or it is damaged.
+Result<DetachOutcome> detach_all_by_force(const Paths &paths);
 
 }  // namespace pm
