@@ -176,8 +176,8 @@ NFT
     for direction in in out; do
         for field in packets bytes; do
             expect_equal "$(on_the_wire $direction $field)" \
-                $(($(row_count av-rtp-tcp-out "${field}_$direction" /dev/stdin <<<"$after") -
-                    $(row_count av-rtp-tcp-out "${field}_$direction" /dev/stdin <<<"$before"))) \
+                $(($(row_count av-rtp-tcp-out "${field}_$direction" - <<<"$after") -
+                    $(row_count av-rtp-tcp-out "${field}_$direction" - <<<"$before"))) \
                 "$field $direction"
         done
     done

@@ -19,7 +19,7 @@ state_is() { [ "$(state_in_force)" = "$1" ]; }
 drift() { status | jq -r .drift; } # of each interface
 drift_of() { status -i "$1" | jq -r .drift; } # INTERFACE
 
-row_count() { # ID FIELD [FILE]: of the status now, or of one that was written to FILE
+row_count() { # ID FIELD [FILE]: of the status now, or of one that was written to FILE ("-": stdin)
     if [ $# -gt 2 ]; then cat "$3"; else status; fi |
         jq -e --arg id "$1" --arg field "$2" '.rows[] | select(.id == $id) | .[$field]'
 }
