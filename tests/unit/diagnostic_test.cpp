@@ -99,6 +99,12 @@ TEST(Nearest, FindsWhatWasMeant) {
     EXPECT_EQ(nearest(std::string(100'000, 'a'), names), "");
 }
 
+TEST(Diagnostic, CitesNoControlCharacterOfAFilesName) {
+    const Location where{
+        std::make_shared<const SourceFile>(SourceFile{"a\033[31mb.yaml", "/etc/b.yaml", "x"}), 3};
+    EXPECT_EQ(cite(where), "a?[31mb.yaml:3");
+}
+
 TEST(Text, KnowsUtf8) {
     EXPECT_EQ(first_code_point("\xe2\x82\xac").value, 0x20acU);
     EXPECT_EQ(first_code_point("\xf0\x9f\x98\x80").length, 4U);
