@@ -57,6 +57,32 @@ bool contains(const std::vector<std::uint64_t> &numbers, std::uint64_t number) {
     return std::ranges::find(numbers, number) != numbers.end();
 }
 
+Json to_json(const std::vector<Nic> &nics) {
+    Json json = Json::array();
+    for (const Nic &one : nics)
+        json.push_back({{"name", one.name},
+                        {"alternative_names", one.alternative_names},
+                        {"address", one.address},
+                        {"kind", one.kind},
+                        {"bus", one.bus},
+                        {"port", one.port},
+                        {"beside", one.beside}});
+    return json;
+}
+
+std::vector<Nic> nics_from(const Json &json, const char *key) {
+    std::vector<Nic> nics;
+    for (const Json &one : json.value(key, Json::array()))
+        nics.push_back({.name = one.at("name"),
+                        .alternative_names = one.at("alternative_names"),
+                        .address = one.at("address"),
+                        .kind = one.at("kind"),
+                        .bus = one.at("bus"),
+                        .port = one.at("port"),
+                        .beside = one.at("beside")});
+    return nics;
+}
+
 Json to_json(const Generation &one) {
     Json json;
     json["generation"] = one.number;
@@ -65,6 +91,8 @@ Json to_json(const Generation &one) {
     json["applied_at"] = one.applied_at;
     json["mode"] = mode_name(one.mode);
     json["interfaces"] = one.interfaces;
+    json["nics"] = to_json(one.nics);
+    json["others"] = to_json(one.others);
     json["xdp"] = one.xdp;
     json["flow_capacity"] = one.flow_capacity;
     json["image_sha256"] = one.image_sha256;
@@ -80,6 +108,8 @@ Generation from_json(const Json &json) {
     one.applied_at = json.at("applied_at");
     one.mode = json.at("mode") == mode_name(PM_MODE_AUDIT) ? PM_MODE_AUDIT : PM_MODE_ENFORCE;
     one.interfaces = json.at("interfaces").get<std::vector<std::string>>();
+    one.nics = nics_from(json, "nics");
+    one.others = nics_from(json, "others");
     one.xdp = json.at("xdp");
     one.flow_capacity = json.at("flow_capacity");
     one.image_sha256 = json.at("image_sha256");

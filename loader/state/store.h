@@ -56,6 +56,7 @@
 #include <vector>
 
 #include "loader/base/fault.h"
+#include "loader/base/nic.h"
 #include "loader/base/paths.h"
 #include "maps/abi.h"
 #include "policy/image/compile.h"
@@ -71,7 +72,10 @@ struct Generation {
     std::uint64_t applied_at = 0;  // ns since the epoch
     pm_mode mode = PM_MODE_ENFORCE;
     std::vector<std::string> interfaces;  // on which it was put in force
-    std::string xdp = "auto";             // as the user asked: auto, native, generic
+    // The same as NICs, and the other interfaces that the host had then, without the loopback.
+    // Both empty: an earlier release stored the generation.
+    std::vector<Nic> nics, others;
+    std::string xdp = "auto";  // as the user asked: auto, native, generic
     std::uint32_t flow_capacity = 0;
     std::string image_sha256;
     // Paths from which its set files were read, in the order of the policy.

@@ -119,7 +119,7 @@ Tester::Tester(const Policy &policy, const ImageView &image, Diagnostics &diagno
             bounds_.push_back(range.last.next());
         }
     };
-    for (const AddressSet &set : find_locals(policy).sets) add(set);
+    for (const AddressSet &set : find_locals(policy, ClosedZone::absent).sets) add(set);
     add(AddressSet::any());
     add(AddressSet::martians());
     std::ranges::sort(bounds_);

@@ -20,10 +20,12 @@ namespace {
 
 constexpr std::size_t max_image = std::size_t{1} << 31;  // offsets have 32 bits
 
-void set_zones(const Policy &policy, const std::vector<std::string> &names, pm_image &header) {
+void set_zones(const Policy &policy, const CompileOptions &options, pm_image &header) {
     std::vector<std::string> zones;
     for (const InterfaceDef &one : policy.interfaces) zones.push_back(one.name);
-    assign_zones(zones, names.empty() ? zones : names, header);
+    assign_zones(zones, options.interfaces.empty() ? zones : options.interfaces, header);
+    for (const unsigned number : options.closed)
+        header.zones[number] = static_cast<std::uint8_t>(closed_zone(zones.size()));
 }
 
 // By destination port: enum pm_gate_flag, which is what this port tells of the rows before anybody
@@ -103,7 +105,8 @@ tl::expected<Image, std::string> compile(const Policy &policy, const CompileOpti
     if (options.interfaces.size() > PM_INTERFACES)
         return tl::unexpected(fmt::format("there are {} interfaces; the limit is {}",
                                           options.interfaces.size(), PM_INTERFACES));
-    auto matrix = build_matrix(policy, size_limit);
+    auto matrix = build_matrix(policy, size_limit,
+                               options.closed.empty() ? ClosedZone::absent : ClosedZone::present);
     if (!matrix) return tl::unexpected(std::move(matrix.error()));
     std::vector<std::string> ids;
     for (const Row &row : policy.rows) ids.push_back(row.id);
@@ -115,7 +118,7 @@ tl::expected<Image, std::string> compile(const Policy &policy, const CompileOpti
     header.magic = PM_IMAGE_MAGIC;
     header.abi = PM_ABI_VERSION;
     header.flags = policy.fragments_drop ? PM_IMAGE_FRAGMENTS_DROP : 0;
-    set_zones(policy, options.interfaces, header);
+    set_zones(policy, options, header);
     set_own_filter(policy, header);
     header.zone_count = static_cast<std::uint32_t>(matrix->zones);
     write_pairs(matrix->pairs, policy, writer, header);

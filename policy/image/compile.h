@@ -16,6 +16,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -30,9 +31,12 @@ struct CompileOptions {
     // Interface names by number; an empty name is a free number. Empty: the policy's own
     // interfaces in order, or one without a name.
     std::vector<std::string> interfaces;
+    // The numbers of interfaces that are closed: there only failsafe rows pass, those of every
+    // interface.
+    std::set<unsigned> closed;
     // Counter slots already in use by row id (of the image in force): an id that stays keeps
     // its slot. New ids take the next free slot above `last_slot`, around the end.
-    std::map<std::string, std::uint16_t> slots;
+    std::map<std::string, std::uint16_t> slots = {};
     std::uint16_t last_slot = PM_FIRST_ROW_SLOT - 1;
     std::size_t size_limit = std::size_t{1} << 28;  // bytes; above: an error
 };

@@ -3,7 +3,6 @@
 // direction.
 #include "policy/image/locals.h"
 
-#include <algorithm>
 #include <cstddef>
 #include <map>
 
@@ -12,8 +11,9 @@ namespace {
 
 class Finder {
 public:
-    explicit Finder(const Policy &policy) : policy_(policy) {
-        out_.zones = std::max<std::size_t>(1, policy.interfaces.size());
+    Finder(const Policy &policy, ClosedZone closed)
+        : policy_(policy), open_zones_(closed_zone(policy.interfaces.size())) {
+        out_.zones = open_zones_ + (closed == ClosedZone::present);
         out_.present.resize(out_.zones * 2);
         out_.row_sets.resize(out_.zones);
     }
@@ -22,10 +22,11 @@ public:
 private:
     std::uint32_t set(const std::string &key, bool own, const AddressSet &addresses);
     std::uint32_t role_set(const std::string &role, std::size_t zone, Direction direction);
-    std::uint32_t row_set(const Row &row);
+    std::uint32_t row_set(const Row &row, std::size_t zone);
     void find_present(std::size_t zone, Direction direction);
 
     const Policy &policy_;
+    const std::size_t open_zones_;
     Locals out_;
     std::map<std::string, std::uint32_t> numbers_;
     std::map<std::string, std::uint32_t> roles_[2];  // by direction, in the current zone
@@ -42,20 +43,25 @@ std::uint32_t Finder::set(const std::string &key, bool own, const AddressSet &ad
 
 std::uint32_t Finder::role_set(const std::string &role, std::size_t zone, Direction direction) {
     const std::string &interface = zone_name(policy_, zone);
+    const bool closed = zone >= open_zones_, placed = closed || is_placed(policy_, role, interface);
     const AddressSetDef &def = policy_.roles.at(role);
     if (!def.is_interface) {
         const std::uint32_t number = set(role, true, def.addresses);
-        return is_placed(policy_, role, interface) ? number : Locals::none;
+        return placed ? number : Locals::none;
     }
-    if (!is_placed(policy_, role, interface)) return Locals::none;
+    if (!placed) return Locals::none;
     // No set can have this key as its name: names begin with a letter.
     const std::string key = std::to_string(Locals::index(zone, direction));
     if (auto known = numbers_.find(key); known != numbers_.end()) return known->second;
-    return set(key, false, local_addresses(policy_, role, interface, direction));
+    // Which interface a closed one is, nobody knows: the role is any address of this host.
+    return set(key, false,
+               closed ? AddressSet::any() | AddressSet::multicast()
+                      : local_addresses(policy_, role, interface, direction));
 }
 
-std::uint32_t Finder::row_set(const Row &row) {
+std::uint32_t Finder::row_set(const Row &row, std::size_t zone) {
     if (is_switched_off(policy_, row)) return Locals::none;
+    if (zone >= open_zones_ && row.section != Section::failsafe) return Locals::none;
     const std::string &local = local_name(row);
     if (is_role(policy_, local)) return roles_[static_cast<std::size_t>(row.direction)].at(local);
     return set(local, false, peer_addresses(policy_, local));
@@ -75,7 +81,7 @@ Locals Finder::find() {
         find_present(zone, Direction::in);
         find_present(zone, Direction::out);
         for (const Row &row : policy_.rows) {
-            const std::uint32_t number = row_set(row);
+            const std::uint32_t number = row_set(row, zone);
             out_.row_sets[zone].push_back(number);
             if (number != Locals::none && !is_role(policy_, local_name(row)))
                 out_.present[Locals::index(zone, row.direction)].push_back(number);
@@ -86,13 +92,19 @@ Locals Finder::find() {
 
 }  // namespace
 
-Locals find_locals(const Policy &policy) {
-    return Finder(policy).find();
+Locals find_locals(const Policy &policy, ClosedZone closed) {
+    return Finder(policy, closed).find();
 }
 
 const std::string &zone_name(const Policy &policy, std::size_t zone) {
     static const std::string none;
     return zone < policy.interfaces.size() ? policy.interfaces[zone].name : none;
+}
+
+bool is_closed(pm_view image, unsigned number) {
+    const auto zones = static_cast<std::uint32_t>(offsetof(pm_image, zones));
+    const auto zone = static_cast<std::size_t>(pm_load(image, zones + number % PM_INTERFACES, 1));
+    return zone != PM_NO_ZONE && zone >= closed_zone(pm_field(image, pm_image, named_zones));
 }
 
 const std::string &interface_name(const Policy &policy, pm_view image, unsigned number) {

@@ -2,7 +2,8 @@
 // The sets of local addresses that a policy names, and where each of them counts:
 //
 //   on which interfaces (a zone is one of the policy's interfaces, or all of them where it names
-//   none)
+//   none; after these there may be one for closed interfaces: every role is placed there, but only
+//   failsafe rows exist)
 //   for flows of which direction
 #pragma once
 
@@ -34,7 +35,16 @@ struct Locals {
     }
 };
 
-Locals find_locals(const Policy &policy);
+enum class ClosedZone { absent, present };
+Locals find_locals(const Policy &policy, ClosedZone closed);
+
+// The zone of closed interfaces, where the policy names so many interfaces.
+constexpr std::size_t closed_zone(std::size_t named_zones) {
+    return named_zones == 0 ? 1 : named_zones;
+}
+
+// Is the interface that has a number in the image a closed one?
+bool is_closed(pm_view image, unsigned number);
 
 // The name of a zone's interface; empty where the policy names no interfaces.
 const std::string &zone_name(const Policy &policy, std::size_t zone);

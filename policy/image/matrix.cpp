@@ -212,7 +212,8 @@ std::vector<std::uint8_t> local_flags(const Locals &locals, const Intervals &cla
 
 }  // namespace
 
-tl::expected<Matrix, std::string> build_matrix(const Policy &policy, std::size_t size_limit) {
+tl::expected<Matrix, std::string> build_matrix(const Policy &policy, std::size_t size_limit,
+                                               ClosedZone closed) {
     if (policy.rows.size() > PM_ROWS_MAX)
         return tl::unexpected(fmt::format("the policy has {} rows; the limit is {}",
                                           policy.rows.size(), PM_ROWS_MAX));
@@ -220,7 +221,7 @@ tl::expected<Matrix, std::string> build_matrix(const Policy &policy, std::size_t
         return tl::unexpected(fmt::format("the policy names {} interfaces; the limit is {}",
                                           policy.interfaces.size(), PM_INTERFACES));
     Matrix matrix;
-    const Locals locals = find_locals(policy);
+    const Locals locals = find_locals(policy, closed);
     matrix.zones = locals.zones;
 
     auto peers = find_peers(policy);

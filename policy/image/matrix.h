@@ -20,6 +20,7 @@
 #include <tl/expected.hpp>
 
 #include "policy/image/intervals.h"
+#include "policy/image/locals.h"
 #include "policy/image/pairs.h"
 #include "policy/model/model.h"
 
@@ -56,6 +57,7 @@ struct Matrix {
 
 // `size_limit` bounds what the tables may take, in bytes. The error is a sentence for the user
 // that names the limit.
-tl::expected<Matrix, std::string> build_matrix(const Policy &policy, std::size_t size_limit);
+tl::expected<Matrix, std::string> build_matrix(const Policy &policy, std::size_t size_limit,
+                                               ClosedZone closed = ClosedZone::absent);
 
 }  // namespace pm

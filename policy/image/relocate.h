@@ -20,7 +20,8 @@ void assign_zones(const std::vector<std::string> &zones, const std::vector<std::
                   pm_image &header);
 
 // Fits an image to `options` (interfaces, slots, last_slot) as compile() would have. Fails,
-// and leaves it as it was, if it is damaged or of another layout.
+// and leaves it as it was, if it is damaged or of another layout, or if an interface is to be
+// closed: for that the policy must be compiled anew.
 tl::expected<void, std::string> relocate(Image &image, const CompileOptions &options);
 
 }  // namespace pm

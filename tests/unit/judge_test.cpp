@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "policy/judge/judge.h"
 
+#include <tuple>
+
 #include <gtest/gtest.h>
 
+#include "policy/image/locals.h"
 #include "policy/judge/question.h"
 #include "policy/model/labels.h"
 #include "tests/support/policy_builder.h"
@@ -107,6 +110,49 @@ TEST(Judge, SaysWhy) {
         {"out icmp 203.0.113.10 > 198.51.100.7", "no row has icmp for flows that go out"},
     };
     for (const auto &[packet, why] : cases) EXPECT_EQ(judged.ask(packet).why, why) << packet;
+}
+
+// The interface 2 is closed: it may be eth0 or eth1, so the failsafe rows of both pass there.
+TEST(Judge, OnlyFailsafeRowsPassOnAClosedInterface) {
+    PolicyBuilder b;
+    b.role("access", {"203.0.113.10"}).role("inner", {"10.1.0.1"}).any_peers("clients");
+    b.role("lan", {}).policy.roles["lan"].is_interface = true;
+    b.place("eth0", {"access"}).place("eth1", {"inner", "lan"});
+    b.peers("admins", {"198.51.100.0/24"});
+    b.row("sip", {tcp}, "clients", "access", {{5061, 5061}});
+    b.row("ask", {udp}, "access", "clients", {{53, 53}});
+    b.failsafe("ssh", {tcp}, "admins", "access", {{22, 22}});
+    b.failsafe("inner-ssh", {tcp}, "admins", "inner", {{22, 22}});
+    b.failsafe("lan-ssh", {tcp}, "admins", "lan", {{2222, 2222}});
+    const Judged judged(b.policy, {.interfaces = {"eth0", "eth1", "eth7"}, .closed = {2}});
+    const std::tuple<const char *, unsigned, const char *> cases[] = {
+        {"in tcp 198.51.100.7:40000 > 203.0.113.10:22", 0, "ssh"},
+        {"in tcp 198.51.100.7:40000 > 203.0.113.10:22", 1, "no-role"},
+        {"in tcp 198.51.100.7:40000 > 203.0.113.10:22", 2, "ssh"},
+        {"in tcp 198.51.100.7:40000 > 10.1.0.1:22", 2, "inner-ssh"},
+        {"in tcp 198.51.100.7:40000 > 203.0.113.77:2222", 2, "lan-ssh"},
+        {"in tcp 192.0.2.1:40000 > 203.0.113.10:22", 2, "no-row"},
+        {"in tcp 192.0.2.1:40000 > 203.0.113.10:5061", 0, "sip"},
+        {"in tcp 192.0.2.1:40000 > 203.0.113.10:5061", 2, "no-row"},
+        {"out udp 203.0.113.10:40000 > 192.0.2.1:53", 0, "ask"},
+        {"out udp 203.0.113.10:40000 > 192.0.2.1:53", 2, "no-row"},
+        {"in tcp 192.0.2.1:40000 > 203.0.113.10:80", 2, "no-service"},
+    };
+    for (const auto &[packet, interface, verdict] : cases)
+        EXPECT_EQ(judged(packet, interface), verdict) << packet << " on " << interface;
+    for (unsigned number = 0; number < PM_INTERFACES; ++number)
+        EXPECT_EQ(is_closed(judged.view.view(), number), number == 2) << number;
+}
+
+TEST(Judge, AClosedInterfaceOfAPolicyWithoutInterfaces) {
+    PolicyBuilder b;
+    b.role("access", {"203.0.113.10"}).any_peers("clients");
+    b.row("sip", {tcp}, "clients", "access", {{5061, 5061}});
+    b.failsafe("ssh", {tcp}, "clients", "access", {{22, 22}});
+    const Judged judged(b.policy, {.interfaces = {"eth0", "eth1"}, .closed = {1}});
+    EXPECT_EQ(judged("in tcp 192.0.2.1:40000 > 203.0.113.10:5061", 0), "sip");
+    EXPECT_EQ(judged("in tcp 192.0.2.1:40000 > 203.0.113.10:5061", 1), "no-row");
+    EXPECT_EQ(judged("in tcp 192.0.2.1:40000 > 203.0.113.10:22", 1), "ssh");
 }
 
 // The reason is the one that the programs count.
