@@ -283,11 +283,12 @@ static inline __u32 pm_sequence(__u64 epoch)
 /* What an interface's number stands for. The loader and `watch` write it; the exporter, which may
  * not ask the kernel, reads it. */
 struct pm_interface {
-	__u32 ifindex; /* 0: this number is free */
+	__u32 ifindex; /* 0: the interface is absent; without a name the number is free */
 	__u8 ingress; /* enum pm_attachment, at the last check */
 	__u8 egress;
 	__u8 generic; /* 1: generic XDP is wanted */
-	__u8 zero;
+	__u8 stranger; /* 1: no interface of the policy, but closed while one is missing. Layouts
+			  before this field have zero here */
 	char name[16]; /* NUL-terminated */
 	__u64 checked; /* CLOCK_BOOTTIME ns when `watch` last saw `ingress` and `egress`; 0: never
 			*/

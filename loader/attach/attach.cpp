@@ -175,16 +175,23 @@ Done check_free(const Device &device) {
         Exit::refused);
 }
 
-Result<Device> device_of(const Pins &pins, const Pins::Interface &interface) {
+std::uint32_t linked_device(const Pins &pins, const Pins::Interface &interface) {
     const bpf_link_info link = link_info(pins.path(interface.number, "ingress"));
+    const std::uint32_t index = link.xdp.ifindex != 0 ? link.xdp.ifindex : interface.entry.ifindex;
     char name[IF_NAMESIZE];
-    if (link.xdp.ifindex != 0 && if_indextoname(link.xdp.ifindex, name)) {
-        // If the device was moved into another network namespace, its index may belong to a
-        // stranger here: only the device that our program is on is the one.
-        auto device = find_device(name);
-        auto program = device.and_then(attached_xdp);
-        if (program && *program && (*program)->id == link.prog_id) return device;
-    }
+    if (index == 0 || !if_indextoname(index, name)) return 0;
+    if (link.xdp.ifindex == 0) return index;
+    // If the device was moved into another network namespace, its index may belong to a stranger
+    // here: only the device that our program is on is the one.
+    auto program = find_device(name).and_then(attached_xdp);
+    return program && *program && (*program)->id == link.prog_id ? index : 0;
+}
+
+Result<Device> device_of(const Pins &pins, const Pins::Interface &interface) {
+    char name[IF_NAMESIZE];
+    if (const std::uint32_t index = linked_device(pins, interface))
+        if (if_indextoname(index, name)) return find_device(name);
+    if (interface.entry.ifindex == 0) return fault(fmt::format("{} is absent", interface.name()));
     return find_device(interface.name());
 }
 
@@ -213,7 +220,10 @@ Result<Attached> attach(const Pins &pins, unsigned number, const Device &device,
     if (auto stored = pins.set_interface(number, entry); !stored)
         return tl::unexpected(stored.error());
 
-    Attached now = attached_now(pins, {number, entry});
+    // A link may be on a device that is in another network namespace now.
+    const Pins::Interface interface = {number, entry};
+    const bool is_elsewhere = linked_device(pins, interface) != device.index;
+    Attached now = is_elsewhere ? Attached() : attached_now(pins, interface);
     if (now.ingress == PM_DETACHED) {
         auto made = attach_ingress(pins, number, device, mode);
         if (!made) return tl::unexpected(made.error());

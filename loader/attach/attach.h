@@ -53,11 +53,15 @@ struct Attached {
 };
 
 // Attaches the pinned programs of this number to the device, and pins the links. A hook that is
-// attached already stays as it is, and so does the name that the interface is known by.
+// attached already stays as it is. The name that the interface is known by is in its entry.
 Result<Attached> attach(const Pins &pins, unsigned number, const Device &device, XdpMode mode);
 
-// The device that an interface of ours is now: the one that its link is on, whatever its name is by
-// now; without a link the one that has its name. A fault: there is none.
+// The index of the device that an interface of ours is on, whatever its name is by now: the one
+// that its link is on, or if others removed that, the one that it was on. 0: there is none.
+std::uint32_t linked_device(const Pins &pins, const Pins::Interface &interface);
+
+// That device; if it is gone, the one that has the name. A fault: there is none, or the interface
+// is absent. Which device an absent one is once it comes, recognise.h tells: not the name alone.
 Result<Device> device_of(const Pins &pins, const Pins::Interface &interface);
 
 // What is attached at this moment. The links are asked, not the entry.

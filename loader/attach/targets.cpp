@@ -7,6 +7,7 @@
 #include <fmt/core.h>
 
 #include "loader/attach/attach.h"
+#include "loader/kernel/switch.h"
 
 namespace pm {
 namespace {
@@ -40,23 +41,24 @@ Done check_placed(const Policy &policy, const std::string &name) {
         Exit::usage);
 }
 
-std::optional<unsigned> free_number(const std::vector<Target> &targets) {
-    for (unsigned number = 0; number < PM_INTERFACES; ++number)
-        if (std::ranges::find(targets, number, &Target::number) == targets.end()) return number;
-    return std::nullopt;
-}
-
-Result<std::vector<Target>> attached_targets(const Pins *pins) {
+// `known`: where the interfaces with a number are now.
+Result<std::vector<Target>> attached_targets(const Pins *pins, const std::vector<Target> &known) {
     std::vector<Target> targets;
     if (!pins) return targets;
     auto attached = pins->interfaces();
     if (!attached) return tl::unexpected(attached.error());
     for (const Pins::Interface &one : *attached) {
-        auto device = device_of(*pins, one);
-        targets.push_back({.number = one.number,
-                           .name = one.name(),
-                           .device = device ? std::optional(*device) : std::nullopt,
-                           .is_new = false});
+        const auto found = std::ranges::find(known, one.number, &Target::number);
+        Target target;
+        target.number = one.number;
+        target.name = one.name();
+        target.stranger = one.entry.stranger != 0;
+        if (found != known.end()) target.recorded = found->recorded;
+        if (auto device = device_of(*pins, one))
+            target.device = std::move(*device);
+        else if (found != known.end())
+            target.device = found->device;
+        targets.push_back(std::move(target));
     }
     return targets;
 }
@@ -65,36 +67,115 @@ bool is_on(const Target &target, const Device &device) {
     return target.device && target.device->index == device.index;
 }
 
-Done add_target(std::vector<Target> &targets, const Device &device) {
-    const bool is_target = std::ranges::any_of(
-        targets, [&](const Target &one) { return one.name == device.name || is_on(one, device); });
-    if (is_target) return {};
-    if (device.loopback)
-        return fault(fmt::format("'{}' is the loopback, which is never filtered", device.name), {},
-                     Exit::usage);
-    if (auto fits = check_ethernet(device); !fits) return fits;
-    const auto number = free_number(targets);
+// The interface that the user calls by this name becomes a target, if it is none.
+Done add_target(std::vector<Target> &targets, const Device &device,
+                const std::vector<unsigned> &used) {
+    for (Target &one : targets) {
+        if (!is_on(one, device) && (one.device || one.name != device.name)) continue;
+        one.device = device;  // of an absent one that has come under its name
+        one.stranger = false;
+        one.name = device.name;
+        return {};
+    }
+    if (auto fits = check_attachable(device); !fits) return fits;
+    std::vector<unsigned> taken = used;
+    for (const Target &one : targets) taken.push_back(one.number);
+    const auto number = free_number(taken);
     if (!number)
         return fault(fmt::format("more than {} interfaces", PM_INTERFACES),
                      "detach one that is not needed");
-    if (auto free = check_free(device); !free) return free;
-    targets.push_back({.number = *number, .name = device.name, .device = device, .is_new = true});
+    Target target;
+    target.number = *number;
+    target.name = device.name;
+    target.device = device;
+    target.is_new = true;
+    targets.push_back(std::move(target));
     return {};
+}
+
+// A change that fails is made by the next command, or by `watch`.
+void name_entry(const Pins &pins, const Pins::Interface &interface, const std::string &name,
+                bool stranger) {
+    if (interface.name() == name && (interface.entry.stranger != 0) == stranger) return;
+    pm_interface entry = interface.entry;
+    std::memset(entry.name, 0, sizeof(entry.name));
+    name.copy(entry.name, sizeof(entry.name) - 1);
+    entry.stranger = stranger;
+    (void)pins.set_interface(interface.number, entry);
+}
+
+// That it was renamed or replaced; empty: nothing is to be said.
+std::string note_of(const Target &target) {
+    if (!target.device) return {};
+    if (target.renamed)
+        return fmt::format("{} is called {} now: it has the hardware address {}", target.name,
+                           target.device->name, target.now.address);
+    if (!target.replaced) return {};
+    if (target.recorded.address != target.now.address)
+        return fmt::format("{} has another hardware address than when it was confirmed: {}, not {}",
+                           target.name, target.now.address, target.recorded.address);
+    return fmt::format("{} is another kind of device than when it was confirmed", target.name);
+}
+
+std::string absence_of(const Target &target) {
+    return target.recorded.address.empty()
+               ? fmt::format("{} is absent: no device has its name", target.shown_name())
+               : fmt::format("{} is absent: no device has its name or its hardware address {}",
+                             target.shown_name(), target.recorded.address);
+}
+
+bool is_absent_target(const std::vector<Target> &targets, const std::string &name) {
+    return std::ranges::any_of(targets,
+                               [&](const Target &one) { return !one.device && one.name == name; });
 }
 
 }  // namespace
 
+Told told_of(const std::vector<Target> &targets) {
+    Told told;
+    for (const Target &one : targets) {
+        if (!one.device) told.absent.push_back(absence_of(one));
+        if (const std::string note = note_of(one); !note.empty()) told.notes.push_back(note);
+        if (one.closed.empty()) continue;
+        std::string closed =
+            one.closed + ": closed to all but essentials and failsafe rows until an apply";
+        // Of two that contradict each other the reason is the same.
+        if (!contains(told.closed, closed)) told.closed.push_back(std::move(closed));
+    }
+    return told;
+}
+
+Done check_attachable(const Device &device) {
+    if (device.loopback)
+        return fault(fmt::format("'{}' is the loopback, which is never filtered", device.name), {},
+                     Exit::usage);
+    return check_ethernet(device).and_then([&] { return check_free(device); });
+}
+
+std::optional<unsigned> free_number(const std::vector<unsigned> &used) {
+    for (unsigned number = 0; number < PM_INTERFACES; ++number)
+        if (std::ranges::find(used, number) == used.end()) return number;
+    return std::nullopt;
+}
+
 Result<std::vector<Target>> choose_targets(const Pins *pins, const Policy &policy,
-                                           const std::vector<std::string> &names) {
-    auto targets = attached_targets(pins);
+                                           const std::vector<std::string> &names,
+                                           const std::vector<Target> &known) {
+    auto targets = attached_targets(pins, known);
     if (!targets) return targets;
-    for (Target &one : *targets)
-        if (one.device) one.name = one.device->name;
+    std::vector<unsigned> used;
+    for (Target &one : *targets) {
+        used.push_back(one.number);
+        if (one.device && !one.stranger) one.name = one.device->name;
+    }
     for (const std::string &name : wanted_names(policy, names)) {
-        auto added = find_device(name).and_then(
-            [&](const Device &device) { return add_target(*targets, device); });
+        auto device = find_device(name);
+        if (!device && is_absent_target(*targets, name)) continue;
+        auto added =
+            device.and_then([&](const Device &found) { return add_target(*targets, found, used); });
         if (!added) return tl::unexpected(added.error());
     }
+    std::erase_if(*targets, &Target::stranger);
     if (targets->empty())
         return fault("no interface is named and none is attached", "name one with -i", Exit::usage);
     for (const Target &one : *targets)
@@ -103,35 +184,31 @@ Result<std::vector<Target>> choose_targets(const Pins *pins, const Policy &polic
     return targets;
 }
 
-Result<NamedTargets> targets_named(const Pins *pins, const std::vector<std::string> &names,
-                                   Extent extent) {
-    auto attached = attached_targets(pins);
-    if (!attached) return tl::unexpected(attached.error());
-    NamedTargets named{.targets = std::move(*attached), .not_attached = {}};
-    for (const std::string &name : names) {
-        auto device = find_device(name);
-        if (!device) continue;  // it may appear later
-        auto added = add_target(named.targets, *device);
-        for (Target &one : named.targets)
-            if (is_on(one, *device) && !contains(names, one.name)) one.name = name;
-        if (added) continue;
-        if (extent == Extent::all_or_none) return tl::unexpected(added.error());
-        named.not_attached.push_back(added.error().message);
-    }
-    std::erase_if(named.targets, [&](const Target &one) { return !contains(names, one.name); });
-    return named;
-}
-
 void adopt_names(const Pins &pins, const std::vector<std::string> &names) {
     auto interfaces = pins.interfaces();
     if (!interfaces) return;
     for (const Pins::Interface &one : *interfaces) {
         const auto device = device_of(pins, one);
-        if (!device || device->name == one.name() || !contains(names, device->name)) continue;
-        pm_interface entry = one.entry;
-        std::memset(entry.name, 0, sizeof(entry.name));
-        device->name.copy(entry.name, sizeof(entry.name) - 1);
-        (void)pins.set_interface(one.number, entry);
+        if (device && contains(names, device->name)) name_entry(pins, one, device->name, false);
+    }
+}
+
+void name_entries(const Pins &pins, const std::vector<Target> &targets) {
+    auto interfaces = pins.interfaces();
+    if (!interfaces) return;
+    for (const Pins::Interface &one : *interfaces) {
+        const auto found = std::ranges::find(targets, one.number, &Target::number);
+        if (found != targets.end()) name_entry(pins, one, found->shown_name(), found->stranger);
+    }
+}
+
+void release_numbers(const Pins &pins, const pm_record &record) {
+    auto interfaces = pins.interfaces();
+    if (!interfaces) return;
+    for (const Pins::Interface &one : *interfaces) {
+        const bool is_idle = one.entry.stranger != 0 || one.entry.ifindex == 0;
+        if (is_idle && !holds_on(record, one.number))
+            (void)detach(pins, one);  // the next change tries again
     }
 }
 

@@ -44,22 +44,21 @@ std::string in_force_text(const std::vector<std::string> &asked) {
     if (geteuid() != 0) return "what is in force, only root can read";
     auto pins = Pins::open(Paths::from_environment());
     if (!pins) return "what is in force cannot be read; it goes on enforcing";
-    std::vector<std::string> names;
+    Outcome places;
     InForce now;
     if (*pins) {
         auto interfaces = (*pins)->interfaces();
         auto deployment = read_deployment(std::move(**pins));
         if (!interfaces || !deployment) return "what is in force cannot be read";
+        places = outcome_now(*interfaces, deployment->control);
         now = std::move(deployment->in_force);
-        for (const Pins::Interface &one : *interfaces)
-            if (holds_on(now.state.record, one.number)) names.push_back(one.name());
     }
-    if (!names.empty())
+    if (!places.interfaces.empty() || !places.absent.empty())
         return fmt::format(
-            "{} {} in force on {}{}{}",
+            "{} {} in force {}{}{}",
             now.catalog.generation ? fmt::format("generation {}", now.catalog.generation)
                                    : now.catalog.policy,
-            now.catalog.generation ? "stays" : "is", fmt::join(names, ", "), mode_remark(now.mode),
+            now.catalog.generation ? "stays" : "is", places_text(places), mode_remark(now.mode),
             now.seconds_left
                 ? fmt::format(", for {} s more unless it is confirmed", *now.seconds_left)
                 : "");
@@ -107,10 +106,9 @@ int end_unchanged(const std::string &action, const Fault &fault,
 }
 
 int end_in_force(const std::string &action, const Outcome &outcome) {
-    const std::string text =
-        fmt::format("generation {} ({}) {} in force on {}{}", outcome.generation, outcome.policy,
-                    outcome.changed ? "is" : "is already", fmt::join(outcome.interfaces, ", "),
-                    mode_remark(outcome.mode));
+    const std::string text = fmt::format("generation {} ({}) {} in force {}{}", outcome.generation,
+                                         outcome.policy, outcome.changed ? "is" : "is already",
+                                         places_text(outcome), mode_remark(outcome.mode));
     // The entry comes before the text: if nobody reads stderr, printing there ends the process.
     if (outcome.changed) record_done(action, text, outcome.generation, outcome.sha256);
     for (const std::string &note : outcome.notes) print_note(note);

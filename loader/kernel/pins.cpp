@@ -151,7 +151,7 @@ Result<std::vector<Pins::Interface>> Pins::interfaces() const {
         auto entry = map->get(number);
         if (!entry) return tl::unexpected(entry.error());
         entry->name[sizeof(entry->name) - 1] = 0;
-        if (entry->ifindex != 0) result.push_back({number, *entry});
+        if (entry->name[0] != 0) result.push_back({number, *entry});
     }
     return result;
 }

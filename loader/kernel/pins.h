@@ -16,7 +16,9 @@
 //      `abi`. Where there is no `abi` nothing is attached, and the rest is a leftover.
 //   2. pin_interface(): its leftovers are removed; rows; ingress_program; egress_program. If there
 //      is no egress_program, the folder is a leftover: see has_interface().
-//   3. attach() of attach/attach.h: the interface's entry in the map `interfaces`; the links.
+//   3. the interface's entry in the map `interfaces`, with its name: from now on it has the number.
+//      An absent interface has no more than this: its entry has a name and no device.
+//   4. attach() of attach/attach.h: the links.
 //
 // Order in which they are removed
 //   of an interface   the links, its entry, then its folder
@@ -58,7 +60,8 @@ public:
 
     const Maps &maps() const { return maps_; }
 
-    // An interface that has a number. Its links may be gone: see attached_now() in attach/attach.h.
+    // An interface that has a number. It may be absent (entry.ifindex is 0), and its links may be
+    // gone: see attached_now() in attach/attach.h.
     struct Interface {
         unsigned number;
         pm_interface entry;

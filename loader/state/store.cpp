@@ -117,6 +117,11 @@ Generation from_json(const Json &json) {
     return one;
 }
 
+std::string about_text(const Generation &generation) {
+    // A device's name may be no UTF-8.
+    return to_json(generation).dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
 Result<Generation> read_about(const fs::path &path) {
     return read_file(path).and_then([&](const std::string &text) -> Result<Generation> {
         try {
@@ -236,7 +241,7 @@ Done Store::save_unconfirmed(Generation generation, const Image &image, const Po
         return [&, name, content] { return write_new(aside / name, content); };
     };
     const std::string yaml = print_with_files_in((sets()).string(), policy);
-    const std::string about = to_json(generation).dump(2) + "\n";
+    const std::string about = about_text(generation);
     auto done = make_folders()
                     .and_then([&] { return save_sets(policy); })
                     .and_then([&] {
@@ -264,6 +269,10 @@ Result<Generation> Store::generation(std::uint64_t number) const {
 Result<Generation> Store::any_generation(std::uint64_t number) const {
     auto confirmed = generation(number);
     return confirmed ? confirmed : read_about(unconfirmed_folder(number) / "about.json");
+}
+
+Done Store::save_about(const Generation &generation) const {
+    return write_file(confirmed_folder(generation.number) / "about.json", about_text(generation));
 }
 
 Result<Image> Store::image(const Generation &generation) const {

@@ -30,6 +30,8 @@
 //     5. confirmed.json is written aside, synced and renamed.
 //   the caller
 //     6. the switch in the kernel (kernel/switch.h).
+//   About.json of a confirmed generation is replaced when more is known of its NICs: written aside,
+//   synced, renamed (save_about()).
 //   With a deadline, step 6 follows step 3; the command `confirm` does steps 4 to 6 later.
 //
 // What a run that is killed leaves, and who cleans it
@@ -104,6 +106,9 @@ public:
 
     Result<Generation> generation(std::uint64_t number) const;      // a confirmed one
     Result<Generation> any_generation(std::uint64_t number) const;  // confirmed or not
+
+    // Replaces what is stored about a confirmed generation: what its NICs are known by.
+    Done save_about(const Generation &generation) const;
 
     // The image of a confirmed generation. A fault if the file is not the one that was written.
     Result<Image> image(const Generation &generation) const;

@@ -6,11 +6,13 @@
 
 #include <fmt/core.h>
 
+#include "loader/attach/known_targets.h"
 #include "loader/attach/targets.h"
 #include "loader/base/clock.h"
 #include "loader/state/store.h"
 #include "loader/update/reconcile.h"
 #include "loader/update/rollout.h"
+#include "loader/update/stored_candidate.h"
 #include "loader/update/test_packets.h"
 #include "policy/image/catalog.h"
 #include "policy/image/compile.h"
@@ -62,12 +64,22 @@ Done check_xdp(const Rollout &rollout, const std::optional<XdpMode> &xdp,
     return {};
 }
 
-Result<std::vector<Target>> choose_interfaces(const Rollout &rollout, const Policy &policy,
-                                              const ApplyRequest &request) {
+// Where the interfaces of the generation in force are now. None are known before the first apply.
+std::vector<Target> known_before(const Rollout &rollout, const Store &store) {
+    if (!rollout.has_policy_in_force()) return {};
+    const auto before = generation_known(store, rollout.in_force_before().catalog.generation);
+    if (!before) return {};
+    auto known = known_targets(rollout.pins(), known_nics(*before), Extent::where_possible);
+    return known ? std::move(known->targets) : std::vector<Target>();
+}
+
+Result<std::vector<Target>> choose_interfaces(const Rollout &rollout, const Store &store,
+                                              const Policy &policy, const ApplyRequest &request) {
     if (request.shadow && !rollout.has_policy_in_force())
         return fault("no policy is in force that another could be judged beside",
                      "apply one first: a shadow drops nothing by itself", Exit::usage);
-    auto targets = choose_targets(rollout.pins(), policy, request.interfaces);
+    auto targets =
+        choose_targets(rollout.pins(), policy, request.interfaces, known_before(rollout, store));
     if (!targets) return targets;
     if (request.shadow)
         for (const Target &one : *targets)
@@ -78,6 +90,11 @@ Result<std::vector<Target>> choose_interfaces(const Rollout &rollout, const Poli
     if (auto fits = check_xdp(rollout, request.xdp, *targets); !fits)
         return tl::unexpected(fits.error());
     return targets;
+}
+
+Nic named_as(Nic nic, const std::string &name) {
+    nic.name = name;
+    return nic;
 }
 
 struct Modes {
@@ -99,7 +116,7 @@ Modes inherit_mode_and_xdp(const InForce &now, const Store &store, const ApplyRe
 
 Result<Plan> make_plan(const Rollout &rollout, const Store &store, const Policy &policy,
                        const ApplyRequest &request) {
-    auto targets = choose_interfaces(rollout, policy, request);
+    auto targets = choose_interfaces(rollout, store, policy, request);
     if (!targets) return tl::unexpected(targets.error());
     // Compiled anew: read_source() compiled for the interfaces that the policy names, this is for
     // those of the host.
@@ -116,6 +133,13 @@ Result<Plan> make_plan(const Rollout &rollout, const Store &store, const Policy 
     generation.xdp = xdp_name(modes.xdp);
     generation.flow_capacity = policy.flow_capacity;
     for (const Target &one : *targets) generation.interfaces.push_back(one.name);
+    std::vector<Nic> recorded;
+    for (const Target &one : *targets) recorded.push_back(named_as(one.recorded, one.name));
+    // If they cannot be had, the interfaces are known by their names until `watch` has them.
+    if (auto facts = nic_facts(*targets, recorded)) {
+        generation.nics = std::move(facts->nics);
+        generation.others = std::move(facts->others);
+    }
     image->header().generation = generation.number;
     image->header().applied_at = generation.applied_at;
     return Plan{.generation = std::move(generation),

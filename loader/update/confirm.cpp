@@ -1,7 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "loader/update/confirm.h"
 
+#include <algorithm>
+#include <utility>
+
+#include <fmt/core.h>
+#include <fmt/ranges.h>
+
+#include "loader/attach/attach.h"
+#include "loader/attach/known_targets.h"
 #include "loader/attach/targets.h"
+#include "loader/host/nft_close.h"
 #include "loader/kernel/deployment.h"
 #include "loader/kernel/switch.h"
 #include "loader/state/store.h"
@@ -25,7 +34,17 @@ Result<Outcome> put_back_previous(Rollout &rollout, Store &store) {
         return fault("there is no generation before this one");
     auto generation = store.generation((*confirmed)->previous);
     if (!generation) return tl::unexpected(generation.error());
-    auto stored = stored_candidate(store, *generation, rollout, Extent::all_or_none);
+    auto targets = known_targets(rollout.pins(), known_nics(*generation), Extent::all_or_none);
+    if (!targets) return tl::unexpected(targets.error());
+    const Told told = told_of(targets->targets);
+    if (!told.closed.empty())
+        return fault(
+            fmt::format("generation {} was confirmed with other devices: {}", generation->number,
+                        fmt::join(told.closed, "; ")),
+            fmt::format("apply its policy: portmatrix show --generation {}", generation->number),
+            Exit::refused);
+    auto stored =
+        stored_candidate(store, *generation, std::move(*targets), rollout, Extent::all_or_none);
     if (!stored) return tl::unexpected(stored.error());
     if (auto done = rollout.prepare(std::move(stored->candidate)); !done)
         return tl::unexpected(done.error());
@@ -39,6 +58,29 @@ Result<Outcome> put_back_previous(Rollout &rollout, Store &store) {
         return tl::unexpected(done.error());
     }
     return outcome_now(*interfaces, rollout, std::move(stored->notes));
+}
+
+// What the host's interfaces are known by, as of now: it is what is confirmed. If it cannot be
+// stored, what was known at the apply counts.
+void store_facts(const Store &store, Generation generation, const Pins &pins, Outcome &outcome) {
+    auto interfaces = pins.interfaces();
+    auto present = all_nics();
+    std::vector<NamedIndex> named;
+    for (const std::string &name : generation.interfaces) {
+        named.push_back({name, 0});
+        if (!interfaces) continue;
+        const auto found = std::ranges::find(*interfaces, name, &Pins::Interface::name);
+        if (found != interfaces->end()) named.back().index = linked_device(pins, *found);
+    }
+    if (present) {
+        NicFacts facts = nic_facts_of(named, generation.nics, *present);
+        generation.nics = std::move(facts.nics);
+        generation.others = std::move(facts.others);
+    }
+    auto stored = present ? store.save_about(generation) : tl::unexpected(present.error());
+    if (!stored)
+        outcome.notes.push_back("warning: what the interfaces are known by is as of the apply: " +
+                                stored.error().message);
 }
 
 }  // namespace
@@ -64,9 +106,14 @@ Result<Outcome> confirm(const Paths &paths) {
         store->undo_confirm(before);
         return tl::unexpected(done.error());
     }
-    if (auto generation = store->generation(now.catalog.generation))
+    Outcome outcome = outcome_now(*interfaces, *rollout.control());
+    if (auto generation = store->generation(now.catalog.generation)) {
         adopt_names(*rollout.pins(), generation->interfaces);
-    return outcome_now(*interfaces, *rollout.control());
+        store_facts(*store, std::move(*generation), *rollout.pins(), outcome);
+    }
+    release_numbers(*rollout.pins(), now.state.record);
+    (void)close_by_nftables({});  // `watch` makes it again where it is needed
+    return outcome;
 }
 
 Result<Outcome> roll_back(const Paths &paths) {

@@ -2,73 +2,122 @@
 #include "loader/update/missing_interfaces.h"
 
 #include <algorithm>
+#include <utility>
+
+#include <fmt/core.h>
 
 #include "loader/attach/targets.h"
-#include "loader/kernel/pins.h"
+#include "loader/host/nft_close.h"
 #include "loader/state/detached.h"
-#include "loader/state/store.h"
-#include "loader/update/outcome.h"
 #include "loader/update/rollout.h"
 #include "loader/update/stored_candidate.h"
+#include "policy/image/locals.h"
 
 namespace pm {
 namespace {
 
-bool has_new(const std::vector<Target> &targets) {
-    return std::ranges::any_of(targets, &Target::is_new);
+// Is the interface filtered by the record in force as the target says?
+bool is_in_force(const Target &target, const Pins::Interface &interface, const pm_record &record,
+                 pm_view image) {
+    return holds_on(record, target.number) &&
+           target.closed.empty() != is_closed(image, target.number) &&
+           interface.name() == target.shown_name() &&
+           (interface.entry.stranger != 0) == target.stranger;
 }
 
-// The interfaces that boot would attach to, without reading an image. None if that cannot be read.
-Result<NamedTargets> confirmed_targets(const Paths &paths) {
-    auto store = Store::open(paths);
-    if (!store) return {};
-    auto confirmed = store->confirmed();
-    if (!confirmed || !*confirmed) return {};
-    auto generation = store->generation((*confirmed)->generation);
-    auto pins = Pins::open(paths);
-    if (!generation || !pins || !*pins) return {};
-    return targets_named(&**pins, without_detached(paths, std::move(generation->interfaces)),
-                         Extent::where_possible);
+// The devices that were closed and are not among the targets any more, by name.
+std::vector<std::string> opened_by(const std::vector<Target> &targets, const Rollout &rollout) {
+    std::vector<std::string> names;
+    auto interfaces = rollout.pins()->interfaces();
+    if (!interfaces) return names;
+    const pm_view image = rollout.control()->image(rollout.in_force_before().state.record.image);
+    for (const Pins::Interface &one : *interfaces) {
+        const auto target = std::ranges::find(targets, one.number, &Target::number);
+        const bool stays_closed = target != targets.end() && !target->closed.empty();
+        if (is_closed(image, one.number) && !stays_closed) names.push_back(one.name());
+    }
+    return names;
 }
 
-// Puts the generation in force on all its interfaces, those that are new included.
-Result<MissingInterfaces> extend_generation(const Paths &paths) {
-    Rollout rollout(paths);
-    auto store = Store::open(paths);
-    if (!store) return tl::unexpected(store.error());
-    if (auto opened = open_in_force(rollout); !opened) return tl::unexpected(opened.error());
-    MissingInterfaces missing;
-    const InForce &now = rollout.in_force_before();
-    if (now.state.pending) return missing;
-    auto generation = store->generation(now.catalog.generation);
-    if (!generation) return missing;
-    generation->interfaces = without_detached(paths, std::move(generation->interfaces));
-    auto stored = stored_candidate(*store, *generation, rollout, Extent::where_possible);
-    if (!stored) return tl::unexpected(stored.error());
-    missing.not_attached = std::move(stored->not_attached);
-    missing.notes = std::move(stored->notes);
-    if (!has_new(stored->candidate.targets)) return missing;
+Result<StoredCandidate> candidate_of(NicsInForce &&nics, const Store &store,
+                                     const Rollout &rollout) {
+    if (rollout.in_force_before().catalog.generation != 0)
+        return stored_candidate(store, nics.generation, std::move(nics.targets), rollout,
+                                Extent::where_possible);
+    auto failsafe = failsafe_candidate(store, rollout);
+    if (!failsafe) return tl::unexpected(failsafe.error());
+    return StoredCandidate{.candidate = std::move(failsafe->candidate),
+                           .not_attached = std::move(nics.targets.not_attached),
+                           .notes = {}};
+}
 
-    if (auto done = rollout.prepare(std::move(stored->candidate)); !done)
-        return tl::unexpected(done.error());
-    missing.not_attached.insert(missing.not_attached.end(), rollout.not_attached().begin(),
-                                rollout.not_attached().end());
-    for (const Target &one : rollout.targets())
-        if (one.is_new) missing.attached.push_back(one.name);
-    if (missing.attached.empty()) return missing;
-    if (auto done = rollout.commit({.mode = now.mode}); !done) return tl::unexpected(done.error());
-    missing.notes.insert(missing.notes.end(), rollout.notes().begin(), rollout.notes().end());
-    return missing;
+// If the policy cannot be compiled for closed devices, they are closed all the same.
+Fault close_all_the_same(const std::vector<Target> &targets, Fault why) {
+    std::vector<Device> devices;
+    for (const Target &one : targets)
+        if (!one.closed.empty() && one.device) devices.push_back(*one.device);
+    if (devices.empty()) return why;
+    if (auto closed = close_by_nftables(devices); !closed)
+        why.message += "; " + closed.error().message;
+    return why;
 }
 
 }  // namespace
 
-Result<MissingInterfaces> attach_missing(const Paths &paths) {
-    auto confirmed = confirmed_targets(paths);
-    if (!confirmed) return tl::unexpected(confirmed.error());
-    if (has_new(confirmed->targets)) return extend_generation(paths);
+Result<NicsInForce> nics_in_force(const Paths &paths, const Pins &pins, const Switch &control) {
+    const pm_view image = control.image(control.state().record.image);
+    auto store = Store::open(paths);
+    if (!store) return tl::unexpected(store.error());
+    auto generation = generation_known(*store, pm_field(image, pm_image, generation));
+    if (!generation) return tl::unexpected(generation.error());
+    auto targets = known_targets(&pins, known_nics(*generation, detached_names(paths)),
+                                 Extent::where_possible);
+    if (!targets) return tl::unexpected(targets.error());
+    remember_nics(*store, *generation, targets->targets);
+    return NicsInForce{.generation = std::move(*generation), .targets = std::move(*targets)};
+}
+
+Result<bool> must_put_in_force_anew(const NicsInForce &nics, const Pins &pins,
+                                    const Switch &control) {
+    const Switch::State state = control.state();
+    if (state.pending || state.record.mode == PM_MODE_OFF) return false;
+    auto interfaces = pins.interfaces();
+    if (!interfaces) return tl::unexpected(interfaces.error());
+    const pm_view image = control.image(state.record.image);
+    const std::vector<Target> &targets = nics.targets.targets;
+    for (const Target &one : targets) {
+        const auto found = std::ranges::find(*interfaces, one.number, &Pins::Interface::number);
+        if (found == interfaces->end() || !is_in_force(one, *found, state.record, image))
+            return true;
+    }
+    return std::ranges::any_of(*interfaces, [&](const Pins::Interface &one) {
+        return one.entry.stranger != 0 &&
+               std::ranges::find(targets, one.number, &Target::number) == targets.end();
+    });
+}
+
+Result<MissingInterfaces> put_in_force_anew(const Paths &paths, NicsInForce nics) {
+    Rollout rollout(paths);
+    auto store = Store::open(paths);
+    if (!store) return tl::unexpected(store.error());
+    if (auto opened = open_in_force(rollout); !opened) return tl::unexpected(opened.error());
+    const InForce &now = rollout.in_force_before();
     MissingInterfaces missing;
-    missing.not_attached = std::move(confirmed->not_attached);
+    missing.opened = opened_by(nics.targets.targets, rollout);
+    const std::vector<Target> wanted = nics.targets.targets;
+    auto stored = candidate_of(std::move(nics), *store, rollout);
+    if (!stored) return tl::unexpected(close_all_the_same(wanted, std::move(stored.error())));
+    missing.not_attached = std::move(stored->not_attached);
+    missing.notes = std::move(stored->notes);
+    if (auto done = rollout.prepare(std::move(stored->candidate)); !done)
+        return tl::unexpected(close_all_the_same(wanted, std::move(done.error())));
+    missing.not_attached.insert(missing.not_attached.end(), rollout.not_attached().begin(),
+                                rollout.not_attached().end());
+    for (const Target &one : rollout.targets())
+        if (one.is_new && one.device && one.closed.empty())
+            missing.attached.push_back(one.shown_name());
+    if (auto done = rollout.commit({.mode = now.mode}); !done) return tl::unexpected(done.error());
+    missing.notes.insert(missing.notes.end(), rollout.notes().begin(), rollout.notes().end());
     return missing;
 }
 

@@ -1,26 +1,46 @@
 // SPDX-License-Identifier: Apache-2.0
-// Interfaces of the policy in force that it is not attached to. Such an interface did not exist
-// when the policy was put in force, or could not be attached to. The caller holds the writer's
-// lock.
+// The interfaces of the policy in force, compared with what the host has now. The caller holds the
+// writer's lock.
+//
+// An absent NIC that has a number needs only its links when it comes: `watch` makes them at once.
+// The generation is put in force anew only where that is not enough:
+// - a NIC or a closed device has no number yet,
+// - a device is to be closed, or to be opened again,
+// - two NICs have exchanged their devices.
 #pragma once
 
 #include <string>
 #include <vector>
 
+#include "loader/attach/known_targets.h"
 #include "loader/base/fault.h"
 #include "loader/base/paths.h"
+#include "loader/kernel/pins.h"
+#include "loader/kernel/switch.h"
+#include "loader/state/store.h"
 
 namespace pm {
 
+struct NicsInForce {
+    Generation generation;
+    KnownTargets targets;  // as they should be
+};
+
+// Leaves out what was detached by command. A fault: what is stored cannot be read.
+Result<NicsInForce> nics_in_force(const Paths &paths, const Pins &pins, const Switch &control);
+
+// Must the generation be put in force anew? Never while a policy waits to be confirmed.
+Result<bool> must_put_in_force_anew(const NicsInForce &nics, const Pins &pins,
+                                    const Switch &control);
+
 struct MissingInterfaces {
     std::vector<std::string> attached;      // names
+    std::vector<std::string> opened;        // names of devices that are not closed any more
     std::vector<std::string> not_attached;  // why not to others, a sentence each
     std::vector<std::string> notes;
 };
-
-// Puts the generation in force on its missing interfaces, as far as possible. Leaves out those that
-// were detached by command. Does nothing while a policy waits to be confirmed, or while nothing is
-// pinned. Costs little while no interface is missing: `watch` calls it at each look.
-Result<MissingInterfaces> attach_missing(const Paths &paths);
+// Does it, on all its interfaces as far as possible. What is to be closed and cannot be, because
+// the policy cannot be compiled, is closed with nftables.
+Result<MissingInterfaces> put_in_force_anew(const Paths &paths, NicsInForce nics);
 
 }  // namespace pm

@@ -2,12 +2,23 @@
 #include "loader/update/outcome.h"
 
 #include <fmt/core.h>
+#include <fmt/ranges.h>
 
 #include "loader/kernel/deployment.h"
 #include "loader/kernel/switch.h"
 #include "loader/update/rollout.h"
 
 namespace pm {
+
+std::string places_text(const Outcome &outcome) {
+    std::string text = outcome.interfaces.empty()
+                           ? "on no interface"
+                           : fmt::format("on {}", fmt::join(outcome.interfaces, ", "));
+    if (!outcome.absent.empty())
+        text += fmt::format("; {} {} absent", fmt::join(outcome.absent, ", "),
+                            outcome.absent.size() == 1 ? "is" : "are");
+    return text;
+}
 
 Outcome outcome_now(const std::vector<Pins::Interface> &interfaces, const Switch &control) {
     Outcome outcome;
@@ -21,8 +32,9 @@ Outcome outcome_now(const std::vector<Pins::Interface> &interfaces, const Switch
     }
     const pm_record record = control.state().record;
     for (const Pins::Interface &one : interfaces) {
+        if (one.entry.stranger != 0) continue;
         if (holds_on(record, one.number))
-            outcome.interfaces.push_back(one.name());
+            (one.entry.ifindex == 0 ? outcome.absent : outcome.interfaces).push_back(one.name());
         else
             outcome.notes.push_back(fmt::format("{} is now unfiltered", one.name()));
     }

@@ -7,6 +7,7 @@
 #include "loader/state/store.h"
 #include "loader/update/rollout.h"
 #include "loader/update/stored_candidate.h"
+#include "loader/update/watch.h"
 
 namespace pm {
 namespace {
@@ -30,17 +31,33 @@ Result<std::optional<Outcome>> outcome_in_force(const Rollout &rollout,
     return std::optional(std::move(now));
 }
 
+// What a look of `watch` would do.
+Result<std::optional<Outcome>> attach_what_has_come(const Paths &paths) {
+    Watcher watcher(paths);
+    const std::vector<std::string> done = watcher.look_under_lock();
+    Rollout rollout(paths);
+    if (auto opened = rollout.open(); !opened) return tl::unexpected(opened.error());
+    auto outcome = outcome_in_force(rollout);
+    if (outcome) (*outcome)->notes.insert((*outcome)->notes.end(), done.begin(), done.end());
+    return outcome;
+}
+
 Result<Outcome> restore_generation(Rollout &rollout, const Store &store, std::uint64_t number) {
     auto generation = store.generation(number);
     if (!generation) return tl::unexpected(generation.error());
-    auto stored = stored_candidate(store, *generation, rollout, Extent::where_possible);
+    auto targets = known_targets(rollout.pins(), known_nics(*generation), Extent::where_possible);
+    if (!targets) return tl::unexpected(targets.error());
+    Told told = told_of(targets->targets);
+    for (const Device &one : targets->without_number)
+        told.closed.push_back(
+            fmt::format("{} may be an interface that is absent: closed with nftables", one.name));
+    auto stored =
+        stored_candidate(store, *generation, std::move(*targets), rollout, Extent::where_possible);
     if (!stored) return tl::unexpected(stored.error());
     std::vector<std::string> &not_attached = stored->not_attached;
     if (stored->candidate.targets.empty())
         return fault(
-            not_attached.empty()
-                ? fmt::format("none of the interfaces of generation {} exists", number)
-                : fmt::format("no interface can be filtered: {}", fmt::join(not_attached, "; ")));
+            fmt::format("no interface can be filtered: {}", fmt::join(not_attached, "; ")));
     if (auto done = rollout.prepare(std::move(stored->candidate)); !done)
         return tl::unexpected(done.error());
     not_attached.insert(not_attached.end(), rollout.not_attached().begin(),
@@ -49,15 +66,26 @@ Result<Outcome> restore_generation(Rollout &rollout, const Store &store, std::ui
     if (!interfaces) return tl::unexpected(interfaces.error());
     if (auto done = rollout.commit({.mode = generation->mode}); !done)
         return tl::unexpected(done.error());
+    remember_nics(store, *generation, rollout.targets());
+    stored->notes.insert(stored->notes.end(), told.notes.begin(), told.notes.end());
     Outcome outcome = outcome_now(*interfaces, rollout, std::move(stored->notes));
+    outcome.absent = std::move(told.absent);
+    outcome.closed = std::move(told.closed);
     outcome.not_attached = std::move(not_attached);
     outcome.unread_bans = rollout.unread_bans();
     return outcome;
 }
 
-// A fault if an interface or the bans of the generation are missing.
+// A fault if an interface or the bans of the generation are missing, or something is closed.
 Done check_complete(const Outcome &outcome) {
-    std::vector<std::string> lacks, remedies;
+    std::vector<std::string> lacks = outcome.absent, remedies;
+    if (!outcome.absent.empty())
+        remedies.emplace_back(
+            "'portmatrix watch' attaches to what is absent as soon as it is there");
+    if (!outcome.closed.empty()) {
+        lacks.insert(lacks.end(), outcome.closed.begin(), outcome.closed.end());
+        remedies.emplace_back("'portmatrix apply' opens what is closed");
+    }
     if (!outcome.not_attached.empty()) {
         lacks.push_back(
             fmt::format("not on every interface: {}", fmt::join(outcome.not_attached, "; ")));
@@ -68,8 +96,11 @@ Done check_complete(const Outcome &outcome) {
         remedies.emplace_back("mend or remove the file, then 'portmatrix apply' reads the bans");
     }
     if (lacks.empty()) return {};
-    return fault(fmt::format("generation {} is in force on {}, and {}", outcome.generation,
-                             fmt::join(outcome.interfaces, ", "), fmt::join(lacks, "; and ")),
+    const std::string places = outcome.interfaces.empty()
+                                   ? "on no interface"
+                                   : fmt::format("on {}", fmt::join(outcome.interfaces, ", "));
+    return fault(fmt::format("generation {} is in force {}, and {}", outcome.generation, places,
+                             fmt::join(lacks, "; and ")),
                  fmt::format("{}", fmt::join(remedies, "; ")));
 }
 
@@ -92,9 +123,9 @@ Fault restore_failsafe_only(Rollout &rollout, const Store &store, const Fault &w
         rollout.unread_bans().empty()
             ? ""
             : ", without any ban, as they cannot be read: " + rollout.unread_bans();
-    return {.message = fmt::format(
-                "{}; in force are the essentials and {} on {}{}", not_restored(why), rows,
-                fmt::join(outcome_now(*interfaces, *rollout.control()).interfaces, ", "), bans),
+    return {.message =
+                fmt::format("{}; in force are the essentials and {} {}{}", not_restored(why), rows,
+                            places_text(outcome_now(*interfaces, *rollout.control())), bans),
             .hint = "try again: portmatrix restore; or apply a policy: portmatrix apply POLICY"};
 }
 
@@ -109,7 +140,7 @@ Result<std::optional<Outcome>> restore(const Paths &paths) {
         Rollout rollout(paths);
         if (auto opened = rollout.open(); !opened) return tl::unexpected(opened.error());
         if (rollout.has_policy_in_force() && !is_failsafe_only(rollout))
-            return outcome_in_force(rollout);
+            return attach_what_has_come(paths);
         if (confirmed && !*confirmed) return std::nullopt;
         auto outcome = confirmed.and_then([&](const std::optional<Confirmed> &one) {
             return restore_generation(rollout, *store, one->generation);

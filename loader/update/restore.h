@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // What boot does: puts the last confirmed generation in force. The caller holds the writer's lock.
 //
-// 1. A generation is in force already: it stays.
+// 1. A generation is in force already: it stays, and is attached to what has come meanwhile, as
+//    `watch` would do it.
 // 2. Nothing was ever confirmed: nothing is done. The command then applies the host's policy file.
-// 3. The confirmed generation can be put in force, on one of its interfaces at least: it is. An
-//    interface that cannot be attached to leaves no other open. It is a fault, which says what is
-//    in force, if
+// 3. The confirmed generation can be put in force: it is. Its interfaces are found by name and
+//    hardware address (attach/recognise.h). An absent one gets its programs all the same, so that
+//    it is filtered from the moment at which `watch` makes its links; if all are absent, the
+//    generation is in force and attached to nothing. An interface that cannot be attached to leaves
+//    no other open. It is a fault, which says what is in force, if
+//    - one of its interfaces is absent,
+//    - a device is closed,
 //    - one of its interfaces exists but cannot be attached to, or
 //    - the bans cannot be read.
 // 4. It cannot be put in force, and the failsafe rows of an earlier restore are in force: they
@@ -13,7 +18,7 @@
 // 5. It cannot be put in force, and nothing is in force: the essentials and the failsafe rows that
 //    can be found are put in force (stored_candidate.h). This is a fault, which says so. The next
 //    restore tries the generation again.
-// 6. Not even that is possible, or there is no interface for it: a fault, and nothing is filtered.
+// 6. Not even that is possible: a fault, and nothing is filtered.
 #pragma once
 
 #include <optional>

@@ -8,6 +8,7 @@
 
 #include "loader/attach/attach.h"
 #include "loader/attach/exchange.h"
+#include "loader/host/nft_close.h"
 #include "loader/state/ban_list.h"
 #include "loader/state/detached.h"
 #include "loader/update/expiry.h"
@@ -59,7 +60,10 @@ Done Rollout::read_before() {
 CompileOptions Rollout::compile_options(const std::vector<Target> &targets) const {
     CompileOptions options;
     options.interfaces.resize(PM_INTERFACES);
-    for (const Target &one : targets) options.interfaces[one.number] = one.name;
+    for (const Target &one : targets) {
+        options.interfaces[one.number] = one.name;
+        if (!one.closed.empty()) options.closed.insert(one.number);
+    }
     for (const CatalogRow &row : in_force_before_.catalog.rows) options.slots[row.id] = row.slot;
     // New rows get counters above those that the images in memory use. A row that has just left the
     // policy may still count, and that must not be taken for the count of another.
@@ -85,7 +89,19 @@ Done Rollout::prepare(Candidate candidate) {
         .and_then([&] { return clear_new(); })
         .and_then([&] { return prepare_stored_bans(); })
         .and_then([&] { return control_->write_image(candidate_.image.bytes); })
-        .map([&](std::uint32_t slot) { slot_ = slot; });
+        .map([&](std::uint32_t slot) {
+            slot_ = slot;
+            close_others();
+        });
+}
+
+// Devices that no program can close. Not undone: the next change says anew which these are.
+void Rollout::close_others() {
+    if (candidate_.without_number.empty()) return;
+    if (auto closed = close_by_nftables(candidate_.without_number); !closed)
+        for (const Device &one : candidate_.without_number)
+            not_attached_.push_back(fmt::format("{} may be an absent interface, and is open: {}",
+                                                one.name, closed.error().message));
 }
 
 // Replaces the programs if they are of another build, or if `sizes` asks for larger slots.
@@ -174,10 +190,10 @@ Done Rollout::load() {
     options.probes = false;
     options.shared = probes_ ? &probes_->maps() : &pins_->maps();
     for (const Target &target : candidate_.targets) {
-        if (!target.device || (!target.is_new && pins_ && pins_->has_interface(target.number)))
-            continue;
+        if (!target.is_new && pins_ && pins_->has_interface(target.number)) continue;
         options.interface = target.number;
-        options.lacp = target.device->bond;
+        options.lacp = target.device ? target.device->bond
+                                     : target.recorded.kind == "bond" || target.recorded.port;
         auto loaded = Program::load(options);
         if (!loaded) return tl::unexpected(loaded.error());
         hooks_.emplace(target.number, std::move(*loaded));
@@ -187,24 +203,34 @@ Done Rollout::load() {
 
 void Rollout::detach_target(const Target &target) {
     pm_interface entry = {};
-    entry.ifindex = target.device->index;
+    if (target.device) entry.ifindex = target.device->index;
     (void)detach(*pins_, {target.number, entry});  // nothing more can be done about it
 }
 
+// Its entry has the name before anything is attached: the device may be called otherwise.
+Done Rollout::pin_target(const Target &target, const Program &program) {
+    undo_.add([this, target] { detach_target(target); });
+    pm_interface entry = {};
+    target.shown_name().copy(entry.name, sizeof(entry.name) - 1);
+    entry.stranger = target.stranger;
+    entry.generic = candidate_.xdp == XdpMode::generic;
+    return clear_number(*pins_, target.number)
+        .and_then([&] { return pins_->pin_interface(target.number, program); })
+        .and_then([&] { return pins_->set_interface(target.number, entry); });
+}
+
 Done Rollout::attach_target(const Target &target, const Program *program) {
+    if (program)
+        if (auto pinned = pin_target(target, *program); !pinned) return pinned;
     if (!target.device) {
-        notes_.push_back(fmt::format("{} does not exist now and is not filtered", target.name));
+        notes_.push_back(
+            fmt::format("{} is absent, and filtered as soon as it is there", target.shown_name()));
         return {};
-    }
-    if (program) {
-        undo_.add([this, target] { detach_target(target); });
-        if (auto done = clear_number(*pins_, target.number); !done) return done;
-        if (auto done = pins_->pin_interface(target.number, *program); !done) return done;
     }
     auto attached = pm::attach(*pins_, target.number, *target.device, candidate_.xdp);
     if (!attached) return tl::unexpected(attached.error());
     if (!attached->note.empty()) notes_.push_back(attached->note);
-    const std::vector<std::string> vlans = vlans_of(target.name);
+    const std::vector<std::string> vlans = vlans_of(target.device->name);
     if (program && !vlans.empty())
         notes_.push_back(
             fmt::format("the policy holds for {} as for {}", fmt::join(vlans, ", "), target.name));
@@ -225,7 +251,10 @@ Done Rollout::attach() {
         auto hooks = hooks_.find(target.number);
         auto done = attach_target(target, hooks == hooks_.end() ? nullptr : &hooks->second);
         if (!done && candidate_.extent == Extent::all_or_none) return done;
-        if (!done) not_attached_.push_back(done.error().message);
+        if (!done && target.stranger)
+            candidate_.without_number.push_back(*target.device);
+        else if (!done)
+            not_attached_.push_back(done.error().message);
         any = any || done;
         if (done || !target.is_new)  // what was attached before keeps its number
             attached.push_back(target);
@@ -243,8 +272,7 @@ Done Rollout::clear_new() {
     auto after = read_catalog(ImageView(candidate_.image.bytes).view());
     if (!after) return fault(fmt::format("the compiled policy is broken: {}", after.error()));
     std::vector<unsigned> numbers;
-    for (const Target &target : candidate_.targets)
-        if (target.device) numbers.push_back(target.number);
+    for (const Target &target : candidate_.targets) numbers.push_back(target.number);
     return clear_new_rows(*pins_, numbers, *after, in_force_before_.catalog);
 }
 
@@ -278,9 +306,11 @@ Done Rollout::commit(const Commit &commit) {
                             : control_->publish(record, expected))
         .map([&] {
             undo_.keep();
-            std::vector<std::string> names;
-            for (const Target &target : candidate_.targets) names.push_back(target.name);
-            if (!commit.deadline) adopt_names(*pins_, names);
+            if (!commit.deadline) {
+                name_entries(*pins_, candidate_.targets);
+                release_numbers(*pins_, record);
+                if (candidate_.without_number.empty()) (void)close_by_nftables({});
+            }
             forget_detached();
         });
 }
@@ -289,7 +319,7 @@ Done Rollout::commit(const Commit &commit) {
 void Rollout::forget_detached() {
     std::vector<std::string> names = detached_names(paths_);
     if (names.empty()) return;
-    for (const Target &target : candidate_.targets) std::erase(names, target.name);
+    for (const Target &target : candidate_.targets) std::erase(names, target.shown_name());
     (void)set_detached_names(paths_, names);  // after the switch nothing may fail
 }
 

@@ -12,7 +12,8 @@
 //       undone: the new programs judge as the old ones;
 //    b. loads programs for the interfaces that have none, and at the very first the shared maps and
 //       the probe programs. The kernel drops what is not pinned when this process ends;
-//    c. pins and attaches them, and links that were removed. Undone: the new interfaces are
+//    c. pins and attaches them, and links that were removed. Of an absent interface the programs
+//       are pinned, so that it needs only its links when it comes. Undone: the new interfaces are
 //       detached; if nothing was pinned before, all pins are removed;
 //    d. clears the counters of rows that are new on an interface. Not undone: no row in force
 //       counts there;
@@ -127,9 +128,11 @@ private:
     Done make_room(const SlotSizes &sizes);
     Done load();
     Done attach();
+    Done pin_target(const Target &target, const Program &program);
     Done attach_target(const Target &target, const Program *program);
     void detach_target(const Target &target);
     Done clear_new();
+    void close_others();
     Done prepare_stored_bans();
     pm_record next_record(pm_mode mode) const;
     SessionJudge judge_of(const pm_record &record) const;

@@ -42,7 +42,8 @@ std::vector<unsigned> interfaces_of(const TcpSocket &session, const std::vector<
     add_lower(found);
     std::vector<unsigned> numbers;
     for (const Pins::Interface &one : interfaces)
-        if (found.empty() || found.contains(one.entry.ifindex)) numbers.push_back(one.number);
+        if (one.entry.ifindex != 0 && (found.empty() || found.contains(one.entry.ifindex)))
+            numbers.push_back(one.number);
     return numbers;
 }
 

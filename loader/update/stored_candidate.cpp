@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "loader/update/stored_candidate.h"
 
+#include <algorithm>
+#include <utility>
+
 #include <fmt/core.h>
 
 #include "loader/host/device.h"
@@ -36,16 +39,21 @@ Result<Image> compile_anew(const Store &store, const Generation &generation,
         });
 }
 
-// The interfaces of the newest confirmed generation that can be read. If none can be read, all that
-// can be filtered: one of them may have been.
-std::vector<std::string> last_known_interfaces(const Store &store) {
-    const std::vector<std::uint64_t> numbers = store.confirmed_numbers();
-    for (auto number = numbers.rbegin(); number != numbers.rend(); ++number)
-        if (auto generation = store.generation(*number)) return generation->interfaces;
-    std::vector<std::string> names;
+// All that can be filtered, if no generation can be read: one of them may have been.
+KnownNics all_that_can_be_filtered() {
+    KnownNics known;
     for (const Device &one : all_devices())
-        if (!one.loopback && one.ethernet) names.push_back(one.name);
-    return names;
+        if (!one.loopback && one.ethernet) known.interfaces.push_back(one.name);
+    return known;
+}
+
+std::vector<Target> in_order(const std::vector<std::string> &names,
+                             const std::vector<Target> &targets) {
+    std::vector<Target> result;
+    for (const std::string &name : names)
+        for (const Target &one : targets)
+            if (one.name == name) result.push_back(one);
+    return result;
 }
 
 Policy failsafe_rows_of(Policy policy) {
@@ -57,29 +65,59 @@ Policy failsafe_rows_of(Policy policy) {
 
 }  // namespace
 
+KnownNics known_nics(const Generation &generation, std::vector<std::string> detached) {
+    return {.interfaces = generation.interfaces,
+            .nics = generation.nics,
+            .others = generation.others,
+            .detached = std::move(detached)};
+}
+
+Result<Generation> generation_known(const Store &store, std::uint64_t number) {
+    if (number != 0) return store.any_generation(number);
+    const std::vector<std::uint64_t> numbers = store.confirmed_numbers();
+    for (auto one = numbers.rbegin(); one != numbers.rend(); ++one)
+        if (auto generation = store.generation(*one)) return generation;
+    return fault("no stored generation can be read");
+}
+
+// If it cannot be stored now, the next look tries again.
+void remember_nics(const Store &store, const Generation &generation,
+                   const std::vector<Target> &targets) {
+    if (!generation.nics.empty() || !store.generation(generation.number)) return;
+    for (const std::string &name : generation.interfaces) {
+        const auto found = std::ranges::find(targets, name, &Target::name);
+        if (found == targets.end() || !found->device || !found->closed.empty()) return;
+    }
+    auto facts = nic_facts(in_order(generation.interfaces, targets), {});
+    if (!facts) return;
+    Generation known = generation;
+    known.nics = std::move(facts->nics);
+    known.others = std::move(facts->others);
+    (void)store.save_about(known);
+}
+
 Result<StoredCandidate> stored_candidate(const Store &store, const Generation &generation,
-                                         const Rollout &rollout, Extent extent) {
-    auto named = targets_named(rollout.pins(), generation.interfaces, extent);
-    if (!named) return tl::unexpected(named.error());
-    const CompileOptions options = rollout.compile_options(named->targets);
-    std::vector<std::string> notes;
+                                         KnownTargets targets, const Rollout &rollout,
+                                         Extent extent) {
+    const CompileOptions options = rollout.compile_options(targets.targets);
+    std::vector<std::string> notes = std::move(targets.notes);
     auto image = store.image(generation);
-    if (image) {
+    if (image && options.closed.empty()) {
         auto relocated = relocate(*image, options);
         if (!relocated) image = fault(relocated.error());
     }
-    if (!image) {
+    if (!image)
         notes.push_back(fmt::format("generation {} is compiled anew: {}", generation.number,
                                     image.error().message));
-        image = compile_anew(store, generation, options);
-    }
+    if (!image || !options.closed.empty()) image = compile_anew(store, generation, options);
     if (!image) return tl::unexpected(image.error());
     return StoredCandidate{.candidate = {.image = std::move(*image),
-                                         .targets = std::move(named->targets),
+                                         .targets = std::move(targets.targets),
+                                         .without_number = std::move(targets.without_number),
                                          .flow_capacity = generation.flow_capacity,
                                          .xdp = xdp_mode(generation.xdp),
                                          .extent = extent},
-                           .not_attached = std::move(named->not_attached),
+                           .not_attached = std::move(targets.not_attached),
                            .notes = std::move(notes)};
 }
 
@@ -95,13 +133,16 @@ Result<FailsafeCandidate> failsafe_candidate(const Store &store, const Rollout &
         break;
     }
     policy.name = "failsafe-only";
-    auto named =
-        targets_named(rollout.pins(), last_known_interfaces(store), Extent::where_possible);
-    if (!named) return tl::unexpected(named.error());
-    auto image = compile(policy, rollout.compile_options(named->targets));
+    const auto known = generation_known(store, 0);
+    auto targets =
+        known_targets(rollout.pins(), known ? known_nics(*known) : all_that_can_be_filtered(),
+                      Extent::where_possible);
+    if (!targets) return tl::unexpected(targets.error());
+    auto image = compile(policy, rollout.compile_options(targets->targets));
     if (!image) return fault(image.error());
     result.candidate = {.image = std::move(*image),
-                        .targets = std::move(named->targets),
+                        .targets = std::move(targets->targets),
+                        .without_number = std::move(targets->without_number),
                         .flow_capacity = policy.flow_capacity,
                         .xdp = XdpMode::automatic,
                         .extent = Extent::where_possible};

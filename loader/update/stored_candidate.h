@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "loader/attach/known_targets.h"
 #include "loader/base/fault.h"
 #include "loader/state/store.h"
 #include "loader/update/candidate.h"
@@ -13,6 +14,19 @@
 namespace pm {
 
 class Rollout;
+
+// What is known of the interfaces of a generation. `detached`: those that `detach` took away, which
+// get no target.
+KnownNics known_nics(const Generation &generation, std::vector<std::string> detached = {});
+
+// The stored generation with this number, confirmed or not. For 0, the failsafe rows that a restore
+// may leave in force: the newest confirmed one that can be read.
+Result<Generation> generation_known(const Store &store, std::uint64_t number);
+
+// If an earlier release stored the confirmed generation, and all its interfaces are there: stores
+// what they are known by from now on.
+void remember_nics(const Store &store, const Generation &generation,
+                   const std::vector<Target> &targets);
 
 struct StoredCandidate {
     Candidate candidate;
@@ -22,10 +36,12 @@ struct StoredCandidate {
     std::vector<std::string> notes;  // for the user: that it was compiled anew, and why
 };
 
-// The image as it was compiled then, sets included. If it is damaged or of another layout, it is
-// compiled anew from the policy and the set files that are stored beside it.
+// The image as it was compiled then, sets included. If it is damaged or of another layout, or if an
+// interface is to be closed, it is compiled anew from the policy and the set files that are stored
+// beside it.
 Result<StoredCandidate> stored_candidate(const Store &store, const Generation &generation,
-                                         const Rollout &rollout, Extent extent);
+                                         KnownTargets targets, const Rollout &rollout,
+                                         Extent extent);
 
 struct FailsafeCandidate {
     Candidate candidate;

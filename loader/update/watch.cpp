@@ -9,6 +9,7 @@
 #include "loader/attach/attach.h"
 #include "loader/base/clock.h"
 #include "loader/base/lock.h"
+#include "loader/host/nft_close.h"
 #include "loader/kernel/switch.h"
 #include "loader/state/history.h"
 #include "loader/update/missing_interfaces.h"
@@ -26,6 +27,11 @@ std::string missing_hooks(const Attached &now) {
     return now.ingress == PM_DETACHED ? "ingress" : "egress";
 }
 
+const Target *find_target(const std::vector<Target> &targets, unsigned number) {
+    const auto found = std::ranges::find(targets, number, &Target::number);
+    return found == targets.end() ? nullptr : &*found;
+}
+
 void record_attach(const Paths &paths, const std::string &message, const char *outcome) {
     HistoryEntry entry;
     entry.user = "-";
@@ -38,7 +44,6 @@ void record_attach(const Paths &paths, const std::string &message, const char *o
 }  // namespace
 
 void Watcher::report_problem(const std::string &text, Sentences &sentences) {
-    status_ = text;
     problems_.push_back(text);
     if (std::ranges::find(reported_, text) != reported_.end()) return;
     record_attach(paths_, text, "failed");
@@ -62,19 +67,21 @@ void Watcher::settle(Sentences &sentences) {
     sentences.insert(sentences.end(), rollout.notes().begin(), rollout.notes().end());
 }
 
-// Attaches the interface again if others detached it, and notes what is attached. Returns whether
-// both its programs are.
+// Attaches the interface if it has come, or if others detached it, and notes what is attached.
+// Returns whether both its programs are.
 bool Watcher::keep_attached(const Pins &pins, const Pins::Interface &interface,
-                            Sentences &sentences) {
+                            const std::optional<Device> &device, Sentences &sentences) {
     const std::string name = interface.name();
     Attached now = attached_now(pins, interface);
-    const auto device = device_of(pins, interface);
-    if (!is_whole(now) && device) {
+    const bool has_come = device && linked_device(pins, interface) != device->index;
+    if (device && (!is_whole(now) || has_come)) {
         const XdpMode mode = interface.entry.generic ? XdpMode::generic : XdpMode::automatic;
         auto attached = attach(pins, interface.number, *device, mode);
         if (attached) {
-            report_done(fmt::format("{} of {} had been removed by others, and is attached again",
-                                    missing_hooks(now), name),
+            report_done(has_come ? fmt::format("{} has appeared, and is attached", name)
+                                 : fmt::format("{} of {} had been removed by others, and is "
+                                               "attached again",
+                                               missing_hooks(now), name),
                         sentences);
             if (!attached->note.empty()) report_done(attached->note, sentences);
             now = *attached;
@@ -83,13 +90,65 @@ bool Watcher::keep_attached(const Pins &pins, const Pins::Interface &interface,
         }
     }
     pm_interface entry = interface.entry;
-    if (device) entry.ifindex = device->index;
+    entry.ifindex = device ? device->index : 0;
     entry.ingress = static_cast<std::uint8_t>(now.ingress);
     entry.egress = static_cast<std::uint8_t>(now.egress);
     entry.checked = boottime_ns();
     if (auto stored = pins.set_interface(interface.number, entry); !stored)
         report_problem(name, stored.error(), sentences);
     return is_whole(now);
+}
+
+// None: nothing is known of them but their names and links.
+std::optional<NicsInForce> Watcher::find_nics(const Pins &pins, const Switch &control,
+                                              Sentences &sentences) {
+    if (control.state().epoch == 0 || control.state().record.mode == PM_MODE_OFF)
+        return std::nullopt;
+    auto nics = nics_in_force(paths_, pins, control);
+    if (nics) return std::move(*nics);
+    report_problem("what the interfaces are known by", nics.error(), sentences);
+    return std::nullopt;
+}
+
+// Absent and closed interfaces are problems. What is renamed or replaced is told once.
+void Watcher::tell(const NicsInForce &nics, Sentences &sentences) {
+    const Told told = told_of(nics.targets.targets);
+    for (const auto *texts : {&told.absent, &told.closed, &nics.targets.not_attached})
+        for (const std::string &text : *texts) report_problem(text, sentences);
+    Sentences notes = told.notes;
+    notes.insert(notes.end(), nics.targets.notes.begin(), nics.targets.notes.end());
+    for (const std::string &text : notes)
+        if (std::ranges::find(told_, text) == told_.end()) report_done(text, sentences);
+    told_ = std::move(notes);
+}
+
+// The table may have gone with the rules of others, so it is made at each look.
+void Watcher::close_without_number(const std::vector<Device> &devices, Sentences &sentences) {
+    for (const Device &one : devices)
+        report_problem(fmt::format("{} may be an interface that is absent: closed with nftables "
+                                   "until an apply",
+                                   one.name),
+                       sentences);
+    if (devices.empty() && !closes_by_nftables_) return;
+    auto closed = close_by_nftables(devices);
+    closes_by_nftables_ = !devices.empty() || !closed;
+    if (!closed) report_problem("closed devices", closed.error(), sentences);
+}
+
+void Watcher::refresh(NicsInForce nics, const Pins &pins, const Switch &control,
+                      Sentences &sentences) {
+    close_without_number(nics.targets.without_number, sentences);
+    auto must = must_put_in_force_anew(nics, pins, control);
+    if (!must) return report_problem("interfaces", must.error(), sentences);
+    if (!*must) return;
+    auto missing = put_in_force_anew(paths_, std::move(nics));
+    if (!missing) return report_problem("interfaces", missing.error(), sentences);
+    for (const std::string &name : missing->attached)
+        report_done(fmt::format("{} has appeared, and is attached", name), sentences);
+    for (const std::string &name : missing->opened)
+        report_done(fmt::format("{} is not closed any more", name), sentences);
+    for (const std::string &text : missing->notes) report_done(text, sentences);
+    for (const std::string &text : missing->not_attached) report_problem(text, sentences);
 }
 
 void Watcher::look_at_interfaces(Sentences &sentences) {
@@ -100,41 +159,42 @@ void Watcher::look_at_interfaces(Sentences &sentences) {
         return;
     }
     auto control = Switch::open((*pins)->maps(), Switch::Access::read);
-    auto interfaces = (*pins)->interfaces();
     if (!control) return report_problem("maps", control.error(), sentences);
+    if (control->state().expired) settle(sentences);
+    auto interfaces = (*pins)->interfaces();
     if (!interfaces) return report_problem("maps", interfaces.error(), sentences);
-    const Switch::State state = control->state();
-    if (state.expired) settle(sentences);
 
+    auto nics = find_nics(**pins, *control, sentences);
     std::vector<std::string> names;
     for (const Pins::Interface &one : *interfaces) {
-        const bool attached = keep_attached(**pins, one, sentences);
-        if (holds_on(state.record, one.number))
+        const Target *target = nics ? find_target(nics->targets.targets, one.number) : nullptr;
+        std::optional<Device> device = target ? target->device : std::nullopt;
+        if (!target)
+            if (auto found = device_of(**pins, one)) device = std::move(*found);
+        const bool attached = keep_attached(**pins, one, device, sentences);
+        if (device && holds_on(control->state().record, one.number))
             names.push_back(one.name() + (attached ? "" : " (not attached)"));
     }
-    if (!problems_.empty()) return;
-    status_ = names.empty() ? "no policy is in force; nothing is filtered"
+    status_ = names.empty() ? "no policy is in force on any interface; nothing is filtered"
                             : fmt::format("in force on {}", fmt::join(names, ", "));
+    if (!nics) return;
+    tell(*nics, sentences);
+    refresh(std::move(*nics), **pins, *control, sentences);
 }
 
-void Watcher::attach_missing_interfaces(Sentences &sentences) {
-    auto missing = attach_missing(paths_);
-    if (!missing) return report_problem("interfaces", missing.error(), sentences);
-    for (const std::string &name : missing->attached)
-        report_done(fmt::format("{} has appeared, and is attached", name), sentences);
-    for (const std::string &text : missing->notes) report_done(text, sentences);
-    for (const std::string &text : missing->not_attached) report_problem(text, sentences);
+std::vector<std::string> Watcher::look_under_lock() {
+    Sentences sentences;
+    problems_.clear();
+    look_at_interfaces(sentences);
+    reported_ = problems_;
+    if (!problems_.empty())
+        status_ = fmt::format("degraded: {}; {}", fmt::join(problems_, "; "), status_);
+    return sentences;
 }
 
 std::vector<std::string> Watcher::look() {
-    Sentences sentences;
     auto lock = Lock::writer_now(paths_);
-    if (!lock) return sentences;
-    problems_.clear();
-    look_at_interfaces(sentences);
-    attach_missing_interfaces(sentences);
-    reported_ = problems_;
-    return sentences;
+    return lock ? look_under_lock() : Sentences();
 }
 
 }  // namespace pm
