@@ -189,6 +189,7 @@ Result<KnownTargets> Chooser::choose() {
             auto added = add_nic(known_.nics[i], found.nics[i]);
             if (added) continue;
             if (extent_ == Extent::all_or_none) return tl::unexpected(added.error());
+            result_.left_out.push_back(known_.nics[i].name);
             result_.not_attached.push_back(added.error().message);
         }
     for (const Stranger &one : found.strangers) add_stranger(one);

@@ -32,8 +32,8 @@ struct KnownNics {
 
 struct KnownTargets {
     std::vector<Target> targets;
-    // Why other NICs are not among them, a sentence each. Empty with Extent::all_or_none.
-    std::vector<std::string> not_attached;
+    // NICs that are not among them, and why, a sentence each. Empty with Extent::all_or_none.
+    std::vector<std::string> left_out, not_attached;
     // Devices that are to be closed, and cannot be by the programs.
     std::vector<Device> without_number;
     std::vector<std::string> notes;

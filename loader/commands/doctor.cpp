@@ -17,6 +17,7 @@
 #include "loader/base/paths.h"
 #include "loader/commands/commands.h"
 #include "loader/commands/common.h"
+#include "loader/commands/nic_notes.h"
 #include "loader/doctor/findings.h"
 #include "loader/doctor/host.h"
 #include "loader/doctor/interface.h"
@@ -42,7 +43,10 @@ using Attachments = std::map<std::string, Pins::Interface>;
 void examine_attached(const Paths &paths, Pins &pins, Attachments &attached, Findings &findings) {
     // What is in force may be damaged; `pins` are examined all the same.
     auto snapshot = need_deployment(paths).and_then([](const Deployment &deployment) {
-        return read_snapshot(deployment, {}, LiveFlows::left_out);
+        return read_snapshot(deployment, {}, LiveFlows::left_out).map([&](Snapshot &&read) {
+            add_nic_notes(deployment, read);
+            return std::move(read);
+        });
     });
     if (snapshot)
         snapshot->policy_drifted = policy_file_differs(snapshot->in_force.catalog);
@@ -50,6 +54,7 @@ void examine_attached(const Paths &paths, Pins &pins, Attachments &attached, Fin
         findings.wrong("pins", snapshot.error().message,
                        "the pinned state is damaged: 'detach --all --force', then apply again");
     examine_policy(paths, pins, snapshot ? &*snapshot : nullptr, findings);
+    if (snapshot) examine_nics(*snapshot, findings);
     auto interfaces = pins.interfaces();
     if (!interfaces) return;
     for (const Pins::Interface &one : *interfaces) {
@@ -63,12 +68,30 @@ void examine_attached(const Paths &paths, Pins &pins, Attachments &attached, Fin
     findings.about("");
 }
 
+// Nothing is attached: something should be, if a generation was confirmed.
+void examine_unattached(Findings &findings) {
+    const std::vector<InterfaceStatus> confirmed = confirmed_interfaces();
+    if (confirmed.empty())
+        return findings.note("attachment", "nothing is attached; nothing is filtered",
+                             "portmatrix apply -i IFACE POLICY");
+    for (const InterfaceStatus &one : confirmed) {
+        findings.about(one.name);
+        findings.wrong("attachment",
+                       fmt::format("generation {} was confirmed for it, and is not in force: it is "
+                                   "not filtered",
+                                   one.confirmed),
+                       "portmatrix restore");
+    }
+    findings.about("");
+}
+
 // The devices: those asked for, else what is attached, else all that could be.
 Result<std::vector<Device>> choose_devices(const std::vector<std::string> &asked,
                                            const Attachments &attached) {
     std::vector<Device> devices;
     for (const std::string &name : asked) {
         auto device = find_device(name);
+        if (!device && attached.contains(name)) continue;  // it is absent, which was found already
         if (!device) {
             device.error().exit = Exit::usage;
             return tl::unexpected(device.error());
@@ -96,8 +119,7 @@ int run_doctor(const DoctorArguments &arguments) {
         else if (*pins)
             examine_attached(paths, **pins, attached, findings);
         else
-            findings.note("attachment", "nothing is attached; nothing is filtered",
-                          "portmatrix apply -i IFACE POLICY");
+            examine_unattached(findings);
     }
     auto devices = choose_devices(arguments.interfaces, attached);
     if (!devices) return end(devices.error());
@@ -113,7 +135,8 @@ int run_doctor(const DoctorArguments &arguments) {
     std::vector<Finding> all = findings.all();
     std::erase_if(all, [&](const Finding &one) {
         return !arguments.interfaces.empty() && !one.interface.empty() &&
-               !contains(*devices, one.interface);
+               !contains(*devices, one.interface) &&
+               std::ranges::find(arguments.interfaces, one.interface) == arguments.interfaces.end();
     });
     fmt::print("{}", arguments.json ? show::findings_json(all)
                                     : show::findings_text(all, colour_on(STDOUT_FILENO)));

@@ -2,33 +2,88 @@
 // The command status: what is attached and in force, with counters.
 #include <unistd.h>
 
+#include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
+
 #include <fmt/core.h>
 
 #include "loader/base/message.h"
 #include "loader/commands/commands.h"
 #include "loader/commands/common.h"
+#include "loader/commands/nic_notes.h"
+#include "loader/host/device.h"
 #include "loader/observe/snapshot.h"
 #include "loader/show/show.h"
 #include "loader/state/drift.h"
 
 namespace pm::command {
 
+namespace {
+
+void print_status(const Snapshot &snapshot, bool json) {
+    fmt::print("{}", json ? show::status_json(snapshot)
+                          : show::status_text(snapshot, colour_on(STDOUT_FILENO)));
+}
+
+bool is_called(const InterfaceStatus &one, const std::string &name) {
+    return one.name == name || one.renamed == name;
+}
+
+// Those with these names, or whose devices have them now: each once, in this order. None: all.
+Done select(const std::vector<std::string> &names, std::vector<InterfaceStatus> &interfaces) {
+    std::vector<InterfaceStatus> selected;
+    for (const std::string &name : names) {
+        const auto device = find_device(name);
+        auto found = std::ranges::find(interfaces, name, &InterfaceStatus::name);
+        if (found == interfaces.end() && device)
+            found = std::ranges::find_if(interfaces, [&](const InterfaceStatus &one) {
+                return is_called(one, device->name);
+            });
+        if (found == interfaces.end())
+            return fault(fmt::format("nothing is attached to '{}'", name),
+                         "see 'portmatrix status' for what is attached", Exit::usage);
+        if (std::ranges::find(selected, found->name, &InterfaceStatus::name) == selected.end())
+            selected.push_back(*found);
+    }
+    if (!names.empty()) interfaces = std::move(selected);
+    return {};
+}
+
+// Nothing is attached. If something should be, that is said.
+int end_unfiltered(const StatusArguments &arguments) {
+    Snapshot snapshot;
+    snapshot.interfaces = confirmed_interfaces();
+    if (auto selected = select(arguments.interfaces, snapshot.interfaces); !selected) {
+        selected.error().hint.clear();
+        return end(selected.error());
+    }
+    print_status(snapshot, arguments.json);
+    if (snapshot.interfaces.empty())
+        print_note("no policy is in force; nothing is filtered");
+    else
+        print_note(
+            fmt::format("no policy is in force; nothing is filtered. Generation {} was "
+                        "confirmed: put it in force with 'portmatrix restore'",
+                        snapshot.interfaces[0].confirmed));
+    return end(Exit::done);
+}
+
+}  // namespace
+
 int run_status(const StatusArguments &arguments) {
     auto deployment = open_as_root();
     if (!deployment) return end(deployment.error());
-    if (!*deployment) {
-        if (!arguments.interfaces.empty())
-            return end(Fault{fmt::format("nothing is attached to '{}'", arguments.interfaces[0]),
-                             {},
-                             Exit::usage});
-        print_note("no policy is in force; nothing is filtered");
-        return end(Exit::done);
-    }
-    auto snapshot = read_snapshot(**deployment, arguments.interfaces);
+    if (!*deployment) return end_unfiltered(arguments);
+    auto snapshot = read_snapshot(**deployment, {});
     if (!snapshot) return end(snapshot.error());
+    if (snapshot->interfaces.empty()) return end_unfiltered(arguments);
     snapshot->policy_drifted = policy_file_differs(snapshot->in_force.catalog);
-    fmt::print("{}", arguments.json ? show::status_json(*snapshot)
-                                    : show::status_text(*snapshot, colour_on(STDOUT_FILENO)));
+    add_nic_notes(**deployment, *snapshot);
+    if (auto selected = select(arguments.interfaces, snapshot->interfaces); !selected)
+        return end(selected.error());
+    print_status(*snapshot, arguments.json);
     return end(Exit::done);
 }
 

@@ -154,7 +154,9 @@ void examine_attachment(const Pins &pins, const Pins::Interface &interface, bool
     if (!device) {
         findings.wrong(
             "attachment",
-            fmt::format("{} is attached and does not exist (any more)", interface.name()),
+            fmt::format("{} is absent: it does not exist now; it is filtered as soon as it does, "
+                        "under whatever name",
+                        interface.name()),
             fmt::format("portmatrix detach -i {}, or bring it back", interface.name()));
         return;
     }

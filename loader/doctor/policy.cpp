@@ -130,6 +130,31 @@ std::string unreserved_ports(const std::string &ports, const std::string &reserv
     return open.empty() ? "" : to_string(merge_ports(std::move(open)));
 }
 
+void examine_nics(const Snapshot &snapshot, Findings &findings) {
+    for (const InterfaceStatus &one : snapshot.interfaces) {
+        findings.about(one.name);
+        if (one.address_confirmed != one.address_now)
+            findings.warning("address",
+                             fmt::format("it has another hardware address than when it was "
+                                         "confirmed: {}, not {}",
+                                         one.address_now, one.address_confirmed),
+                             "if that is right: portmatrix apply, which takes it over");
+        if (one.closed)
+            findings.warning(
+                "closed", fmt::format("only essentials and failsafe rows pass: {}", one.why_closed),
+                "if it is no interface of the policy: portmatrix apply, which opens "
+                "it");
+        if (one.should_be_closed())
+            findings.wrong("closed",
+                           fmt::format("it is open, and should not be: {}", one.why_closed),
+                           "let the service run, or portmatrix restore: it is closed then");
+        if (one.number == PM_INTERFACES && !one.closed)
+            findings.wrong("attachment", "it is an interface of the policy, and not attached",
+                           "portmatrix restore says why");
+    }
+    findings.about("");
+}
+
 void examine_policy(const Paths &paths, const Pins &pins, const Snapshot *snapshot,
                     Findings &findings) {
     if (auto other = is_other_build(pins); other && *other)

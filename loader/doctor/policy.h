@@ -14,6 +14,9 @@ namespace pm {
 void examine_policy(const Paths &paths, const Pins &pins, const Snapshot *snapshot,
                     Findings &findings);
 
+// NICs of the policy that are not as they were confirmed, and devices that are closed.
+void examine_nics(const Snapshot &snapshot, Findings &findings);
+
 // Those of `ports` that lie within first-last and are not in `reserved`. Ports are
 // written as "50000-59999,60999".
 std::string unreserved_ports(const std::string &ports, const std::string &reserved, unsigned first,

@@ -9,6 +9,7 @@
 #include "loader/kernel/deployment.h"
 #include "loader/kernel/probe.h"
 #include "policy/image/catalog.h"
+#include "policy/image/locals.h"
 #include "policy/judge/judge.h"
 #include "policy/model/labels.h"
 
@@ -73,7 +74,12 @@ Result<Explanation> ask_kernel(const Pins &pins, const Switch &control, const Qu
         if (!verdict) return tl::unexpected(verdict.error());
         // Another policy came meanwhile: rows and verdict may not belong together.
         if (control.state().epoch != in_force->state.epoch) continue;
-        return explain_verdict(*verdict, question.direction, *in_force);
+        Explanation said = explain_verdict(*verdict, question.direction, *in_force);
+        if (is_closed(control.image(record.image), question.interface))
+            said.why +=
+                "; the interface is closed: only essentials and failsafe rows pass until "
+                "an apply, see 'portmatrix status'";
+        return said;
     }
     return fault("the policy changes faster than it can be asked", "try again");
 }

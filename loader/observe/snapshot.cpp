@@ -8,6 +8,7 @@
 #include "loader/kernel/flow_table.h"
 #include "loader/kernel/switch.h"
 #include "policy/image/catalog.h"
+#include "policy/image/locals.h"
 #include "policy/model/labels.h"
 
 namespace pm {
@@ -24,7 +25,9 @@ Result<InterfaceStatus> read_interface(const Pins &pins, const Pins::Interface &
                                        const FlowCounts &live) {
     InterfaceStatus status;
     status.name = interface.name();
+    status.number = interface.number;
     status.attached = attached;
+    status.absent = interface.entry.ifindex == 0;
     status.drifted =
         status.attached.ingress == PM_DETACHED || status.attached.egress == PM_DETACHED;
     status.checked = interface.entry.checked;
@@ -122,12 +125,16 @@ Result<Snapshot> read_host(const Deployment &deployment) {
     return snapshot;
 }
 
-Done add_interface(const Pins &pins, const Pins::Interface &interface, const Attached &attached,
-                   const FlowCounts &live, Snapshot &snapshot) {
+Done add_interface(const Deployment &deployment, const Pins::Interface &interface,
+                   const Attached &attached, const FlowCounts &live, Snapshot &snapshot) {
+    const Pins &pins = deployment.pins;
+    const pm_record &record = snapshot.in_force.state.record;
     auto status = read_interface(pins, interface, attached, snapshot.in_force.catalog, live);
     if (!status) return tl::unexpected(status.error());
     if (snapshot.shadow) read_shadow(pins, snapshot, interface.number, status->shadow);
-    status->filtered = holds_on(snapshot.in_force.state.record, interface.number);
+    status->filtered = holds_on(record, interface.number);
+    status->closed =
+        status->filtered && is_closed(deployment.control.image(record.image), interface.number);
     snapshot.interfaces.push_back(std::move(*status));
     return {};
 }
@@ -149,12 +156,13 @@ Result<Snapshot> read_snapshot(const Deployment &deployment, const std::vector<s
         });
     if (!walked) return tl::unexpected(walked.error());
     for (const Pins::Interface &one : *selected) {
-        auto added = add_interface(pins, one, attached_now(pins, one), live, *snapshot);
+        auto added = add_interface(deployment, one, attached_now(pins, one), live, *snapshot);
         if (!added) return tl::unexpected(added.error());
         InterfaceStatus &status = snapshot->interfaces.back();
         status.checked = boottime_ns();
-        if (const auto device = device_of(pins, one); device && device->name != status.name)
-            status.renamed = device->name;
+        const auto device = device_of(pins, one);
+        status.absent = !device;
+        if (device && device->name != status.name) status.renamed = device->name;
     }
     return snapshot;
 }
@@ -166,7 +174,7 @@ Result<Snapshot> read_snapshot_unprivileged(const Deployment &deployment, const 
     auto snapshot = read_host(deployment);
     if (!snapshot) return snapshot;
     for (const Pins::Interface &one : *interfaces) {
-        auto added = add_interface(pins, one, attached_as_noted(one), live, *snapshot);
+        auto added = add_interface(deployment, one, attached_as_noted(one), live, *snapshot);
         if (!added) return tl::unexpected(added.error());
     }
     return snapshot;

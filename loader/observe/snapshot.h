@@ -45,8 +45,9 @@ struct ShadowStatus {
 
 struct InterfaceStatus {
     std::string name;
-    Attached attached;          // now, or as `watch` noted it last
-    bool drifted = false;       // a program that was attached is not any more
+    unsigned number = PM_INTERFACES;  // that: it has none
+    Attached attached;                // now, or as `watch` noted it last
+    bool drifted = false;             // a program that was attached is not any more
     std::string renamed;        // the device's new name, if it has one; of read_snapshot() only
     std::uint64_t checked = 0;  // CLOCK_BOOTTIME ns when `watch` last looked; 0: never
     std::vector<RowStatus> rows;
@@ -54,6 +55,14 @@ struct InterfaceStatus {
     std::uint64_t live = 0;         // flows
     std::vector<ShadowStatus> shadow;
     bool filtered = true;  // false: attached, but not an interface of the policy in force
+    bool absent = false;   // no device of this host is it now
+    bool closed = false;   // only essentials and failsafe rows pass
+    // What the state folder knows; set by the command.
+    std::string why_closed;                      // also of one that is not closed and should be
+    std::string address_confirmed, address_now;  // where they differ
+    std::uint64_t confirmed = 0;                 // the generation that boot would put in force here
+
+    bool should_be_closed() const { return !closed && !why_closed.empty(); }
 };
 
 struct Snapshot {

@@ -105,6 +105,20 @@ Json hook_json(pm_attachment attachment) {
     return json;
 }
 
+// What is told of a NIC that is not as it was confirmed. Else none of these keys is there.
+void add_nic(Json &json, const InterfaceStatus &one) {
+    if (one.absent) json["absent"] = true;
+    if (!one.renamed.empty()) json["renamed"] = one.renamed;
+    if (one.address_confirmed != one.address_now)
+        json["address"] = {{"confirmed", text_or_null(one.address_confirmed)},
+                           {"now", text_or_null(one.address_now)}};
+    if (one.closed) json["closed"] = one.why_closed.empty() ? "until an apply" : one.why_closed;
+    if (one.should_be_closed()) json["should_be_closed"] = one.why_closed;
+    if (one.confirmed == 0) return;
+    json["confirmed"] = {{"generation", one.confirmed}};
+    json["remedy"] = "portmatrix restore";
+}
+
 }  // namespace
 
 std::string status_json(const Snapshot &snapshot) {
@@ -119,16 +133,17 @@ std::string status_json(const Snapshot &snapshot) {
                               {"sha256", now.catalog.sha256},
                               {"generation", now.catalog.generation},
                               {"applied_at", time_or_null(now.catalog.applied_at)}};
-        json["mode"] = mode_name(one.filtered ? now.mode : PM_MODE_OFF);
-        json["drift"] = one.drifted               ? Json("attachment")
-                        : !one.renamed.empty()    ? Json("name")
-                        : snapshot.policy_drifted ? Json("policy")
-                                                  : Json(nullptr);
+        json["mode"] = mode_name(one.filtered && !one.absent ? now.mode : PM_MODE_OFF);
+        json["drift"] = one.drifted || one.should_be_closed() ? Json("attachment")
+                        : !one.renamed.empty()                ? Json("name")
+                        : snapshot.policy_drifted             ? Json("policy")
+                                                              : Json(nullptr);
         json["pending_confirm"] = nullptr;
         if (now.seconds_left) json["pending_confirm"] = {{"seconds_left", *now.seconds_left}};
         json["ingress"] = hook_json(one.attached.ingress);
         json["egress"] = hook_json(one.attached.egress);
         json["attachment_age_seconds"] = nullptr;
+        add_nic(json, one);
         if (one.checked)
             json["attachment_age_seconds"] = (boottime_ns() - one.checked) / 1'000'000'000;
         json["rows"] = Json::array();

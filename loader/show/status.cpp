@@ -9,6 +9,7 @@
 #include "loader/show/show.h"
 #include "loader/show/table.h"
 #include "loader/show/words.h"
+#include "policy/base/text.h"
 #include "policy/image/catalog.h"
 #include "policy/model/labels.h"
 
@@ -25,7 +26,7 @@ std::string hook_text(const InterfaceStatus &interface) {
     text += egress == PM_DETACHED ? ", egress not attached"
                                   : fmt::format(", egress {}", attachment_kind(egress));
     if (ingress == PM_XDP_GENERIC) text += " (generic XDP counts merged packets)";
-    if (interface.drifted) text += "; what was attached is gone: apply again";
+    if (interface.drifted && !interface.absent) text += "; what was attached is gone: apply again";
     if (!interface.renamed.empty())
         text += fmt::format("; its name is {} now: apply again", interface.renamed);
     return text;
@@ -85,6 +86,27 @@ std::string shadow_text(const Catalog &policy, const InterfaceStatus &interface,
                          : text + table.text(2, colour);
 }
 
+// What is told of a NIC that is not as it was confirmed, a line each.
+std::string nic_text(const InterfaceStatus &one) {
+    std::string text;
+    if (one.confirmed != 0)
+        text += fmt::format(
+            "  generation {} was confirmed for it, and is not in force: portmatrix "
+            "restore\n",
+            one.confirmed);
+    else if (one.absent)
+        text += "  absent: no device is it now; it is filtered as soon as it is there\n";
+    else if (!one.filtered)
+        text += "  the policy in force does not filter it\n";
+    if (one.address_confirmed != one.address_now)
+        text += fmt::format("  another hardware address than when it was confirmed: {}, not {}\n",
+                            one.address_now, one.address_confirmed);
+    if (one.closed) text += "  closed: only essentials and failsafe rows pass until an apply\n";
+    if (one.should_be_closed()) text += "  open, and to be closed: portmatrix restore\n";
+    if (!one.why_closed.empty()) text += fmt::format("    {}\n", printable(one.why_closed));
+    return text;
+}
+
 }  // namespace
 
 std::string status_text(const Snapshot &snapshot, bool colour) {
@@ -98,8 +120,9 @@ std::string status_text(const Snapshot &snapshot, bool colour) {
                     ? fmt::format("{}: no policy, mode off\n", one.name)
                     : fmt::format("{}: {}, generation {}, mode {}{}\n", one.name,
                                   now.catalog.policy, now.catalog.generation,
-                                  mode_name(one.filtered ? now.mode : PM_MODE_OFF), applied);
-        if (!one.filtered) text += "  the policy in force does not filter it\n";
+                                  mode_name(one.filtered && !one.absent ? now.mode : PM_MODE_OFF),
+                                  applied);
+        text += nic_text(one);
         if (snapshot.policy_drifted)
             text += "  the service's policy file differs from what is in force\n";
         if (now.seconds_left)

@@ -16,11 +16,12 @@
 namespace pm {
 namespace {
 
-// Is the interface filtered by the record in force as the target says?
+// Is the interface filtered by the record in force as the target says? One that the record leaves
+// open, because a deadline has passed, stays open.
 bool is_in_force(const Target &target, const Pins::Interface &interface, const pm_record &record,
                  pm_view image) {
-    return holds_on(record, target.number) &&
-           target.closed.empty() != is_closed(image, target.number) &&
+    if (!holds_on(record, target.number)) return target.closed.empty();
+    return target.closed.empty() != is_closed(image, target.number) &&
            interface.name() == target.shown_name() &&
            (interface.entry.stranger != 0) == target.stranger;
 }
@@ -73,7 +74,6 @@ Result<NicsInForce> nics_in_force(const Paths &paths, const Pins &pins, const Sw
     auto targets = known_targets(&pins, known_nics(*generation, detached_names(paths)),
                                  Extent::where_possible);
     if (!targets) return tl::unexpected(targets.error());
-    remember_nics(*store, *generation, targets->targets);
     return NicsInForce{.generation = std::move(*generation), .targets = std::move(*targets)};
 }
 

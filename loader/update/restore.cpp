@@ -32,12 +32,13 @@ Result<std::optional<Outcome>> outcome_in_force(const Rollout &rollout,
 }
 
 // What a look of `watch` would do.
-Result<std::optional<Outcome>> attach_what_has_come(const Paths &paths) {
+Result<std::optional<Outcome>> attach_what_has_come(const Paths &paths,
+                                                    const std::string &note = {}) {
     Watcher watcher(paths);
     const std::vector<std::string> done = watcher.look_under_lock();
     Rollout rollout(paths);
     if (auto opened = rollout.open(); !opened) return tl::unexpected(opened.error());
-    auto outcome = outcome_in_force(rollout);
+    auto outcome = outcome_in_force(rollout, note);
     if (outcome) (*outcome)->notes.insert((*outcome)->notes.end(), done.begin(), done.end());
     return outcome;
 }
@@ -151,7 +152,7 @@ Result<std::optional<Outcome>> restore(const Paths &paths) {
     }  // what this rollout prepared is undone here
     Rollout rollout(paths);
     if (auto opened = rollout.open(); !opened) return tl::unexpected(opened.error());
-    if (rollout.has_policy_in_force()) return outcome_in_force(rollout, not_restored(why));
+    if (rollout.has_policy_in_force()) return attach_what_has_come(paths, not_restored(why));
     return tl::unexpected(restore_failsafe_only(rollout, *store, why));
 }
 

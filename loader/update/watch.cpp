@@ -14,6 +14,7 @@
 #include "loader/state/history.h"
 #include "loader/update/missing_interfaces.h"
 #include "loader/update/rollout.h"
+#include "loader/update/stored_candidate.h"
 
 namespace pm {
 namespace {
@@ -105,6 +106,8 @@ std::optional<NicsInForce> Watcher::find_nics(const Pins &pins, const Switch &co
     if (control.state().epoch == 0 || control.state().record.mode == PM_MODE_OFF)
         return std::nullopt;
     auto nics = nics_in_force(paths_, pins, control);
+    auto store = Store::open(paths_);
+    if (nics && store) remember_nics(*store, nics->generation, nics->targets.targets);
     if (nics) return std::move(*nics);
     report_problem("what the interfaces are known by", nics.error(), sentences);
     return std::nullopt;

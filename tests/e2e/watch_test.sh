@@ -137,9 +137,12 @@ case_an_interface_that_appears_late() {
     expect_status 0 pm apply -i late0
     pm detach --all
     in_ns edge ip link delete late0
-    expect_status 0 pm restore
-    expect_equal '["eth0"]' "$(pm status --json | jq -cs 'map(.interface)')" interfaces
+    expect_status 1 pm restore
+    expect_output "late0 is absent"
+    expect_equal '["eth0","late0"]' "$(pm status --json | jq -cs 'map(.interface)')" interfaces
+    expect_equal '["enforce","off"]' "$(pm status --json | jq -cs 'map(.mode)')" modes
     start_watch
+    watch_said "watching: degraded: late0 is absent"
     in_ns edge ip link add late0 type veth peer name late1
     wait_for 10 watch_said "late0 has appeared, and is attached"
     expect_equal '["eth0","late0"]' "$(pm status --json | jq -cs 'map(.interface)')" interfaces

@@ -1,0 +1,463 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Interfaces that are absent, late, renamed, exchanged or replaced at boot or while the host runs. None of
+# them is open for a moment from restore on, and status says what is so. Each case sends datagrams that the
+# policy forbids, all the time, and one that it permits.
+#
+# The interfaces are veths: they have no parent on a bus and no permanent address, so that the address that
+# they were given is what they are known by.
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+# shellcheck source=tests/e2e/lab.sh
+. "$here/lab.sh"
+# shellcheck source=tests/e2e/cases.sh
+. "$here/cases.sh"
+
+A=02:00:00:00:0a:01 B=02:00:00:00:0b:01 C=02:00:00:00:0c:01
+NETWORK_wan0=192.0.2.0 NETWORK_lan0=198.51.100.0
+
+# NAME ADDRESS: a wire from the Edge to the user. Its ends are .1 and .2 of the network that the user's end
+# is known by, whatever the Edge's end is called.
+plug() { # USERS_END NAME ADDRESS
+    local network=NETWORK_$1
+    ip link add "$1" netns "$LAB_NET-user" type veth peer name "$2" netns "$LAB_NET-edge" address "$3"
+    in_ns user ip address add "${!network%.*}.2/24" dev "$1"
+    in_ns user ip link set "$1" up
+}
+raise() { # USERS_END NAME: the Edge's end comes up, as the network does after the firewall
+    local network=NETWORK_$1
+    in_ns edge ip address add "${!network%.*}.1/24" dev "$2" 2>/dev/null || true
+    in_ns edge ip link set "$2" up
+    in_ns user ip neighbour replace "${!network%.*}.1" lladdr "$(address_of "$2")" dev "$1"
+}
+unplug() { in_ns user ip link delete "$1" 2>/dev/null || true; } # USERS_END
+address_of() { in_ns edge ip -j link show dev "$1" | jq -r '.[0].address'; }
+
+# The end of a boot: nothing is in the kernel or in /run, the disk is as it was.
+forget_kernel() {
+    rm -rf "${PORTMATRIX_PIN_DIR:?}" "${PORTMATRIX_RUN_DIR:?}"
+    if in_ns edge nft list table inet portmatrix-closed >/dev/null 2>&1; then
+        in_ns edge nft delete table inet portmatrix-closed
+    fi
+}
+
+# Two interfaces, confirmed; then both are unplugged, and the kernel has forgotten all.
+confirmed_on_two() {
+    unplug wan0
+    unplug lan0
+    forget_kernel
+    plug wan0 wan0 $A
+    plug lan0 lan0 $B
+    pm apply -i wan0 -i lan0 "$POLICY"
+    unplug wan0
+    unplug lan0
+    forget_kernel
+}
+
+# What the Edge hears on the ports that the policy forbids (9) and permits (7).
+begin_to_hear() {
+    lab_start edge heard /usr/bin/python3 -u - <<'END'
+END
+    in_ns edge /usr/bin/python3 -u -c '
+import select, socket
+sockets = {}
+for port in (7, 9):
+    one = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    one.bind(("0.0.0.0", port))
+    sockets[one] = port
+while True:
+    for one in select.select(list(sockets), [], [])[0]:
+        print(sockets[one], one.recvfrom(100)[0].decode(), flush=True)
+' >"$LAB/log/heard" 2>&1 &
+    HEARER=$!
+    lab_await edge udp 7
+    lab_await edge udp 9
+}
+# Datagrams to port 9 by every wire there is, without end. A wire that is not there yet is tried again.
+begin_to_send() {
+    in_ns user /usr/bin/python3 -u -c '
+import socket, time
+while True:
+    for address in ("192.0.2.1", "198.51.100.1"):
+        out = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        try:
+            out.sendto(b"forbidden", (address, 9))
+        except OSError:
+            pass
+        out.close()
+    time.sleep(0.0005)
+' >"$LAB/log/sent" 2>&1 &
+    SENDER=$!
+}
+end_traffic() {
+    kill "$SENDER" "$HEARER" 2>/dev/null || true
+    wait "$SENDER" "$HEARER" 2>/dev/null || true
+}
+heard() { grep -c "^$1 " "$LAB/log/heard"; } # PORT
+nothing_forbidden_passed() {
+    expect_equal 0 "$(heard 9 || true)" "forbidden datagrams that passed"
+}
+# USERS_END WORD: a datagram that the policy permits.
+permitted_passes() {
+    local network=NETWORK_$1
+    in_ns user bash -c "echo -n $2 >/dev/udp/${!network%.*}.1/7"
+    wait_for 2 grep -q "^7 $2\$" "$LAB/log/heard"
+}
+permitted_is_dropped() { refused permitted_passes "$@"; }
+
+of() { status -i "$1" | jq -r "$2"; } # INTERFACE FILTER
+state_of() { status | jq -rs 'map("\(.interface) \(.mode) \(.drift)") | join(", ")'; }
+
+start_watch() {
+    lab_start edge watch "$PORTMATRIX" watch
+    wait_for 10 watch_said "watching:"
+}
+stop_watch() {
+    local pid
+    pid=$(cat "$LAB/run/watch")
+    kill "$pid"
+    wait_for 10 test ! -e "/proc/$pid"
+}
+has_history() { pm history --json | jq -r 'select(.action == "attach") | .message' | grep -qF -- "$1"; }
+
+case_one_interface_that_was_renamed() {
+    unplug wan0
+    plug wan0 wan0 $A
+    pm apply -i wan0 "$POLICY"
+    unplug wan0
+    forget_kernel
+    plug wan0 ens5 $A
+    expect_status 0 pm restore
+    expect_output "wan0 is called ens5 now"
+    expect_output "is in force on wan0"
+    begin_to_hear
+    begin_to_send
+    raise wan0 ens5
+    permitted_passes wan0 renamed
+    expect_equal "wan0 enforce name" "$(state_of)" status
+    expect_equal ens5 "$(of wan0 .renamed)" "the name that it has now"
+    expect_output "$(pm doctor --json -i ens5 | jq -r 'select(.check == "name") | .interface')"
+    sleep 0.2
+    end_traffic
+    nothing_forbidden_passed
+}
+
+case_one_of_two_that_was_renamed() {
+    confirmed_on_two
+    plug wan0 wan0 $A
+    plug lan0 ens6 $B
+    expect_status 0 pm restore
+    expect_output "lan0 is called ens6 now"
+    begin_to_hear
+    begin_to_send
+    raise wan0 wan0
+    raise lan0 ens6
+    permitted_passes wan0 first
+    permitted_passes lan0 second
+    expect_equal "wan0 enforce null, lan0 enforce name" "$(state_of)" status
+    end_traffic
+    nothing_forbidden_passed
+}
+
+# Nothing may be silent about it: status, metrics, doctor, history, the state of the unit.
+case_one_of_two_that_is_absent_comes_back() {
+    confirmed_on_two
+    plug wan0 wan0 $A
+    expect_status 1 pm restore
+    expect_output "is in force on wan0, and lan0 is absent: no device has its name or its hardware address $B"
+    expect_status 0 pm restore # the service tries again, and then watches
+    expect_output "lan0 is absent"
+    begin_to_hear
+    begin_to_send
+    raise wan0 wan0
+    permitted_passes wan0 first
+    expect_equal "wan0 enforce null, lan0 off attachment" "$(state_of)" status
+    expect_equal "true null null" "$(of lan0 '"\(.absent) \(.ingress) \(.egress)"')" "what is told of lan0"
+    pm status | grep -F "absent: no device is it now" >/dev/null
+    expect_status 1 pm doctor --json
+    jq -es 'any(.check == "attachment" and .interface == "lan0" and .grade == "wrong")' <<<"$OUTPUT" >/dev/null
+    start_watch
+    watch_said "watching: degraded: lan0 is absent"
+    has_history "lan0 is absent"
+    lab_start edge export "$PORTMATRIX" export --listen 127.0.0.1:9927
+    lab_await edge tcp 9927
+    in_ns edge ip link set lo up
+    in_ns edge curl -s http://127.0.0.1:9927/metrics >"$LAB/metrics"
+    grep -q 'portmatrix_attached{interface="wan0",hook="ingress"} 1' "$LAB/metrics"
+    grep -q 'portmatrix_attached{interface="lan0",hook="ingress"} 0' "$LAB/metrics"
+    grep -q 'portmatrix_attached{interface="lan0",hook="egress"} 0' "$LAB/metrics"
+    plug lan0 lan0 $B
+    wait_for 10 watch_said "lan0 has appeared, and is attached"
+    raise lan0 lan0
+    permitted_passes lan0 second
+    expect_equal "wan0 enforce null, lan0 enforce null" "$(state_of)" status
+    has_history "lan0 has appeared, and is attached"
+    end_traffic
+    nothing_forbidden_passed
+    # It goes while the host runs, and comes under another name.
+    begin_to_hear
+    begin_to_send
+    unplug lan0
+    wait_for 10 lan0_is_off
+    plug lan0 ens6 $B
+    wait_for 10 lan0_is_enforced
+    raise lan0 ens6
+    permitted_passes lan0 again
+    wait_for 10 has_history "lan0 is called ens6 now"
+    end_traffic
+    nothing_forbidden_passed
+    stop_watch
+}
+lan0_is_off() { [ "$(of lan0 .mode)" = off ]; }
+lan0_is_enforced() { [ "$(of lan0 .mode)/$(of lan0 .drift)" = enforce/name ]; }
+
+# How long a device is there before its programs are: the figure is in docs/design.md.
+case_a_late_one_is_attached_at_once() {
+    local round times=""
+    confirmed_on_two
+    plug wan0 wan0 $A
+    expect_status 1 pm restore
+    start_watch
+    for round in 1 2 3 4 5 6 7 8 9 10; do
+        times+="$(in_ns edge /usr/bin/python3 - "$LAB_NET-user" $B <<'END'
+import os, subprocess, sys, time
+subprocess.run(["ip", "link", "add", "lan0", "type", "veth", "peer", "name", "lan0", "netns", sys.argv[1],
+                ], check=False) if False else None
+subprocess.run(["ip", "link", "add", "lan0", "address", sys.argv[2], "type", "veth", "peer", "name",
+                "lan0", "netns", sys.argv[1]], check=True)
+begin = time.monotonic()
+while True:
+    shown = subprocess.run(["ip", "-d", "link", "show", "dev", "lan0"], capture_output=True, text=True).stdout
+    if "prog/xdp" in shown:
+        break
+    assert time.monotonic() - begin < 30, "it is not attached"
+print(int((time.monotonic() - begin) * 1000))
+END
+        ) "
+        wait_for 10 lan0_is_whole
+        unplug lan0
+        wait_for 10 lan0_is_off
+    done
+    echo "# milliseconds from the device to its programs: $times"
+    stop_watch
+}
+lan0_is_whole() { [ "$(of lan0 .drift)" = null ]; }
+
+# Name and address point to two interfaces of the policy: both get the failsafe rows alone.
+case_two_that_were_swapped() {
+    confirmed_on_two
+    plug wan0 lan0 $A
+    plug lan0 wan0 $B
+    expect_status 1 pm restore
+    expect_output "has the name of wan0 and the hardware address of lan0, two interfaces of the policy: closed"
+    begin_to_hear
+    begin_to_send
+    raise wan0 lan0
+    raise lan0 wan0
+    permitted_is_dropped wan0 first
+    permitted_is_dropped lan0 second
+    wait_for 5 failsafe_passes wan0
+    expect_equal "wan0 enforce name, lan0 enforce name" "$(state_of)" status
+    grep -q "two interfaces of the policy" <<<"$(of wan0 .closed)"
+    pm status | grep -F "closed: only essentials and failsafe rows pass" >/dev/null
+    pm doctor --json | jq -es 'any(.check == "closed" and .interface == "wan0")' >/dev/null
+    expect_status 0 pm explain --from 192.0.2.2:1 --to 192.0.2.1:7 --proto udp -i wan0
+    expect_output "the interface is closed"
+    start_watch
+    watch_said "watching: degraded:"
+    has_history "two interfaces of the policy"
+    permitted_is_dropped wan0 third
+    # An apply says what is what.
+    expect_status 0 pm apply
+    permitted_passes wan0 applied
+    permitted_passes lan0 likewise
+    expect_equal "wan0 enforce null, lan0 enforce null" "$(status | jq -rs 'sort_by(.interface) | reverse |
+        map("\(.interface) \(.mode) \(.drift)") | join(", ")')" status
+    expect_equal "null" "$(of wan0 .closed)" "closed"
+    end_traffic
+    nothing_forbidden_passed
+    stop_watch
+}
+# USERS_END: the failsafe row of the policy is port 22 of TCP.
+failsafe_passes() {
+    local network=NETWORK_$1
+    tcp_talks user "${!network%.*}.1" 22
+}
+
+case_two_that_are_swapped_while_the_host_runs() {
+    confirmed_on_two
+    plug wan0 wan0 $A
+    plug lan0 lan0 $B
+    expect_status 0 pm restore
+    raise wan0 wan0
+    raise lan0 lan0
+    begin_to_hear
+    begin_to_send
+    permitted_passes wan0 before
+    start_watch
+    in_ns edge ip link set wan0 down
+    in_ns edge ip link set lan0 down
+    in_ns edge ip link set wan0 name other
+    in_ns edge ip link set lan0 name wan0
+    in_ns edge ip link set other name lan0
+    in_ns edge ip link set wan0 up
+    in_ns edge ip link set lan0 up
+    wait_for 10 is_said_to_be_closed wan0
+    wait_for 10 is_said_to_be_closed lan0
+    permitted_is_dropped wan0 during
+    in_ns edge ip link set wan0 down
+    in_ns edge ip link set lan0 down
+    in_ns edge ip link set wan0 name other
+    in_ns edge ip link set lan0 name wan0
+    in_ns edge ip link set other name lan0
+    in_ns edge ip link set wan0 up
+    in_ns edge ip link set lan0 up
+    wait_for 10 watch_said "wan0 is not closed any more"
+    permitted_passes wan0 after
+    permitted_passes lan0 likewise
+    end_traffic
+    nothing_forbidden_passed
+    stop_watch
+}
+is_said_to_be_closed() { [ "$(of "$1" .closed)" != null ]; }
+
+# A card that was replaced has the name, and nobody has the address.
+case_one_that_was_replaced() {
+    confirmed_on_two
+    plug wan0 wan0 $C
+    plug lan0 lan0 $B
+    expect_status 0 pm restore
+    expect_output "wan0 has another hardware address than when it was confirmed: $C, not $A"
+    begin_to_hear
+    begin_to_send
+    raise wan0 wan0
+    permitted_passes wan0 replaced
+    expect_equal "{\"confirmed\":\"$A\",\"now\":\"$C\"}" "$(of wan0 '.address | tojson')" "the addresses"
+    pm doctor --json | jq -es 'any(.check == "address" and .interface == "wan0")' >/dev/null
+    start_watch
+    wait_for 10 has_history "wan0 has another hardware address"
+    # The old one comes after all, under another name: it is the interface, and the other is closed.
+    plug lan1 lan1 $A
+    wait_for 10 is_said_to_be_closed "wan0:$(index_of wan0)"
+    expect_equal lan1 "$(of wan0 .renamed)" "what wan0 is called now"
+    permitted_is_dropped wan0 closed
+    stop_watch
+    expect_status 0 pm apply
+    expect_equal '["lan0","lan1"]' "$(status | jq -cs 'map(.interface) | sort')" interfaces
+    unplug lan1
+    end_traffic
+    nothing_forbidden_passed
+}
+NETWORK_lan1=203.0.113.0
+index_of() { in_ns edge ip -j link show dev "$1" | jq '.[0].ifindex'; }
+
+# The policy is in force before there is anything to attach it to.
+case_all_are_absent() {
+    confirmed_on_two
+    expect_status 1 pm restore
+    expect_output "is in force on no interface, and wan0 is absent"
+    expect_status 0 pm restore
+    expect_equal "wan0 off attachment, lan0 off attachment" "$(state_of)" status
+    start_watch
+    watch_said "degraded: wan0 is absent"
+    begin_to_hear
+    begin_to_send
+    plug wan0 wan0 $A
+    wait_for 10 watch_said "wan0 has appeared, and is attached"
+    raise wan0 wan0
+    permitted_passes wan0 late
+    plug lan0 lan0 $B
+    wait_for 10 watch_said "lan0 has appeared, and is attached"
+    raise lan0 lan0
+    permitted_passes lan0 later
+    expect_equal "wan0 enforce null, lan0 enforce null" "$(state_of)" status
+    end_traffic
+    nothing_forbidden_passed
+    stop_watch
+}
+
+# Its number is kept for it, but nobody attaches it and nobody misses it.
+case_what_was_detached_by_command_is_not_missed() {
+    confirmed_on_two
+    plug wan0 wan0 $A
+    plug lan0 lan0 $B
+    expect_status 0 pm restore
+    expect_status 0 pm detach -i lan0
+    start_watch
+    unplug lan0
+    plug lan0 ens6 $B
+    in_ns edge ip link add look0 type veth peer name look1 # has it look
+    refused wait_for 3 watch_said "appeared"
+    refused watch_said "absent"
+    expect_equal "wan0 enforce null" "$(state_of)" status
+    in_ns edge ip link delete look0
+    stop_watch
+}
+
+# A generation that an earlier release has stored knows names alone. The first restore that finds all of its
+# interfaces stores what they are known by.
+case_a_generation_of_an_earlier_release() {
+    local about
+    confirmed_on_two
+    about=$LAB/state/generations/$(jq .generation "$LAB/state/confirmed.json")/about.json
+    jq 'del(.nics, .others)' "$about" >"$LAB/about.json"
+    cat "$LAB/about.json" >"$about"
+    plug wan0 wan0 $A
+    expect_status 1 pm restore
+    expect_output "lan0 is absent: no device has its name"
+    expect_equal 0 "$(jq '.nics | length' "$about")" "interfaces that are known"
+    forget_kernel
+    plug lan0 lan0 $B
+    expect_status 0 pm restore
+    expect_equal "[\"$A\",\"$B\"]" "$(jq -c '.nics | map(.address)' "$about")" "addresses"
+}
+
+# confirm stores what is there when it is confirmed.
+case_confirm_stores_what_is_there() {
+    local about
+    confirmed_on_two
+    plug wan0 wan0 $A
+    plug lan0 lan0 $B
+    expect_status 0 pm apply -i wan0 -i lan0 "$POLICY" --confirm-within 100s
+    plug lan1 beside0 $C
+    expect_status 0 pm confirm
+    about=$LAB/state/generations/$(jq .generation "$LAB/state/confirmed.json")/about.json
+    expect_equal "[\"$A\",\"$B\"]" "$(jq -c '.nics | map(.address)' "$about")" "addresses"
+    jq -e --arg address "$C" 'any(.others[]; .name == "beside0" and .address == $address)' "$about" >/dev/null
+    unplug lan1
+}
+
+# Nothing is pinned, but something was confirmed: status does not only say that nothing is filtered.
+case_what_was_confirmed_and_is_not_in_force() {
+    confirmed_on_two
+    expect_status 0 pm status
+    expect_output "portmatrix restore"
+    expect_equal "wan0 off attachment, lan0 off attachment" "$(state_of 2>/dev/null)" status
+    expect_equal "portmatrix restore" "$(status 2>/dev/null | jq -rs '.[0].remedy')" remedy
+    expect_status 1 pm doctor
+    expect_output "was confirmed for it, and is not in force"
+}
+
+# If the kernel does not list its interfaces, they are known by their names, and that is said.
+case_the_list_of_interfaces_cannot_be_read() {
+    confirmed_on_two
+    plug wan0 wan0 $A
+    plug lan0 lan0 $B
+    OUTPUT=$(in_ns edge strace -f -qq -o /dev/null -e trace=sendto -e inject=sendto:error=EACCES \
+        "$PORTMATRIX" restore 2>&1) || true
+    expect_output "the interfaces are known by their names alone"
+    expect_equal "wan0 enforce null, lan0 enforce null" "$(state_of)" status
+}
+
+lab_base
+trap 'lab_remove "$LAB"' EXIT
+lab_space edge
+lab_space user
+lab_echo edge 22
+lab_await edge tcp 22
+POLICY=$LAB/policy.yaml
+cat >"$POLICY" <<'END'
+policy: nics
+version: 1
+END
+run_cases "$@"
