@@ -86,7 +86,6 @@ Result<Device> find_device(const std::string &name) {
     if (ioctl(fd.get(), SIOCGIFFLAGS, &request) != 0)
         return cannot(fmt::format("ask about the interface '{}'", name), errno);
     found.loopback = request.ifr_flags & IFF_LOOPBACK;
-    found.bond = request.ifr_flags & (IFF_MASTER | IFF_SLAVE);
     if (ioctl(fd.get(), SIOCGIFHWADDR, &request) != 0)
         return cannot(fmt::format("ask about the interface '{}'", name), errno);
     found.ethernet = request.ifr_hwaddr.sa_family == ARPHRD_ETHER;

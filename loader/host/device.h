@@ -18,7 +18,6 @@ struct Device {
     std::string driver;  // empty where it has none
     bool loopback = false;
     bool ethernet = false;  // its packets have an Ethernet header
-    bool bond = false;      // a bond or a port of one: it speaks LACP
 };
 
 // By its name, or by an alternative name (`ip link property`).

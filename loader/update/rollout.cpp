@@ -177,7 +177,6 @@ Done Rollout::load() {
         if (!target.device || (!target.is_new && pins_ && pins_->has_interface(target.number)))
             continue;
         options.interface = target.number;
-        options.lacp = target.device->bond;
         auto loaded = Program::load(options);
         if (!loaded) return tl::unexpected(loaded.error());
         hooks_.emplace(target.number, std::move(*loaded));
