@@ -38,12 +38,14 @@ Result<Image> compile_anew(const Store &store, const Generation &generation,
 
 // The interfaces of the newest confirmed generation that can be read. If none can be read, all that
 // can be filtered: one of them may have been.
-std::vector<std::string> last_known_interfaces(const Store &store) {
-    const std::vector<std::uint64_t> numbers = store.confirmed_numbers();
+Result<std::vector<std::string>> last_known_interfaces(const Store &store,
+                                                       const std::vector<std::uint64_t> &numbers) {
     for (auto number = numbers.rbegin(); number != numbers.rend(); ++number)
         if (auto generation = store.generation(*number)) return generation->interfaces;
+    auto devices = all_devices();
+    if (!devices) return tl::unexpected(devices.error());
     std::vector<std::string> names;
-    for (const Device &one : all_devices())
+    for (const Device &one : *devices)
         if (!one.loopback && one.ethernet) names.push_back(one.name);
     return names;
 }
@@ -86,7 +88,8 @@ Result<StoredCandidate> stored_candidate(const Store &store, const Generation &g
 Result<FailsafeCandidate> failsafe_candidate(const Store &store, const Rollout &rollout) {
     FailsafeCandidate result;
     Policy policy;
-    const std::vector<std::uint64_t> numbers = store.confirmed_numbers();
+    // What cannot be listed is no reason to leave the host open: it is as if none could be read.
+    const auto numbers = store.confirmed_numbers().value_or(std::vector<std::uint64_t>());
     for (auto number = numbers.rbegin(); number != numbers.rend(); ++number) {
         auto stored = stored_policy(store, *number);
         if (!stored) continue;
@@ -95,8 +98,9 @@ Result<FailsafeCandidate> failsafe_candidate(const Store &store, const Rollout &
         break;
     }
     policy.name = "failsafe-only";
-    auto named =
-        targets_named(rollout.pins(), last_known_interfaces(store), Extent::where_possible);
+    auto names = last_known_interfaces(store, numbers);
+    if (!names) return tl::unexpected(names.error());
+    auto named = targets_named(rollout.pins(), *names, Extent::where_possible);
     if (!named) return tl::unexpected(named.error());
     auto image = compile(policy, rollout.compile_options(named->targets));
     if (!image) return fault(image.error());
