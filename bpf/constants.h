@@ -13,6 +13,5 @@ const volatile __u32 pm_image_mask = 4095; /* size of a slot of `images`, less 1
 const volatile __u32 pm_bans_mask = 4095;
 const volatile __u32 pm_hz = 250; /* jiffies a second */
 const volatile __u32 pm_promotion_pace = 0; /* jiffies << PM_PACE_SHIFT between two promotions */
-const volatile __u32 pm_lacp = 0; /* 1: the interface is a bond or a part of one */
 
 #endif

@@ -26,12 +26,15 @@ static PM_INLINE __u32 essential_arp(const struct frame *frame, const struct pac
 	return pass(PM_ESSENTIAL_ARP);
 }
 
-/* LACP and marker; both only make sense on a bond. */
+/* LACP and marker, to their group address alone. They pass on every interface: one may join a bond
+ * at any time, and a device that is in none ignores them. */
 static PM_INLINE __u32 essential_lacp(const struct frame *frame, const struct packet *packet)
 {
-	const __u8 *subtype = at(frame, packet->l3, 1);
+	const __u8 *destination = at(frame, 0, ETH_ALEN), *subtype = at(frame, packet->l3, 1);
 
-	if (!pm_lacp || !subtype || (*subtype != SLOW_LACP && *subtype != SLOW_MARKER))
+	if (!destination || *(const __be16 *)destination != bpf_htons(SLOW_GROUP_HIGH) ||
+	    *(const __be32 *)(destination + sizeof(__be16)) != bpf_htonl(SLOW_GROUP_LOW) ||
+	    !subtype || (*subtype != SLOW_LACP && *subtype != SLOW_MARKER))
 		return drop(PM_DROP_UNSUPPORTED_ETHERTYPE);
 	return pass(PM_ESSENTIAL_LACP);
 }

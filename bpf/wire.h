@@ -25,6 +25,10 @@ enum ethertype {
 /* Subtypes of slow protocols (IEEE 802.1AX). */
 enum slow_subtype { SLOW_LACP = 1, SLOW_MARKER = 2 };
 
+/* The group address of slow protocols, 01:80:c2:00:00:02. */
+#define SLOW_GROUP_HIGH 0x0180
+#define SLOW_GROUP_LOW 0xc2000002
+
 /* ARP for IPv4 over Ethernet (RFC 826): the bytes of its packet, and what stands in them. */
 #define ARP_BYTES 28
 #define ARP_HARDWARE_ETHERNET 1

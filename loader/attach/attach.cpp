@@ -5,12 +5,15 @@
 #include <net/if.h>
 
 #include <filesystem>
+#include <string_view>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <fmt/core.h>
 
+#include "loader/attach/proof.h"
 #include "loader/host/attached_programs.h"
+#include "loader/host/netlink.h"
 #include "loader/kernel/switch.h"
 
 namespace pm {
@@ -57,19 +60,32 @@ void unlink_now(const fs::path &path) {
     fs::remove(path, ignored);
 }
 
-bool filter_is_ours(const fs::path &folder, std::uint32_t ifindex) {
+// The program of the filter that has our priority and handle, whoever made it; 0: there is none.
+std::uint32_t program_of_filter(std::uint32_t ifindex) {
     Filter filter(ifindex);
+    return bpf_tc_query(&filter.hook, &filter.options) == 0 ? filter.options.prog_id : 0;
+}
+
+// Ours are named so in every build, also one whose pin is gone.
+bool may_be_replaced(std::uint32_t program) {
+    return program == 0 || name_of_program(program) == "pm_egress";
+}
+
+bool filter_is_ours(const fs::path &folder, std::uint32_t ifindex) {
     const Fd program(bpf_obj_get((folder / "egress_program").c_str()));
-    return program && bpf_tc_query(&filter.hook, &filter.options) == 0 &&
-           filter.options.prog_id == program_id(program.get());
+    const std::uint32_t there = program_of_filter(ifindex);
+    return program && there != 0 && there == program_id(program.get());
+}
+
+void take_off_egress(const fs::path &folder, std::uint32_t ifindex) {
+    unlink_now(folder / "egress");
+    if (!filter_is_ours(folder, ifindex)) return;
+    Filter filter(ifindex);
+    bpf_tc_detach(&filter.hook, &filter.options);
 }
 
 void detach_folder_from(const fs::path &folder, std::uint32_t ifindex) {
-    unlink_now(folder / "egress");
-    if (filter_is_ours(folder, ifindex)) {
-        Filter filter(ifindex);
-        bpf_tc_detach(&filter.hook, &filter.options);
-    }
+    take_off_egress(folder, ifindex);
     unlink_now(folder / "ingress");
 }
 
@@ -117,7 +133,34 @@ Result<Ingress> attach_ingress(const Pins &pins, unsigned number, const Device &
     return pin(link->get(), path).map([&] { return std::move(made); });
 }
 
+// What is in the place of clsact, or under our priority and handle, may be of others.
+Done check_clsact_free(const Device &device) {
+    auto qdisc = ingress_qdisc(device.index);
+    if (!qdisc) return tl::unexpected(qdisc.error());
+    if (!qdisc->empty() && *qdisc != clsact)
+        return fault(
+            fmt::format("cannot attach to {}: a qdisc '{}' is in the place of clsact, and has no "
+                        "way out",
+                        device.name, *qdisc),
+            fmt::format("clsact does all that it does: save its filters (tc filter show dev {0} "
+                        "{1}), then tc qdisc del dev {0} {1}; tc qdisc add dev {0} clsact; and add "
+                        "the filters again",
+                        device.name, *qdisc),
+            Exit::refused);
+    const std::uint32_t there = program_of_filter(device.index);
+    if (may_be_replaced(there)) return {};
+    return fault(
+        fmt::format("cannot attach to {}: a filter of others has priority {} and handle {:#x} on "
+                    "its way out: program '{}' (id {})",
+                    device.name, filter_priority, filter_handle, name_of_program(there), there),
+        fmt::format("if it is not needed, remove it: tc filter del dev {} egress pref {} handle "
+                    "{:#x} bpf",
+                    device.name, filter_priority, filter_handle),
+        Exit::refused);
+}
+
 Result<pm_attachment> attach_clsact(int program, const Device &device) {
+    if (auto free = check_clsact_free(device); !free) return tl::unexpected(free.error());
     Filter filter(device.index);
     const int made = bpf_tc_hook_create(&filter.hook);
     if (made != 0 && made != -EEXIST)
@@ -176,15 +219,19 @@ Done check_free(const Device &device) {
 }
 
 std::uint32_t linked_device(const Pins &pins, const Pins::Interface &interface) {
-    const bpf_link_info link = link_info(pins.path(interface.number, "ingress"));
-    const std::uint32_t index = link.xdp.ifindex != 0 ? link.xdp.ifindex : interface.entry.ifindex;
+    const std::uint32_t ingress = linked_ifindex(pins.path(interface.number, "ingress")),
+                        egress = linked_ifindex(pins.path(interface.number, "egress"));
     char name[IF_NAMESIZE];
-    if (index == 0 || !if_indextoname(index, name)) return 0;
-    if (link.xdp.ifindex == 0) return index;
+    for (const std::uint32_t index : {ingress, egress, interface.entry.ifindex}) {
+        if (index == 0 || !if_indextoname(index, name)) continue;
+        const Proof proof = prove(pins, interface.number, index);
+        if (proof.ingress.is_ours() || proof.egress.is_ours()) return index;
+    }
     // If the device was moved into another network namespace, its index may belong to a stranger
-    // here: only the device that our program is on is the one.
-    auto program = find_device(name).and_then(attached_xdp);
-    return program && *program && (*program)->id == link.prog_id ? index : 0;
+    // here. Without links, others took the programs off.
+    const bool is_linked = ingress != 0 || egress != 0;
+    return !is_linked && if_indextoname(interface.entry.ifindex, name) ? interface.entry.ifindex
+                                                                       : 0;
 }
 
 Result<Device> device_of(const Pins &pins, const Pins::Interface &interface) {
@@ -196,15 +243,58 @@ Result<Device> device_of(const Pins &pins, const Pins::Interface &interface) {
 }
 
 Attached attached_now(const Pins &pins, const Pins::Interface &interface) {
-    Attached now;
-    if (linked_ifindex(pins.path(interface.number, "ingress")) != 0)
-        now.ingress = interface.entry.ingress == PM_XDP_GENERIC ? PM_XDP_GENERIC : PM_XDP_NATIVE;
-    if (linked_ifindex(pins.path(interface.number, "egress")) != 0)
-        now.egress = PM_TCX;
-    else if (filter_is_ours(pins.folder(interface.number), interface.entry.ifindex))
-        now.egress = PM_CLSACT;
+    const auto device = device_of(pins, interface);
+    if (!device) return {};
+    const Proof proof = prove(pins, interface.number, device->index);
+    Attached now{.ingress = proof.ingress.kind, .egress = proof.egress.kind, .note = {}};
+    for (const HookProof &one : {proof.ingress, proof.egress})
+        if (one.found == HookProof::Found::unseen) now.note = one.about;
     return now;
 }
+
+namespace {
+
+// Attaches what the proof lacks. A hook that cannot be seen is left alone: what may filter there
+// would be taken off first.
+Result<Attached> attach_hooks(const Pins &pins, unsigned number, const Device &device, XdpMode mode,
+                              const Proof &before) {
+    Attached now;
+    if (before.ingress.found == HookProof::Found::unseen)
+        return fault(fmt::format("what comes in by {} cannot be looked at: {}", device.name,
+                                 before.ingress.about));
+    if (before.egress.found == HookProof::Found::unseen)
+        return fault(fmt::format("what goes out by {} cannot be looked at: {}", device.name,
+                                 before.egress.about));
+    if (!before.ingress.is_ours()) {
+        auto made = attach_ingress(pins, number, device, mode);
+        if (!made) return tl::unexpected(made.error());
+        now.note = std::move(made->note);
+    }
+    if (!before.egress.is_ours())
+        if (auto made = attach_egress(pins, number, device); !made)
+            return tl::unexpected(made.error());
+    return now;
+}
+
+// A device that was moved into another network namespace cannot be asked from here.
+Done replace_link(const Pins &pins, const Pins::Interface &interface, const char *hook,
+                  int program) {
+    const fs::path path = pins.path(interface.number, hook);
+    const std::uint32_t ifindex = linked_ifindex(path);
+    if (ifindex == 0) return {};
+    const Proof before = prove(pins, interface.number, ifindex);
+    const Fd link(bpf_obj_get(path.c_str()));
+    if (!link || bpf_link_update(link.get(), program, nullptr) != 0)
+        return cannot(fmt::format("replace the {} program of {}", hook, interface.name()), errno);
+    const ProgramIds ours{program_id(program)};
+    if (std::string_view(hook) == "ingress" && before.ingress.is_ours())
+        return check_proof(prove_ingress(ifindex, ours), interface.name(), "in");
+    if (std::string_view(hook) == "egress" && before.egress.is_ours())
+        return check_proof(prove_egress(ifindex, ours), interface.name(), "out");
+    return {};
+}
+
+}  // namespace
 
 Result<Attached> attach(const Pins &pins, unsigned number, const Device &device, XdpMode mode) {
     if (auto fits = check_ethernet(device); !fits) return tl::unexpected(fits.error());
@@ -220,49 +310,41 @@ Result<Attached> attach(const Pins &pins, unsigned number, const Device &device,
     if (auto stored = pins.set_interface(number, entry); !stored)
         return tl::unexpected(stored.error());
 
-    // A link may be on a device that is in another network namespace now.
-    const Pins::Interface interface = {number, entry};
-    const bool is_elsewhere = linked_device(pins, interface) != device.index;
-    Attached now = is_elsewhere ? Attached() : attached_now(pins, interface);
-    if (now.ingress == PM_DETACHED) {
-        auto made = attach_ingress(pins, number, device, mode);
-        if (!made) return tl::unexpected(made.error());
-        now.ingress = made->kind;
-        now.note = std::move(made->note);
+    const Proof before = prove(pins, number, device.index);
+    auto now = attach_hooks(pins, number, device, mode, before);
+    if (!now) return now;
+    const Proof proof = prove(pins, number, device.index);
+    auto proved = check_proof(proof.ingress, device.name, "in").and_then([&] {
+        return check_proof(proof.egress, device.name, "out");
+    });
+    if (!proved) {
+        if (!before.egress.is_ours()) take_off_egress(pins.folder(number), device.index);
+        if (!before.ingress.is_ours()) unlink_now(pins.path(number, "ingress"));
+        return tl::unexpected(proved.error());
     }
-    if (now.egress == PM_DETACHED) {
-        auto kind = attach_egress(pins, number, device);
-        if (!kind) return tl::unexpected(kind.error());
-        now.egress = *kind;
-    }
-    entry.ingress = static_cast<std::uint8_t>(now.ingress);
-    entry.egress = static_cast<std::uint8_t>(now.egress);
+    now->ingress = proof.ingress.kind;
+    now->egress = proof.egress.kind;
+    entry.ingress = static_cast<std::uint8_t>(now->ingress);
+    entry.egress = static_cast<std::uint8_t>(now->egress);
     if (auto stored = pins.set_interface(number, entry); !stored)
         return tl::unexpected(stored.error());
     return now;
 }
 
 Done replace(const Pins &pins, const Pins::Interface &interface, int ingress, int egress) {
-    const struct {
-        const char *name;
-        int program;
-    } links[] = {{"ingress", ingress}, {"egress", egress}};
-    for (const auto &one : links) {
-        const fs::path path = pins.path(interface.number, one.name);
-        if (linked_ifindex(path) == 0) continue;
-        const Fd link(bpf_obj_get(path.c_str()));
-        if (!link || bpf_link_update(link.get(), one.program, nullptr) != 0)
-            return cannot(fmt::format("replace the {} program of {}", one.name, interface.name()),
-                          errno);
-    }
+    auto replaced = replace_link(pins, interface, "ingress", ingress).and_then([&] {
+        return replace_link(pins, interface, "egress", egress);
+    });
+    if (!replaced) return replaced;
+    const std::uint32_t there = program_of_filter(interface.entry.ifindex);
+    if (there == 0 || !may_be_replaced(there)) return {};  // TCX, or none
     Filter filter(interface.entry.ifindex);
-    if (bpf_tc_query(&filter.hook, &filter.options) != 0) return {};  // TCX, or none
-    filter = Filter(interface.entry.ifindex);
     filter.options.prog_fd = egress;
     filter.options.flags = BPF_TC_F_REPLACE;
     if (int error = bpf_tc_attach(&filter.hook, &filter.options))
         return cannot(fmt::format("replace the egress filter of {}", interface.name()), error);
-    return {};
+    return check_proof(prove_egress(interface.entry.ifindex, {program_id(egress)}),
+                       interface.name(), "out");
 }
 
 Done detach(const Pins &pins, const Pins::Interface &interface) {

@@ -10,11 +10,10 @@
 //         The qdisc is never removed: others may use it too.
 //
 // Attached
-//   A hook is attached if the kernel says so: attached_now() asks the pinned link which interface
-//   it is on (none, if the device is gone or somebody detached the link), and asks the clsact
-//   filter whether its program is ours. The entry of the interface in the map `interfaces` is only
-//   a note of the last answer. It is written before the first link is made, so that a link which
-//   an interrupted run leaves is found, and again when both hooks are attached.
+//   A hook is attached if the device has our program there: proof.h says how the kernel is asked.
+//   A link alone is no proof. The entry of the interface in the map `interfaces` is only a note of
+//   the last answer. It is written before the first link is made, so that a link which an
+//   interrupted run leaves is found, and again when both hooks are proved.
 //
 //   Attached does not mean filtered: which interfaces are filtered is part of the record in force,
 //   see holds_on() in switch.h.
@@ -53,18 +52,20 @@ struct Attached {
 };
 
 // Attaches the pinned programs of this number to the device, and pins the links. A hook that is
-// attached already stays as it is. The name that the interface is known by is in its entry.
+// attached already stays as it is. The name that the interface is known by is in its entry. A hook
+// that is not proved afterwards is a fault, and what was attached to it is taken off.
 Result<Attached> attach(const Pins &pins, unsigned number, const Device &device, XdpMode mode);
 
 // The index of the device that an interface of ours is on, whatever its name is by now: the one
-// that its link is on, or if others removed that, the one that it was on. 0: there is none.
+// that has its programs, or if others removed them, the one that had them. 0: there is none.
 std::uint32_t linked_device(const Pins &pins, const Pins::Interface &interface);
 
 // That device; if it is gone, the one that has the name. A fault: there is none, or the interface
 // is absent. Which device an absent one is once it comes, recognise.h tells: not the name alone.
 Result<Device> device_of(const Pins &pins, const Pins::Interface &interface);
 
-// What is attached at this moment. The links are asked, not the entry.
+// What is attached at this moment, by proof. What cannot be seen is not attached, and `note` says
+// why.
 Attached attached_now(const Pins &pins, const Pins::Interface &interface);
 
 // Puts other programs on the hooks that are attached; no packet goes by in between. A hook that is

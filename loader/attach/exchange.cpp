@@ -111,12 +111,8 @@ Done Replacement::replace_hooks(const Pins::Interface &interface) {
     if (!pins_.has_interface(number)) return {};
     auto rows = open_pin(pins_.path(number, "rows"));
     if (!rows) return tl::unexpected(rows.error());
-    const auto device = device_of(pins_, interface);
-    auto program = Program::load({.interface = number,
-                                  .lacp = device && device->bond,
-                                  .probes = false,
-                                  .shared = &maps_,
-                                  .rows = rows->get()});
+    auto program = Program::load(
+        {.interface = number, .probes = false, .shared = &maps_, .rows = rows->get()});
     if (!program) return tl::unexpected(program.error());
 
     const fs::path ingress = pins_.path(number, "ingress_program");

@@ -7,9 +7,9 @@
 #include <array>
 #include <cstdint>
 #include <filesystem>
-#include <system_error>
 
 #include "loader/attach/attach.h"
+#include "loader/base/file.h"
 #include "loader/kernel/pins.h"
 
 namespace pm {
@@ -19,10 +19,11 @@ Result<std::vector<std::string>> unfilter_all(const Paths &paths) {
     auto exists = has_private_folder(paths.pins);
     if (!exists) return tl::unexpected(exists.error());
     std::vector<std::string> names;
-    std::error_code error;
-    for (const auto &entry : fs::directory_iterator(paths.pins, error)) {
-        if (!entry.path().filename().string().starts_with("interface-")) continue;
-        const std::uint32_t index = detach_folder(entry.path());
+    auto entries = list_folder(paths.pins);
+    if (!entries) return tl::unexpected(entries.error());
+    for (const fs::path &entry : *entries) {
+        if (!entry.filename().string().starts_with("interface-")) continue;
+        const std::uint32_t index = detach_folder(entry);
         std::array<char, IF_NAMESIZE> name = {};
         if (index != 0 && if_indextoname(index, name.data())) names.emplace_back(name.data());
     }

@@ -5,6 +5,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <system_error>
+
 #include <fmt/core.h>
 
 #include "policy/base/fd.h"
@@ -24,6 +27,16 @@ Result<std::string> read_file(const fs::path &path) {
     auto text = read_whole(fd.get(), guessed_size, std::string().max_size() / 4);
     if (!text) return cannot(fmt::format("read {}", path.string()), text.error());
     return std::move(*text);
+}
+
+Result<std::vector<fs::path>> list_folder(const fs::path &path) {
+    std::vector<fs::path> entries;
+    std::error_code error;
+    for (fs::directory_iterator at(path, error), end; !error && at != end; at.increment(error))
+        entries.push_back(at->path());
+    if (error && error.value() != ENOENT)
+        return cannot(fmt::format("read the folder {}", path.string()), error.value());
+    return entries;
 }
 
 Done write_new(const fs::path &path, std::string_view content, Sync sync, mode_t mode) {

@@ -8,12 +8,17 @@
 #include <filesystem>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "loader/base/fault.h"
 
 namespace pm {
 
 Result<std::string> read_file(const std::filesystem::path &path);
+
+// What a folder has, in no order; nothing where there is no folder. A folder that cannot be read to
+// its end is a fault, never a shorter list.
+Result<std::vector<std::filesystem::path>> list_folder(const std::filesystem::path &path);
 
 // now: the file is on disk when the call returns; later: when the caller has synced the file
 // system.

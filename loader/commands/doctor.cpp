@@ -98,10 +98,12 @@ Result<std::vector<Device>> choose_devices(const std::vector<std::string> &asked
         }
         if (!contains(devices, device->name)) devices.push_back(std::move(*device));
     }
-    if (asked.empty())
-        for (Device &one : all_devices())
-            if (!one.loopback && (attached.empty() || attached.count(one.name)))
-                devices.push_back(std::move(one));
+    if (!asked.empty()) return devices;
+    auto all = all_devices();
+    if (!all) return tl::unexpected(all.error());
+    for (Device &one : *all)
+        if (!one.loopback && (attached.empty() || attached.count(one.name)))
+            devices.push_back(std::move(one));
     return devices;
 }
 

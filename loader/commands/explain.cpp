@@ -29,9 +29,11 @@
 namespace pm::command {
 namespace {
 
-std::set<Address> host_addresses() {
+Result<std::set<Address>> host_addresses() {
+    auto own = own_addresses();
+    if (!own) return tl::unexpected(own.error());
     std::set<Address> addresses;
-    for (const OwnAddress &one : own_addresses()) addresses.insert(one.address);
+    for (const OwnAddress &one : *own) addresses.insert(one.address);
     return addresses;
 }
 
@@ -95,9 +97,10 @@ int explain_loaded(const ExplainArguments &arguments, const Tuple &tuple) {
     if (!lock) return end(lock.error());
 
     const pm_view image = control.image(control.state().record.image);
-    const std::set<Address> own = host_addresses();
+    const auto own = host_addresses();
+    if (!own) return end(own.error());
     const Direction direction = settle_direction(tuple, [&](const Address &address) {
-        return own.count(address) != 0 || is_listed(image, address);
+        return own->count(address) != 0 || is_listed(image, address);
     });
     for (const Pins::Interface &one : *interfaces) {
         auto answer = explain(image, tuple, direction, one.number, [&](const Question &question) {

@@ -1,20 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "loader/commands/prefixes.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <cerrno>
-#include <fstream>
-#include <iostream>
 #include <set>
+#include <sstream>
 
 #include <fmt/core.h>
 
 #include "loader/base/message.h"
 #include "loader/commands/common.h"
 #include "loader/show/table.h"
+#include "policy/base/fd.h"
+#include "policy/base/whole_file.h"
 
 namespace pm::command {
 namespace {
+
+constexpr std::size_t guessed_size = 65536;  // bytes
 
 Done add_prefix(const std::string &word, std::vector<Prefix> &prefixes) {
     auto prefix = parse_prefix(word);
@@ -23,8 +29,20 @@ Done add_prefix(const std::string &word, std::vector<Prefix> &prefixes) {
     return {};
 }
 
+// The file is read to its end before anything is made of it. A link is followed: the list may come
+// from /dev/fd.
+Result<std::string> read_list(const std::string &file) {
+    const Fd opened(file == "-" ? -1 : ::open(file.c_str(), O_RDONLY | O_CLOEXEC));
+    if (file != "-" && !opened) return cannot(fmt::format("read '{}'", file), errno);
+    auto text = read_whole(file == "-" ? STDIN_FILENO : opened.get(), guessed_size,
+                           std::string().max_size() / 4);
+    if (!text) return cannot(fmt::format("read '{}'", file), text.error());
+    return std::move(*text);
+}
+
 // `name`: where the lines are from.
-Done add_lines(std::istream &lines, const std::string &name, std::vector<Prefix> &prefixes) {
+Done add_lines(const std::string &text, const std::string &name, std::vector<Prefix> &prefixes) {
+    std::istringstream lines(text);
     std::string line;
     for (int number = 1; std::getline(lines, line); ++number) {
         line = line.substr(0, line.find('#'));
@@ -45,15 +63,12 @@ Result<std::vector<Prefix>> read_prefixes(const std::vector<std::string> &words,
     std::vector<Prefix> prefixes;
     for (const std::string &word : words)
         if (auto added = add_prefix(word, prefixes); !added) return tl::unexpected(added.error());
-    Done added;
-    if (file == "-") {
-        added = add_lines(std::cin, "standard input", prefixes);
-    } else if (!file.empty()) {
-        std::ifstream lines(file);
-        if (!lines) return cannot(fmt::format("read '{}'", file), errno, {});
-        added = add_lines(lines, file, prefixes);
+    if (!file.empty()) {
+        auto added = read_list(file).and_then([&](const std::string &text) {
+            return add_lines(text, file == "-" ? "standard input" : file, prefixes);
+        });
+        if (!added) return tl::unexpected(added.error());
     }
-    if (!added) return tl::unexpected(added.error());
     std::set<Range> seen;
     std::erase_if(prefixes, [&](const Prefix &one) { return !seen.insert(one.range()).second; });
     if (prefixes.empty()) return fault("nobody to ban is named", {}, Exit::usage);

@@ -19,9 +19,10 @@ int show_generation(std::uint64_t number) {
     auto store = Store::open(Paths::from_environment());
     if (!store) return end(store.error());
     const auto numbers = store->all_numbers();
-    if (std::find(numbers.begin(), numbers.end(), number) == numbers.end())
+    if (!numbers) return end(numbers.error());
+    if (std::find(numbers->begin(), numbers->end(), number) == numbers->end())
         return end(Fault{fmt::format("generation {} is not kept; these are: {}", number,
-                                     fmt::join(numbers, ", ")),
+                                     fmt::join(*numbers, ", ")),
                          {},
                          Exit::usage});
     auto text = store->policy_text(number);

@@ -127,9 +127,16 @@ void examine_folders(const Paths &paths, Findings &findings) {
 
 void examine_routing(Findings &findings) {
     std::string families;
-    if (read_word("/proc/sys/net/ipv4/ip_forward") == "1") families = "IPv4";
-    if (read_word("/proc/sys/net/ipv6/conf/all/forwarding") == "1")
-        families += families.empty() ? "IPv6" : " and IPv6";
+    const std::string v4 = read_word("/proc/sys/net/ipv4/ip_forward"),
+                      v6 = read_word("/proc/sys/net/ipv6/conf/all/forwarding");
+    std::error_code error;
+    if (v4.empty() || (v6.empty() && fs::exists("/proc/sys/net/ipv6", error))) {
+        findings.note("forwarding", "whether this host routes cannot be read here",
+                      "sysctl net.ipv4.ip_forward net.ipv6.conf.all.forwarding");
+        return;
+    }
+    if (v4 == "1") families = "IPv4";
+    if (v6 == "1") families += families.empty() ? "IPv6" : " and IPv6";
     if (families.empty())
         findings.fine("forwarding", "this host routes nothing");
     else
@@ -143,11 +150,15 @@ void examine_routing(Findings &findings) {
 
 void examine_other_firewalls(Findings &findings) {
     std::string others;
-    if (const std::size_t tables = count_nftables())
-        others = fmt::format("{} nftables table{}", tables, tables == 1 ? "" : "s");
+    const auto tables = count_nftables();
+    if (tables && *tables != 0)
+        others = fmt::format("{} nftables table{}", *tables, *tables == 1 ? "" : "s");
     for (const char *names : {"/proc/net/ip_tables_names", "/proc/net/ip6_tables_names"})
         if (!read_word(names).empty()) others += others.empty() ? "iptables" : " and iptables";
-    if (others.empty())
+    if (others.empty() && !tables)
+        findings.note("firewalls",
+                      "whether there are nftables rules cannot be told: " + tables.error().message);
+    else if (others.empty())
         findings.fine("firewalls", "no nftables or iptables rules");
     else
         findings.note("firewalls", fmt::format("{}: what passes here is asked there too", others),

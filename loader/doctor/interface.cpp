@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <cstdint>
 #include <iterator>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -15,6 +14,7 @@
 #include <fmt/ranges.h>
 
 #include "loader/attach/attach.h"
+#include "loader/attach/proof.h"
 #include "loader/host/attached_programs.h"
 #include "loader/host/netlink.h"
 
@@ -22,38 +22,37 @@ namespace pm {
 namespace {
 
 constexpr const char *attach_again = "portmatrix apply, or let the service run: it attaches again";
+constexpr const char *cannot_look = "run it as root, in the network namespace of the interface";
 constexpr unsigned one_buffer =
     3498;  // the largest MTU whose frames fit a page with XDP's headroom
-
-std::uint32_t pinned_id(const Pins &pins, unsigned number, const char *name) {
-    const auto fd = open_pin(pins.path(number, name));
-    return fd ? program_id(fd->get()) : 0;
-}
 
 std::string program_text(const TcProgram &program) {
     return fmt::format("'{}' (id {})", program.name.empty() ? "?" : program.name, program.id);
 }
 
-void examine_ingress(const Pins &pins, const Pins::Interface &interface, const Device &device,
-                     const Attached &now, Findings &findings) {
-    const std::uint32_t ours = pinned_id(pins, interface.number, "ingress_program");
-    auto there = attached_xdp(device);
-    const bool is_ours = there && *there && (*there)->id == ours;
-    if (now.ingress != PM_DETACHED && is_ours)
-        findings.fine("ingress", fmt::format("XDP, {}, driver {}",
-                                             now.ingress == PM_XDP_GENERIC ? "generic" : "native",
+using Found = HookProof::Found;
+
+void examine_ingress(const Pins::Interface &interface, const Device &device, const HookProof &proof,
+                     Findings &findings) {
+    const bool generic = proof.kind == PM_XDP_GENERIC;
+    if (proof.is_ours())
+        findings.fine("ingress", fmt::format("XDP, {}, driver {}", generic ? "generic" : "native",
                                              device.driver.empty() ? "unknown" : device.driver));
-    else if (there && *there)
+    else if (proof.found == Found::other)
         findings.wrong(
             "ingress",
-            fmt::format("what comes in is judged by XDP program '{}' (id {}), not by "
-                        "the policy",
-                        (*there)->name, (*there)->id),
+            fmt::format("what comes in is judged by XDP program {}, not by the policy",
+                        proof.about),
             fmt::format("ip link set dev {} xdp off, then portmatrix apply", device.name));
+    else if (proof.found == Found::unseen)
+        findings.wrong(
+            "ingress",
+            fmt::format("whether what comes in is filtered cannot be told: {}", proof.about),
+            cannot_look);
     else
         findings.wrong("ingress", "what comes in is not filtered: the XDP program is gone",
                        attach_again);
-    if (now.ingress == PM_XDP_GENERIC)
+    if (generic)
         findings.warning("generic",
                          "generic XDP is slower, and counts packets that were merged as one",
                          interface.entry.generic
@@ -63,18 +62,40 @@ void examine_ingress(const Pins &pins, const Pins::Interface &interface, const D
                                            device.driver));
 }
 
+// What stands where clsact belongs keeps kernels before 6.6 from filtering the way out.
+std::string remedy_of_egress(const Device &device) {
+    const auto qdisc = ingress_qdisc(device.index);
+    if (!qdisc || qdisc->empty() || *qdisc == clsact) return attach_again;
+    return fmt::format("{}; without TCX, first: tc qdisc del dev {} {}", attach_again, device.name,
+                       *qdisc);
+}
+
 // A program before ours may let pass what ours would have dropped.
 void examine_egress(const Pins &pins, const Pins::Interface &interface, const Device &device,
-                    const Attached &now, Findings &findings) {
-    const std::uint32_t ours = pinned_id(pins, interface.number, "egress_program");
-    const std::vector<TcProgram> all = tc_programs(device.index, TcHook::egress);
-    const auto found = std::ranges::find(all, ours, &TcProgram::id);
-    if (now.egress == PM_DETACHED || found == all.end()) {
-        findings.wrong("egress", "what goes out is not filtered: the program on TC is gone",
-                       attach_again);
+                    const HookProof &proof, Findings &findings) {
+    if (proof.found == Found::unseen) {
+        findings.wrong(
+            "egress",
+            fmt::format("whether what goes out is filtered cannot be told: {}", proof.about),
+            cannot_look);
         return;
     }
-    findings.fine("egress", now.egress == PM_TCX ? "TC, by a TCX link" : "TC, by a clsact filter");
+    if (!proof.is_ours()) {
+        findings.wrong("egress", "what goes out is not filtered: the program on TC is gone",
+                       remedy_of_egress(device));
+        return;
+    }
+    findings.fine("egress", proof.kind == PM_TCX ? "TC, by a TCX link" : "TC, by a clsact filter");
+    const auto listed = tc_programs(device.index, TcHook::egress);
+    const auto pinned = open_pin(pins.path(interface.number, "egress_program"));
+    const std::vector<TcProgram> all = listed.value_or(std::vector<TcProgram>());
+    const auto found =
+        std::ranges::find(all, pinned ? program_id(pinned->get()) : 0, &TcProgram::id);
+    if (found == all.end()) {
+        findings.warning("egress-order", "which programs come before ours cannot be told",
+                         "bpftool net show");
+        return;
+    }
     for (auto one = all.begin(); one != found; ++one)
         findings.wrong("egress-order",
                        fmt::format("program {} comes before ours: what it lets pass is not "
@@ -87,7 +108,13 @@ void examine_egress(const Pins &pins, const Pins::Interface &interface, const De
 }
 
 void examine_ingress_tc(const Device &device, Findings &findings) {
-    for (const TcProgram &one : tc_programs(device.index, TcHook::ingress))
+    const auto listed = tc_programs(device.index, TcHook::ingress);
+    if (!listed) {
+        findings.note("tc-ingress", "which programs see what XDP let pass cannot be told: " +
+                                        listed.error().message);
+        return;
+    }
+    for (const TcProgram &one : *listed)
         findings.note("tc-ingress", fmt::format("program {} sees what XDP let pass, and may drop "
                                                 "or redirect it",
                                                 program_text(one)));
@@ -95,7 +122,9 @@ void examine_ingress_tc(const Device &device, Findings &findings) {
 
 void examine_frames(const Device &device, pm_attachment ingress, Findings &findings) {
     const unsigned mtu = mtu_of(device.name);
-    if (mtu <= one_buffer)
+    if (mtu == 0)
+        findings.note("mtu", "how large its frames are cannot be asked");
+    else if (mtu <= one_buffer)
         findings.fine("mtu", fmt::format("MTU {}: each frame in one buffer", mtu));
     else if (ingress == PM_XDP_NATIVE)
         findings.fine("mtu",
@@ -109,21 +138,34 @@ void examine_frames(const Device &device, pm_attachment ingress, Findings &findi
                         one_buffer));
 }
 
-void examine_offloads(const Device &device, Findings &findings) {
-    const std::set<std::string> active = active_features(device.name);
-    const std::vector<std::string> vlans = vlans_of(device.name);
-    if (!vlans.empty())
-        findings.note("vlans", fmt::format("the policy holds for {} as for {}",
-                                           fmt::join(vlans, ", "), device.name));
-    if (!vlans.empty() && active.count("rx-vlan-hw-parse"))
+void examine_vlans(const Device &device, bool takes_tags_off, Findings &findings) {
+    const auto vlans = vlans_of(device.name);
+    if (!vlans) {
+        findings.note("vlans", "its VLANs cannot be told: " + vlans.error().message);
+        return;
+    }
+    if (vlans->empty()) return;
+    findings.note("vlans", fmt::format("the policy holds for {} as for {}", fmt::join(*vlans, ", "),
+                                       device.name));
+    if (takes_tags_off)
         findings.note("rxvlan",
                       fmt::format("{} takes VLAN tags off before XDP sees them: a packet of a "
                                   "VLAN is judged like one without a tag",
                                   device.name),
                       fmt::format("to see the tags: ethtool -K {} rxvlan off", device.name));
+}
+
+void examine_offloads(const Device &device, Findings &findings) {
+    const auto active = active_features(device.name);
+    examine_vlans(device, active && active->contains("rx-vlan-hw-parse"), findings);
+    if (!active) {
+        findings.note("merging", "whether the device merges packets before XDP cannot be asked");
+        return;
+    }
     std::string merging;
-    if (active.count("rx-lro")) merging = "lro off";
-    if (active.count("rx-gro-hw")) merging += merging.empty() ? "rx-gro-hw off" : " rx-gro-hw off";
+    if (active->contains("rx-lro")) merging = "lro off";
+    if (active->contains("rx-gro-hw"))
+        merging += merging.empty() ? "rx-gro-hw off" : " rx-gro-hw off";
     if (!merging.empty())
         findings.warning("merging", "the device merges packets before XDP: they are counted as one",
                          fmt::format("ethtool -K {} {}", device.name, merging));
@@ -184,9 +226,9 @@ void examine_attachment(const Pins &pins, const Pins::Interface &interface, bool
                                    interface.name()));
         return;
     }
-    const Attached now = attached_now(pins, interface);
-    examine_ingress(pins, interface, *device, now, findings);
-    examine_egress(pins, interface, *device, now, findings);
+    const Proof proof = prove(pins, interface.number, device->index);
+    examine_ingress(interface, *device, proof.ingress, findings);
+    examine_egress(pins, interface, *device, proof.egress, findings);
     examine_ingress_tc(*device, findings);
 }
 

@@ -39,7 +39,10 @@ void examine_ports(const Catalog &policy, Findings &findings) {
     unsigned first = 0, last = 0;
     std::ifstream("/proc/sys/net/ipv4/ip_local_port_range") >> first >> last;
     const std::string reserved = read_word("/proc/sys/net/ipv4/ip_local_reserved_ports");
-    if (last == 0) return;
+    if (last == 0) {
+        findings.note("reserved-ports", "which ports the kernel gives to processes cannot be read");
+        return;
+    }
     bool fine = true;
     for (const CatalogRow &row : policy.rows) {
         if (row.direction != Direction::out || row.port != "any" || row.source_port.empty() ||

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "loader/doctor/proc.h"
 
-#include <fstream>
+#include <sstream>
+
+#include "loader/base/file.h"
 
 namespace pm {
 
 std::string read_word(const std::filesystem::path &path) {
     std::string word;
-    std::ifstream(path) >> word;
+    std::istringstream(read_file(path).value_or(std::string())) >> word;
     return word;
 }
 

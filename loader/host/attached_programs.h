@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "loader/base/fault.h"
 #include "loader/host/device.h"
@@ -24,9 +25,14 @@ std::string name_of_program(std::uint32_t id);  // likewise empty
 struct XdpProgram {
     std::uint32_t id = 0;
     std::string name;
+    bool generic = false;  // it sees packets after the driver; else in the driver or the device
 };
 
-// The XDP program on the interface, whoever attached it.
+// The XDP programs on the interface, whoever attached them, as the device itself answers: a generic
+// one may stand beside another.
+Result<std::vector<XdpProgram>> xdp_programs(std::uint32_t ifindex);
+
+// The first of them.
 Result<std::optional<XdpProgram>> attached_xdp(const Device &device);
 
 }  // namespace pm

@@ -7,12 +7,16 @@
 #include <net/if_arp.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
+#include <cerrno>
 #include <cstring>
-#include <fstream>
+#include <sstream>
 
 #include <fmt/core.h>
 
+#include "loader/base/file.h"
+#include "loader/host/netlink.h"
 #include "policy/base/fd.h"
 
 namespace pm {
@@ -86,7 +90,6 @@ Result<Device> find_device(const std::string &name) {
     if (ioctl(fd.get(), SIOCGIFFLAGS, &request) != 0)
         return cannot(fmt::format("ask about the interface '{}'", name), errno);
     found.loopback = request.ifr_flags & IFF_LOOPBACK;
-    found.bond = request.ifr_flags & (IFF_MASTER | IFF_SLAVE);
     if (ioctl(fd.get(), SIOCGIFHWADDR, &request) != 0)
         return cannot(fmt::format("ask about the interface '{}'", name), errno);
     found.ethernet = request.ifr_hwaddr.sa_family == ARPHRD_ETHER;
@@ -94,19 +97,25 @@ Result<Device> find_device(const std::string &name) {
     return found;
 }
 
-std::vector<Device> all_devices() {
+Result<std::vector<Device>> all_devices() {
+    auto links = all_links();
+    if (!links) return tl::unexpected(links.error());
     std::vector<Device> all;
-    struct if_nameindex *names = if_nameindex();
-    for (const struct if_nameindex *one = names; one && one->if_index != 0; ++one)
-        if (auto found = find_device(one->if_name)) all.push_back(std::move(*found));
-    if_freenameindex(names);
+    char name[IF_NAMESIZE];
+    for (const Link &one : *links)  // one that is not found has gone meanwhile
+        if (if_indextoname(one.index, name))
+            if (auto found = find_device(name)) all.push_back(std::move(*found));
     return all;
 }
 
-std::vector<std::string> vlans_of(const std::string &name) {
+Result<std::vector<std::string>> vlans_of(const std::string &name) {
     // Lines "eth0.100  | 100  | eth0" under two lines of heading.
     std::vector<std::string> vlans;
-    std::ifstream file("/proc/net/vlan/config");
+    constexpr const char *config = "/proc/net/vlan/config";  // there once the first VLAN was made
+    if (access(config, F_OK) != 0 && errno == ENOENT) return vlans;
+    auto text = read_file(config);
+    if (!text) return tl::unexpected(text.error());
+    std::istringstream file(*text);
     for (std::string line; std::getline(file, line);) {
         const auto first = line.find('|'), second = line.rfind('|');
         if (first == second || trim(line.substr(second + 1)) != name) continue;
@@ -115,11 +124,11 @@ std::vector<std::string> vlans_of(const std::string &name) {
     return vlans;
 }
 
-std::set<std::string> active_features(const std::string &name) {
+std::optional<std::set<std::string>> active_features(const std::string &name) {
     std::set<std::string> active;
     const Fd fd = request_socket();
     const std::uint32_t count = count_features(fd.get(), name), blocks = (count + 31) / 32;
-    if (count == 0) return active;
+    if (count == 0) return std::nullopt;
     EthtoolCommand<ethtool_gstrings> names(ETHTOOL_GSTRINGS, count, ETH_GSTRING_LEN);
     names->string_set = ETH_SS_FEATURES;
     names->len = count;
@@ -127,7 +136,7 @@ std::set<std::string> active_features(const std::string &name) {
                                                sizeof(ethtool_get_features_block));
     features->size = blocks;
     if (!ask_ethtool(fd.get(), name, names.get()) || !ask_ethtool(fd.get(), name, features.get()))
-        return active;
+        return std::nullopt;
     for (std::uint32_t i = 0; i < count; ++i) {
         const auto *feature =
             reinterpret_cast<const char *>(names->data) + std::size_t{i} * ETH_GSTRING_LEN;

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -18,20 +19,19 @@ struct Device {
     std::string driver;  // empty where it has none
     bool loopback = false;
     bool ethernet = false;  // its packets have an Ethernet header
-    bool bond = false;      // a bond or a port of one: it speaks LACP
 };
 
 // By its name, or by an alternative name (`ip link property`).
 Result<Device> find_device(const std::string &name);
 
-std::vector<Device> all_devices();
+Result<std::vector<Device>> all_devices();
 
 // The VLAN interfaces on top of it.
-std::vector<std::string> vlans_of(const std::string &name);
+Result<std::vector<std::string>> vlans_of(const std::string &name);
 
 // The features that are on, under the names that `ethtool -k` uses inside the kernel:
-// "rx-lro", "rx-gro-hw", "rx-vlan-hw-parse". Empty where they cannot be asked.
-std::set<std::string> active_features(const std::string &name);
+// "rx-lro", "rx-gro-hw", "rx-vlan-hw-parse". None where they cannot be asked.
+std::optional<std::set<std::string>> active_features(const std::string &name);
 
 // 0 where the device cannot be asked.
 unsigned receive_queues(const std::string &name);

@@ -11,49 +11,28 @@
 
 #include <algorithm>
 #include <array>
-#include <functional>
+#include <cerrno>
 
 #include <bpf/bpf.h>
+#include <fmt/core.h>
 #include <libmnl/libmnl.h>
 
 #include "loader/host/attached_programs.h"
-#include "loader/host/netlink_socket.h"
+#include "loader/host/netlink_request.h"
 
 namespace pm {
 namespace {
-
-using Visit = std::function<void(const nlmsghdr *)>;
-
-// Calls visit for each message of the answer: of a whole dump, or of the one message. If the kernel
-// refuses, there is no message.
-void ask(int bus, nlmsghdr *request, std::uint16_t flags, const Visit &visit) {
-    request->nlmsg_flags = static_cast<std::uint16_t>(NLM_F_REQUEST | flags);
-    const NetlinkSocket socket = open_netlink(bus);
-    const auto call = [](const nlmsghdr *message, void *context) {
-        (*static_cast<const Visit *>(context))(message);
-        return MNL_CB_OK;
-    };
-    if (!socket || mnl_socket_bind(socket.get(), 0, MNL_SOCKET_AUTOPID) != 0 ||
-        mnl_socket_sendto(socket.get(), request, request->nlmsg_len) < 0)
-        return;
-    std::array<char, 32768> buffer = {};
-    for (int more = MNL_CB_OK; more > MNL_CB_STOP;) {
-        const ssize_t size = mnl_socket_recvfrom(socket.get(), buffer.data(), buffer.size());
-        if (size <= 0) return;
-        more = mnl_cb_run(buffer.data(), static_cast<std::size_t>(size), 0,
-                          mnl_socket_get_portid(socket.get()), call, const_cast<Visit *>(&visit));
-        if (!(flags & NLM_F_DUMP)) return;
-    }
-}
-
-void dump(int bus, nlmsghdr *request, const Visit &visit) {
-    ask(bus, request, NLM_F_DUMP, visit);
-}
 
 int read_output_interface(const nlattr *attribute, void *context) {
     if (mnl_attr_get_type(attribute) == RTA_OIF)
         *static_cast<std::uint32_t *>(context) = mnl_attr_get_u32(attribute);
     return MNL_CB_OK;
+}
+
+// What the kernel answers where a route is missing, or forbids the packet.
+bool means_no_route(int error) {
+    return error == ENETUNREACH || error == EHOSTUNREACH || error == ESRCH || error == EACCES ||
+           error == EINVAL;
 }
 
 int read_link(const nlattr *attribute, void *context) {
@@ -72,19 +51,20 @@ int read_link(const nlattr *attribute, void *context) {
     return MNL_CB_OK;
 }
 
-std::vector<TcProgram> tcx_programs(std::uint32_t ifindex, TcHook hook) {
-    std::array<__u32, 64> ids = {};
+// Kernels before 6.6 do not know these hooks.
+Result<std::vector<TcProgram>> tcx_programs(std::uint32_t ifindex, TcHook hook) {
+    std::array<__u32, 64> ids = {};  // the kernel allows no more
     struct bpf_prog_query_opts options = {};
     options.sz = sizeof(options);
     options.prog_ids = ids.data();
     options.prog_cnt = ids.size();
     std::vector<TcProgram> programs;
-    if (bpf_prog_query_opts(static_cast<int>(ifindex),
-                            hook == TcHook::egress ? tcx_egress : tcx_ingress, &options) != 0)
-        return programs;
-    for (std::size_t i = 0; i < std::min<std::size_t>(options.prog_cnt, ids.size()); ++i) {
+    const int error = bpf_prog_query_opts(
+        static_cast<int>(ifindex), hook == TcHook::egress ? tcx_egress : tcx_ingress, &options);
+    if (error == -EINVAL) return programs;
+    if (error != 0) return cannot("list the programs on TCX", error);
+    for (std::size_t i = 0; i < std::min<std::size_t>(options.prog_cnt, ids.size()); ++i)
         programs.push_back({.id = ids[i], .name = name_of_program(ids[i]), .tcx = true});
-    }
     return programs;
 }
 
@@ -100,13 +80,13 @@ int read_program(const nlattr *attribute, void *context) {
     return MNL_CB_OK;
 }
 
-struct FilterAttributes {
+struct TcAttributes {
     std::string kind;
     const nlattr *options = nullptr;
 };
 
-int read_filter_attribute(const nlattr *attribute, void *context) {
-    auto &found = *static_cast<FilterAttributes *>(context);
+int read_tc_attribute(const nlattr *attribute, void *context) {
+    auto &found = *static_cast<TcAttributes *>(context);
     if (mnl_attr_get_type(attribute) == TCA_KIND) found.kind = mnl_attr_get_str(attribute);
     if (mnl_attr_get_type(attribute) == TCA_OPTIONS) found.options = attribute;
     return MNL_CB_OK;
@@ -115,15 +95,21 @@ int read_filter_attribute(const nlattr *attribute, void *context) {
 // Adds the filter if it is a program.
 void add_filter(const nlmsghdr *message, std::vector<Filter> &filters) {
     const auto *tc = static_cast<const tcmsg *>(mnl_nlmsg_get_payload(message));
-    FilterAttributes found;
-    mnl_attr_parse(message, sizeof(*tc), read_filter_attribute, &found);
+    TcAttributes found;
+    mnl_attr_parse(message, sizeof(*tc), read_tc_attribute, &found);
     if (found.kind != "bpf" || !found.options || tc->tcm_handle == 0) return;
     Filter filter = {TC_H_MAJ(tc->tcm_info) >> 16, {}};
     mnl_attr_parse_nested(found.options, read_program, &filter.program);
     filters.push_back(std::move(filter));
 }
 
-std::vector<Filter> clsact_programs(std::uint32_t ifindex, TcHook hook) {
+// The filters whose parent is that hook of clsact. Where another qdisc is in its place, the kernel
+// lists what that has under any parent: it must be known that it is clsact.
+Result<std::vector<Filter>> clsact_programs(std::uint32_t ifindex, TcHook hook) {
+    std::vector<Filter> filters;
+    auto qdisc = ingress_qdisc(ifindex);
+    if (!qdisc) return tl::unexpected(qdisc.error());
+    if (*qdisc != clsact) return filters;
     std::array<char, 256> buffer = {};
     nlmsghdr *request = mnl_nlmsg_put_header(buffer.data());
     request->nlmsg_type = RTM_GETTFILTER;
@@ -132,26 +118,50 @@ std::vector<Filter> clsact_programs(std::uint32_t ifindex, TcHook hook) {
     tc->tcm_ifindex = static_cast<int>(ifindex);
     tc->tcm_parent =
         TC_H_MAKE(TC_H_CLSACT, hook == TcHook::egress ? TC_H_MIN_EGRESS : TC_H_MIN_INGRESS);
-    std::vector<Filter> filters;
-    dump(NETLINK_ROUTE, request, [&](const nlmsghdr *message) { add_filter(message, filters); });
+    auto listed = dump_netlink("list the filters of clsact", NETLINK_ROUTE, request,
+                               [&](const nlmsghdr *message) { add_filter(message, filters); });
+    if (!listed) return tl::unexpected(listed.error());
     std::ranges::stable_sort(filters, {}, &Filter::priority);
     return filters;
 }
 
 }  // namespace
 
-std::vector<TcProgram> tc_programs(std::uint32_t ifindex, TcHook hook) {
-    std::vector<TcProgram> programs = tcx_programs(ifindex, hook);
-    for (Filter &one : clsact_programs(ifindex, hook)) {
+Result<std::string> ingress_qdisc(std::uint32_t ifindex) {
+    std::array<char, 256> buffer = {};
+    nlmsghdr *request = mnl_nlmsg_put_header(buffer.data());
+    request->nlmsg_type = RTM_GETQDISC;
+    mnl_nlmsg_put_extra_header(request, sizeof(tcmsg));
+    std::string kind;
+    return dump_netlink("list the qdiscs", NETLINK_ROUTE, request,
+                        [&](const nlmsghdr *message) {
+                            const auto *tc =
+                                static_cast<const tcmsg *>(mnl_nlmsg_get_payload(message));
+                            if (tc->tcm_ifindex != static_cast<int>(ifindex) ||
+                                tc->tcm_parent != TC_H_CLSACT)
+                                return;
+                            TcAttributes found;
+                            mnl_attr_parse(message, sizeof(*tc), read_tc_attribute, &found);
+                            kind = found.kind;
+                        })
+        .map([&] { return kind; });
+}
+
+Result<std::vector<TcProgram>> tc_programs(std::uint32_t ifindex, TcHook hook) {
+    auto programs = tcx_programs(ifindex, hook);
+    if (!programs) return programs;
+    auto filters = clsact_programs(ifindex, hook);
+    if (!filters) return tl::unexpected(filters.error());
+    for (Filter &one : *filters) {
         // The filter's own name is that of the file which its program was loaded from.
         if (std::string name = name_of_program(one.program.id); !name.empty())
             one.program.name = std::move(name);
-        programs.push_back(std::move(one.program));
+        programs->push_back(std::move(one.program));
     }
     return programs;
 }
 
-std::uint32_t route_interface(const Address &from, const Address &to) {
+Result<std::uint32_t> route_interface(const Address &from, const Address &to) {
     std::array<char, 256> buffer = {};
     nlmsghdr *request = mnl_nlmsg_put_header(buffer.data());
     request->nlmsg_type = RTM_GETROUTE;
@@ -171,31 +181,35 @@ std::uint32_t route_interface(const Address &from, const Address &to) {
     put(RTA_SRC, from);
     put(RTA_DST, to);
     std::uint32_t interface = 0;
-    ask(NETLINK_ROUTE, request, 0, [&](const nlmsghdr *message) {
+    auto asked = ask_netlink(NETLINK_ROUTE, request, [&](const nlmsghdr *message) {
         if (message->nlmsg_type == RTM_NEWROUTE)
             mnl_attr_parse(message, sizeof(rtmsg), read_output_interface, &interface);
     });
+    if (!asked && !means_no_route(asked.error().number))
+        return cannot(fmt::format("ask for the route to {}", to_string(to)), asked.error().number);
     return interface;
 }
 
-std::vector<Link> all_links() {
+Result<std::vector<Link>> all_links() {
     std::array<char, 256> buffer = {};
     nlmsghdr *request = mnl_nlmsg_put_header(buffer.data());
     request->nlmsg_type = RTM_GETLINK;
     mnl_nlmsg_put_extra_header(request, sizeof(ifinfomsg));
     std::vector<Link> links;
-    dump(NETLINK_ROUTE, request, [&](const nlmsghdr *message) {
-        Link link;
-        link.index = static_cast<std::uint32_t>(
-            static_cast<const ifinfomsg *>(mnl_nlmsg_get_payload(message))->ifi_index);
-        mnl_attr_parse(message, sizeof(ifinfomsg), read_link, &link);
-        if (link.lower_is_elsewhere) link.lower = 0;
-        links.push_back(link);
-    });
+    auto listed =
+        dump_netlink("list the interfaces", NETLINK_ROUTE, request, [&](const nlmsghdr *message) {
+            Link link;
+            link.index = static_cast<std::uint32_t>(
+                static_cast<const ifinfomsg *>(mnl_nlmsg_get_payload(message))->ifi_index);
+            mnl_attr_parse(message, sizeof(ifinfomsg), read_link, &link);
+            if (link.lower_is_elsewhere) link.lower = 0;
+            links.push_back(link);
+        });
+    if (!listed) return tl::unexpected(listed.error());
     return links;
 }
 
-std::size_t count_nftables() {
+Result<std::size_t> count_nftables() {
     std::array<char, 256> buffer = {};
     nlmsghdr *request = mnl_nlmsg_put_header(buffer.data());
     request->nlmsg_type = NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETTABLE;
@@ -203,8 +217,9 @@ std::size_t count_nftables() {
     family->nfgen_family = NFPROTO_UNSPEC;
     family->version = NFNETLINK_V0;
     std::size_t tables = 0;
-    dump(NETLINK_NETFILTER, request, [&](const nlmsghdr *) { ++tables; });
-    return tables;
+    return dump_netlink("list the nftables tables", NETLINK_NETFILTER, request,
+                        [&](const nlmsghdr *) { ++tables; })
+        .map([&] { return tables; });
 }
 
 }  // namespace pm

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "loader/base/fault.h"
 #include "policy/model/address.h"
 
 namespace pm {
@@ -14,7 +15,6 @@ struct OwnAddress {
     Address address;
 };
 
-// Empty if the kernel cannot be asked.
-std::vector<OwnAddress> own_addresses();
+Result<std::vector<OwnAddress>> own_addresses();
 
 }  // namespace pm

@@ -4,12 +4,18 @@
 #include <netinet/tcp.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <filesystem>
-#include <fstream>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <utility>
+
+#include <fmt/core.h>
+
+#include "loader/base/file.h"
 
 namespace pm {
 namespace fs = std::filesystem;
@@ -17,32 +23,63 @@ namespace {
 
 constexpr std::uint16_t usual_port = 22;
 
-// The entries of a folder, as far as it can be read: a process may end while its folder is read.
-std::vector<fs::path> entries_of(const fs::path &folder) {
+// Did the process end while its folder was read?
+bool is_gone(const std::error_code &error) {
+    return error.value() == ENOENT || error.value() == ESRCH;
+}
+
+Result<std::vector<fs::path>> entries_of(const fs::path &folder) {
     std::vector<fs::path> entries;
     std::error_code error;
     for (fs::directory_iterator at(folder, error), end; !error && at != end; at.increment(error))
         entries.push_back(at->path());
+    if (error && !is_gone(error))
+        return cannot(fmt::format("read {}", folder.string()), error.value());
     return entries;
 }
 
 using Inodes = std::set<std::uint32_t>;
 
+Result<Inodes> sockets_of(const fs::path &process) {
+    auto files = entries_of(process / "fd");
+    if (!files) return tl::unexpected(files.error());
+    Inodes inodes;
+    for (const fs::path &open : *files) {
+        std::error_code error;
+        const std::string target = fs::read_symlink(open, error);
+        if (error && !is_gone(error))
+            return cannot(fmt::format("read {}", open.string()), error.value());
+        constexpr std::string_view prefix = "socket:[";
+        if (target.starts_with(prefix))
+            inodes.insert(static_cast<std::uint32_t>(std::stoul(target.substr(prefix.size()))));
+    }
+    return inodes;
+}
+
+// Its name; none: it is no process, or has ended.
+Result<std::optional<std::string>> name_of(const fs::path &process) {
+    if (process.filename().string().find_first_not_of("0123456789") != std::string::npos)
+        return std::nullopt;
+    std::error_code error;
+    if (!fs::exists(process / "comm", error) && (!error || is_gone(error))) return std::nullopt;
+    auto name = read_file(process / "comm");
+    // A process that ends between the two answers with an empty name or ESRCH.
+    if (!name && !fs::exists(process / "comm", error)) return std::nullopt;
+    return name.map([](const std::string &text) { return std::optional(text); });
+}
+
 // The sockets of each process named sshd, or sshd-session as of OpenSSH 9.8.
-std::vector<Inodes> sshd_processes() {
+Result<std::vector<Inodes>> sshd_processes() {
     std::vector<Inodes> processes;
-    for (const fs::path &process : entries_of("/proc")) {
-        std::ifstream file(process / "comm");
-        std::string name;
-        if (!std::getline(file, name) || !name.starts_with("sshd")) continue;
-        Inodes &inodes = processes.emplace_back();
-        for (const fs::path &open : entries_of(process / "fd")) {
-            std::error_code error;
-            const std::string target = fs::read_symlink(open, error);
-            constexpr std::string_view prefix = "socket:[";
-            if (target.starts_with(prefix))
-                inodes.insert(static_cast<std::uint32_t>(std::stoul(target.substr(prefix.size()))));
-        }
+    auto all = entries_of("/proc");
+    if (!all) return tl::unexpected(all.error());
+    for (const fs::path &process : *all) {
+        auto name = name_of(process);
+        if (!name) return tl::unexpected(name.error());
+        if (!*name || !(*name)->starts_with("sshd")) continue;
+        auto inodes = sockets_of(process);
+        if (!inodes) return tl::unexpected(inodes.error());
+        processes.push_back(std::move(*inodes));
     }
     return processes;
 }
@@ -54,7 +91,9 @@ Result<std::vector<TcpSocket>> ssh_sessions() {
     if (!listening) return listening;
     auto sessions = tcp_sockets(TCP_ESTABLISHED);
     if (!sessions) return sessions;
-    const std::vector<Inodes> processes = sshd_processes();
+    const auto looked = sshd_processes();
+    if (!looked) return tl::unexpected(looked.error());
+    const std::vector<Inodes> &processes = *looked;
 
     // 1 and 2
     std::set<std::uint16_t> ports{usual_port};

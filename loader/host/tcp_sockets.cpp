@@ -10,7 +10,7 @@
 
 #include <libmnl/libmnl.h>
 
-#include "loader/host/netlink_socket.h"
+#include "loader/host/netlink_request.h"
 
 namespace pm {
 namespace {
@@ -21,40 +21,27 @@ Address address_of(std::uint8_t family, const __be32 words[4]) {
     return {half(0), half(2)};
 }
 
-int add_socket(const nlmsghdr *message, void *context) {
+TcpSocket socket_of(const nlmsghdr *message) {
     const auto *found = static_cast<const inet_diag_msg *>(mnl_nlmsg_get_payload(message));
-    static_cast<std::vector<TcpSocket> *>(context)->push_back(
-        {.local = address_of(found->idiag_family, found->id.idiag_src),
-         .remote = address_of(found->idiag_family, found->id.idiag_dst),
-         .local_port = ntohs(found->id.idiag_sport),
-         .remote_port = ntohs(found->id.idiag_dport),
-         .inode = found->idiag_inode});
-    return MNL_CB_OK;
+    return {.local = address_of(found->idiag_family, found->id.idiag_src),
+            .remote = address_of(found->idiag_family, found->id.idiag_dst),
+            .local_port = ntohs(found->id.idiag_sport),
+            .remote_port = ntohs(found->id.idiag_dport),
+            .inode = found->idiag_inode};
 }
 
 // Asks sock_diag(7).
 Done add_sockets(std::uint8_t family, int state, std::vector<TcpSocket> &sockets) {
-    std::array<char, 32768> buffer = {};
+    std::array<char, 256> buffer = {};
     nlmsghdr *request = mnl_nlmsg_put_header(buffer.data());
     request->nlmsg_type = SOCK_DIAG_BY_FAMILY;
-    request->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
     auto *wanted = static_cast<inet_diag_req_v2 *>(
         mnl_nlmsg_put_extra_header(request, sizeof(inet_diag_req_v2)));
     wanted->sdiag_family = family;
     wanted->sdiag_protocol = IPPROTO_TCP;
     wanted->idiag_states = 1u << state;
-
-    const NetlinkSocket socket = open_netlink(NETLINK_SOCK_DIAG);
-    if (!socket || mnl_socket_sendto(socket.get(), request, request->nlmsg_len) < 0)
-        return cannot("list the TCP connections", errno);
-    for (int more = MNL_CB_OK; more > MNL_CB_STOP;) {
-        const ssize_t size = mnl_socket_recvfrom(socket.get(), buffer.data(), buffer.size());
-        more = size <= 0 ? MNL_CB_ERROR
-                         : mnl_cb_run(buffer.data(), static_cast<std::size_t>(size), 0, 0,
-                                      add_socket, &sockets);
-        if (more == MNL_CB_ERROR) return cannot("list the TCP connections", errno);
-    }
-    return {};
+    return dump_netlink("list the TCP connections", NETLINK_SOCK_DIAG, request,
+                        [&](const nlmsghdr *message) { sockets.push_back(socket_of(message)); });
 }
 
 }  // namespace

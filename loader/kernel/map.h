@@ -40,12 +40,15 @@ Result<bpf_map_info> map_info(int fd, const std::string &name);
 Result<bpf_map_info> check_map(int fd, const std::string &name, std::size_t key, std::size_t value);
 
 // Calls visit(key) for every key of a hash map, per-CPU ones too. Keys that come meanwhile may be
-// missed; if the key that was visited last is removed, the walk begins anew.
+// missed; if the key that was visited last is removed, the walk begins anew. A walk that breaks off
+// is a fault.
 template <typename Key, typename Visit>
-void each_key(int fd, Visit visit) {
+Done each_key(int fd, Visit visit) {
     Key key = {};
-    for (const Key *last = nullptr; bpf_map_get_next_key(fd, last, &key) == 0; last = &key)
-        visit(key);
+    const Key *last = nullptr;
+    for (; bpf_map_get_next_key(fd, last, &key) == 0; last = &key) visit(key);
+    if (errno != ENOENT) return cannot("read the keys of a map", errno);
+    return {};
 }
 
 // Deleting what is not there is no fault.

@@ -6,6 +6,7 @@
 #include <bpf/bpf.h>
 #include <fmt/core.h>
 
+#include "loader/base/file.h"
 #include "loader/kernel/bpffs.h"
 
 namespace pm {
@@ -101,10 +102,12 @@ Result<std::optional<Pins>> Pins::open(const Paths &paths, Access access) {
     if (!abi) return tl::unexpected(abi.error());
     pins.maps_.add("abi", std::move(*abi));
     if (auto checked = check_abi(pins.maps_); !checked) return tl::unexpected(checked.error());
-    for (const auto &entry : fs::directory_iterator(paths.pins, error)) {
-        const std::string name = entry.path().filename();
-        if (!entry.is_regular_file(error) || !is_ours(name) || is_probe(name)) continue;
-        auto map = open_pin(entry.path(), access);
+    auto entries = list_folder(paths.pins);
+    if (!entries) return tl::unexpected(entries.error());
+    for (const fs::path &entry : *entries) {
+        const std::string name = entry.filename();
+        if (!fs::is_regular_file(entry, error) || !is_ours(name) || is_probe(name)) continue;
+        auto map = open_pin(entry, access);
         if (!map) return tl::unexpected(map.error());
         pins.maps_.add(name, std::move(*map));
     }

@@ -186,8 +186,7 @@ Result<Program> Program::load(const ProgramOptions &options) {
                                       {"pm_image_mask", sizes->image_slot - 1},
                                       {"pm_bans_mask", sizes->bans_slot - 1},
                                       {"pm_hz", kernel_hz()},
-                                      {"pm_promotion_pace", promotion_pace(sizes->assured)},
-                                      {"pm_lacp", options.lacp ? 1u : 0u}});
+                                      {"pm_promotion_pace", promotion_pace(sizes->assured)}});
     if (!set) return tl::unexpected(set.error());
 
     const struct {

@@ -31,7 +31,6 @@ inline constexpr FlowTable flow_tables[] = {
 
 struct ProgramOptions {
     unsigned interface = 0;  // number, below PM_INTERFACES
-    bool lacp = false;       // the interface is a bond or a part of one
 
     bool hooks = true;   // load pm_ingress and pm_egress
     bool probes = true;  // load pm_ask_in and pm_ask_out

@@ -88,10 +88,10 @@ std::string row_id(const Catalog &catalog, std::uint16_t slot) {
     return essential ? essential : "";
 }
 
-void read_shadow(const Pins &pins, const Snapshot &snapshot, unsigned number,
+Done read_shadow(const Pins &pins, const Snapshot &snapshot, unsigned number,
                  std::vector<ShadowStatus> &shadow) {
     const int fd = pins.maps().fd("shadows"), cpus = libbpf_num_possible_cpus();
-    each_key<pm_shadow_key>(fd, [&](const pm_shadow_key &key) {
+    auto walked = each_key<pm_shadow_key>(fd, [&](const pm_shadow_key &key) {
         if (cpus <= 0 || key.interface != number) return;
         const Catalog &catalog = key.reason ? snapshot.in_force.catalog : *snapshot.shadow;
         shadow.push_back({static_cast<pm_direction>(key.direction), row_id(catalog, key.row),
@@ -101,6 +101,7 @@ void read_shadow(const Pins &pins, const Snapshot &snapshot, unsigned number,
     std::sort(shadow.begin(), shadow.end(), [](const ShadowStatus &a, const ShadowStatus &b) {
         return a.count.packets > b.count.packets;
     });
+    return walked;
 }
 
 // All but the interfaces.
@@ -131,7 +132,9 @@ Done add_interface(const Deployment &deployment, const Pins::Interface &interfac
     const pm_record &record = snapshot.in_force.state.record;
     auto status = read_interface(pins, interface, attached, snapshot.in_force.catalog, live);
     if (!status) return tl::unexpected(status.error());
-    if (snapshot.shadow) read_shadow(pins, snapshot, interface.number, status->shadow);
+    if (snapshot.shadow)
+        if (auto read = read_shadow(pins, snapshot, interface.number, status->shadow); !read)
+            return read;
     status->filtered = holds_on(record, interface.number);
     status->closed =
         status->filtered && is_closed(deployment.control.image(record.image), interface.number);

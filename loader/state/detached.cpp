@@ -3,7 +3,8 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
+#include <sstream>
+#include <system_error>
 
 #include <fmt/core.h>
 #include <fmt/ranges.h>
@@ -17,17 +18,23 @@ constexpr const char *detached_file = "detached";
 
 }  // namespace
 
-std::vector<std::string> detached_names(const Paths &paths) {
+Result<std::vector<std::string>> detached_names(const Paths &paths) {
     std::vector<std::string> names;
-    std::ifstream file(paths.run / detached_file);
-    for (std::string name; std::getline(file, name);) names.push_back(name);
+    std::error_code error;
+    const std::filesystem::path path = paths.run / detached_file;
+    if (!std::filesystem::exists(path, error) && !error) return names;
+    auto text = read_file(path);
+    if (!text) return tl::unexpected(text.error());
+    std::istringstream lines(*text);
+    for (std::string name; std::getline(lines, name);) names.push_back(name);
     return names;
 }
 
 std::vector<std::string> without_detached(const Paths &paths, std::vector<std::string> names) {
-    const std::vector<std::string> detached = detached_names(paths);
+    const auto detached = detached_names(paths);
+    if (!detached) return names;
     std::erase_if(names, [&](const std::string &name) {
-        return std::ranges::find(detached, name) != detached.end();
+        return std::ranges::find(*detached, name) != detached->end();
     });
     return names;
 }

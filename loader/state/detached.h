@@ -11,8 +11,9 @@
 
 namespace pm {
 
-std::vector<std::string> detached_names(const Paths &paths);
-// `names` without those that are detached.
+Result<std::vector<std::string>> detached_names(const Paths &paths);
+// `names` without those that are detached. If it cannot be read which are, all: what is filtered
+// though nobody wants it can be detached again, and what is open is seen by nobody.
 std::vector<std::string> without_detached(const Paths &paths, std::vector<std::string> names);
 // Replaces the file.
 Done set_detached_names(const Paths &paths, const std::vector<std::string> &names);

@@ -14,6 +14,7 @@
 #include <fstream>
 #include <iterator>
 #include <optional>
+#include <sstream>
 #include <string>
 #include <tuple>
 
@@ -23,6 +24,7 @@
 #include <systemd/sd-journal.h>
 
 #include "loader/base/clock.h"
+#include "loader/base/file.h"
 #include "loader/base/message.h"
 #include "policy/base/fd.h"
 
@@ -171,13 +173,18 @@ void send_to_journal(const HistoryEntry &entry) {
         entry.sha256.c_str(), nullptr);
 }
 
-void add_entries(const fs::path &path, History &history) {
-    std::ifstream file(path);
+Done add_entries(const fs::path &path, History &history) {
+    std::error_code error;
+    if (!fs::exists(path, error) && !error) return {};
+    auto text = read_file(path);
+    if (!text) return tl::unexpected(text.error());
+    std::istringstream file(*text);
     for (std::string line; std::getline(file, line);) {
         auto entry = parse_entry(line);
         history.torn += !entry && !line.empty();
         if (entry) history.entries.push_back(std::move(*entry));
     }
+    return {};
 }
 
 }  // namespace
@@ -211,9 +218,9 @@ Result<History> read_history(const Paths &paths) {
     auto exists = has_private_folder(paths.state);
     if (!exists) return tl::unexpected(exists.error());
     History history;
-    add_entries(older(file_of(paths)), history);
-    add_entries(file_of(paths), history);
-    return history;
+    return add_entries(older(file_of(paths)), history)
+        .and_then([&] { return add_entries(file_of(paths), history); })
+        .map([&] { return std::move(history); });
 }
 
 }  // namespace pm

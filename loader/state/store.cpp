@@ -178,27 +178,28 @@ fs::path Store::unconfirmed_policy_path(std::uint64_t number) const {
     return unconfirmed_folder(number) / "policy.yaml";
 }
 
-std::vector<std::uint64_t> Store::confirmed_numbers() const {
-    std::vector<std::uint64_t> result;
-    std::error_code error;
-    for (const auto &entry : fs::directory_iterator(generations(), error))
-        if (const std::uint64_t number = number_of(entry.path().filename()))
-            result.push_back(number);
+Result<Store::Numbers> Store::confirmed_numbers() const {
+    auto entries = list_folder(generations());
+    if (!entries) return tl::unexpected(entries.error());
+    Numbers result;
+    for (const fs::path &entry : *entries)
+        if (const std::uint64_t number = number_of(entry.filename())) result.push_back(number);
     std::ranges::sort(result);
     return result;
 }
 
-std::vector<std::uint64_t> Store::all_numbers() const {
+Result<Store::Numbers> Store::all_numbers() const {
+    auto entries = list_folder(generations());
+    if (!entries) return tl::unexpected(entries.error());
     std::set<std::uint64_t> found;
-    std::error_code error;
-    for (const auto &entry : fs::directory_iterator(generations(), error))
-        if (const std::uint64_t number = number_of(entry.path().stem())) found.insert(number);
-    return {found.begin(), found.end()};
+    for (const fs::path &entry : *entries)
+        if (const std::uint64_t number = number_of(entry.stem())) found.insert(number);
+    return Numbers{found.begin(), found.end()};
 }
 
-std::uint64_t Store::last_number() const {
-    const std::vector<std::uint64_t> numbers = all_numbers();
-    return numbers.empty() ? 0 : numbers.back();
+Result<std::uint64_t> Store::last_number() const {
+    return all_numbers().map(
+        [](const Numbers &numbers) { return numbers.empty() ? 0 : numbers.back(); });
 }
 
 Done Store::make_folders() const {
@@ -338,37 +339,50 @@ void Store::undo_confirm(const std::optional<Confirmed> &before) {
     newly_confirmed_ = 0;
     if (before)
         (void)write_confirmed(*before);
-    else if (confirmed_numbers().empty())
+    else if (const auto numbers = confirmed_numbers(); numbers && numbers->empty())
         fs::remove(folder_ / "confirmed.json", ignored);
     // Else something was confirmed, and boot must not think that nothing ever was.
 }
 
+// The names of the sets that a policy.yaml among `folders` names. A fault: one cannot be read, and
+// may name any.
+Result<std::set<std::string>> Store::sets_named(const std::vector<fs::path> &folders) const {
+    std::set<std::string> named;
+    const std::string folder = (folder_ / "sets/").string();
+    for (const fs::path &one : folders) {
+        std::error_code error;
+        if (!fs::exists(one / "policy.yaml", error) && !error) continue;
+        auto text = read_file(one / "policy.yaml");
+        if (!text) return tl::unexpected(text.error());
+        for (std::size_t at = 0; (at = text->find(folder, at)) != std::string::npos;) {
+            at += folder.size();
+            named.insert(text->substr(at, sha256_digits));
+        }
+    }
+    return named;
+}
+
 void Store::prune(const std::vector<std::uint64_t> &needed) {
+    const auto all = confirmed_numbers();
+    const auto last = last_number();
+    const auto before = list_folder(generations());
+    if (!all || !last || !before) return;
     std::error_code error;
-    const std::vector<std::uint64_t> all = confirmed_numbers();
-    for (std::size_t i = 0; i + generations_stored < all.size(); ++i)
-        if (!contains(needed, all[i])) fs::remove_all(confirmed_folder(all[i]), error);
+    for (std::size_t i = 0; i + generations_stored < all->size(); ++i)
+        if (!contains(needed, (*all)[i])) fs::remove_all(confirmed_folder((*all)[i]), error);
     std::vector<fs::path> unused;
-    const std::uint64_t last = last_number();
-    for (const auto &entry : fs::directory_iterator(generations(), error)) {
-        const std::uint64_t number = number_of(entry.path().stem());
-        if (entry.path().extension() == unconfirmed_suffix && number != last &&
-            !contains(needed, number))
-            unused.push_back(entry.path());
+    for (const fs::path &entry : *before) {
+        const std::uint64_t number = number_of(entry.stem());
+        if (entry.extension() == unconfirmed_suffix && number != *last && !contains(needed, number))
+            unused.push_back(entry);
     }
 
     // A set stays while a policy.yaml that is left names it.
-    std::set<std::string> named;
-    const std::string folder = (folder_ / "sets/").string();
-    for (const auto &entry : fs::directory_iterator(generations(), error)) {
-        const std::string text = read_file(entry.path() / "policy.yaml").value_or(std::string());
-        for (std::size_t at = 0; (at = text.find(folder, at)) != std::string::npos;) {
-            at += folder.size();
-            named.insert(text.substr(at, sha256_digits));
-        }
-    }
-    for (const auto &entry : fs::directory_iterator(sets(), error))
-        if (!named.count(entry.path().filename())) unused.push_back(entry.path());
+    const auto left = list_folder(generations()), stored = list_folder(sets());
+    const auto named = left.and_then([&](const auto &folders) { return sets_named(folders); });
+    if (named && stored)
+        for (const fs::path &entry : *stored)
+            if (!named->contains(entry.filename())) unused.push_back(entry);
     for (const fs::path &path : unused) fs::remove_all(path, error);
 }
 

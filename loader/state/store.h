@@ -53,6 +53,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -97,9 +98,10 @@ public:
     // The folder need not exist; who writes makes it.
     static Result<Store> open(const Paths &paths);
 
-    std::vector<std::uint64_t> confirmed_numbers() const;  // of confirmed generations, ascending
-    std::vector<std::uint64_t> all_numbers() const;        // of all that are stored, ascending
-    std::uint64_t last_number() const;                     // the highest of all; 0: none is stored
+    using Numbers = std::vector<std::uint64_t>;
+    Result<Numbers> confirmed_numbers() const;  // of confirmed generations, ascending
+    Result<Numbers> all_numbers() const;        // of all that are stored, ascending
+    Result<std::uint64_t> last_number() const;  // the highest of all; 0: none is stored
 
     // Stores a generation, with the set files of its policy. On return it is on disk.
     Done save_unconfirmed(Generation generation, const Image &image, const Policy &policy);
@@ -128,7 +130,8 @@ public:
 
     // Removes confirmed generations except the newest few, unconfirmed ones, and sets that nothing
     // names. Those in `needed` stay, and so does the one with the highest number: history has its
-    // number, and no other generation may get it.
+    // number, and no other generation may get it. Where the folder, or a policy that may name a
+    // set, cannot be read, what it may need stays.
     void prune(const std::vector<std::uint64_t> &needed);
 
 private:
@@ -138,6 +141,8 @@ private:
     std::filesystem::path confirmed_folder(std::uint64_t number) const;
     std::filesystem::path unconfirmed_folder(std::uint64_t number) const;
     Done save_sets(const Policy &policy) const;
+    Result<std::set<std::string>> sets_named(
+        const std::vector<std::filesystem::path> &folders) const;
     Done write_confirmed(const Confirmed &confirmed) const;
     Done make_folders() const;
 

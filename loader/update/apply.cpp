@@ -125,8 +125,10 @@ Result<Plan> make_plan(const Rollout &rollout, const Store &store, const Policy 
     const InForce &now = rollout.in_force_before();
     const Modes modes = inherit_mode_and_xdp(now, store, request);
 
+    auto last = store.last_number();
+    if (!last) return tl::unexpected(last.error());
     Generation generation;
-    generation.number = 1 + std::max(now.catalog.generation, store.last_number());
+    generation.number = 1 + std::max(now.catalog.generation, *last);
     generation.policy = policy.name;
     generation.applied_at = realtime_ns();
     generation.mode = modes.mode;

@@ -38,8 +38,8 @@ Result<BanMap> open_bans(const Paths &paths, Rollout &rollout) {
 }
 
 // An address of this host in the range, if there is one.
-std::optional<Address> host_address_in(const Range &range) {
-    for (const OwnAddress &one : own_addresses())
+std::optional<Address> host_address_in(const std::vector<OwnAddress> &own, const Range &range) {
+    for (const OwnAddress &one : own)
         if (!(one.address < range.first) && !(range.last < one.address)) return one.address;
     return std::nullopt;
 }
@@ -48,16 +48,17 @@ pm_view image_in_force(const Rollout &rollout) {
     return rollout.control()->image(rollout.in_force_before().state.record.image);
 }
 
-Done check_prefix(const Prefix &prefix, const Rollout &rollout) {
+Done check_prefix(const Prefix &prefix, const std::vector<OwnAddress> &own,
+                  const Rollout &rollout) {
     const bool v4 = prefix.address.is_v4();
     if (prefix.length < (v4 ? widest_v4 : widest_v6))
         return fault(fmt::format("{} is too wide to ban: at most /{}", to_string(prefix),
                                  v4 ? widest_v4 : widest_v6),
                      "block a set of this size in the policy", Exit::refused);
-    if (const auto own = host_address_in(prefix.range()))
-        return fault(
-            fmt::format("{} holds {}, an address of this host", to_string(prefix), to_string(*own)),
-            "ban a narrower prefix", Exit::refused);
+    if (const auto found = host_address_in(own, prefix.range()))
+        return fault(fmt::format("{} holds {}, an address of this host", to_string(prefix),
+                                 to_string(*found)),
+                     "ban a narrower prefix", Exit::refused);
     if (rollout.has_policy_in_force() && holds_own_address(image_in_force(rollout), prefix.range()))
         return fault(fmt::format("{} holds an own address of the policy", to_string(prefix)),
                      "ban a narrower prefix", Exit::refused);
@@ -112,11 +113,13 @@ Result<BanOutcome> ban(const Paths &paths, const BanRequest &request) {
     Rollout rollout(paths);
     auto before = open_bans(paths, rollout);
     if (!before) return tl::unexpected(before.error());
+    auto own = own_addresses();
+    if (!own) return tl::unexpected(own.error());
     BanMap after = *before;
     std::vector<std::string> warnings;
     const std::uint64_t now = realtime_seconds();
     for (const Prefix &prefix : request.prefixes) {
-        if (auto allowed = check_prefix(prefix, rollout); !allowed)
+        if (auto allowed = check_prefix(prefix, *own, rollout); !allowed)
             return tl::unexpected(allowed.error());
         if (request.prefixes.size() <= prefixes_warned_of)
             if (auto warning = failsafe_warning(prefix, rollout)) warnings.push_back(*warning);

@@ -40,8 +40,9 @@ Done stop_on(const Paths &paths, const std::vector<Pins::Interface> &interfaces,
     Rollout rollout(paths);
     if (auto opened = rollout.open(); !opened) return opened;
     outcome.notes = rollout.notes();
-    const std::vector<std::string> before = detached_names(paths);
-    std::vector<std::string> detached = before;
+    const auto before = detached_names(paths);
+    if (!before) return tl::unexpected(before.error());
+    std::vector<std::string> detached = *before;
     detached.insert(detached.end(), outcome.names.begin(), outcome.names.end());
     auto stopped = set_detached_names(paths, detached).and_then([&]() -> Done {
         if (!rollout.has_policy_in_force()) return {};
@@ -50,7 +51,7 @@ Done stop_on(const Paths &paths, const std::vector<Pins::Interface> &interfaces,
                 record.interfaces &= static_cast<std::uint16_t>(~(1u << one.number));
         });
     });
-    if (!stopped) (void)set_detached_names(paths, before);  // the first fault is the one to report
+    if (!stopped) (void)set_detached_names(paths, *before);  // the first fault is the one to report
     return stopped;
 }
 

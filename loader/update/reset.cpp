@@ -47,7 +47,9 @@ Done clear_new_rows(const Pins &pins, const std::vector<unsigned> &numbers, cons
 Done clear_shadow(const Pins &pins) {
     const int fd = pins.maps().fd("shadows");
     std::vector<pm_shadow_key> keys;
-    each_key<pm_shadow_key>(fd, [&](const pm_shadow_key &key) { keys.push_back(key); });
+    auto walked =
+        each_key<pm_shadow_key>(fd, [&](const pm_shadow_key &key) { keys.push_back(key); });
+    if (!walked) return walked;
     for (const pm_shadow_key &one : keys) remove_key(fd, one);
     return {};
 }

@@ -192,8 +192,6 @@ Done Rollout::load() {
     for (const Target &target : candidate_.targets) {
         if (!target.is_new && pins_ && pins_->has_interface(target.number)) continue;
         options.interface = target.number;
-        options.lacp = target.device ? target.device->bond
-                                     : target.recorded.kind == "bond" || target.recorded.port;
         auto loaded = Program::load(options);
         if (!loaded) return tl::unexpected(loaded.error());
         hooks_.emplace(target.number, std::move(*loaded));
@@ -230,10 +228,14 @@ Done Rollout::attach_target(const Target &target, const Program *program) {
     auto attached = pm::attach(*pins_, target.number, *target.device, candidate_.xdp);
     if (!attached) return tl::unexpected(attached.error());
     if (!attached->note.empty()) notes_.push_back(attached->note);
-    const std::vector<std::string> vlans = vlans_of(target.device->name);
-    if (program && !vlans.empty())
+    if (!program) return {};
+    const auto vlans = vlans_of(target.device->name);
+    if (!vlans)
+        notes_.push_back(fmt::format("whether {} has VLANs cannot be told: {}", target.name,
+                                     vlans.error().message));
+    else if (!vlans->empty())
         notes_.push_back(
-            fmt::format("the policy holds for {} as for {}", fmt::join(vlans, ", "), target.name));
+            fmt::format("the policy holds for {} as for {}", fmt::join(*vlans, ", "), target.name));
     return {};
 }
 
@@ -317,10 +319,10 @@ Done Rollout::commit(const Commit &commit) {
 
 // An interface that the policy holds on is no longer listed as detached by command.
 void Rollout::forget_detached() {
-    std::vector<std::string> names = detached_names(paths_);
-    if (names.empty()) return;
-    for (const Target &target : candidate_.targets) std::erase(names, target.shown_name());
-    (void)set_detached_names(paths_, names);  // after the switch nothing may fail
+    auto names = detached_names(paths_);
+    if (!names || names->empty()) return;
+    for (const Target &target : candidate_.targets) std::erase(*names, target.shown_name());
+    (void)set_detached_names(paths_, *names);  // after the switch nothing may fail
 }
 
 Done Rollout::commit_shadow() {

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <set>
+#include <utility>
 
 #include <fmt/core.h>
 
@@ -19,9 +20,28 @@ namespace {
 
 constexpr std::size_t sessions_named = 3;
 
+struct HostNetwork {
+    std::vector<OwnAddress> own;
+    std::vector<Link> links;
+};
+
+Result<HostNetwork> read_host_network() {
+    auto own = own_addresses();
+    if (!own) return tl::unexpected(own.error());
+    auto links = all_links();
+    if (!links) return tl::unexpected(links.error());
+    return HostNetwork{.own = std::move(*own), .links = std::move(*links)};
+}
+
+// Whoever cannot look must not say that nothing is cut.
+tl::unexpected<Fault> cannot_look(Fault why) {
+    why.message = "whether it would cut an SSH session cannot be told: " + why.message;
+    if (why.hint.empty()) why.hint = "try again, or take the risk with --force";
+    return tl::unexpected(std::move(why));
+}
+
 // Adds the interfaces that these stand on, down to the lowest. All are indexes.
-void add_lower(std::set<std::uint32_t> &interfaces) {
-    const std::vector<Link> links = all_links();
+void add_lower(const std::vector<Link> &links, std::set<std::uint32_t> &interfaces) {
     for (std::size_t before = 0; before != interfaces.size();) {
         before = interfaces.size();
         for (const Link &one : links) {
@@ -33,13 +53,15 @@ void add_lower(std::set<std::uint32_t> &interfaces) {
 
 // Numbers of the interfaces of ours that the session's packets may come by: see the header.
 // Compared by index, as names change.
-std::vector<unsigned> interfaces_of(const TcpSocket &session, const std::vector<OwnAddress> &own,
-                                    const std::vector<Pins::Interface> &interfaces) {
-    std::set<std::uint32_t> found{route_interface(session.local, session.remote)};
-    for (const OwnAddress &one : own)
+Result<std::vector<unsigned>> interfaces_of(const TcpSocket &session, const HostNetwork &host,
+                                            const std::vector<Pins::Interface> &interfaces) {
+    auto route = route_interface(session.local, session.remote);
+    if (!route) return tl::unexpected(route.error());
+    std::set<std::uint32_t> found{*route};
+    for (const OwnAddress &one : host.own)
         if (one.address == session.local) found.insert(if_nametoindex(one.interface.c_str()));
     found.erase(0);  // not found
-    add_lower(found);
+    add_lower(host.links, found);
     std::vector<unsigned> numbers;
     for (const Pins::Interface &one : interfaces)
         if (one.entry.ifindex != 0 && (found.empty() || found.contains(one.entry.ifindex)))
@@ -65,14 +87,16 @@ pm_reason SessionJudge::verdict(const pm_tuple &session) const {
 Done guard_sessions(const std::vector<Pins::Interface> &interfaces, const SessionJudge &before,
                     const SessionJudge &after, const std::string &hint) {
     auto sessions = ssh_sessions();
-    if (!sessions) return tl::unexpected(sessions.error());
-
-    const std::vector<OwnAddress> own = own_addresses();
+    if (!sessions) return cannot_look(sessions.error());
+    auto host = read_host_network();
+    if (!host) return cannot_look(host.error());
     std::size_t cut = 0;
     std::string named;
     for (const TcpSocket &one : *sessions) {
-        if (is_of_this_host(one.remote, own)) continue;
-        for (const unsigned number : interfaces_of(one, own, interfaces)) {
+        if (is_of_this_host(one.remote, host->own)) continue;
+        auto numbers = interfaces_of(one, *host, interfaces);
+        if (!numbers) return cannot_look(numbers.error());
+        for (const unsigned number : *numbers) {
             pm_tuple session = {};
             session.local = one.local.abi();
             session.remote = one.remote.abi();

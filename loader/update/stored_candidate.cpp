@@ -40,9 +40,11 @@ Result<Image> compile_anew(const Store &store, const Generation &generation,
 }
 
 // All that can be filtered, if no generation can be read: one of them may have been.
-KnownNics all_that_can_be_filtered() {
+Result<KnownNics> all_that_can_be_filtered() {
+    auto devices = all_devices();
+    if (!devices) return tl::unexpected(devices.error());
     KnownNics known;
-    for (const Device &one : all_devices())
+    for (const Device &one : *devices)
         if (!one.loopback && one.ethernet) known.interfaces.push_back(one.name);
     return known;
 }
@@ -74,8 +76,9 @@ KnownNics known_nics(const Generation &generation, std::vector<std::string> deta
 
 Result<Generation> generation_known(const Store &store, std::uint64_t number) {
     if (number != 0) return store.any_generation(number);
-    const std::vector<std::uint64_t> numbers = store.confirmed_numbers();
-    for (auto one = numbers.rbegin(); one != numbers.rend(); ++one)
+    const auto numbers = store.confirmed_numbers();
+    if (!numbers) return tl::unexpected(numbers.error());
+    for (auto one = numbers->rbegin(); one != numbers->rend(); ++one)
         if (auto generation = store.generation(*one)) return generation;
     return fault("no stored generation can be read");
 }
@@ -124,7 +127,8 @@ Result<StoredCandidate> stored_candidate(const Store &store, const Generation &g
 Result<FailsafeCandidate> failsafe_candidate(const Store &store, const Rollout &rollout) {
     FailsafeCandidate result;
     Policy policy;
-    const std::vector<std::uint64_t> numbers = store.confirmed_numbers();
+    // What cannot be listed is no reason to leave the host open: it is as if none could be read.
+    const auto numbers = store.confirmed_numbers().value_or(std::vector<std::uint64_t>());
     for (auto number = numbers.rbegin(); number != numbers.rend(); ++number) {
         auto stored = stored_policy(store, *number);
         if (!stored) continue;
@@ -133,10 +137,11 @@ Result<FailsafeCandidate> failsafe_candidate(const Store &store, const Rollout &
         break;
     }
     policy.name = "failsafe-only";
-    const auto known = generation_known(store, 0);
-    auto targets =
-        known_targets(rollout.pins(), known ? known_nics(*known) : all_that_can_be_filtered(),
-                      Extent::where_possible);
+    const auto generation = generation_known(store, 0);
+    auto known =
+        generation ? Result<KnownNics>(known_nics(*generation)) : all_that_can_be_filtered();
+    if (!known) return tl::unexpected(known.error());
+    auto targets = known_targets(rollout.pins(), *known, Extent::where_possible);
     if (!targets) return tl::unexpected(targets.error());
     auto image = compile(policy, rollout.compile_options(targets->targets));
     if (!image) return fault(image.error());

@@ -14,6 +14,8 @@ std::vector<Case> ethernet_cases() {
         return with(packet, [&](Packet &p) { p.destination_mac = mac; });
     };
     const Bytes body = datagram(sip());
+    Bytes slow_body(110);  // a LACPDU
+    slow_body[0] = slow_body[1] = 1;
     return {
         {"Untagged", in, tagged({}), "row sip-in"},
         {"Tagged", in, tagged({{0x8100, 100}}), "row sip-in"},
@@ -45,7 +47,15 @@ std::vector<Case> ethernet_cases() {
         {"Mpls", in, frame(0x8847, body), "unsupported-ethertype"},
         {"Pppoe", in, frame(0x8864, body), "unsupported-ethertype"},
         {"Lldp", in, frame(0x88cc, Bytes(40)), "unsupported-ethertype"},
-        {"Lacp", in, frame(0x8809, {1, 1}, slow_mac), "unsupported-ethertype"},  // no bond
+        {"Lacp", in, frame(0x8809, {1, 1}, slow_mac), "essential-lacp"},
+        {"LacpOut", out, frame(0x8809, slow_body, slow_mac), "essential-lacp"},
+        {"Marker", in, frame(0x8809, {2, 1}, slow_mac), "essential-lacp"},
+        {"SlowOam", in, frame(0x8809, {3, 1}, slow_mac), "unsupported-ethertype"},
+        {"SlowSubtype0", in, frame(0x8809, {0, 1}, slow_mac), "unsupported-ethertype"},
+        {"SlowEmpty", in, frame(0x8809, {}, slow_mac), "unsupported-ethertype"},
+        {"LacpToAHost", in, frame(0x8809, {1, 1}), "unsupported-ethertype"},
+        {"LacpToAnotherGroup", in, frame(0x8809, {1, 1}, multicast_mac), "unsupported-ethertype"},
+        {"LacpToAllOut", out, frame(0x8809, slow_body, broadcast_mac), "unsupported-ethertype"},
         {"V4UnderV6Type", in, with(sip(), [](Packet &p) { p.ethertype = 0x86dd; }), "malformed-ip"},
         {"V6UnderV4Type", in, with(sip6(), [](Packet &p) { p.ethertype = 0x0800; }),
          "malformed-ip"},

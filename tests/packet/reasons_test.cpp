@@ -125,8 +125,7 @@ const std::map<std::string, std::function<std::string()>> plainest = {
      }},
     {"essential-lacp",
      [] {
-         static Kernel bonded(true);
-         return Host(mixed_policy(), bonded, true).in(frame(0x8809, {1, 1}, slow_mac));
+         return Host(mixed_policy()).in(frame(0x8809, {1, 1}, slow_mac));
      }},
     {"essential-dhcp",
      [] {

@@ -22,11 +22,8 @@ std::string direction_name(Direction direction) {
 
 }  // namespace
 
-Host::Host(Policy policy, Kernel &kernel, bool bond)
-    : policy_(std::move(policy)),
-      kernel_(kernel),
-      oracle_(policy_, {interface_name, bond}),
-      bond_(bond) {
+Host::Host(Policy policy, Kernel &kernel)
+    : policy_(std::move(policy)), kernel_(kernel), oracle_(policy_, {interface_name}) {
     put_in_force();
     kernel_.clear();
 }
@@ -91,7 +88,7 @@ Host::Outcome Host::send(Direction direction, const Bytes &frame, const World &w
     if (seen.moved.size() == 1) outcome.verdict = to_string(seen.moved[0].verdict, policy_);
     outcome.fault = compare_counters(seen, expected, bytes);
     if (outcome.fault.empty() && world.plain())
-        outcome.fault = compare_probe(kernel_, policy_, direction, frame, bond_);
+        outcome.fault = compare_probe(kernel_, policy_, direction, frame);
     if (outcome.fault.empty()) outcome.fault = compare_image(policy_, view_, direction, frame);
     return outcome;
 }
@@ -139,11 +136,11 @@ std::string compare_image(const Policy &policy, const ImageView &image, Directio
 }
 
 std::string compare_probe(Kernel &kernel, const Policy &policy, Direction direction,
-                          const Bytes &frame, bool bond) {
+                          const Bytes &frame) {
     naive::Facts facts;
     facts.direction = direction;
     return differ("the probe", kernel.ask(direction, frame),
-                  naive::probe(policy, {interface_name, bond}, frame, facts), policy);
+                  naive::probe(policy, {interface_name}, frame, facts), policy);
 }
 
 std::string hex(const Bytes &bytes) {

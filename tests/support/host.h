@@ -22,7 +22,7 @@ struct World {
 
 class Host {
 public:
-    explicit Host(Policy policy, Kernel &kernel = Kernel::shared(), bool bond = false);
+    explicit Host(Policy policy, Kernel &kernel = Kernel::shared());
 
     // Sends a frame and returns its verdict: "row ID", "essential-NAME" or the reason. The test
     // fails if send() returns a fault.
@@ -65,7 +65,6 @@ private:
     AddressSet banned_;
     Kernel &kernel_;
     naive::Host oracle_;
-    bool bond_;
     std::uint64_t sent_ = 0;
 };
 
@@ -76,7 +75,7 @@ std::string compare_image(const Policy &policy, const ImageView &image, Directio
 
 // The same for the probe programs and the oracle. The candidate must be loaded.
 std::string compare_probe(Kernel &kernel, const Policy &policy, Direction direction,
-                          const Bytes &frame, bool bond = false);
+                          const Bytes &frame);
 
 std::string hex(const Bytes &bytes);
 

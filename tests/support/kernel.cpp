@@ -53,11 +53,10 @@ private:
     std::size_t size_;
 };
 
-Program load_programs(bool bond) {
+Program load_programs() {
     const char *object = std::getenv("PM_BPF_OBJECT");
     ProgramOptions options;
     options.interface = interface_number;
-    options.lacp = bond;
     options.image_slot = slot_size;
     options.bans_slot = bans_size;
     options.flow_capacity = 8192;  // more than any test opens, and quickly walked
@@ -74,8 +73,8 @@ struct Kernel::Counters {
 };
 
 struct Kernel::Parts {
-    explicit Parts(bool bond)
-        : program(load_programs(bond)),
+    Parts()
+        : program(load_programs()),
           control_memory(program.maps().fd("control"), 4096),
           images(program.maps().fd("images"), std::size_t{slot_size} * PM_IMAGE_SLOTS),
           bans(program.maps().fd("bans"), std::size_t{bans_size} * PM_IMAGE_SLOTS),
@@ -132,7 +131,7 @@ struct Kernel::Parts {
     Bytes output;
 };
 
-Kernel::Kernel(bool bond) : parts_(std::make_unique<Parts>(bond)) {
+Kernel::Kernel() : parts_(std::make_unique<Parts>()) {
     clear();
 }
 

@@ -47,7 +47,7 @@ struct Totals {
 
 class Kernel {
 public:
-    explicit Kernel(bool bond = false);
+    Kernel();
     ~Kernel();
     Kernel(const Kernel &) = delete;
     Kernel &operator=(const Kernel &) = delete;

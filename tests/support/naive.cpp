@@ -43,9 +43,11 @@ Verdict see_arp(Frame frame, const Headers &headers) {
     return good ? essential(PM_ESSENTIAL_ARP) : drop(PM_DROP_MALFORMED_ESSENTIAL);
 }
 
-Verdict see_slow(Frame frame, const Headers &headers, bool bond) {
+Verdict see_slow(Frame frame, const Headers &headers) {
+    constexpr std::uint8_t group[] = {0x01, 0x80, 0xc2, 0, 0, 2};
     Frame slow = frame.subspan(headers.network);
-    bool good = bond && !slow.empty() && (slow[0] == 1 || slow[0] == 2);
+    bool good = std::equal(std::begin(group), std::end(group), frame.begin()) && !slow.empty() &&
+                (slow[0] == 1 || slow[0] == 2);
     return good ? essential(PM_ESSENTIAL_LACP) : drop(PM_DROP_UNSUPPORTED_ETHERTYPE);
 }
 
@@ -115,7 +117,7 @@ std::optional<Verdict> Host::see_fragment(Headers &headers, Direction direction)
 std::optional<Verdict> Host::see_essential(Frame frame, const Headers &headers,
                                            Direction direction) {
     if (headers.kind == Headers::Kind::arp) return see_arp(frame, headers);
-    if (headers.kind == Headers::Kind::slow) return see_slow(frame, headers, interface_.bond);
+    if (headers.kind == Headers::Kind::slow) return see_slow(frame, headers);
     if (headers.kind == Headers::Kind::other) return drop(PM_DROP_UNSUPPORTED_ETHERTYPE);
     if (headers.is_later_fragment()) return {};
     if (headers.is_icmp() && !headers.v4) return see_icmpv6(headers);

@@ -24,7 +24,6 @@ using test::Verdict;
 
 struct Interface {
     std::string name;
-    bool bond = false;
 };
 
 // What the kernel knows of a packet beside its bytes.
