@@ -139,9 +139,11 @@ Done Chooser::add_nic(const Nic &nic, const Identity &identity) {
             if (auto fits = check_attachable(*target.device); !fits) return fits;
         number = new_number();
     }
-    if (!number)
-        return fault(fmt::format("more than {} interfaces", PM_INTERFACES),
+    if (!number) {
+        if (target.device) result_.without_number.push_back(*target.device);
+        return fault(fmt::format("{}: more than {} interfaces", nic.name, PM_INTERFACES),
                      "detach one that is not needed");
+    }
     target.number = *number;
     result_.targets.push_back(std::move(target));
     return {};

@@ -34,7 +34,8 @@ struct KnownTargets {
     std::vector<Target> targets;
     // NICs that are not among them, and why, a sentence each. Empty with Extent::all_or_none.
     std::vector<std::string> left_out, not_attached;
-    // Devices that are to be closed, and cannot be by the programs.
+    // Devices that may not be open, and for which there is no number or no way to attach: they are
+    // to be closed otherwise (host/nft_close.h).
     std::vector<Device> without_number;
     std::vector<std::string> notes;
 };

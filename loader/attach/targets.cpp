@@ -202,14 +202,17 @@ void name_entries(const Pins &pins, const std::vector<Target> &targets) {
     }
 }
 
-void release_numbers(const Pins &pins, const pm_record &record) {
+std::vector<std::string> release_numbers(const Pins &pins, const pm_record &record) {
+    std::vector<std::string> opened;
     auto interfaces = pins.interfaces();
-    if (!interfaces) return;
+    if (!interfaces) return opened;
     for (const Pins::Interface &one : *interfaces) {
         const bool is_idle = one.entry.stranger != 0 || one.entry.ifindex == 0;
-        if (is_idle && !holds_on(record, one.number))
-            (void)detach(pins, one);  // the next change tries again
+        if (!is_idle || holds_on(record, one.number)) continue;
+        if (one.entry.stranger != 0) opened.push_back(one.name());
+        (void)detach(pins, one);  // the next change tries again
     }
+    return opened;
 }
 
 Result<std::vector<Pins::Interface>> select_interfaces(const Pins &pins,

@@ -76,8 +76,8 @@ void name_entries(const Pins &pins, const std::vector<Target> &targets);
 
 // Gives up the numbers that `record` does not filter and that hold nothing of the policy: of closed
 // devices that are no interface of it, and of absent interfaces that another number has. Their
-// programs are detached.
-void release_numbers(const Pins &pins, const pm_record &record);
+// programs are detached. Returns the names of devices that were closed and are open now.
+std::vector<std::string> release_numbers(const Pins &pins, const pm_record &record);
 
 // The attached interfaces with these names, or whose devices have these names now: each once, in
 // this order. No names: all.

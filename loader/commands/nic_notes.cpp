@@ -57,7 +57,7 @@ void add_nic_notes(const Deployment &deployment, Snapshot &snapshot) {
         status.closed = status.filtered = true;
         status.drifted = false;
         status.why_closed =
-            fmt::format("{} may be an interface that is absent: closed with nftables", one.name);
+            fmt::format("{} can be given no programs: closed with nftables", one.name);
         snapshot.interfaces.push_back(std::move(status));
     }
 }

@@ -111,7 +111,9 @@ Result<Outcome> confirm(const Paths &paths) {
         adopt_names(*rollout.pins(), generation->interfaces);
         store_facts(*store, std::move(*generation), *rollout.pins(), outcome);
     }
-    release_numbers(*rollout.pins(), now.state.record);
+    for (const std::string &name : release_numbers(*rollout.pins(), now.state.record))
+        outcome.notes.push_back(
+            fmt::format("{} is not closed any more: it is no interface of the policy", name));
     (void)close_by_nftables({});  // `watch` makes it again where it is needed
     return outcome;
 }

@@ -26,7 +26,8 @@ bool is_in_force(const Target &target, const Pins::Interface &interface, const p
            (interface.entry.stranger != 0) == target.stranger;
 }
 
-// The devices that were closed and are not among the targets any more, by name.
+// The interfaces of the policy that were closed and are not any more, by name. Of other devices the
+// commit says it.
 std::vector<std::string> opened_by(const std::vector<Target> &targets, const Rollout &rollout) {
     std::vector<std::string> names;
     auto interfaces = rollout.pins()->interfaces();
@@ -35,7 +36,8 @@ std::vector<std::string> opened_by(const std::vector<Target> &targets, const Rol
     for (const Pins::Interface &one : *interfaces) {
         const auto target = std::ranges::find(targets, one.number, &Target::number);
         const bool stays_closed = target != targets.end() && !target->closed.empty();
-        if (is_closed(image, one.number) && !stays_closed) names.push_back(one.name());
+        if (one.entry.stranger == 0 && is_closed(image, one.number) && !stays_closed)
+            names.push_back(one.name());
     }
     return names;
 }

@@ -51,7 +51,7 @@ Result<Outcome> restore_generation(Rollout &rollout, const Store &store, std::ui
     Told told = told_of(targets->targets);
     for (const Device &one : targets->without_number)
         told.closed.push_back(
-            fmt::format("{} may be an interface that is absent: closed with nftables", one.name));
+            fmt::format("{} can be given no programs: closed with nftables", one.name));
     auto stored =
         stored_candidate(store, *generation, std::move(*targets), rollout, Extent::where_possible);
     if (!stored) return tl::unexpected(stored.error());

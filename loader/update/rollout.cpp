@@ -310,7 +310,9 @@ Done Rollout::commit(const Commit &commit) {
             undo_.keep();
             if (!commit.deadline) {
                 name_entries(*pins_, candidate_.targets);
-                release_numbers(*pins_, record);
+                for (const std::string &name : release_numbers(*pins_, record))
+                    notes_.push_back(fmt::format(
+                        "{} is not closed any more: it is no interface of the policy", name));
                 if (candidate_.without_number.empty()) (void)close_by_nftables({});
             }
             forget_detached();

@@ -128,7 +128,7 @@ void Watcher::tell(const NicsInForce &nics, Sentences &sentences) {
 // The table may have gone with the rules of others, so it is made at each look.
 void Watcher::close_without_number(const std::vector<Device> &devices, Sentences &sentences) {
     for (const Device &one : devices)
-        report_problem(fmt::format("{} may be an interface that is absent: closed with nftables "
+        report_problem(fmt::format("{} can be given no programs: closed with nftables "
                                    "until an apply",
                                    one.name),
                        sentences);

@@ -227,7 +227,7 @@ const Case cases[] = {
 };
 
 INSTANTIATE_TEST_SUITE_P(Boots, Recognise, testing::ValuesIn(cases),
-                         [](const auto &info) { return info.param.name; });
+                         [](const auto &given) { return given.param.name; });
 
 TEST(RecogniseRules, TheLoopbackIsNeverFound) {
     auto devices = present({card("lo", A)});
