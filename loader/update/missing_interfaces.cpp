@@ -10,6 +10,7 @@
 #include "loader/update/outcome.h"
 #include "loader/update/rollout.h"
 #include "loader/update/stored_candidate.h"
+#include "loader/update/test_packets.h"
 
 namespace pm {
 namespace {
@@ -50,6 +51,8 @@ Result<MissingInterfaces> extend_generation(const Paths &paths) {
     if (!has_new(stored->candidate.targets)) return missing;
 
     if (auto done = rollout.prepare(std::move(stored->candidate)); !done)
+        return tl::unexpected(done.error());
+    if (auto done = run_test_packets(paths, rollout, test_packets_of_image(rollout)); !done)
         return tl::unexpected(done.error());
     missing.not_attached.insert(missing.not_attached.end(), rollout.not_attached().begin(),
                                 rollout.not_attached().end());
