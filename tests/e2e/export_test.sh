@@ -61,7 +61,8 @@ case_nothing_in_force() {
     metric_is 0 portmatrix_confirm_pending
     promtool check metrics <"$LAB/metrics"
     expect_status 0 pm apply -i eth0 "$here/edge.yaml"
-    wait_for 5 metric_is 1 portmatrix_attached hook=ingress
+    wait_for 5 metric_is 1 portmatrix_policy_generation
+    metric_is 0 portmatrix_attached interface=eth0 hook=ingress # nobody looks
     expect_status 0 pm detach --all
     stop_exporter
 }
@@ -186,6 +187,7 @@ case_wrong_options() {
 
 case_attachment_is_what_watch_sees() {
     metric_is 0 portmatrix_watch_up
+    metric_is 0 portmatrix_attached hook=ingress
     lab_start edge watch "$PORTMATRIX" watch
     wait_for 10 metric_is 1 portmatrix_watch_up
     metric_is 1 portmatrix_attached hook=ingress
@@ -253,11 +255,20 @@ case_a_restart_of_everything_keeps_the_figures() {
 
 nothing_is_in_force() { [ -z "$(get /status)" ]; }
 
-case_what_is_detached_is_said() {
+# What watch noted last is no answer once watch is gone.
+case_attachment_that_nobody_looks_at_is_not_said_to_be() {
     local watch
     watch=$(cat "$LAB/run/watch")
+    metric_is 1 portmatrix_attached interface=eth0 hook=egress
     kill "$watch"
     wait_for 10 refused kill -0 "$watch"
+    wait_for 30 metric_is 0 portmatrix_attached interface=eth0 hook=egress
+    metric_is 0 portmatrix_watch_up
+    refused metric portmatrix_attach_info hook=egress
+    expect_equal null "$(drift)" drift
+}
+
+case_what_is_detached_is_said() {
     expect_status 0 pm detach --all
     # An answer may be 200 ms old.
     wait_for 5 metric_is 0 portmatrix_attached interface=eth0 hook=ingress
@@ -265,7 +276,7 @@ case_what_is_detached_is_said() {
     promtool check metrics <"$LAB/metrics"
     wait_for 5 nothing_is_in_force
     expect_status 0 pm apply -i eth0 "$here/edge.yaml"
-    wait_for 5 metric_is 1 portmatrix_attached interface=eth0 hook=ingress
+    wait_for 5 refused nothing_is_in_force
     stop_exporter
 }
 

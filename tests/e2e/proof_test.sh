@@ -159,7 +159,6 @@ case_a_list_of_prefixes_is_read_to_its_end_or_not_at_all() {
     expect_equal "" "$(pm bans --json)" bans
     expect_status 0 pm ban --file "$LAB/prefixes.txt"
     expect_equal 257 "$(pm bans --json | wc -l)" bans
-    expect_status 0 pm unban --file "$LAB/prefixes.txt"
 }
 
 # A folder of generations that breaks off must not look as if there were fewer.
