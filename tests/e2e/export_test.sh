@@ -82,17 +82,6 @@ case_figures_are_those_of_status() {
     [ "$(metric portmatrix_row_packets_total row=ping-in direction=in)" -ge 40 ]
 }
 
-case_promtool_finds_nothing() {
-    get /metrics >"$LAB/metrics"
-    expect_equal "" "$(promtool check metrics <"$LAB/metrics" 2>&1)" promtool
-    local name
-    sed -n 's/^PM_METRIC([A-Z_]*, "\([a-z_]*\)".*/\1/p' "$ROOT/loader/export/metrics.def" >"$LAB/names"
-    [ "$(wc -l <"$LAB/names")" -ge 25 ]
-    while read -r name; do
-        grep -qE "^${name}[{ ]" "$LAB/metrics" || { echo "no sample of $name"; return 1; }
-    done <"$LAB/names"
-}
-
 case_prometheus_scrapes() {
     cat >"$LAB/prometheus.yml" <<YAML
 global: { scrape_interval: 1s, scrape_timeout: 1s }
@@ -194,6 +183,17 @@ case_attachment_is_what_watch_sees() {
     metric_is 1 portmatrix_attach_info hook=ingress kind=xdp mode=native
     metric_is 1 portmatrix_attach_info hook=egress mode=
     get /status | jq -es 'all(.[]; .attachment_age_seconds < 15)' >/dev/null
+}
+
+case_promtool_finds_nothing() {
+    get /metrics >"$LAB/metrics"
+    expect_equal "" "$(promtool check metrics <"$LAB/metrics" 2>&1)" promtool
+    local name
+    sed -n 's/^PM_METRIC([A-Z_]*, "\([a-z_]*\)".*/\1/p' "$ROOT/loader/export/metrics.def" >"$LAB/names"
+    [ "$(wc -l <"$LAB/names")" -ge 25 ]
+    while read -r name; do
+        grep -qE "^${name}[{ ]" "$LAB/metrics" || { echo "no sample of $name"; return 1; }
+    done <"$LAB/names"
 }
 
 # As a service would: the pins, nothing writable, no capability; the socket comes from systemd.
