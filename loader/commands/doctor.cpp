@@ -63,6 +63,7 @@ void examine_attached(const Paths &paths, Pins &pins, Attachments &attached, Fin
         const std::string name = device ? device->name : one.name();
         findings.about(name);
         examine_attachment(pins, one, filtered, findings);
+        examine_probe(paths, pins, one, findings);
         attached.emplace(name, one);
     }
     findings.about("");

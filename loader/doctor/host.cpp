@@ -19,6 +19,7 @@
 #include "loader/base/paths.h"
 #include "loader/doctor/proc.h"
 #include "loader/host/netlink.h"
+#include "loader/kernel/bpffs.h"
 #include "loader/kernel/jiffies.h"
 #include "loader/kernel/program.h"
 #include "policy/base/text.h"
@@ -115,14 +116,47 @@ void examine_folders(const Paths &paths, Findings &findings) {
             findings.fine(one.check, fmt::format("{} {}", one.path.string(),
                                                  *safe ? "is root's alone" : "is not there yet"));
     }
+}
+
+// The pins end with the mount that they are on.
+void examine_bpffs(const Paths &paths, Findings &findings) {
+    constexpr const char *remedy = "run it on the host, or mount the host's /sys/fs/bpf here";
     struct statfs status = {};
     const fs::path pins = existing(paths.pins);
-    if (statfs(pins.c_str(), &status) != 0) return;
-    if (status.f_type == BPF_FS_MAGIC)
-        findings.fine("bpffs", fmt::format("{} is on a bpffs", pins.string()));
-    else
+    if (statfs(pins.c_str(), &status) != 0) {
+        findings.warning("bpffs", fmt::format("{} cannot be looked at", pins.string()), remedy);
+        return;
+    }
+    const bool mounted = status.f_type == BPF_FS_MAGIC;
+    if (geteuid() != 0) {
+        findings.note("bpffs", "whether the pins are on a bpffs of the host, only root can see",
+                      "run it with sudo");
+        return;
+    }
+    const Lasting lasting = bpffs_lasts(pins);
+    if (lasting == Lasting::yes && mounted)
+        findings.fine("bpffs", fmt::format("{} is on a bpffs of the host", pins.string()));
+    else if (lasting == Lasting::yes)
         findings.note("bpffs", fmt::format("no bpffs is mounted for {}: apply mounts one",
                                            paths.pins.string()));
+    else if (!mounted)
+        findings.warning("bpffs",
+                         fmt::format("no bpffs is mounted for {}, and apply refuses to mount one "
+                                     "here: it might not last",
+                                     paths.pins.string()),
+                         remedy);
+    else if (lasting == Lasting::no)
+        findings.wrong("bpffs",
+                       fmt::format("the bpffs of {} is mounted in this mount namespace alone: what "
+                                   "is attached ends with it",
+                                   pins.string()),
+                       remedy);
+    else
+        findings.warning("bpffs",
+                         fmt::format("whether the bpffs of {} is the host's cannot be told here: "
+                                     "if it is not, what is attached ends with this container",
+                                     pins.string()),
+                         "look on the host: findmnt -t bpf");
 }
 
 void examine_routing(Findings &findings) {
@@ -172,6 +206,7 @@ void examine_host(const Paths &paths, Findings &findings) {
     examine_jit(findings);
     examine_privileges(findings);
     examine_folders(paths, findings);
+    examine_bpffs(paths, findings);
     examine_routing(findings);
     examine_other_firewalls(findings);
 }

@@ -17,6 +17,7 @@
 #include "loader/attach/proof.h"
 #include "loader/host/attached_programs.h"
 #include "loader/host/netlink.h"
+#include "loader/observe/probe_in_force.h"
 
 namespace pm {
 namespace {
@@ -230,6 +231,21 @@ void examine_attachment(const Pins &pins, const Pins::Interface &interface, bool
     examine_ingress(interface, *device, proof.ingress, findings);
     examine_egress(pins, interface, *device, proof.egress, findings);
     examine_ingress_tc(*device, findings);
+}
+
+void examine_probe(const Paths &paths, const Pins &pins, const Pins::Interface &interface,
+                   Findings &findings) {
+    const auto asked = probe_in_force(paths, pins, interface.number);
+    if (!asked)
+        findings.wrong("probe", asked.error().message,
+                       asked.error().hint.empty() ? "portmatrix apply, then portmatrix doctor"
+                                                  : asked.error().hint);
+    else if (*asked == 0)
+        findings.note("probe", "no policy holds here that test packets could be asked of");
+    else
+        findings.fine("probe", fmt::format("the programs judge {} test packets as the policy in "
+                                           "force does",
+                                           *asked));
 }
 
 void examine_device(const Device &device, pm_attachment ingress, Findings &findings) {

@@ -13,6 +13,10 @@ namespace pm {
 void examine_attachment(const Pins &pins, const Pins::Interface &interface, bool filtered,
                         Findings &findings);
 
+// Do the programs judge as the policy in force says? A few test packets are asked about.
+void examine_probe(const Paths &paths, const Pins &pins, const Pins::Interface &interface,
+                   Findings &findings);
+
 // The device: what it can do and what it does to packets.
 void examine_device(const Device &device, pm_attachment ingress, Findings &findings);
 

@@ -94,8 +94,10 @@ void add_interface(Families &families, const InterfaceStatus &one) {
     for (const RowStatus &row : one.rows) add_row(families, one.name, row);
     for (const DropStatus &drop : one.drops) add_drop(families, one.name, drop);
     families.add(FLOWS, one.live, {{"interface", one.name}});
-    add_hook(families, one.name, "ingress", one.attached.ingress, one.filtered);
-    add_hook(families, one.name, "egress", one.attached.egress, one.filtered);
+    // A note that nobody renews says nothing of now.
+    const Attached attached = is_fresh(one) ? one.attached : Attached{};
+    add_hook(families, one.name, "ingress", attached.ingress, one.filtered);
+    add_hook(families, one.name, "egress", attached.egress, one.filtered);
 }
 
 void add_host(Families &families, const Snapshot &snapshot) {

@@ -13,11 +13,11 @@ namespace {
 // `watch` looks every 2 s, but waits while a command changes something.
 constexpr std::uint64_t watch_silent_ns = 15'000'000'000;
 
+}  // namespace
+
 bool is_fresh(const InterfaceStatus &interface) {
     return interface.checked != 0 && boottime_ns() - interface.checked < watch_silent_ns;
 }
-
-}  // namespace
 
 Reader::Reader(Paths paths, std::vector<std::string> interfaces, const Walker &walker)
     : paths_(std::move(paths)),

@@ -23,6 +23,9 @@ struct Reading {
     bool watch_up = false;  // `watch` has looked at the interfaces lately
 };
 
+// Has `watch` looked at it within 15 s?
+bool is_fresh(const InterfaceStatus &interface);
+
 class Reader {
 public:
     // `interfaces`: those wanted; empty: all. `walker` must outlive it.

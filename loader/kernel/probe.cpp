@@ -6,8 +6,11 @@
 #include <cerrno>
 
 #include <bpf/bpf.h>
+#include <fmt/core.h>
 
+#include "loader/base/clock.h"
 #include "maps/lookup.h"
+#include "policy/judge/judge.h"
 #include "policy/judge/question.h"
 
 namespace pm {
@@ -143,6 +146,29 @@ Result<std::uint32_t> run_probe(const Maps &maps, int program, const pm_probe &a
     if (bpf_prog_test_run_opts(program, &options) != 0)
         return cannot("ask the programs in the kernel", errno);
     return options.retval;
+}
+
+Done compare_with_probes(const Pins &pins, const ProbedSlots &slots,
+                         const std::vector<Question> &packets) {
+    auto in = open_pin(pins.path("ask_in")), out = open_pin(pins.path("ask_out"));
+    if (!in) return tl::unexpected(in.error());
+    if (!out) return tl::unexpected(out.error());
+    for (const Question &packet : packets) {
+        const std::uint32_t expected =
+            judge_first(slots.image_view, slots.bans_view, boottime_ns(), packet);
+        const int program = (packet.direction == Direction::in ? *in : *out).get();
+        const pm_probe asked = {
+            .image = slots.image, .bans = slots.bans, .interface = packet.interface, .zero = 0};
+        const auto found = run_probe(pins.maps(), program, asked, first_packet(packet));
+        if (!found) return tl::unexpected(found.error());
+        if (*found == expected) continue;
+        return fault(
+            fmt::format("a test packet failed: the programs in the kernel judge {} otherwise than "
+                        "the policy ({:#x} instead of {:#x})",
+                        to_string(packet), *found, expected),
+            "this is a fault of portmatrix: see 'portmatrix doctor', and report it");
+    }
+    return {};
 }
 
 }  // namespace pm

@@ -7,7 +7,10 @@
 
 #include "loader/base/fault.h"
 #include "loader/kernel/map.h"
+#include "loader/kernel/pins.h"
 #include "maps/abi.h"
+#include "maps/image.h"
+#include "maps/lookup.h"
 #include "policy/judge/question.h"
 
 namespace pm {
@@ -23,5 +26,19 @@ std::vector<std::uint8_t> first_packet(const Question &question);
 // `asked` names; the caller holds Lock::probe. The verdict is one of judge_first().
 Result<std::uint32_t> run_probe(const Maps &maps, int program, const pm_probe &asked,
                                 const std::vector<std::uint8_t> &frame);
+
+// What the programs are to judge by, and the same in the memory of this process.
+struct ProbedSlots {
+    std::uint32_t image = 0;  // slot
+    std::uint32_t bans = 0;   // 1 + slot; 0: none
+    pm_view image_view = {};
+    pm_view bans_view = {};
+};
+
+// A fault if the programs in the kernel judge one of the packets, as the first of a flow, otherwise
+// than the same look-ups do here. Nothing is sent, and no counter, flow or limit moves. The caller
+// holds Lock::probe.
+Done compare_with_probes(const Pins &pins, const ProbedSlots &slots,
+                         const std::vector<Question> &packets);
 
 }  // namespace pm

@@ -158,6 +158,7 @@ Done prepare_and_test(const Paths &paths, Rollout &rollout, const Plan &plan, co
         test_packets(policy, plan.candidate.image, plan.candidate.targets);
     return rollout.prepare(plan.candidate)
         .and_then([&] { return run_test_packets(paths, rollout, packets); })
+        .and_then([&] { return run_test_packets(paths, rollout, test_packets_of_image(rollout)); })
         .and_then([&]() -> Done {
             if (request.force || request.shadow || request.confirm_within) return {};
             return rollout.guard(plan.generation.mode,

@@ -11,6 +11,7 @@
 #include "loader/state/detached.h"
 #include "loader/update/rollout.h"
 #include "loader/update/stored_candidate.h"
+#include "loader/update/test_packets.h"
 #include "policy/image/locals.h"
 
 namespace pm {
@@ -114,6 +115,8 @@ Result<MissingInterfaces> put_in_force_anew(const Paths &paths, NicsInForce nics
     missing.not_attached = std::move(stored->not_attached);
     missing.notes = std::move(stored->notes);
     if (auto done = rollout.prepare(std::move(stored->candidate)); !done)
+        return tl::unexpected(close_all_the_same(wanted, std::move(done.error())));
+    if (auto done = run_test_packets(paths, rollout, test_packets_of_image(rollout)); !done)
         return tl::unexpected(close_all_the_same(wanted, std::move(done.error())));
     missing.not_attached.insert(missing.not_attached.end(), rollout.not_attached().begin(),
                                 rollout.not_attached().end());

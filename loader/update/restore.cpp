@@ -7,6 +7,7 @@
 #include "loader/state/store.h"
 #include "loader/update/rollout.h"
 #include "loader/update/stored_candidate.h"
+#include "loader/update/test_packets.h"
 #include "loader/update/watch.h"
 
 namespace pm {
@@ -43,7 +44,8 @@ Result<std::optional<Outcome>> attach_what_has_come(const Paths &paths,
     return outcome;
 }
 
-Result<Outcome> restore_generation(Rollout &rollout, const Store &store, std::uint64_t number) {
+Result<Outcome> restore_generation(const Paths &paths, Rollout &rollout, const Store &store,
+                                   std::uint64_t number) {
     auto generation = store.generation(number);
     if (!generation) return tl::unexpected(generation.error());
     auto targets = known_targets(rollout.pins(), known_nics(*generation), Extent::where_possible);
@@ -63,6 +65,8 @@ Result<Outcome> restore_generation(Rollout &rollout, const Store &store, std::ui
         return tl::unexpected(done.error());
     not_attached.insert(not_attached.end(), rollout.not_attached().begin(),
                         rollout.not_attached().end());
+    if (auto done = run_test_packets(paths, rollout, test_packets_of_image(rollout)); !done)
+        return tl::unexpected(done.error());
     auto interfaces = rollout.pins()->interfaces();
     if (!interfaces) return tl::unexpected(interfaces.error());
     if (auto done = rollout.commit({.mode = generation->mode}); !done)
@@ -144,7 +148,7 @@ Result<std::optional<Outcome>> restore(const Paths &paths) {
             return attach_what_has_come(paths);
         if (confirmed && !*confirmed) return std::nullopt;
         auto outcome = confirmed.and_then([&](const std::optional<Confirmed> &one) {
-            return restore_generation(rollout, *store, one->generation);
+            return restore_generation(paths, rollout, *store, one->generation);
         });
         if (outcome)
             return check_complete(*outcome).map([&] { return std::optional(std::move(*outcome)); });

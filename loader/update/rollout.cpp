@@ -142,6 +142,13 @@ Done Rollout::prepare_stored_bans() {
     return {};
 }
 
+ProbedSlots Rollout::prepared_slots() const {
+    return {.image = slot_,
+            .bans = bans_,
+            .image_view = image(),
+            .bans_view = bans_ ? control_->bans(bans_ - 1u) : pm_view{}};
+}
+
 SessionJudge Rollout::judge_of(const pm_record &record) const {
     if (record.mode != PM_MODE_ENFORCE) return {};
     return {.image = control_->image(record.image),

@@ -54,6 +54,7 @@
 #include "loader/base/undo.h"
 #include "loader/kernel/deployment.h"
 #include "loader/kernel/pins.h"
+#include "loader/kernel/probe.h"
 #include "loader/kernel/program.h"
 #include "loader/kernel/switch.h"
 #include "loader/update/candidate.h"
@@ -91,6 +92,8 @@ public:
     // The slot that the image is in.
     std::uint32_t slot() const { return slot_; }
     pm_view image() const { return control_->image(slot_); }
+    // The slots that the record will name.
+    ProbedSlots prepared_slots() const;
 
     // Refuses if the prepared policy would cut an SSH session of this host; `hint` says what the
     // user can do then.

@@ -4,16 +4,14 @@
 #include <optional>
 #include <utility>
 
-#include <fmt/core.h>
-
 #include "loader/base/lock.h"
-#include "loader/kernel/pins.h"
 #include "loader/kernel/probe.h"
 #include "loader/update/rollout.h"
 #include "policy/check/expect.h"
 #include "policy/check/witness.h"
+#include "policy/image/catalog.h"
 #include "policy/image/locals.h"
-#include "policy/judge/judge.h"
+#include "policy/judge/examples.h"
 
 namespace pm {
 namespace {
@@ -66,29 +64,22 @@ std::vector<Question> test_packets(const Policy &policy, const Image &image,
     return packets;
 }
 
+std::vector<Question> test_packets_of_image(const Rollout &rollout) {
+    std::vector<Question> packets;
+    const auto catalog = read_catalog(rollout.image());
+    if (!catalog) return packets;
+    for (const Target &one : rollout.targets()) {
+        const std::vector<Question> more = example_questions(rollout.image(), *catalog, one.number);
+        packets.insert(packets.end(), more.begin(), more.end());
+    }
+    return packets;
+}
+
 Done run_test_packets(const Paths &paths, const Rollout &rollout,
                       const std::vector<Question> &packets) {
     auto lock = Lock::probe(paths);
     if (!lock) return tl::unexpected(lock.error());
-    const Pins &pins = *rollout.pins();
-    auto in = open_pin(pins.path("ask_in")), out = open_pin(pins.path("ask_out"));
-    if (!in) return tl::unexpected(in.error());
-    if (!out) return tl::unexpected(out.error());
-    for (const Question &packet : packets) {
-        const std::uint32_t expected = judge_first(rollout.image(), {}, 0, packet);
-        const int program = (packet.direction == Direction::in ? *in : *out).get();
-        const pm_probe asked = {
-            .image = rollout.slot(), .bans = 0, .interface = packet.interface, .zero = 0};
-        const auto found = run_probe(pins.maps(), program, asked, first_packet(packet));
-        if (!found) return tl::unexpected(found.error());
-        if (*found == expected) continue;
-        return fault(
-            fmt::format("a test packet failed: the programs in the kernel judge {} otherwise than "
-                        "the policy ({:#x} instead of {:#x})",
-                        to_string(packet), *found, expected),
-            "this is a fault of portmatrix: see 'portmatrix doctor', and report it");
-    }
-    return {};
+    return compare_with_probes(*rollout.pins(), rollout.prepared_slots(), packets);
 }
 
 }  // namespace pm

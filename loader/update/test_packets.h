@@ -20,8 +20,13 @@ class Rollout;
 std::vector<Question> test_packets(const Policy &policy, const Image &image,
                                    const std::vector<Target> &targets);
 
-// Has the programs in the kernel judge each packet, as the first of a flow, by the image that the
-// rollout has prepared. A fault if they say anything else than the same look-ups say here.
+// Where there is no policy but the image that the rollout has prepared: for each of its interfaces,
+// each way, one packet that a row passes and one that is dropped.
+std::vector<Question> test_packets_of_image(const Rollout &rollout);
+
+// Has the programs in the kernel judge each packet, as the first of a flow, by the image and the
+// bans that the rollout has prepared. A fault if they say anything else than the same look-ups say
+// here.
 Done run_test_packets(const Paths &paths, const Rollout &rollout,
                       const std::vector<Question> &packets);
 

@@ -2,6 +2,8 @@
 #include "policy/image/image_ranges.h"
 
 #include <algorithm>
+#include <map>
+#include <utility>
 
 namespace pm {
 namespace {
@@ -55,7 +57,42 @@ void add_v6(pm_view view, const pm_space &space, const Range &range, std::set<st
     }
 }
 
+constexpr unsigned examples_each = 4;  // ranges of a class
+
+class Examples {
+public:
+    void add(std::uint16_t number, const Address &first) {
+        if (counts_[number]++ < examples_each) addresses_.push_back(first);
+    }
+    std::vector<Address> take() { return std::move(addresses_); }
+
+private:
+    std::map<std::uint16_t, unsigned> counts_;
+    std::vector<Address> addresses_;
+};
+
 }  // namespace
+
+std::vector<Address> example_addresses(pm_view view, const pm_classes &table) {
+    Examples v4, v6;
+    const std::uint32_t most = view.mask / 4;  // of a damaged image
+    const std::uint32_t count = std::min(bound_count(view, table.v4, 32), most);
+    for (std::uint32_t i = 0; i < count; ++i)
+        v4.add(static_cast<std::uint16_t>(load(view, table.v4.values, i, 2)),
+               Address::v4(load(view, table.v4.bounds, i, 4)));
+    const std::uint32_t highs = std::min(bound_count(view, table.v6, 64), most);
+    for (std::uint32_t i = 0; i < highs; ++i) {
+        const std::uint32_t end = std::min(load(view, table.v6.values, i + 1, 4), most);
+        for (std::uint32_t j = load(view, table.v6.values, i, 4); j < end; ++j)
+            v6.add(static_cast<std::uint16_t>(load(view, table.v6.low_classes, j, 2)),
+                   {pm_load(view, table.v6.bounds + i * 8, 8),
+                    pm_load(view, table.v6.low_bounds + j * 8, 8)});
+    }
+    std::vector<Address> all = v4.take();
+    const std::vector<Address> others = v6.take();
+    all.insert(all.end(), others.begin(), others.end());
+    return all;
+}
 
 std::set<std::uint16_t> classes_in(pm_view view, const pm_classes &table, const Range &range) {
     std::set<std::uint16_t> classes;

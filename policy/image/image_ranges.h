@@ -17,6 +17,10 @@ namespace pm {
 // image. Bounds are checked: a damaged image gives fewer.
 std::set<std::uint16_t> classes_in(pm_view view, const pm_classes &table, const Range &range);
 
+// An address of each class, of both families; where a class has several ranges, one of each of the
+// first few.
+std::vector<Address> example_addresses(pm_view view, const pm_classes &table);
+
 // The number of the rows' class that a destination port of TCP or UDP has: equal for ports that
 // the same rows have.
 std::uint16_t port_class(pm_view image, std::uint8_t transport, std::uint16_t port);

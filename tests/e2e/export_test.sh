@@ -61,7 +61,8 @@ case_nothing_in_force() {
     metric_is 0 portmatrix_confirm_pending
     promtool check metrics <"$LAB/metrics"
     expect_status 0 pm apply -i eth0 "$here/edge.yaml"
-    wait_for 5 metric_is 1 portmatrix_attached hook=ingress
+    wait_for 5 metric_is 1 portmatrix_policy_generation
+    metric_is 0 portmatrix_attached interface=eth0 hook=ingress # nobody looks
     expect_status 0 pm detach --all
     stop_exporter
 }
@@ -79,17 +80,6 @@ case_figures_are_those_of_status() {
     wait_for 10 same_figures || same_figures
     wait_for 5 metric_is "$(pm status --json | jq .flows.live)" portmatrix_flows interface=eth0
     [ "$(metric portmatrix_row_packets_total row=ping-in direction=in)" -ge 40 ]
-}
-
-case_promtool_finds_nothing() {
-    get /metrics >"$LAB/metrics"
-    expect_equal "" "$(promtool check metrics <"$LAB/metrics" 2>&1)" promtool
-    local name
-    sed -n 's/^PM_METRIC([A-Z_]*, "\([a-z_]*\)".*/\1/p' "$ROOT/loader/export/metrics.def" >"$LAB/names"
-    [ "$(wc -l <"$LAB/names")" -ge 25 ]
-    while read -r name; do
-        grep -qE "^${name}[{ ]" "$LAB/metrics" || { echo "no sample of $name"; return 1; }
-    done <"$LAB/names"
 }
 
 case_prometheus_scrapes() {
@@ -186,12 +176,24 @@ case_wrong_options() {
 
 case_attachment_is_what_watch_sees() {
     metric_is 0 portmatrix_watch_up
+    metric_is 0 portmatrix_attached hook=ingress
     lab_start edge watch "$PORTMATRIX" watch
     wait_for 10 metric_is 1 portmatrix_watch_up
     metric_is 1 portmatrix_attached hook=ingress
     metric_is 1 portmatrix_attach_info hook=ingress kind=xdp mode=native
     metric_is 1 portmatrix_attach_info hook=egress mode=
     get /status | jq -es 'all(.[]; .attachment_age_seconds < 15)' >/dev/null
+}
+
+case_promtool_finds_nothing() {
+    get /metrics >"$LAB/metrics"
+    expect_equal "" "$(promtool check metrics <"$LAB/metrics" 2>&1)" promtool
+    local name
+    sed -n 's/^PM_METRIC([A-Z_]*, "\([a-z_]*\)".*/\1/p' "$ROOT/loader/export/metrics.def" >"$LAB/names"
+    [ "$(wc -l <"$LAB/names")" -ge 25 ]
+    while read -r name; do
+        grep -qE "^${name}[{ ]" "$LAB/metrics" || { echo "no sample of $name"; return 1; }
+    done <"$LAB/names"
 }
 
 # As a service would: the pins, nothing writable, no capability; the socket comes from systemd.
@@ -253,11 +255,20 @@ case_a_restart_of_everything_keeps_the_figures() {
 
 nothing_is_in_force() { [ -z "$(get /status)" ]; }
 
-case_what_is_detached_is_said() {
+# What watch noted last is no answer once watch is gone.
+case_attachment_that_nobody_looks_at_is_not_said_to_be() {
     local watch
     watch=$(cat "$LAB/run/watch")
+    metric_is 1 portmatrix_attached interface=eth0 hook=egress
     kill "$watch"
     wait_for 10 refused kill -0 "$watch"
+    wait_for 30 metric_is 0 portmatrix_attached interface=eth0 hook=egress
+    metric_is 0 portmatrix_watch_up
+    refused metric portmatrix_attach_info hook=egress
+    expect_equal null "$(drift)" drift
+}
+
+case_what_is_detached_is_said() {
     expect_status 0 pm detach --all
     # An answer may be 200 ms old.
     wait_for 5 metric_is 0 portmatrix_attached interface=eth0 hook=ingress
@@ -265,7 +276,7 @@ case_what_is_detached_is_said() {
     promtool check metrics <"$LAB/metrics"
     wait_for 5 nothing_is_in_force
     expect_status 0 pm apply -i eth0 "$here/edge.yaml"
-    wait_for 5 metric_is 1 portmatrix_attached interface=eth0 hook=ingress
+    wait_for 5 refused nothing_is_in_force
     stop_exporter
 }
 
