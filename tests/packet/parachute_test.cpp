@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: Apache-2.0
+// The parachute is never wider than the policy: each packet goes through its table in the kernel
+// and through the programs, which are asked what they say of it. What the parachute passes, they
+// must pass. PM_SEED repeats a run, PM_PARACHUTE_PACKETS sets its size.
+#include <algorithm>
+#include <cstdlib>
+#include <map>
+#include <random>
+
+#include <gtest/gtest.h>
+
+#include "loader/base/clock.h"
+#include "loader/parachute/render.h"
+#include "loader/parachute/table.h"
+#include "policy/language/read.h"
+#include "policy/model/print.h"
+#include "policy/model/transports.h"
+#include "tests/support/host.h"
+#include "tests/support/kernel.h"
+#include "tests/support/policies.h"
+#include "tests/support/policy_builder.h"
+#include "tests/support/random_packet.h"
+#include "tests/support/random_policy.h"
+#include "tests/support/wire.h"
+
+namespace pm::test {
+namespace {
+
+using parachute::Devices;
+using parachute::Rendering;
+
+// A packet opens a flow at most once between two emptyings of conntrack, so that its verdict is
+// that on a first packet.
+constexpr std::size_t packets_between_flushes = 50;
+constexpr std::size_t packets_numbered = 20'000;
+
+std::uint64_t setting(const char *name, std::uint64_t otherwise) {
+    const char *text = std::getenv(name);
+    return text ? std::strtoull(text, nullptr, 0) : otherwise;
+}
+
+// The policy on one interface, as its parachute and as an image.
+struct Site {
+    Policy policy;
+    std::size_t zone = 0;
+};
+
+std::string zone_interface(const Site &site) {
+    return site.policy.interfaces.empty() ? interface_name : site.policy.interfaces[site.zone].name;
+}
+
+void load_programs(const Site &site) {
+    CompileOptions options;
+    options.interfaces.resize(interface_number + 1);
+    options.interfaces[interface_number] = zone_interface(site);
+    auto image = compile(site.policy, options);
+    ASSERT_TRUE(image) << image.error();
+    Kernel::shared().load_candidate(*image);
+}
+
+void load_parachute(const std::string &commands, const Site &site,
+                    const std::vector<Ban> &bans = {}) {
+    const Done done = parachute::load_table(
+        commands, Devices{.open = {}, .zones = {{"edge0", std::to_string(site.zone)}}}, bans);
+    ASSERT_TRUE(done) << done.error().message;
+}
+
+// Rows that need not pass what they permit.
+bool is_exempt(const Row &row) {
+    return row.limit.flows != 0 || (row.check.payload != Check::Payload::none && row.check.drop);
+}
+
+struct Tally {
+    std::uint64_t sent = 0, passed = 0;
+    std::uint64_t should = 0, did = 0;  // pass, of whole packets
+    std::vector<std::string> wider;
+};
+
+struct Asked {
+    Direction direction;
+    Bytes bytes;
+    bool permitted = false, should_pass = false;
+};
+
+std::string describe(const Site &site, const Asked &one) {
+    const Verdict verdict = Kernel::shared().ask(one.direction, one.bytes);
+    return (one.direction == Direction::in ? "in  " : "out ") + hex(one.bytes) + " is " +
+           to_string(verdict, site.policy);
+}
+
+void count(Wire &wire, const Site &site, const std::vector<Asked> &asked, Tally &tally) {
+    const std::set<std::uint16_t> in = wire.passed(Direction::in),
+                                  out = wire.passed(Direction::out);
+    for (std::size_t i = 0; i < asked.size(); ++i) {
+        const Asked &one = asked[i];
+        const auto number = static_cast<std::uint16_t>(i + 1);
+        const bool passed = (one.direction == Direction::in ? in : out).contains(number);
+        ++tally.sent;
+        tally.passed += passed;
+        tally.should += one.should_pass;
+        tally.did += one.should_pass && passed;
+        if (passed && !one.permitted && tally.wider.size() < 5)
+            tally.wider.push_back(describe(site, one));
+    }
+    wire.forget();
+}
+
+Address address_at(const Bytes &bytes, std::size_t at, bool v4) {
+    auto word = [&](std::size_t from, int size) {
+        std::uint64_t value = 0;
+        for (int i = 0; i < size; ++i)
+            value = value << 8 | bytes[from + static_cast<std::size_t>(i)];
+        return value;
+    };
+    if (v4) return Address::v4(static_cast<std::uint32_t>(word(at, 4)));
+    return {word(at, 8), word(at + 8, 8)};
+}
+
+// The two addresses of a frame without tags.
+std::optional<std::set<Address>> ends_of(const Bytes &bytes) {
+    const bool v4 = bytes.size() >= 34 && bytes[12] == 8,
+               v6 = bytes.size() >= 54 && bytes[12] == 0x86;
+    if (v4) return std::set{address_at(bytes, 26, true), address_at(bytes, 30, true)};
+    if (v6) return std::set{address_at(bytes, 22, false), address_at(bytes, 38, false)};
+    return std::nullopt;
+}
+
+Asked random_question(Random &random, const Policy &policy) {
+    if (random.chance(25)) {
+        Sent sent = random_packet(random, policy);
+        return {.direction = sent.direction, .bytes = std::move(sent.bytes)};
+    }
+    const FlowEnds ends = random_ends(random, policy);
+    const bool swapped = random.chance(15);
+    const Direction direction =
+        (ends.opener == Direction::in) != swapped ? Direction::in : Direction::out;
+    Packet packet = packet_of(random, ends, direction);
+    if (random.chance(3))
+        packet.fragment = Fragment{.offset = 0, .more = true, .id = 1, .length = 40};
+    return {.direction = direction, .bytes = frame(packet)};
+}
+
+// It passes by what was asked before, which the programs are not told.
+bool is_dhcp_answer(const Asked &one) {
+    const bool v4 = one.bytes.size() >= 38 && one.bytes[12] == 8 && one.bytes[23] == PM_PROTO_UDP;
+    const bool v6 = one.bytes.size() >= 58 && one.bytes[12] == 0x86;
+    const std::size_t ports = v4 ? 14 + std::size_t{4} * (one.bytes[14] & 15) : 54;
+    if ((!v4 && !v6) || one.bytes.size() < ports + 4 || one.direction == Direction::out)
+        return false;
+    const unsigned from = one.bytes[ports] << 8 | one.bytes[ports + 1];
+    const unsigned to = one.bytes[ports + 2] << 8 | one.bytes[ports + 3];
+    return v4 ? from == 67 && to == 68 : from == 547 && to == 546;
+}
+
+void ask_programs(const Policy &policy, Asked &one) {
+    const Verdict verdict = Kernel::shared().ask(one.direction, one.bytes);
+    one.permitted = verdict.passes() || is_dhcp_answer(one);
+    one.should_pass = verdict.kind == Verdict::Kind::row &&
+                      !is_exempt(policy.rows[static_cast<std::size_t>(verdict.number)]);
+}
+
+// Random packets of which no two between emptyings have the same ends.
+void send_random(Wire &wire, const Site &site, Random &random, std::size_t packets, Tally &tally) {
+    std::vector<Asked> asked;
+    std::set<std::set<Address>> ends;
+    while (asked.size() < packets) {
+        if (asked.size() % packets_between_flushes == 0) {
+            wire.forget_flows();
+            ends.clear();
+        }
+        Asked one = random_question(random, site.policy);
+        if (!Kernel::can_run(one.direction, one.bytes)) continue;
+        // The stack makes its own Ethernet header, and knows its own address as a source.
+        if (one.direction == Direction::out)
+            std::ranges::copy(host_mac, one.bytes.begin() + host_mac.size());
+        const auto pair = ends_of(one.bytes);
+        if (pair && pair->size() == 1) continue;
+        const bool is_new = !pair || ends.insert(*pair).second;
+        if (!is_new && random.chance(90)) continue;
+        ask_programs(site.policy, one);
+        // The stack itself may refuse to send; a packet of a flow that is there says nothing.
+        if (!is_new ||
+            !wire.send(one.direction, one.bytes, static_cast<std::uint16_t>(asked.size() + 1))) {
+            if (is_new) continue;
+            one.should_pass = false;
+            one.permitted = true;
+        }
+        asked.push_back(std::move(one));
+    }
+    count(wire, site, asked, tally);
+}
+
+std::string report(const Site &site, const Tally &tally) {
+    std::string text = print(site.policy);
+    for (const std::string &one : tally.wider) text += one + "\n";
+    return text;
+}
+
+class Parachute : public testing::Test {
+protected:
+    void TearDown() override { (void)parachute::remove_table(); }  // of this namespace only
+    Wire wire_;
+};
+
+TEST_F(Parachute, RandomPacketsPassOnlyWhereThePolicyPassesThem) {
+    const std::uint64_t seed = setting("PM_SEED", std::random_device{}());
+    const std::uint64_t packets = setting("PM_PARACHUTE_PACKETS", 100'000);
+    constexpr std::size_t packets_per_policy = 1'000;
+    Tally all;
+    for (std::uint64_t round = 0; all.sent < packets; ++round) {
+        Random random(seed + round);
+        const Site site{.policy = random_policy(random), .zone = 0};
+        load_programs(site);
+        load_parachute(parachute::render(site.policy).commands, site);
+        Tally tally;
+        send_random(wire_, site, random, packets_per_policy, tally);
+        ASSERT_TRUE(tally.wider.empty()) << "PM_SEED=" << seed + round << "\n"
+                                         << report(site, tally);
+        all.sent += tally.sent;
+        all.passed += tally.passed;
+        all.should += tally.should;
+        all.did += tally.did;
+    }
+    std::printf(
+        "%llu packets, %llu passed; of %llu that should pass, %llu did\n",
+        static_cast<unsigned long long>(all.sent), static_cast<unsigned long long>(all.passed),
+        static_cast<unsigned long long>(all.should), static_cast<unsigned long long>(all.did));
+    EXPECT_GT(all.did, packets / 100);
+    EXPECT_GE(static_cast<double>(all.did), 0.9 * static_cast<double>(all.should));
+}
+
+}  // namespace
+}  // namespace pm::test
