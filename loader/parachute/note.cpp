@@ -28,6 +28,7 @@ Note parse(const std::string &text) {
                  .since = json.at("since"),
                  .why = json.at("why"),
                  .interfaces = json.at("interfaces"),
+                 .open = json.at("open"),
                  .closed = {}};
     for (const Json &one : json.at("closed"))
         note.closed.push_back({.row = one.at("row"), .why = one.at("why")});
@@ -64,6 +65,7 @@ Done write_note(const Paths &paths, const Note &note) {
                        {"since", note.since},
                        {"why", note.why},
                        {"interfaces", note.interfaces},
+                       {"open", note.open},
                        {"closed", closed}};
     if (auto made = make_private_folder(paths.run); !made) return made;
     return write_file(file_of(paths),

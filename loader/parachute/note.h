@@ -20,6 +20,7 @@ struct Note {
     std::uint64_t since = 0;              // ns since the epoch
     std::string why;                      // a sentence
     std::vector<std::string> interfaces;  // of the policy, which the programs do not filter
+    std::vector<std::string> open;        // devices that it leaves alone, beside the loopback
     struct Closed {
         std::string row, why;
     };

@@ -23,6 +23,8 @@
 
 namespace pm::parachute {
 
+inline constexpr const char *table_name = "portmatrix-parachute";  // of the family inet
+
 struct ClosedRow {
     std::string id;
     std::string why;

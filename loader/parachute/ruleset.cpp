@@ -3,6 +3,8 @@
 
 #include <fmt/core.h>
 
+#include "loader/parachute/render.h"
+
 namespace pm::parachute {
 namespace {
 

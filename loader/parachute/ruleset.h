@@ -20,8 +20,6 @@ namespace pm::parachute {
 
 using Json = nlohmann::ordered_json;
 
-inline constexpr const char *table_name = "portmatrix-parachute";
-
 enum class Family { v4, v6 };
 inline constexpr Family families[] = {Family::v4, Family::v6};
 const char *suffix(Family family);  // "v4"

@@ -17,6 +17,7 @@
 
 #include "loader/base/clock.h"
 #include "loader/parachute/frame.h"
+#include "loader/parachute/render.h"
 #include "loader/parachute/ruleset.h"
 #include "policy/base/fd.h"
 #include "policy/base/whole_file.h"

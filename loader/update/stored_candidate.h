@@ -14,6 +14,10 @@ namespace pm {
 
 class Rollout;
 
+// The policy as stored. Its sets have the content that their files had then, but name the files
+// where they were read: an apply without a policy reads these again.
+Result<Policy> stored_policy(const Store &store, std::uint64_t number);
+
 struct StoredCandidate {
     Candidate candidate;
     // Why the candidate is not on other interfaces of the generation, a sentence each. Always empty

@@ -126,7 +126,7 @@ void Watcher::attach_missing_interfaces(Sentences &sentences) {
     for (const std::string &text : missing->not_attached) report_problem(text, sentences);
 }
 
-std::vector<std::string> Watcher::look() {
+std::vector<std::string> Watcher::look(const After &after) {
     Sentences sentences;
     auto lock = Lock::writer_now(paths_);
     if (!lock) return sentences;
@@ -134,6 +134,7 @@ std::vector<std::string> Watcher::look() {
     look_at_interfaces(sentences);
     attach_missing_interfaces(sentences);
     reported_ = problems_;
+    after(sentences);
     return sentences;
 }
 

@@ -11,6 +11,7 @@
 // more; then it would be reported again.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -27,7 +28,9 @@ public:
 
     // One look, under the writer's lock. It does nothing while a command holds that. Returns what
     // was done and what is wrong, a sentence each.
-    std::vector<std::string> look();
+    // `after` is called under the lock, once all of this is done; it may add sentences.
+    using After = std::function<void(std::vector<std::string> &)>;
+    std::vector<std::string> look(const After &after);
 
     // "in force on eth0, eth1", or what is wrong, for systemd.
     const std::string &status() const { return status_; }
