@@ -157,6 +157,8 @@ void CommandLine::add_reading() {
     CLI::App *check = add("check", "read, check and compile a policy; needs no root",
                           [this] { return run_check(check_); });
     check->add_option("POLICY", check_.policy, "the policy file")->required();
+    check->add_flag("--parachute", check_.parachute,
+                    "list the rows that its rendering to nftables must close, and why");
     add_json(check, check_.json);
 
     CLI::App *explain = add("explain", "what happens to a flow's first packet, and why",
