@@ -3,6 +3,7 @@
 
 #include <linux/netlink.h>
 #include <nftables/libnftables.h>
+#include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -29,6 +30,8 @@ namespace {
 constexpr std::uint64_t longest_timeout = 365 * 86400;
 constexpr std::size_t longest_message = 65536;
 
+constexpr const char *checked_name = "portmatrix-parachute-checked";
+
 enum class Run { for_real, dry };
 
 // nftables' own words: the first line, without what points to places in the text.
@@ -41,6 +44,9 @@ std::string first_line(std::string text) {
 
 // Runs in the child. Returns the exit status; what goes wrong is written to `out`.
 int run_here(const std::string &text, Run run, int out) {
+    // The library prints there too.
+    const Fd silence(open("/dev/null", O_WRONLY | O_CLOEXEC));
+    (void)dup2(silence.get(), STDERR_FILENO);  // what it would print is told otherwise as well
     // nft_ctx_new() would end the process.
     const Fd probe(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER));
     std::string message;
@@ -160,6 +166,27 @@ std::string ban_commands(const std::vector<Ban> &bans, std::uint64_t now) {
            add_elements(banned_set(Family::v6), std::move(elements[1]));
 }
 
+// The commands for a table that filters nothing.
+std::string without_hooks(const std::string &commands) {
+    std::string text;
+    for (std::size_t at = 0; at < commands.size();) {
+        const std::size_t end = std::min(commands.find('\n', at), commands.size());
+        std::string line = commands.substr(at, end - at);
+        if (line.find("\"hook\":") != std::string::npos) {
+            Json json = Json::parse(line);
+            for (const char *key : {"type", "hook", "prio", "policy"})
+                json["add"]["chain"].erase(key);
+            line = json.dump();
+        }
+        const std::string name = fmt::format("\"table\":\"{}\"", table_name);
+        if (const std::size_t found = line.find(name); found != std::string::npos)
+            line.replace(found, name.size(), fmt::format("\"table\":\"{}\"", checked_name));
+        text += line + "\n";
+        at = end + 1;
+    }
+    return text;
+}
+
 }  // namespace
 
 std::string load_text(const std::string &commands, const Devices &devices,
@@ -184,7 +211,10 @@ Done load_table(const std::string &commands, const Devices &devices, const std::
 }
 
 Done check_table(const std::string &commands) {
-    return run("use the parachute", load_text(commands, {}, {}, 0), Run::dry);
+    return run("use the parachute",
+               whole(command("add", "table", {{"family", "inet"}, {"name", checked_name}}) +
+                     without_hooks(commands)),
+               Run::dry);
 }
 
 Done replace_bans(const std::vector<Ban> &bans) {

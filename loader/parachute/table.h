@@ -23,7 +23,8 @@ struct Devices {
 // Replaces the table by another, in one step. `commands` are those of a Rendering.
 Done load_table(const std::string &commands, const Devices &devices, const std::vector<Ban> &bans);
 
-// Would it be loaded? nftables reads and evaluates it; the kernel is not asked.
+// Would it be loaded? nftables reads it, and the kernel takes it and takes it back at once. That is
+// a table of another name without hooks: while the kernel looks at a batch, its hooks already drop.
 Done check_table(const std::string &commands);
 
 // Replaces what the loaded table holds of bans.
