@@ -229,7 +229,7 @@ case_without_a_stored_one_it_is_rendered_at_boot() {
 
 case_without_a_policy_only_essentials_pass() {
     local folder
-    wait_for 10 is_rendered
+    begin
     folder=$LAB/state/generations/$(jq -r .generation "$LAB/state/confirmed.json")
     mv "$folder" "$LAB/away"
     rm -rf "$LAB/state/parachute"

@@ -9,25 +9,20 @@
 
 #include <gtest/gtest.h>
 
-#include "loader/base/clock.h"
-#include "loader/parachute/render.h"
-#include "loader/parachute/table.h"
+#include "policy/judge/question.h"
 #include "policy/language/read.h"
 #include "policy/model/print.h"
 #include "policy/model/transports.h"
+#include "tests/packet/parachute_site.h"
 #include "tests/support/host.h"
 #include "tests/support/kernel.h"
 #include "tests/support/policies.h"
 #include "tests/support/policy_builder.h"
 #include "tests/support/random_packet.h"
 #include "tests/support/random_policy.h"
-#include "tests/support/wire.h"
 
 namespace pm::test {
 namespace {
-
-using parachute::Devices;
-using parachute::Rendering;
 
 // A packet opens a flow at most once between two emptyings of conntrack, so that its verdict is
 // that on a first packet.
@@ -37,32 +32,6 @@ constexpr std::size_t packets_numbered = 20'000;
 std::uint64_t setting(const char *name, std::uint64_t otherwise) {
     const char *text = std::getenv(name);
     return text ? std::strtoull(text, nullptr, 0) : otherwise;
-}
-
-// The policy on one interface, as its parachute and as an image.
-struct Site {
-    Policy policy;
-    std::size_t zone = 0;
-};
-
-std::string zone_interface(const Site &site) {
-    return site.policy.interfaces.empty() ? interface_name : site.policy.interfaces[site.zone].name;
-}
-
-void load_programs(const Site &site) {
-    CompileOptions options;
-    options.interfaces.resize(interface_number + 1);
-    options.interfaces[interface_number] = zone_interface(site);
-    auto image = compile(site.policy, options);
-    ASSERT_TRUE(image) << image.error();
-    Kernel::shared().load_candidate(*image);
-}
-
-void load_parachute(const std::string &commands, const Site &site,
-                    const std::vector<Ban> &bans = {}) {
-    const Done done = parachute::load_table(
-        commands, Devices{.open = {}, .zones = {{"edge0", std::to_string(site.zone)}}}, bans);
-    ASSERT_TRUE(done) << done.error().message;
 }
 
 // Rows that need not pass what they permit.
@@ -196,12 +165,6 @@ std::string report(const Site &site, const Tally &tally) {
     return text;
 }
 
-class Parachute : public testing::Test {
-protected:
-    void TearDown() override { (void)parachute::remove_table(); }  // of this namespace only
-    Wire wire_;
-};
-
 TEST_F(Parachute, RandomPacketsPassOnlyWhereThePolicyPassesThem) {
     const std::uint64_t seed = setting("PM_SEED", std::random_device{}());
     const std::uint64_t packets = setting("PM_PARACHUTE_PACKETS", 100'000);
@@ -227,6 +190,123 @@ TEST_F(Parachute, RandomPacketsPassOnlyWhereThePolicyPassesThem) {
         static_cast<unsigned long long>(all.should), static_cast<unsigned long long>(all.did));
     EXPECT_GT(all.did, packets / 100);
     EXPECT_GE(static_cast<double>(all.did), 0.9 * static_cast<double>(all.should));
+}
+
+// The packets that a line of `expect` describes: its first addresses and ports.
+std::vector<Question> questions_of(const Policy &policy, const Expectation &line) {
+    const bool out = !line.from_role.empty();
+    auto addresses = [&](const std::optional<Address> &one, const std::string &role) {
+        if (one) return std::vector<Address>{*one};
+        const AddressSetDef &def = policy.roles.at(role);
+        if (def.is_interface)
+            return std::vector{address("203.0.113.77"), address("2001:db8:77::1")};
+        std::vector<Address> all;
+        for (const Range &range : def.addresses.ranges()) all.push_back(range.first);
+        return all;
+    };
+    std::vector<Question> all;
+    for (const Address &from : addresses(line.from_address, line.from_role))
+        for (const Address &to : addresses(line.to_address, line.to_role))
+            for (const PortRange &source : line.source_port)
+                if (from.is_v4() == to.is_v4())
+                    all.push_back(
+                        {.from = from,
+                         .to = to,
+                         .from_port = source.last,
+                         .to_port = line.port.empty() ? std::uint16_t{0} : line.port[0].first,
+                         .transport = line.transport,
+                         .direction = out ? Direction::out : Direction::in});
+    return all;
+}
+
+Packet packet_of(const Question &one) {
+    Packet packet;
+    packet.from = one.from;
+    packet.to = one.to;
+    const bool v4 = one.from.is_v4();
+    if (one.transport == PM_PROTO_TCP)
+        packet.transport = Tcp{.source = one.from_port, .destination = one.to_port};
+    else if (one.transport == PM_PROTO_UDP)
+        packet.transport = Udp{.source = one.from_port, .destination = one.to_port};
+    else if (one.transport == (v4 ? PM_PROTO_ICMP : PM_PROTO_ICMPV6))
+        packet.transport = Icmp{.type = static_cast<std::uint8_t>(v4 ? 8 : 128)};
+    else
+        packet.transport = Raw{.protocol = one.transport};
+    if (one.transport == 2) packet.hop_limit = 1;
+    return packet;
+}
+
+class ExpectLines : public Parachute, public testing::WithParamInterface<std::string> {};
+
+// Every line of every shipped policy, as the parachute has it, on each interface.
+TEST_P(ExpectLines, AreTheParachutesVerdicts) {
+    const auto read =
+        read_policy(std::string(PM_SOURCE_DIR "/tests/policies/") + GetParam() + ".yaml",
+                    {{PM_SOURCE_DIR "/policy"}});
+    ASSERT_TRUE(read.policy) << render(read.diagnostics, false);
+    Site site{.policy = *read.policy, .zone = 0};
+    ASSERT_TRUE(parachute::closed_rows(site.policy).empty());
+    const std::string commands = parachute::render(site.policy).commands;
+    std::size_t asked = 0;
+    for (site.zone = 0; site.zone < std::max<std::size_t>(1, site.policy.interfaces.size());
+         ++site.zone) {
+        load_programs(site);
+        load_parachute(commands, site);
+        std::uint16_t number = 0;
+        std::vector<std::pair<Asked, std::string>> all;
+        for (const Expectation &line : site.policy.expect)
+            for (const Question &one : questions_of(site.policy, line)) {
+                Asked packet{.direction = one.direction, .bytes = frame(packet_of(one))};
+                ask_programs(site.policy, packet);
+                wire_.forget_flows();
+                if (!wire_.send(packet.direction, packet.bytes, ++number))
+                    --number;
+                else
+                    all.emplace_back(packet, to_string(one));
+            }
+        const std::set<std::uint16_t> in = wire_.passed(Direction::in),
+                                      out = wire_.passed(Direction::out);
+        for (std::uint16_t i = 1; i <= number; ++i) {
+            const Asked &one = all[i - 1].first;
+            EXPECT_EQ((one.direction == Direction::in ? in : out).contains(i), one.permitted)
+                << all[i - 1].second << " on " << zone_interface(site);
+        }
+        wire_.forget();
+        asked += number;
+        Random random(setting("PM_SEED", std::random_device{}()));
+        Tally tally;
+        send_random(wire_, site, random, 2'000, tally);
+        EXPECT_TRUE(tally.wider.empty()) << report(site, tally);
+        EXPECT_GE(static_cast<double>(tally.did), 0.9 * static_cast<double>(tally.should));
+    }
+    EXPECT_GT(asked, 0U);
+}
+
+INSTANTIATE_TEST_SUITE_P(Shipped, ExpectLines,
+                         testing::Values("coturn", "host-base", "kamailio-rtpengine",
+                                         "lync-2013-consolidated-edge", "lync-2013-public-im",
+                                         "lync-2013-public-im-interface",
+                                         "teams-direct-routing-sbc"),
+                         [](const auto &one) {
+                             std::string name = one.param;
+                             std::ranges::replace(name, '-', '_');
+                             return name;
+                         });
+
+// The comparison finds a rule that is wider than its row.
+TEST_F(Parachute, AWiderRuleIsFound) {
+    const Site site{.policy = mixed_policy(), .zone = 0};
+    load_programs(site);
+    std::string commands = parachute::render(site.policy).commands;
+    const std::string port = "50000", wider = "49000";
+    ASSERT_NE(commands.find(port), std::string::npos);
+    for (std::size_t at = 0; (at = commands.find(port, at)) != std::string::npos; at += port.size())
+        commands.replace(at, port.size(), wider);
+    load_parachute(commands, site);
+    Random random(7);
+    Tally tally;
+    send_random(wire_, site, random, packets_numbered, tally);
+    EXPECT_FALSE(tally.wider.empty());
 }
 
 }  // namespace

@@ -62,6 +62,11 @@ END
 sysctl -qw net.netfilter.nf_conntrack_checksum=0
 )";
 
+// A filter that drops what leaves makes EPERM of it.
+bool was_sent(ssize_t size) {
+    return size >= 0 || errno == EPERM;
+}
+
 int need(int value, const char *what) {
     if (value >= 0) return value;
     throw std::runtime_error(std::string(what) + ": " + std::strerror(errno));
@@ -184,15 +189,16 @@ bool Wire::send(Direction direction, Bytes frame, std::uint16_t number) {
         sockaddr_in to = {};
         to.sin_family = AF_INET;
         std::memcpy(&to.sin_addr, datagram + 16, 4);
-        return sendto(out_v4_, datagram, size, 0, reinterpret_cast<sockaddr *>(&to), sizeof(to)) >=
-               0;
+        return was_sent(
+            sendto(out_v4_, datagram, size, 0, reinterpret_cast<sockaddr *>(&to), sizeof(to)));
     }
     if (!is_v6(frame)) return false;
     sockaddr_in6 to = {};
     to.sin6_family = AF_INET6;
     std::memcpy(&to.sin6_addr, datagram + 24, 16);
     to.sin6_scope_id = edge_;
-    return sendto(out_v6_, datagram, size, 0, reinterpret_cast<sockaddr *>(&to), sizeof(to)) >= 0;
+    return was_sent(
+        sendto(out_v6_, datagram, size, 0, reinterpret_cast<sockaddr *>(&to), sizeof(to)));
 }
 
 std::set<std::uint16_t> Wire::passed(Direction direction) {

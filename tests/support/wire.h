@@ -20,7 +20,7 @@ public:
     Wire &operator=(const Wire &) = delete;
 
     // Sends a frame to or from the host, with a number of its own if it has room for one. False:
-    // the host's stack refuses to send it.
+    // the host's stack refuses to send it, before any filter has seen it.
     bool send(Direction direction, Bytes frame, std::uint16_t number);
 
     // The numbers of the packets that came through since the last forget().
