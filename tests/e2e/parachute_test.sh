@@ -11,14 +11,16 @@ here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=tests/e2e/exporter.sh
 . "$here/exporter.sh"
 
-TABLE="inet portmatrix-parachute"
-is_loaded() { in_ns edge nft list tables | grep -F "$TABLE" >/dev/null; }
+TABLE=(inet portmatrix-parachute)
+is_loaded() { in_ns edge nft list tables | grep -F "${TABLE[*]}" >/dev/null; }
 is_gone() { ! is_loaded; }
 rendered() { head -n 1 "$LAB/state/parachute/rendered" | jq -r ".$1"; }
 is_rendered() { [ "$(rendered generation)" = "$(jq -r .generation "$LAB/state/confirmed.json")" ]; }
 pm_without_bpf() { in_ns edge /usr/bin/python3 "$here/without_bpf.py" "$PORTMATRIX" "$@"; }
 parachute_entries() { pm history --json | jq -s --arg text "$1" '[.[] | select(.action == "parachute" and (.message | contains($text)))] | length'; } # TEXT
 history_has() { [ "$(parachute_entries "$1")" -gt 0 ]; }
+
+neighbour_is_known() { in_ns user ip -6 neigh show "$EDGE6" | grep lladdr; }
 
 # The policy is confirmed and in force on eth0, as after a boot that went well.
 begin() {
@@ -183,16 +185,16 @@ case_bans_work_on_it() {
     boot_without_bpf
     tcp_talks user "$EDGE4" 22
     pm_without_bpf ban "$PARTNER4" "$PARTNER6" || true
-    in_ns edge nft list set $TABLE banned-v4 | grep "$PARTNER4"
-    in_ns edge nft list set $TABLE banned-v6 | grep "$PARTNER6"
+    in_ns edge nft list set "${TABLE[@]}" banned-v4 | grep "$PARTNER4"
+    in_ns edge nft list set "${TABLE[@]}" banned-v6 | grep "$PARTNER6"
     pm_without_bpf unban "$PARTNER4"
-    in_ns edge nft list set $TABLE banned-v4 | refused grep "$PARTNER4"
+    in_ns edge nft list set "${TABLE[@]}" banned-v4 | refused grep "$PARTNER4"
     # It is loaded with the bans that there are, and what is left of their time.
     pm_without_bpf ban "$MESSENGER4" --for 1h
     reboot
     expect_status 1 pm_without_bpf restore
-    in_ns edge nft list set $TABLE banned-v4 | grep "$MESSENGER4 timeout"
-    in_ns edge nft list set $TABLE banned-v6 | grep "$PARTNER6"
+    in_ns edge nft list set "${TABLE[@]}" banned-v4 | grep "$MESSENGER4 timeout"
+    in_ns edge nft list set "${TABLE[@]}" banned-v6 | grep "$PARTNER6"
     pm_without_bpf unban "$PARTNER6" "$MESSENGER4"
 }
 
@@ -238,7 +240,7 @@ case_without_a_policy_only_essentials_pass() {
     in_ns edge ping -n -q -c 1 -W 1 "$USER4" >/dev/null && return 1
     in_ns user ip -6 neigh flush all
     in_ns user ping -n -q -c 1 -W 1 "$EDGE6" >/dev/null && return 1
-    wait_for 5 eval 'in_ns user ip -6 neigh show "$EDGE6" | grep lladdr'
+    wait_for 5 neighbour_is_known
     rm -rf "$folder"
     mv "$LAB/away" "$folder"
     begin

@@ -41,8 +41,8 @@ bool is_exempt(const Row &row) {
 
 struct Tally {
     std::uint64_t sent = 0, passed = 0;
-    std::uint64_t should = 0, did = 0;  // pass, of whole packets
-    std::vector<std::string> wider;
+    std::uint64_t should = 0, did = 0;         // pass, of whole packets
+    std::vector<std::string> wider, narrower;  // the first few
 };
 
 struct Asked {
@@ -68,6 +68,8 @@ void count(Wire &wire, const Site &site, const std::vector<Asked> &asked, Tally 
         tally.passed += passed;
         tally.should += one.should_pass;
         tally.did += one.should_pass && passed;
+        if (!passed && one.should_pass && tally.narrower.size() < 5)
+            tally.narrower.push_back(describe(site, one));
         if (passed && !one.permitted && tally.wider.size() < 5)
             tally.wider.push_back(describe(site, one));
     }
@@ -121,10 +123,24 @@ bool is_dhcp_answer(const Asked &one) {
     return v4 ? from == 67 && to == 68 : from == 547 && to == 546;
 }
 
+// Of a packet without tags, options and extension headers, whole, and of a protocol that conntrack
+// does not look into: one that the parachute has to pass where the programs do.
+bool is_plain(const Bytes &bytes) {
+    constexpr std::uint8_t protocols[] = {PM_PROTO_TCP, PM_PROTO_UDP, PM_PROTO_ICMP,
+                                          PM_PROTO_ICMPV6, 50};
+    auto is_known = [&](std::uint8_t one) {
+        return std::ranges::find(protocols, one) != std::end(protocols);
+    };
+    if (bytes[12] == 8 && bytes[13] == 0)
+        return bytes[14] == 0x45 && (bytes[20] & 0x3f) == 0 && bytes[21] == 0 &&
+               is_known(bytes[23]);
+    return bytes[12] == 0x86 && bytes[13] == 0xdd && is_known(bytes[20]);
+}
+
 void ask_programs(const Policy &policy, Asked &one) {
     const Verdict verdict = Kernel::shared().ask(one.direction, one.bytes);
     one.permitted = verdict.passes() || is_dhcp_answer(one);
-    one.should_pass = verdict.kind == Verdict::Kind::row &&
+    one.should_pass = verdict.kind == Verdict::Kind::row && is_plain(one.bytes) &&
                       !is_exempt(policy.rows[static_cast<std::size_t>(verdict.number)]);
 }
 
@@ -161,7 +177,8 @@ void send_random(Wire &wire, const Site &site, Random &random, std::size_t packe
 
 std::string report(const Site &site, const Tally &tally) {
     std::string text = print(site.policy);
-    for (const std::string &one : tally.wider) text += one + "\n";
+    for (const std::string &one : tally.wider) text += "wider: " + one + "\n";
+    for (const std::string &one : tally.narrower) text += "narrower: " + one + "\n";
     return text;
 }
 
@@ -189,7 +206,8 @@ TEST_F(Parachute, RandomPacketsPassOnlyWhereThePolicyPassesThem) {
         static_cast<unsigned long long>(all.sent), static_cast<unsigned long long>(all.passed),
         static_cast<unsigned long long>(all.should), static_cast<unsigned long long>(all.did));
     EXPECT_GT(all.did, packets / 100);
-    EXPECT_GE(static_cast<double>(all.did), 0.9 * static_cast<double>(all.should));
+    // The rest goes to link-local addresses that this host does not have.
+    EXPECT_GE(static_cast<double>(all.did), 0.99 * static_cast<double>(all.should));
 }
 
 // The packets that a line of `expect` describes: its first addresses and ports.
@@ -277,7 +295,8 @@ TEST_P(ExpectLines, AreTheParachutesVerdicts) {
         Tally tally;
         send_random(wire_, site, random, 2'000, tally);
         EXPECT_TRUE(tally.wider.empty()) << report(site, tally);
-        EXPECT_GE(static_cast<double>(tally.did), 0.9 * static_cast<double>(tally.should));
+        EXPECT_GE(static_cast<double>(tally.did), 0.98 * static_cast<double>(tally.should))
+            << report(site, tally);
     }
     EXPECT_GT(asked, 0U);
 }
