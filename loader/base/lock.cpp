@@ -82,6 +82,14 @@ Result<Lock> Lock::ring(const Paths &paths, unsigned number) {
     return Lock(std::move(*fd));
 }
 
+Result<Lock> Lock::parachute(const Paths &paths) {
+    auto fd = open_lock(paths, "rendering");
+    if (!fd) return tl::unexpected(fd.error());
+    if (flock(fd->get(), LOCK_EX | LOCK_NB) != 0)
+        return fault("another portmatrix renders the parachute", {}, Exit::refused);
+    return Lock(std::move(*fd));
+}
+
 Result<Lock> Lock::probe(const Paths &paths) {
     auto fd = open_lock(paths, "question");
     if (!fd) return tl::unexpected(fd.error());

@@ -23,6 +23,8 @@ public:
     static bool is_watched(const Paths &paths);  // does a `watch` run?
     // To read events from the ring of this number; refused if another process reads them.
     static Result<Lock> ring(const Paths &paths, unsigned number);
+    // To render the parachute; refused if another process does.
+    static Result<Lock> parachute(const Paths &paths);
     // To ask the probe programs, which answer one probe at a time. Waits.
     static Result<Lock> probe(const Paths &paths);
 

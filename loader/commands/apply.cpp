@@ -105,6 +105,7 @@ int end_applied(const ApplyArguments &arguments, const Policy &policy, const App
     if (!arguments.confirm_within.empty())
         print_note(fmt::format("it is rolled back in {} unless 'portmatrix confirm' keeps it",
                                arguments.confirm_within));
+    if (!shadow) settle_parachute();
     return end(Exit::done);
 }
 

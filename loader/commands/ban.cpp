@@ -10,6 +10,7 @@
 #include "loader/commands/commands.h"
 #include "loader/commands/common.h"
 #include "loader/commands/prefixes.h"
+#include "loader/rescue/raise.h"
 
 namespace pm::command {
 
@@ -26,6 +27,7 @@ int run_ban(const BanArguments &arguments) {
     if (!lock) return end_unchanged("ban", lock.error());
     auto outcome = ban(Paths::from_environment(), request);
     if (!outcome) return end_unchanged("ban", outcome.error());
+    if (auto done = ban_in_parachute(Paths::from_environment()); !done) return end(done.error());
     return end_done("ban",
                     prefixes_text(*prefixes) + " banned " +
                         (request.seconds ? "for " + arguments.duration : "until it is lifted"),

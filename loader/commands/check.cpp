@@ -10,6 +10,8 @@
 #include "loader/base/message.h"
 #include "loader/commands/commands.h"
 #include "loader/commands/common.h"
+#include "loader/parachute/render.h"
+#include "loader/show/parachute.h"
 #include "loader/show/show.h"
 #include "loader/show/table.h"
 #include "loader/state/policy_source.h"
@@ -24,6 +26,12 @@ int run_check(const CheckArguments &arguments) {
         lint(*source->policy, source->diagnostics);
 
     const Diagnostics &found = source->diagnostics;
+    if (arguments.parachute && source->policy && !found.has_errors()) {
+        const auto closed = parachute::closed_rows(*source->policy);
+        fmt::print(
+            "{}", arguments.json ? show::closed_rows_json(closed) : show::closed_rows_text(closed));
+        return end(Exit::done);
+    }
     if (arguments.json) {
         fmt::print("{}", show::diagnostics_json(found));
     } else {

@@ -117,6 +117,7 @@ private:
     ApplyArguments apply_;
     BanArguments ban_;
     UnbanArguments unban_;
+    RestoreArguments restore_;
     BansArguments bans_;
     HistoryArguments history_;
     StatusArguments status_;
@@ -156,6 +157,8 @@ void CommandLine::add_reading() {
     CLI::App *check = add("check", "read, check and compile a policy; needs no root",
                           [this] { return run_check(check_); });
     check->add_option("POLICY", check_.policy, "the policy file")->required();
+    check->add_flag("--parachute", check_.parachute,
+                    "list the rows that its rendering to nftables must close, and why");
     add_json(check, check_.json);
 
     CLI::App *explain = add("explain", "what happens to a flow's first packet, and why",
@@ -300,7 +303,14 @@ void CommandLine::add_changes() {
 
     add_changing("confirm", "keep the policy that waits to be confirmed", run_confirm);
     add_changing("rollback", "one policy back, at once; again: forth", run_rollback);
-    add_changing("restore", "what boot runs: the last confirmed policy and the bans", run_restore);
+    CLI::App *restore =
+        add_changing("restore", "what boot runs: the last confirmed policy and the bans",
+                     [this] { return run_restore(restore_); });
+    restore->add_flag("--service", restore_.for_service,
+                      "end well also with the parachute, since watch comes next");
+    // What runs beside an apply; nobody types it.
+    add("render-parachute", "make the parachute of the confirmed policy", run_render_parachute)
+        ->group("");
 
     add("watch", "re-attach what others remove; the body of the service", run_watch);
 

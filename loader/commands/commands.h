@@ -20,6 +20,7 @@ namespace pm::command {
 struct CheckArguments {
     std::string policy;
     bool json = false;
+    bool parachute = false;  // only what the parachute of the policy must close
 };
 int run_check(const CheckArguments &arguments);
 
@@ -136,7 +137,12 @@ int run_unban(const UnbanArguments &arguments);
 
 int run_confirm();
 int run_rollback();
-int run_restore();
+struct RestoreArguments {
+    bool for_service = false;  // `watch` comes next, and goes on from a parachute
+};
+int run_restore(const RestoreArguments &arguments);
+
+int run_render_parachute();
 int run_watch();
 
 struct DetachArguments {

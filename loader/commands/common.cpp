@@ -12,7 +12,12 @@
 
 #include "loader/base/message.h"
 #include "loader/base/paths.h"
+#include "loader/host/nft_tables.h"
 #include "loader/kernel/switch.h"
+#include "loader/parachute/note.h"
+#include "loader/parachute/render.h"
+#include "loader/rescue/raise.h"
+#include "loader/rescue/renew.h"
 #include "loader/state/history.h"
 #include "policy/base/diagnostic.h"
 
@@ -40,8 +45,19 @@ Done need_root(const std::string &remedy) {
     return fault("cannot reach the programs in the kernel: only root may (EPERM)", remedy);
 }
 
-std::string in_force_text(const std::vector<std::string> &asked) {
-    if (geteuid() != 0) return "what is in force, only root can read";
+namespace {
+
+// "; the parachute of generation 7 filters eth0 by nftables", or nothing.
+std::string parachute_text(const char *separator) {
+    const auto note = parachute::read_note(Paths::from_environment());
+    if (!note || !has_nft_table(parachute::table_name).value_or(false)) return {};
+    return fmt::format(
+        "{}the parachute of generation {} filters {} by nftables", separator, note->generation,
+        note->interfaces.empty() ? std::string("every device")
+                                 : fmt::format("{}", fmt::join(note->interfaces, ", ")));
+}
+
+std::string programs_in_force_text(const std::vector<std::string> &asked) {
     auto pins = Pins::open(Paths::from_environment());
     if (!pins) return "what is in force cannot be read; it goes on enforcing";
     Outcome places;
@@ -62,9 +78,27 @@ std::string in_force_text(const std::vector<std::string> &asked) {
             now.seconds_left
                 ? fmt::format(", for {} s more unless it is confirmed", *now.seconds_left)
                 : "");
+    if (const std::string instead = parachute_text(""); !instead.empty()) return instead;
     if (asked.empty()) return "no policy is in force; nothing is filtered";
     return fmt::format("{} {} not filtered", fmt::join(asked, ", "),
                        asked.size() == 1 ? "is" : "are");
+}
+
+}  // namespace
+
+std::string in_force_text(const std::vector<std::string> &asked) {
+    if (geteuid() != 0) return "what is in force, only root can read";
+    const std::string instead = parachute_text("; ");
+    const std::string text = programs_in_force_text(asked);
+    return instead.ends_with(text) ? text : text + instead;
+}
+
+void settle_parachute() {
+    const Paths paths = Paths::from_environment();
+    auto lowered = lower_parachute(paths);
+    if (!lowered) print_fault(lowered.error());
+    if (lowered && *lowered) print_note(**lowered);
+    (void)start_renewal(paths);  // if it does not start, `watch` has it made
 }
 
 void record_done(const std::string &action, const std::string &message, std::uint64_t generation,
@@ -113,6 +147,7 @@ int end_in_force(const std::string &action, const Outcome &outcome) {
     if (outcome.changed) record_done(action, text, outcome.generation, outcome.sha256);
     for (const std::string &note : outcome.notes) print_note(note);
     print_note(text);
+    settle_parachute();
     return end(Exit::done);
 }
 

@@ -48,6 +48,10 @@ int end_unchanged(const std::string &action, const Fault &fault,
 // The end of confirm, rollback and restore, which put a generation in force again.
 int end_in_force(const std::string &action, const Outcome &outcome);
 
+// After a policy was put in force: takes the parachute away if it is no longer needed, and has that
+// of the confirmed generation made.
+void settle_parachute();
+
 // Runs `change` as root and under the lock, and ends in one of these two ways.
 int end_after(const std::string &action, Result<Outcome> (*change)(const Paths &));
 

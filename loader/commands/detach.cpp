@@ -10,6 +10,7 @@
 #include "loader/base/message.h"
 #include "loader/commands/commands.h"
 #include "loader/commands/common.h"
+#include "loader/rescue/raise.h"
 
 namespace pm::command {
 namespace {
@@ -37,12 +38,15 @@ int run_detach(const DetachArguments &arguments) {
                    : arguments.force ? detach_all_by_force(paths)
                                      : detach_all(paths);
     if (!outcome) return end_unchanged("detach", outcome.error());
+    auto dropped = arguments.all ? drop_parachute(paths) : adjust_parachute(paths);
+    if (!dropped) return end(dropped.error());
     for (const std::string &name : outcome->names) record_done("detach", unfiltered_text(name));
     for (const std::string &note : outcome->notes) print_note(note);
     for (const std::string &name : outcome->names) print_note(unfiltered_text(name));
     if (!outcome->cleared)
         return end(
             Fault{outcome->cleared.error().message, "the same command clears away the rest"});
+    if (*dropped) print_note(**dropped);
     if (outcome->names.empty()) print_note("nothing was attached");
     return end(Exit::done);
 }

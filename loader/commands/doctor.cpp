@@ -21,12 +21,14 @@
 #include "loader/doctor/findings.h"
 #include "loader/doctor/host.h"
 #include "loader/doctor/interface.h"
+#include "loader/doctor/parachute.h"
 #include "loader/doctor/policy.h"
 #include "loader/host/device.h"
 #include "loader/kernel/deployment.h"
 #include "loader/kernel/pins.h"
 #include "loader/kernel/switch.h"
 #include "loader/observe/snapshot.h"
+#include "loader/rescue/renew.h"
 #include "loader/state/drift.h"
 
 namespace pm::command {
@@ -113,6 +115,10 @@ Result<std::vector<Device>> choose_devices(const std::vector<std::string> &asked
 int run_doctor(const DoctorArguments &arguments) {
     const Paths paths = Paths::from_environment();
     Findings findings;
+    if (geteuid() == 0)
+        examine_parachute(
+            paths, has_parachute(paths) ? StoredParachute::current : StoredParachute::older_or_none,
+            findings);
     examine_host(paths, findings);
     Attachments attached;
     if (geteuid() == 0) {

@@ -11,19 +11,29 @@
 #include "loader/base/paths.h"
 #include "loader/commands/commands.h"
 #include "loader/commands/common.h"
+#include "loader/rescue/raise.h"
 
 namespace pm::command {
 namespace {
 
 // Puts the last confirmed policy in force and ends; nothing: none was ever confirmed.
-std::optional<int> restore_confirmed() {
+std::optional<int> restore_confirmed(const RestoreArguments &arguments) {
     auto lock = lock_as_root();
     if (!lock) return end_unchanged("restore", lock.error());
     auto outcome = restore(Paths::from_environment());
     if (!outcome) {  // something may have changed: it puts in force what it can
+        auto raised = raise_parachute(Paths::from_environment(), outcome.error().message);
+        if (!raised)
+            print_fault({"THIS HOST MAY BE OPEN: neither the programs nor nftables filter: " +
+                             raised.error().message,
+                         raised.error().hint});
         record_refused("restore", outcome.error());
         print_fault(outcome.error());
+        if (raised && *raised) print_note(**raised);
         print_in_force();
+        // `watch` goes on from there: it loads it again where others flush it, and tries again.
+        if (arguments.for_service && raised && is_parachute_loaded(Paths::from_environment()))
+            return end(Exit::done);
         return end(outcome.error().exit);
     }
     if (!*outcome) return std::nullopt;
@@ -32,15 +42,15 @@ std::optional<int> restore_confirmed() {
 
 }  // namespace
 
-int run_restore() {
-    if (const std::optional<int> status = restore_confirmed()) return *status;
+int run_restore(const RestoreArguments &arguments) {
+    if (const std::optional<int> status = restore_confirmed(arguments)) return *status;
     // Then the service's policy file is applied as if by hand.
     const std::filesystem::path file = policy_file();
     std::error_code error;
     if (std::filesystem::exists(file, error)) {
-        ApplyArguments arguments;
-        arguments.policy = file;
-        return run_apply(arguments);
+        ApplyArguments apply;
+        apply.policy = file;
+        return run_apply(apply);
     }
     return end_unchanged(
         "restore", Fault{fmt::format("nothing was ever confirmed on this host, and there is no {}",

@@ -10,17 +10,37 @@
 #include <fmt/core.h>
 
 #include "loader/base/message.h"
+#include "loader/base/paths.h"
 #include "loader/commands/commands.h"
 #include "loader/commands/common.h"
 #include "loader/commands/nic_notes.h"
 #include "loader/host/device.h"
+#include "loader/host/nft_tables.h"
 #include "loader/observe/snapshot.h"
+#include "loader/parachute/note.h"
+#include "loader/parachute/render.h"
+#include "loader/show/parachute.h"
 #include "loader/show/show.h"
 #include "loader/state/drift.h"
 
 namespace pm::command {
-
 namespace {
+
+// Prints what the parachute filters. Returns the interfaces that it was loaded for.
+std::vector<std::string> print_parachute(const StatusArguments &arguments) {
+    auto note = parachute::read_note(Paths::from_environment());
+    if (!note) return {};
+    if (!arguments.interfaces.empty())
+        std::erase_if(note->interfaces, [&](const std::string &name) {
+            return std::ranges::find(arguments.interfaces, name) == arguments.interfaces.end();
+        });
+    const auto state = has_nft_table(parachute::table_name).value_or(false)
+                           ? show::ParachuteTable::loaded
+                           : show::ParachuteTable::gone;
+    fmt::print("{}", arguments.json ? show::parachute_json(*note, state)
+                                    : show::parachute_text(*note, state));
+    return note->interfaces;
+}
 
 void print_status(const Snapshot &snapshot, bool json) {
     fmt::print("{}", json ? show::status_json(snapshot)
@@ -74,14 +94,25 @@ int end_unfiltered(const StatusArguments &arguments) {
 
 int run_status(const StatusArguments &arguments) {
     auto deployment = open_as_root();
+    const bool has_note = parachute::read_note(Paths::from_environment()).has_value();
+    const std::vector<std::string> instead = print_parachute(arguments);
     if (!deployment) return end(deployment.error());
-    if (!*deployment) return end_unfiltered(arguments);
+    if (!*deployment) return has_note ? end(Exit::done) : end_unfiltered(arguments);
     auto snapshot = read_snapshot(**deployment, {});
     if (!snapshot) return end(snapshot.error());
-    if (snapshot->interfaces.empty()) return end_unfiltered(arguments);
+    if (snapshot->interfaces.empty())
+        return has_note ? end(Exit::done) : end_unfiltered(arguments);
     snapshot->policy_drifted = policy_file_differs(snapshot->in_force.catalog);
     add_nic_notes(**deployment, *snapshot);
-    if (auto selected = select(arguments.interfaces, snapshot->interfaces); !selected)
+    const auto is_printed = [&](const std::string &name) {
+        return std::ranges::find(instead, name) != instead.end();
+    };
+    std::erase_if(snapshot->interfaces,
+                  [&](const InterfaceStatus &one) { return is_printed(one.name); });
+    std::vector<std::string> wanted = arguments.interfaces;
+    std::erase_if(wanted, is_printed);
+    if (wanted.empty() && !arguments.interfaces.empty()) return end(Exit::done);
+    if (auto selected = select(wanted, snapshot->interfaces); !selected)
         return end(selected.error());
     print_status(*snapshot, arguments.json);
     return end(Exit::done);

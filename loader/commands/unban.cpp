@@ -4,6 +4,7 @@
 #include "loader/commands/commands.h"
 #include "loader/commands/common.h"
 #include "loader/commands/prefixes.h"
+#include "loader/rescue/raise.h"
 #include "loader/update/ban.h"
 
 namespace pm::command {
@@ -15,6 +16,7 @@ int run_unban(const UnbanArguments &arguments) {
     if (!lock) return end_unchanged("unban", lock.error());
     auto outcome = unban(Paths::from_environment(), *prefixes);
     if (!outcome) return end_unchanged("unban", outcome.error());
+    if (auto done = ban_in_parachute(Paths::from_environment()); !done) return end(done.error());
     return end_done("unban", prefixes_text(*prefixes) + " lifted", *outcome);
 }
 

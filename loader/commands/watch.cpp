@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <fmt/core.h>
 #include <systemd/sd-daemon.h>
@@ -21,6 +22,8 @@
 #include "loader/commands/commands.h"
 #include "loader/commands/common.h"
 #include "loader/host/link_events.h"
+#include "loader/host/nft_tables.h"
+#include "loader/rescue/look.h"
 
 namespace pm::command {
 namespace {
@@ -53,18 +56,23 @@ int run_watch() {
     const Fd signals = end_signals();
     if (events.fd() < 0 || !signals) return end(cannot("wait for events", errno).value());
 
+    const NftEvents tables;  // without them the parachute is looked after all the same, later
     Watcher watcher(paths);
-    pollfd waits[] = {{events.fd(), POLLIN, 0}, {signals.get(), POLLIN, 0}};
+    ParachuteWatch parachute(paths);
+    const auto after = [&](std::vector<std::string> &sentences) { parachute.look(sentences); };
+    pollfd waits[] = {
+        {events.fd(), POLLIN, 0}, {signals.get(), POLLIN, 0}, {tables.fd(), POLLIN, 0}};
     for (bool first = true;; first = false) {
         restart_if_replaced();
-        for (const std::string &text : watcher.look()) print_note(text);
+        for (const std::string &text : watcher.look(after)) print_note(text);
         sd_notify(0,
                   fmt::format("{}WATCHDOG=1\nSTATUS={}", first ? "READY=1\n" : "", watcher.status())
                       .c_str());
         if (first) print_note("watching: " + watcher.status());
-        poll(waits, 2, look_interval_ms);
+        poll(waits, 3, look_interval_ms);
         if (waits[1].revents != 0) break;
         events.drain();
+        tables.drain();
     }
     sd_notify(0, "STOPPING=1");
     return end(Exit::done);

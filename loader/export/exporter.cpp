@@ -4,6 +4,7 @@
 #include "loader/base/file.h"
 #include "loader/export/metrics.h"
 #include "loader/export/page.h"
+#include "loader/show/parachute.h"
 #include "loader/show/show.h"
 
 namespace pm::exporter {
@@ -34,8 +35,11 @@ Reply Exporter::metrics() {
 Reply Exporter::status() {
     auto reading = reader_.read();
     if (!reading) return unavailable(reading.error());
-    return text_reply(200, reading->snapshot ? show::status_json(*reading->snapshot) : "",
-                      "application/x-ndjson; charset=utf-8");
+    std::string text;
+    if (reading->parachute)
+        text = show::parachute_json(*reading->parachute, show::ParachuteTable::loaded);
+    if (reading->snapshot) text += show::status_json(*reading->snapshot);
+    return text_reply(200, text, "application/x-ndjson; charset=utf-8");
 }
 
 Reply Exporter::answer(const std::string &path) {

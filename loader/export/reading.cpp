@@ -28,6 +28,7 @@ Reader::Reader(Paths paths, std::vector<std::string> interfaces, const Walker &w
 Result<Reading> Reader::read() {
     Reading reading;
     reading.walk = walker_.last();
+    reading.parachute = parachute::read_note(paths_);
     auto deployment = open_deployment(paths_, Access::read, &known_);
     if (!deployment) return tl::unexpected(deployment.error());
     if (*deployment) {

@@ -12,6 +12,7 @@
 #include "loader/export/walker.h"
 #include "loader/kernel/deployment.h"
 #include "loader/observe/snapshot.h"
+#include "loader/parachute/note.h"
 
 namespace pm::exporter {
 
@@ -20,7 +21,8 @@ struct Reading {
     Walk walk;
     // Interfaces that are not attached, though they were since the exporter began, or are wanted.
     std::vector<std::string> gone;
-    bool watch_up = false;  // `watch` has looked at the interfaces lately
+    std::optional<parachute::Note> parachute;  // nothing: it is not loaded
+    bool watch_up = false;                     // `watch` has looked at the interfaces lately
 };
 
 // Has `watch` looked at it within 15 s?

@@ -14,19 +14,6 @@
 namespace pm {
 namespace {
 
-// The policy as stored. Its sets have the content that their files had then, but name the files
-// where they were read: an apply without a policy reads these again.
-Result<Policy> stored_policy(const Store &store, std::uint64_t number) {
-    ReadResult read = read_policy(store.policy_path(number), {});
-    if (!read.policy || read.diagnostics.has_errors())
-        return fault(fmt::format("{} cannot be read", store.policy_path(number).string()));
-    const std::vector<SetItem *> items = file_items(*read.policy);
-    const auto about = store.generation(number);
-    if (about && about->set_files.size() == items.size())
-        for (std::size_t i = 0; i < items.size(); ++i) items[i]->file_path = about->set_files[i];
-    return std::move(*read.policy);
-}
-
 Result<Image> compile_anew(const Store &store, const Generation &generation,
                            const CompileOptions &options) {
     return stored_policy(store, generation.number)
@@ -66,6 +53,17 @@ Policy failsafe_rows_of(Policy policy) {
 }
 
 }  // namespace
+
+Result<Policy> stored_policy(const Store &store, std::uint64_t number) {
+    ReadResult read = read_policy(store.policy_path(number), {});
+    if (!read.policy || read.diagnostics.has_errors())
+        return fault(fmt::format("{} cannot be read", store.policy_path(number).string()));
+    const std::vector<SetItem *> items = file_items(*read.policy);
+    const auto about = store.generation(number);
+    if (about && about->set_files.size() == items.size())
+        for (std::size_t i = 0; i < items.size(); ++i) items[i]->file_path = about->set_files[i];
+    return std::move(*read.policy);
+}
 
 KnownNics known_nics(const Generation &generation, std::vector<std::string> detached) {
     return {.interfaces = generation.interfaces,

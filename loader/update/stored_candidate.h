@@ -15,6 +15,9 @@ namespace pm {
 
 class Rollout;
 
+// The policy as stored. Its sets have the content that their files had then, but name the files
+// where they were read: an apply without a policy reads these again.
+Result<Policy> stored_policy(const Store &store, std::uint64_t number);
 // What is known of the interfaces of a generation. `detached`: those that `detach` took away, which
 // get no target.
 KnownNics known_nics(const Generation &generation, std::vector<std::string> detached = {});

@@ -195,9 +195,12 @@ std::vector<std::string> Watcher::look_under_lock() {
     return sentences;
 }
 
-std::vector<std::string> Watcher::look() {
+std::vector<std::string> Watcher::look(const After &after) {
     auto lock = Lock::writer_now(paths_);
-    return lock ? look_under_lock() : Sentences();
+    if (!lock) return {};
+    Sentences sentences = look_under_lock();
+    after(sentences);
+    return sentences;
 }
 
 }  // namespace pm

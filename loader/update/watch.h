@@ -15,6 +15,7 @@
 // reported once, until a look does not find it any more; then it would be reported again.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <utility>
@@ -35,7 +36,9 @@ public:
 
     // One look, under the writer's lock. It does nothing while a command holds that. Returns what
     // was done and what is wrong, a sentence each.
-    std::vector<std::string> look();
+    // `after` is called under the lock, once all of this is done; it may add sentences.
+    using After = std::function<void(std::vector<std::string> &)>;
+    std::vector<std::string> look(const After &after);
     // The same for a command that holds the lock.
     std::vector<std::string> look_under_lock();
 

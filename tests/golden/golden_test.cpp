@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Golden files: policies/NAME.yaml prints as NAME.printed, errors/NAME.yaml is refused with the
+// Golden files: policies/NAME.yaml prints as NAME.printed and is rendered to nftables as
+// NAME.parachute, errors/NAME.yaml is refused with the
 // text of NAME.expected, to the byte. PM_UPDATE_GOLDEN=1 rewrites what is expected: look at the
 // difference before it is committed.
 #include <algorithm>
@@ -12,6 +13,7 @@
 
 #include <gtest/gtest.h>
 
+#include "loader/parachute/render.h"
 #include "policy/language/read.h"
 #include "policy/model/print.h"
 
@@ -90,6 +92,7 @@ TEST_P(Printed, IsAsExpectedAndReadsBack) {
     const auto text = pm::render(result.diagnostics, false) + pm::print(*result.policy);
     expect_golden(GetParam() + ".printed", replaced(text, source_dir.string(), "@"));
     expect_stable(*result.policy);
+    expect_golden(GetParam() + ".parachute", pm::parachute::render(*result.policy).commands);
 }
 
 class Refused : public testing::TestWithParam<std::string> {};

@@ -110,7 +110,12 @@ function facts(one) {
         ? `, since ${policy.applied_at.replace("T", " ").slice(0, 19)} UTC` : "")),
       fact("SHA-256", policy.sha256.slice(0, 12)),
     ] : []),
-    fact("Mode", one.mode === "enforce" ? "enforce" : `${one.mode}: NOTHING IS DROPPED`, one.mode !== "enforce"),
+    ...(one.parachute ? [
+      fact("Mode", "parachute: nftables filters, not the programs", true),
+      fact("Why", one.parachute.why, true),
+    ] : [
+      fact("Mode", one.mode === "enforce" ? "enforce" : `${one.mode}: NOTHING IS DROPPED`, one.mode !== "enforce"),
+    ]),
     fact("In", hook(one.ingress), !one.ingress),
     fact("Out", hook(one.egress), !one.egress),
     fact("Attachment seen", stale ? "watch is not running" : `${age} s ago`, stale),
@@ -121,7 +126,7 @@ function facts(one) {
 
 function section(one, seconds) {
   const part = document.getElementById("interface").content.cloneNode(true);
-  part.querySelector("h2").textContent = one.interface;
+  part.querySelector("h2").textContent = one.interface ?? "every device";
   part.querySelector(".facts").append(...facts(one));
   part.querySelector(".matrix tbody").append(...one.rows.map((row) => rowOf(one.interface, row, seconds)));
   const drops = [

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+// RUN/parachute: says that the parachute is loaded, and why, to whoever cannot ask nftables. It is
+// only a note. Whether the table is there, the kernel knows (host/netlink.h).
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "loader/base/fault.h"
+#include "loader/base/paths.h"
+
+namespace pm::parachute {
+
+struct Note {
+    std::uint64_t generation = 0;  // whose policy it is; 0: essentials and nothing else
+    std::string policy;            // its name
+    std::string sha256;
+    std::uint64_t since = 0;              // ns since the epoch
+    std::string why;                      // a sentence
+    std::vector<std::string> interfaces;  // of the policy, which the programs do not filter
+    std::vector<std::string> open;        // devices that it leaves alone, beside the loopback
+    struct Closed {
+        std::string row, why;
+    };
+    std::vector<Closed> closed;
+};
+
+// Nothing: it is not loaded. A file that cannot be read is a note that says so.
+std::optional<Note> read_note(const Paths &paths);
+Done write_note(const Paths &paths, const Note &note);
+Done remove_note(const Paths &paths);
+
+}  // namespace pm::parachute

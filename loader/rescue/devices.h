@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the parachute has to know of this host: which interfaces of the policy the programs filter,
+// and which devices it must leave alone.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "loader/base/fault.h"
+#include "loader/base/paths.h"
+#include "loader/parachute/table.h"
+#include "loader/state/store.h"
+
+namespace pm {
+
+struct Coverage {
+    std::vector<std::string> filtered;    // devices on which the programs enforce a policy
+    std::vector<std::string> detached;    // interfaces of the generation that `detach -i` took away
+    std::vector<std::string> unfiltered;  // interfaces of the generation that exist and are not
+};
+
+// What cannot be read counts as not filtered: both filters may judge a packet, but one must.
+Coverage find_coverage(const Paths &paths, const Generation &generation);
+
+// The devices that the parachute leaves alone are
+// - those on which the programs enforce, and those that `detach -i` took away
+// - those that the generation recorded as outside the policy, unless they and a NIC of the policy
+//   stand one on the other. A NIC must have the same hardware address, anything else the same kind.
+// `zones`: the interfaces that the policy names, in its order. What stands on one of them, such as
+// a VLAN, is in its zone; what stands on several, or on none, is closed but for failsafe rows.
+parachute::Devices parachute_devices(const Coverage &coverage, const Generation &generation,
+                                     const std::vector<std::string> &zones);
+
+}  // namespace pm

@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "loader/rescue/raise.h"
+
+#include <utility>
+
+#include <fmt/core.h>
+#include <fmt/ranges.h>
+
+#include "loader/base/clock.h"
+#include "loader/host/nft_tables.h"
+#include "loader/parachute/note.h"
+#include "loader/parachute/render.h"
+#include "loader/parachute/store.h"
+#include "loader/parachute/table.h"
+#include "loader/rescue/devices.h"
+#include "loader/state/ban_list.h"
+#include "loader/state/history.h"
+#include "loader/state/store.h"
+#include "loader/update/stored_candidate.h"
+
+namespace pm {
+namespace {
+
+using parachute::Note;
+using parachute::Stored;
+
+void record_parachute(const Paths &paths, const Note &note, const char *outcome,
+                      const std::string &message) {
+    HistoryEntry entry;
+    entry.action = "parachute";
+    entry.generation = note.generation;
+    entry.sha256 = note.sha256;
+    entry.outcome = outcome;
+    entry.message = message;
+    record(paths, std::move(entry));
+}
+
+// Where the kernel does not say, it is not there.
+bool is_there() {
+    return has_nft_table(parachute::table_name).value_or(false);
+}
+
+struct ConfirmedGeneration {
+    Store store;
+    Generation generation;
+};
+
+// Nothing: none was ever confirmed. A fault: it cannot be read.
+Result<std::optional<ConfirmedGeneration>> confirmed_generation(const Paths &paths) {
+    auto store = Store::open(paths);
+    if (!store) return tl::unexpected(store.error());
+    auto confirmed = store->confirmed();
+    if (!confirmed) return tl::unexpected(confirmed.error());
+    if (!*confirmed) return std::nullopt;
+    auto generation = store->generation((*confirmed)->generation);
+    if (!generation) return tl::unexpected(generation.error());
+    return ConfirmedGeneration{std::move(*store), std::move(*generation)};
+}
+
+Stored closed_parachute() {
+    return {.generation = 0,
+            .policy = "essentials-only",
+            .sha256 = "",
+            .rendering = parachute::render_closed()};
+}
+
+// The best that there is; `confirmed` is null where it cannot be read.
+Stored choose_parachute(const Paths &paths, const ConfirmedGeneration *confirmed) {
+    auto stored = parachute::read_stored(paths);
+    const bool usable = stored && *stored;
+    if (confirmed && (!usable || (*stored)->generation != confirmed->generation.number))
+        if (auto policy = stored_policy(confirmed->store, confirmed->generation.number))
+            return {.generation = confirmed->generation.number,
+                    .policy = confirmed->generation.policy,
+                    .sha256 = confirmed->generation.sha256,
+                    .rendering = parachute::render(*policy)};
+    return usable ? std::move(**stored) : closed_parachute();
+}
+
+// Its generation in words.
+std::string name_of(const Note &note) {
+    return note.generation ? fmt::format("the parachute of generation {}", note.generation)
+                           : std::string("a parachute of the essentials alone");
+}
+
+// Loads it, falling back to what needs less, and writes the note.
+Result<Note> load(const Paths &paths, const ConfirmedGeneration *confirmed,
+                  const Coverage &coverage, const std::string &why) {
+    Stored chosen = choose_parachute(paths, confirmed);
+    const Generation generation = confirmed ? confirmed->generation : Generation();
+    parachute::Devices devices;
+    auto bans = read_bans(paths);
+    auto load_one = [&] {
+        devices = parachute_devices(coverage, generation, chosen.rendering.zones);
+        return parachute::load_table(chosen.rendering.commands, devices,
+                                     bans ? *bans : std::vector<Ban>());
+    };
+    std::string reason = why;
+    if (!bans) {  // without them it would pass whom they keep out
+        reason += "; the bans cannot be read: " + bans.error().message;
+        chosen = closed_parachute();
+    }
+    auto loaded = load_one();
+    if (!loaded && chosen.generation) {
+        reason += fmt::format("; that of generation {} does not load: {}", chosen.generation,
+                              loaded.error().message);
+        chosen = closed_parachute();
+        loaded = load_one();
+    }
+    if (!loaded) return tl::unexpected(loaded.error());
+    Note note = {.generation = chosen.generation,
+                 .policy = chosen.policy,
+                 .sha256 = chosen.sha256,
+                 .since = realtime_ns(),
+                 .why = reason,
+                 .interfaces = coverage.unfiltered,
+                 .open = devices.open,
+                 .closed = {}};
+    for (const parachute::ClosedRow &one : chosen.rendering.closed)
+        note.closed.push_back({.row = one.id, .why = one.why});
+    if (auto written = parachute::write_note(paths, note); !written)
+        record_parachute(paths, note, "failed", written.error().message);
+    return note;
+}
+
+// Fewer or other interfaces are left than the loaded one was made for: it is to be loaded anew.
+bool fits(const Note &note, const Coverage &coverage, const ConfirmedGeneration *confirmed) {
+    const parachute::Devices devices =
+        parachute_devices(coverage, confirmed ? confirmed->generation : Generation(), {});
+    return note.interfaces == coverage.unfiltered && note.open == devices.open &&
+           (!confirmed || note.generation == confirmed->generation.number);
+}
+
+ParachuteChange not_loaded(const Paths &paths, const Fault &fault) {
+    record_parachute(paths, {}, "failed", fault.message);
+    return tl::unexpected(fault);
+}
+
+}  // namespace
+
+ParachuteChange raise_parachute(const Paths &paths, const std::string &why) {
+    auto confirmed = confirmed_generation(paths);
+    if (confirmed && !*confirmed) return std::nullopt;
+    const ConfirmedGeneration *known = confirmed ? &**confirmed : nullptr;
+    if (known && known->generation.mode == PM_MODE_AUDIT) return std::nullopt;
+    const Coverage coverage = find_coverage(paths, known ? known->generation : Generation());
+    if (coverage.unfiltered.empty() && !coverage.filtered.empty()) return std::nullopt;
+    const std::optional<Note> before = parachute::read_note(paths);
+    if (before && is_there() && fits(*before, coverage, known)) return std::nullopt;
+    auto note = load(paths, known, coverage, why);
+    if (!note) return not_loaded(paths, note.error());
+    const std::string text = fmt::format(
+        "{} is loaded into nftables{}: {}", name_of(*note),
+        note->interfaces.empty() ? "" : fmt::format(" for {}", fmt::join(note->interfaces, ", ")),
+        why);
+    record_parachute(paths, *note, "done", text);
+    return text;
+}
+
+ParachuteChange keep_parachute(const Paths &paths) {
+    const std::optional<Note> before = parachute::read_note(paths);
+    if (!before || is_there()) return std::nullopt;
+    auto confirmed = confirmed_generation(paths);
+    const ConfirmedGeneration *known = confirmed && *confirmed ? &**confirmed : nullptr;
+    record_parachute(paths, *before, "failed", name_of(*before) + " was removed by others");
+    auto note = load(paths, known, find_coverage(paths, known ? known->generation : Generation()),
+                     before->why);
+    if (!note) return not_loaded(paths, note.error());
+    const std::string text = name_of(*note) + " had been removed by others, and is loaded again";
+    record_parachute(paths, *note, "done", text);
+    return text;
+}
+
+ParachuteChange drop_parachute(const Paths &paths) {
+    const std::optional<Note> note = parachute::read_note(paths);
+    if (!note && !is_there()) return std::nullopt;
+    if (auto removed = parachute::remove_table(); !removed) return tl::unexpected(removed.error());
+    if (auto removed = parachute::remove_note(paths); !removed)
+        return tl::unexpected(removed.error());
+    const std::string text = name_of(note.value_or(Note())) + " is removed from nftables";
+    record_parachute(paths, note.value_or(Note()), "done", text);
+    return text;
+}
+
+ParachuteChange lower_parachute(const Paths &paths) {
+    if (!parachute::read_note(paths) && !is_there()) return std::nullopt;
+    auto confirmed = confirmed_generation(paths);
+    if (!confirmed) return std::nullopt;
+    const Coverage coverage =
+        find_coverage(paths, *confirmed ? (*confirmed)->generation : Generation());
+    if (coverage.filtered.empty() || !coverage.unfiltered.empty()) return std::nullopt;
+    return drop_parachute(paths);
+}
+
+bool is_parachute_loaded(const Paths &paths) {
+    return parachute::read_note(paths) && is_there();
+}
+
+ParachuteChange adjust_parachute(const Paths &paths) {
+    const std::optional<Note> note = parachute::read_note(paths);
+    if (!note) return std::nullopt;
+    auto lowered = lower_parachute(paths);
+    return !lowered || *lowered ? lowered : raise_parachute(paths, note->why);
+}
+
+Done ban_in_parachute(const Paths &paths) {
+    if (!is_there()) return {};
+    return read_bans(paths).and_then(parachute::replace_bans);
+}
+
+}  // namespace pm

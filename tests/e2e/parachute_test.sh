@@ -1,0 +1,320 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Where the programs cannot be loaded or attached at boot, nftables filters by the confirmed policy. It is
+# said everywhere, outlives a flush by others, and goes once the programs filter again.
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+# shellcheck source=tests/e2e/lab.sh
+. "$here/lab.sh"
+# shellcheck source=tests/e2e/cases.sh
+. "$here/cases.sh"
+# shellcheck source=tests/e2e/exporter.sh
+. "$here/exporter.sh"
+
+TABLE=(inet portmatrix-parachute)
+is_loaded() { in_ns edge nft list tables | grep -F "${TABLE[*]}" >/dev/null; }
+is_gone() { ! is_loaded; }
+rendered() { head -n 1 "$LAB/state/parachute/rendered" | jq -r ".$1"; }
+is_rendered() { [ "$(rendered generation)" = "$(jq -r .generation "$LAB/state/confirmed.json")" ]; }
+pm_without_bpf() { in_ns edge /usr/bin/python3 "$here/without_bpf.py" "$PORTMATRIX" "$@"; }
+parachute_entries() { pm history --json | jq -s --arg text "$1" '[.[] | select(.action == "parachute" and (.message | contains($text)))] | length'; } # TEXT
+history_has() { [ "$(parachute_entries "$1")" -gt 0 ]; }
+
+neighbour_is_known() { in_ns user ip -6 neigh show "$EDGE6" | grep lladdr; }
+
+# The policy is confirmed and in force on eth0, as after a boot that went well.
+begin() {
+    in_ns edge ip link set dev eth0 xdp off 2>/dev/null || true
+    pm detach --all
+    rm -rf "$LAB/run"
+    pm apply -i eth0 "$here/edge.yaml"
+    wait_for 10 is_rendered
+}
+
+# As after a boot: nothing is pinned, no run folder, no table. What was confirmed stays.
+reboot() {
+    pm detach --all >/dev/null 2>&1
+    rm -rf "$LAB/run"
+    is_gone
+}
+boot_without_bpf() {
+    reboot
+    expect_status 1 pm_without_bpf restore
+    is_loaded
+}
+
+# What the matrix permits passes, what it does not is dropped.
+policy_holds() {
+    tcp_talks user "$EDGE4" 22
+    tcp_talks user "$EDGE6" 22
+    ssh_is_closed
+    refused tcp_talks attacker "$EDGE6" 22
+}
+
+# An XDP program that is none of ours.
+put_stranger() { # LINK
+    [ -e "$LAB/stranger.o" ] ||
+        clang-16 -O2 -target bpf -x c -c -o "$LAB/stranger.o" - <<'END'
+struct context;
+__attribute__((section("xdp"), used)) int stranger(struct context *c) { return 2; }
+char _license[] __attribute__((section("license"), used)) = "GPL";
+END
+    in_ns edge ip link set dev "$1" xdp obj "$LAB/stranger.o" sec xdp
+}
+remove_stranger() { in_ns edge ip link set dev "$1" xdp off; }
+
+start_watch() {
+    lab_start edge watch "$@" "$PORTMATRIX" watch
+    wait_for 10 watch_said "watching:"
+}
+stop_watch() {
+    local pid
+    pid=$(cat "$LAB/run/watch")
+    kill "$pid"
+    wait_for 10 test ! -e "/proc/$pid"
+}
+
+case_it_is_made_beside_every_apply() {
+    wait_for 10 is_rendered
+    pm apply -i eth0 "$(variant other)"
+    wait_for 10 is_rendered
+    expect_equal other "$(rendered policy)" "policy of the parachute"
+    pm rollback
+    wait_for 10 is_rendered
+    expect_equal contoso-edge "$(rendered policy)" "policy of the parachute after a rollback"
+    pm apply --confirm-within 60s "$(variant other)"
+    expect_equal contoso-edge "$(rendered policy)" "policy of the parachute while another waits"
+    pm confirm
+    wait_for 10 is_rendered
+    expect_equal other "$(rendered policy)" "policy of the parachute once it is confirmed"
+    pm apply "$here/edge.yaml"
+    wait_for 10 is_rendered
+}
+
+case_bpf_is_refused() {
+    boot_without_bpf
+    expect_output "the parachute of generation"
+    policy_holds
+    history_has "is loaded into nftables for eth0"
+}
+
+case_another_program_is_on_the_interface() {
+    reboot
+    put_stranger eth0
+    expect_status 1 pm restore
+    expect_output "stranger"
+    is_loaded
+    policy_holds
+    # Once it has gone, restore takes the parachute away, after its own switch.
+    remove_stranger eth0
+    expect_status 0 pm restore
+    expect_output "is removed from nftables"
+    is_gone
+    policy_holds
+    expect_equal enforce "$(status | jq -r .mode)" mode
+}
+
+case_it_is_said_everywhere() {
+    boot_without_bpf
+    pm status | head -n 1 | grep "^PARACHUTE: nftables filters eth0 by generation"
+    status | jq -e 'select(.interface == "eth0") | .mode == "parachute" and .parachute.loaded and
+        .drift == "attachment" and .policy.name == "contoso-edge" and (.parachute.why | length > 0)'
+    expect_status 1 pm doctor
+    head -n 1 <<<"$OUTPUT" | grep "^wrong *parachute *nftables filters eth0"
+    lab_start edge exporter "$PORTMATRIX" export --listen 127.0.0.1:9927
+    lab_await edge tcp 9927
+    expect_equal 1 "$(metric portmatrix_parachute)" metric
+    in_ns edge curl -sS http://127.0.0.1:9927/status | jq -e '.mode == "parachute"'
+    expect_status 0 pm restore
+    expect_equal 0 "$(metric portmatrix_parachute)" metric
+    stop_exporter
+    history_has "is removed from nftables"
+}
+
+case_the_note_is_not_believed() {
+    boot_without_bpf
+    in_ns edge nft flush ruleset
+    pm status | head -n 1 | grep "^OPEN: eth0 is filtered by nothing"
+    status | jq -e '.mode == "off" and (.parachute.loaded | not)'
+    expect_status 1 pm doctor
+    expect_output "eth0 is filtered by nothing: it was removed"
+    # restore loads it again.
+    expect_status 1 pm_without_bpf restore
+    policy_holds
+}
+
+case_watch_puts_it_back_where_others_flush() {
+    boot_without_bpf
+    start_watch /usr/bin/python3 "$here/without_bpf.py"
+    for _ in 1 2 3; do
+        in_ns edge nft flush ruleset
+        wait_for 10 is_loaded
+        policy_holds
+    done
+    expect_equal 3 "$(parachute_entries "was removed by others")" losses
+    history_has "is loaded again"
+    stop_watch
+}
+
+case_watch_takes_it_away_when_the_programs_load() {
+    boot_without_bpf
+    start_watch
+    wait_for 20 is_gone
+    expect_equal enforce "$(status | jq -r .mode)" mode
+    policy_holds
+    stop_watch
+}
+
+case_watch_loads_it_where_it_cannot_attach() {
+    expect_status 0 pm restore
+    start_watch
+    bpftool link detach pinned "$PORTMATRIX_PIN_DIR/interface-0/ingress"
+    put_stranger eth0
+    # Whoever came first has the hook.
+    if in_ns edge ip -d link show eth0 | grep -q stranger; then
+        wait_for 10 is_loaded
+        policy_holds
+        remove_stranger eth0
+    fi
+    wait_for 10 is_gone
+    policy_holds
+    stop_watch
+}
+
+case_bans_work_on_it() {
+    boot_without_bpf
+    tcp_talks user "$EDGE4" 22
+    pm_without_bpf ban "$PARTNER4" "$PARTNER6" || true
+    in_ns edge nft list set "${TABLE[@]}" banned-v4 | grep "$PARTNER4"
+    in_ns edge nft list set "${TABLE[@]}" banned-v6 | grep "$PARTNER6"
+    pm_without_bpf unban "$PARTNER4"
+    in_ns edge nft list set "${TABLE[@]}" banned-v4 | refused grep "$PARTNER4"
+    # It is loaded with the bans that there are, and what is left of their time.
+    pm_without_bpf ban "$MESSENGER4" --for 1h
+    reboot
+    expect_status 1 pm_without_bpf restore
+    in_ns edge nft list set "${TABLE[@]}" banned-v4 | grep "$MESSENGER4 timeout"
+    in_ns edge nft list set "${TABLE[@]}" banned-v6 | grep "$PARTNER6"
+    pm_without_bpf unban "$PARTNER6" "$MESSENGER4"
+}
+
+case_only_the_interfaces_without_programs() {
+    begin
+    lab_wire eth1 198.18.5
+    pm apply -i eth1 "$here/edge.yaml"
+    wait_for 10 is_rendered
+    reboot
+    put_stranger eth1
+    expect_status 1 pm restore
+    is_loaded
+    status | jq -r '"\(.interface) \(.mode)"' | sort >"$LAB/modes"
+    expect_equal "eth0 enforce eth1 parachute" "$(paste -sd' ' "$LAB/modes")" modes
+    policy_holds # on eth0, by the programs
+    remove_stranger eth1
+    expect_status 0 pm restore
+    pm apply -i eth1 "$here/edge.yaml"
+    is_gone
+    in_ns edge ip link delete eth1
+    begin
+}
+
+case_without_a_stored_one_it_is_rendered_at_boot() {
+    rm -rf "$LAB/state/parachute"
+    boot_without_bpf
+    policy_holds
+    # A damaged one counts as none.
+    mkdir -m 700 "$LAB/state/parachute"
+    echo '{}' >"$LAB/state/parachute/rendered"
+    boot_without_bpf
+    policy_holds
+}
+
+case_without_a_policy_only_essentials_pass() {
+    local folder
+    begin
+    folder=$LAB/state/generations/$(jq -r .generation "$LAB/state/confirmed.json")
+    mv "$folder" "$LAB/away"
+    rm -rf "$LAB/state/parachute"
+    boot_without_bpf
+    refused tcp_talks user "$EDGE4" 22
+    in_ns edge ping -n -q -c 1 -W 1 "$USER4" >/dev/null && return 1
+    in_ns user ip -6 neigh flush all
+    in_ns user ping -n -q -c 1 -W 1 "$EDGE6" >/dev/null && return 1
+    wait_for 5 neighbour_is_known
+    rm -rf "$folder"
+    mv "$LAB/away" "$folder"
+    begin
+}
+
+case_where_nftables_fails_too_that_is_said_first() {
+    reboot
+    expect_status 1 in_ns edge setpriv --bounding-set=-net_admin --inh-caps=-net_admin \
+        /usr/bin/python3 "$here/without_bpf.py" "$PORTMATRIX" restore
+    head -n 1 <<<"$OUTPUT" | grep "THIS HOST MAY BE OPEN"
+    refused is_loaded
+}
+
+case_detach_takes_it_away() {
+    boot_without_bpf
+    pm detach --all
+    is_gone
+    tcp_talks attacker "$EDGE4" 22
+    expect_status 0 pm restore
+}
+
+case_a_killed_rendering_leaves_the_one_before() {
+    local before
+    begin
+    before=$(sha256sum <"$LAB/state/parachute/rendered")
+    pm apply "$(variant later)"
+    wait_for 10 is_rendered
+    [ "$before" != "$(sha256sum <"$LAB/state/parachute/rendered")" ]
+    for call in openat write fsync rename; do
+        cp "$LAB/state/parachute/rendered" "$LAB/kept"
+        printf '%s\n' '{"layout":1,"generation":1}' >"$LAB/state/parachute/rendered"
+        in_ns edge strace -f -o /dev/null -e "trace=$call" -e "inject=$call:signal=KILL:when=3+" \
+            "$PORTMATRIX" render-parachute || true
+        # The one before or the new one, whole.
+        [ "$(rendered generation)" = 1 ] || cmp "$LAB/kept" "$LAB/state/parachute/rendered"
+        cp "$LAB/kept" "$LAB/state/parachute/rendered"
+    done
+    pm apply "$here/edge.yaml"
+    wait_for 10 is_rendered
+}
+
+case_an_audit_has_none() {
+    begin
+    pm apply --mode audit "$here/edge.yaml"
+    reboot
+    expect_status 1 pm_without_bpf restore
+    is_gone
+    expect_status 0 pm restore
+    pm apply --mode enforce
+}
+
+case_a_flow_that_was_there_before_needs_a_row() {
+    local line
+    begin
+    pm detach --all
+    # Without a filter, so that conntrack learns of it.
+    in_ns edge nft 'table inet watcher { chain in { type filter hook input priority 0; ct state new counter; }; }'
+    tcp_talks attacker "$EDGE4" 22
+    rm -rf "$LAB/run"
+    coproc TALK { nsenter --net="/run/netns/$LAB_NET-attacker" socat - "TCP:$EDGE4:22"; }
+    echo early >&"${TALK[1]}"
+    read -r -t 5 line <&"${TALK[0]}"
+    expect_equal early "$line" "what came back before"
+    expect_status 1 pm_without_bpf restore
+    echo late >&"${TALK[1]}"
+    refused read -r -t 3 line <&"${TALK[0]}"
+    kill "$TALK_PID"
+    in_ns edge nft delete table inet watcher
+    expect_status 0 pm restore
+}
+
+lab_make
+trap 'lab_remove "$LAB"' EXIT
+lab_echo edge 22
+lab_await edge tcp 22
+pm apply -i eth0 "$here/edge.yaml"
+run_cases "$@"
