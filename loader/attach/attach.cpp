@@ -178,19 +178,18 @@ Done check_free(const Device &device) {
 std::uint32_t linked_device(const Pins &pins, const Pins::Interface &interface) {
     const bpf_link_info link = link_info(pins.path(interface.number, "ingress"));
     const std::uint32_t index = link.xdp.ifindex != 0 ? link.xdp.ifindex : interface.entry.ifindex;
-    char name[IF_NAMESIZE];
-    if (index == 0 || !if_indextoname(index, name)) return 0;
+    auto device = find_device_by_index(index);
+    if (index == 0 || !device) return 0;
     if (link.xdp.ifindex == 0) return index;
     // If the device was moved into another network namespace, its index may belong to a stranger
     // here: only the device that our program is on is the one.
-    auto program = find_device(name).and_then(attached_xdp);
+    auto program = attached_xdp(*device);
     return program && *program && (*program)->id == link.prog_id ? index : 0;
 }
 
 Result<Device> device_of(const Pins &pins, const Pins::Interface &interface) {
-    char name[IF_NAMESIZE];
     if (const std::uint32_t index = linked_device(pins, interface))
-        if (if_indextoname(index, name)) return find_device(name);
+        if (auto device = find_device_by_index(index)) return device;
     if (interface.entry.ifindex == 0) return fault(fmt::format("{} is absent", interface.name()));
     return find_device(interface.name());
 }
