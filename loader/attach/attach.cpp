@@ -221,23 +221,21 @@ Done check_free(const Device &device) {
 std::uint32_t linked_device(const Pins &pins, const Pins::Interface &interface) {
     const std::uint32_t ingress = linked_ifindex(pins.path(interface.number, "ingress")),
                         egress = linked_ifindex(pins.path(interface.number, "egress"));
-    char name[IF_NAMESIZE];
     for (const std::uint32_t index : {ingress, egress, interface.entry.ifindex}) {
-        if (index == 0 || !if_indextoname(index, name)) continue;
+        if (index == 0 || !find_device_by_index(index)) continue;
         const Proof proof = prove(pins, interface.number, index);
         if (proof.ingress.is_ours() || proof.egress.is_ours()) return index;
     }
     // If the device was moved into another network namespace, its index may belong to a stranger
     // here. Without links, others took the programs off.
     const bool is_linked = ingress != 0 || egress != 0;
-    return !is_linked && if_indextoname(interface.entry.ifindex, name) ? interface.entry.ifindex
+    return !is_linked && find_device_by_index(interface.entry.ifindex) ? interface.entry.ifindex
                                                                        : 0;
 }
 
 Result<Device> device_of(const Pins &pins, const Pins::Interface &interface) {
-    char name[IF_NAMESIZE];
     if (const std::uint32_t index = linked_device(pins, interface))
-        if (if_indextoname(index, name)) return find_device(name);
+        if (auto device = find_device_by_index(index)) return device;
     if (interface.entry.ifindex == 0) return fault(fmt::format("{} is absent", interface.name()));
     return find_device(interface.name());
 }

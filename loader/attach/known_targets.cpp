@@ -72,6 +72,7 @@ private:
     Target target_of(const std::string &name, const HostNic *now, const Nic *recorded);
     std::optional<unsigned> number_of(const std::string &name, std::uint32_t index) const;
     std::optional<unsigned> new_number() const;
+    std::vector<std::uint32_t> linked() const;
     std::string name_of_stranger(const HostNic &device) const;
 
     const Pins *pins_;
@@ -117,8 +118,8 @@ Target Chooser::target_of(const std::string &name, const HostNic *now, const Nic
     if (recorded) target.recorded = *recorded;
     if (!now) return target;
     target.now = now->nic;
-    if (auto device = find_device(now->nic.name); device && device->index == now->index)
-        target.device = std::move(*device);
+    // It may have been renamed since the list was read.
+    if (auto device = find_device_by_index(now->index)) target.device = std::move(*device);
     return target;
 }
 
@@ -147,6 +148,18 @@ Done Chooser::add_nic(const Nic &nic, const Identity &identity) {
     target.number = *number;
     result_.targets.push_back(std::move(target));
     return {};
+}
+
+// For each NIC the device that has its programs; 0: none.
+std::vector<std::uint32_t> Chooser::linked() const {
+    std::vector<std::uint32_t> indexes;
+    for (const Nic &nic : known_.nics) {
+        const auto found = std::ranges::find_if(numbered_, [&](const Numbered &one) {
+            return one.interface.name() == nic.name && one.interface.entry.stranger == 0;
+        });
+        indexes.push_back(found == numbered_.end() ? 0 : found->index);
+    }
+    return indexes;
 }
 
 // Its name, unless an interface of the policy goes by it. No real name has a colon.
@@ -183,7 +196,7 @@ Result<KnownTargets> Chooser::choose() {
                                 present.error().message);
         present_ = present_by_name(known_.nics);
     }
-    const Recognised found = recognise(known_.nics, known_.others, present_);
+    const Recognised found = recognise(known_.nics, known_.others, present_, linked());
     // Those that have a device first: one may have the number that was kept for an absent name.
     for (const bool has_device : {true, false})
         for (std::size_t i = 0; i < known_.nics.size(); ++i) {

@@ -33,14 +33,18 @@ bool is_named_like(const Nic &recorded, const Nic &device) {
 class Recogniser {
 public:
     Recogniser(const std::vector<Nic> &nics, const std::vector<Nic> &others,
-               const std::vector<HostNic> &present)
+               const std::vector<HostNic> &present, const std::vector<std::uint32_t> &linked)
         : nics_(nics),
           others_(others),
           present_(present),
           is_of_(present.size()),
           by_name_(nics.size()),
-          by_address_(nics.size()) {
+          by_address_(nics.size()),
+          by_link_(nics.size()) {
         result_.nics.resize(nics.size());
+        for (std::size_t number = 0; number < linked.size(); ++number)
+            for (std::size_t i = 0; i < present.size(); ++i)
+                if (linked[number] != 0 && present[i].index == linked[number]) by_link_[number] = i;
     }
     Recognised recognise();
 
@@ -61,8 +65,8 @@ private:
 
     const std::vector<Nic> &nics_, &others_;
     const std::vector<HostNic> &present_;
-    std::vector<Place> is_of_;                 // by device: the NIC that it is
-    std::vector<Place> by_name_, by_address_;  // by NIC: the device
+    std::vector<Place> is_of_;                           // by device: the NIC that it is
+    std::vector<Place> by_name_, by_address_, by_link_;  // by NIC: the device
     Recognised result_;
 };
 
@@ -136,6 +140,13 @@ void Recogniser::settle(std::size_t number) {
         result_.nics[number].renamed = true;
         return take(number, *by_address_[number]);
     }
+    const Place programs = by_link_[number];
+    if (programs && !is_of_[*programs] && !nic_with_address(*programs)) {
+        result_.nics[number].renamed = by_name_[number] != programs;
+        result_.nics[number].replaced =
+            !result_.nics[number].renamed && !borrows_address(nics_[number]);
+        return take(number, *programs);
+    }
     const Place device = by_name_[number];
     if (!device || is_of_[*device] || nic_with_address(*device)) return;
     const Nic &found = present_[*device].nic;
@@ -173,18 +184,21 @@ void Recogniser::close(std::size_t device, std::string why) {
     if (!is_closed(device)) result_.strangers.push_back({device, std::move(why)});
 }
 
-// Devices that have the name of a NIC which is another device now.
+// A device that has the name or the programs of a NIC which is another device now.
 void Recogniser::close_namesakes() {
     for (std::size_t number = 0; number < nics_.size(); ++number) {
-        const Place named = by_name_[number], device = result_.nics[number].device;
-        if (!named || !device || named == device || is_of_[*named]) continue;
-        const Nic &namesake = present_[*named].nic;
-        const bool is_recorded = std::ranges::any_of(
-            others_, [&](const Nic &other) { return is_same_card(other, namesake); });
-        if (!is_recorded)
-            close(*named,
-                  fmt::format("{} has the name of {}, which by its hardware address is {}",
-                              namesake.name, nics_[number].name, present_[*device].nic.name));
+        const Place device = result_.nics[number].device;
+        if (!device) continue;
+        for (const Place &one : {by_name_[number], by_link_[number]}) {
+            if (!one || one == device || is_of_[*one]) continue;
+            const Nic &namesake = present_[*one].nic;
+            const bool is_recorded = std::ranges::any_of(
+                others_, [&](const Nic &other) { return is_same_card(other, namesake); });
+            if (is_recorded) continue;
+            close(*one, fmt::format("{} {} {}, which is {} now", namesake.name,
+                                    one == by_name_[number] ? "has the name of" : "was taken for",
+                                    nics_[number].name, present_[*device].nic.name));
+        }
     }
 }
 
@@ -232,8 +246,9 @@ bool is_same_card(const Nic &a, const Nic &b) {
 }
 
 Recognised recognise(const std::vector<Nic> &nics, const std::vector<Nic> &others,
-                     const std::vector<HostNic> &present) {
-    return Recogniser(nics, others, present).recognise();
+                     const std::vector<HostNic> &present,
+                     const std::vector<std::uint32_t> &linked) {
+    return Recogniser(nics, others, present, linked).recognise();
 }
 
 }  // namespace pm

@@ -26,8 +26,12 @@
 //   nobody's     Y             Y, renamed: told. The policy goes on calling it by its old name.
 //   X            Y             Y. If X has the address of another NIC of the policy, both are
 //                              closed. If X is recorded among the others by its address, it is left
-//                              alone. Else nobody knows X, and it is closed.
+//                              alone. Else nobody knows X, and it is closed. The same goes for a
+//                              device that is not X and has the programs of this NIC.
 //   nobody's     nobody's      absent.
+//   While the host runs, our programs are on the device that the NIC was until now. That says more
+//   than the name alone: with nobody's address, it is the device with its programs, whatever this
+//   is called.
 //   A device whose name is that of one NIC of the policy and whose address is that of another is
 //   closed.
 //
@@ -38,6 +42,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -51,7 +56,7 @@ namespace pm {
 // absent.
 struct Identity {
     std::optional<std::size_t> device;
-    bool renamed = false;   // found by its address alone
+    bool renamed = false;   // found by its address alone, or by its programs alone
     bool replaced = false;  // found by its name alone: another hardware address, kind or bus
     std::string closed;     // why it is closed; empty: it is not
 };
@@ -68,9 +73,11 @@ struct Recognised {
 };
 
 // `nics` and `others` as a generation has them. A NIC without an address is known by name alone. If
-// no NIC has one (an earlier release stored the generation), no device is unknown.
+// no NIC has one (an earlier release stored the generation), no device is unknown. `linked`: for
+// each NIC the index of the device that has its programs, 0: none; or empty, at boot.
 Recognised recognise(const std::vector<Nic> &nics, const std::vector<Nic> &others,
-                     const std::vector<HostNic> &present);
+                     const std::vector<HostNic> &present,
+                     const std::vector<std::uint32_t> &linked = {});
 
 // Same address, kind and bus.
 bool is_same_card(const Nic &a, const Nic &b);

@@ -107,6 +107,11 @@ void name_entry(const Pins &pins, const Pins::Interface &interface, const std::s
 // That it was renamed or replaced; empty: nothing is to be said.
 std::string note_of(const Target &target) {
     if (!target.device) return {};
+    if (target.renamed && target.recorded.address != target.now.address)
+        return fmt::format(
+            "{} is called {} now, and has another hardware address than when it was "
+            "confirmed: its programs are on it",
+            target.name, target.device->name);
     if (target.renamed)
         return fmt::format("{} is called {} now: it has the hardware address {}", target.name,
                            target.device->name, target.now.address);

@@ -97,6 +97,16 @@ Result<Device> find_device(const std::string &name) {
     return found;
 }
 
+Result<Device> find_device_by_index(std::uint32_t index) {
+    char name[IF_NAMESIZE];
+    for (int attempt = 0; attempt < 3; ++attempt) {  // it may be renamed between the two questions
+        if (!if_indextoname(index, name)) break;
+        auto device = find_device(name);
+        if (device && device->index == index) return device;
+    }
+    return fault(fmt::format("there is no interface with the index {}", index));
+}
+
 Result<std::vector<Device>> all_devices() {
     auto links = all_links();
     if (!links) return tl::unexpected(links.error());

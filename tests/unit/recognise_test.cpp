@@ -235,6 +235,25 @@ TEST(RecogniseRules, TheLoopbackIsNeverFound) {
     EXPECT_EQ(found({card("eth0", A), card("lo", B)}, {}, devices), "eth0=absent, lo=absent");
 }
 
+// While the host runs, what has the programs of a NIC is not open, whatever it is called.
+TEST(RecogniseRules, TheDeviceWithTheProgramsIsTheNic) {
+    const std::vector<Nic> policy = {card("eth0", A)};
+    const auto devices = present({card("ren0", C), card("eth0", B)});
+    const Recognised renamed = recognise(policy, {}, present({card("ren0", C)}), {10});
+    EXPECT_EQ(renamed.nics[0].device, std::optional<std::size_t>(0));
+    EXPECT_TRUE(renamed.nics[0].renamed);
+    EXPECT_TRUE(renamed.strangers.empty());
+    const Recognised beside = recognise(policy, {}, devices, {10});
+    EXPECT_EQ(beside.nics[0].device, std::optional<std::size_t>(0));
+    ASSERT_EQ(beside.strangers.size(), 1u) << "the one that has its name";
+    EXPECT_EQ(beside.strangers[0].device, 1u);
+    const Recognised back =
+        recognise(policy, {}, present({card("ren0", C), card("ens5", A)}), {10});
+    EXPECT_EQ(back.nics[0].device, std::optional<std::size_t>(1));
+    ASSERT_EQ(back.strangers.size(), 1u) << "the one that has its programs";
+    EXPECT_EQ(back.strangers[0].device, 0u);
+}
+
 TEST(RecogniseRules, ADeviceWithoutAnEthernetHeaderIsNotClosed) {
     auto devices = present({card("ib0", C)});
     devices[0].ethernet = false;
