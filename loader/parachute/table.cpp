@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "loader/parachute/table.h"
 
+#include <fcntl.h>
 #include <linux/netlink.h>
 #include <nftables/libnftables.h>
-#include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>

@@ -5,6 +5,7 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <utility>
 
 #include "loader/attach/attach.h"
 #include "loader/host/device.h"
@@ -20,8 +21,16 @@ bool contains(const std::vector<std::string> &names, const std::string &name) {
     return std::ranges::find(names, name) != names.end();
 }
 
-std::vector<std::string> filtered_devices(const Paths &paths) {
-    std::vector<std::string> names;
+// The devices that have both programs.
+struct Attachments {
+    std::vector<std::string> filtered;
+    // No policy is in force there, as a rollback has left them: which was said then. The programs
+    // could filter them.
+    std::vector<std::string> idle;
+};
+
+Attachments find_attachments(const Paths &paths) {
+    Attachments names;
     auto pins = Pins::open(paths);
     if (!pins || !*pins) return names;
     auto control = Switch::open((*pins)->maps(), Switch::Access::read);
@@ -31,9 +40,10 @@ std::vector<std::string> filtered_devices(const Paths &paths) {
     for (const Pins::Interface &one : *interfaces) {
         const Attached now = attached_now(**pins, one);
         const auto device = device_of(**pins, one);
-        if (device && holds_on(record, one.number) && record.mode != PM_MODE_OFF &&
-            now.ingress != PM_DETACHED && now.egress != PM_DETACHED)
-            names.push_back(device->name);
+        if (!device || record.mode == PM_MODE_OFF || now.ingress == PM_DETACHED ||
+            now.egress == PM_DETACHED)
+            continue;
+        (holds_on(record, one.number) ? names.filtered : names.idle).push_back(device->name);
     }
     return names;
 }
@@ -80,11 +90,14 @@ private:
 }  // namespace
 
 Coverage find_coverage(const Paths &paths, const Generation &generation) {
-    Coverage coverage = {
-        .filtered = filtered_devices(paths), .detached = detached_names(paths), .unfiltered = {}};
+    Attachments attached = find_attachments(paths);
+    Coverage coverage = {.filtered = std::move(attached.filtered),
+                         .detached = detached_names(paths),
+                         .unfiltered = {}};
     for (const std::string &name : without_detached(paths, generation.interfaces)) {
         const auto device = find_device(name);
-        if (device && !contains(coverage.filtered, device->name))
+        if (device && !contains(coverage.filtered, device->name) &&
+            !contains(attached.idle, device->name))
             coverage.unfiltered.push_back(name);
     }
     return coverage;

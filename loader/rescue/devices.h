@@ -19,7 +19,9 @@ struct Coverage {
     std::vector<std::string> unfiltered;  // interfaces of the generation that exist and are not
 };
 
-// What cannot be read counts as not filtered: both filters may judge a packet, but one must.
+// An interface that has both programs, and no policy holds on it, is in neither list: it is open on
+// purpose, and the programs could filter it. What cannot be read counts as not filtered: both
+// filters may judge a packet, but one must.
 Coverage find_coverage(const Paths &paths, const Generation &generation);
 
 // The devices that the parachute leaves alone are
