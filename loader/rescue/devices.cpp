@@ -8,11 +8,14 @@
 #include <utility>
 
 #include "loader/attach/attach.h"
+#include "loader/attach/known_targets.h"
+#include "loader/host/attached_programs.h"
 #include "loader/host/device.h"
 #include "loader/host/nics.h"
 #include "loader/kernel/pins.h"
 #include "loader/kernel/switch.h"
 #include "loader/state/detached.h"
+#include "loader/update/stored_candidate.h"
 
 namespace pm {
 namespace {
@@ -29,10 +32,25 @@ struct Attachments {
     std::vector<std::string> idle;
 };
 
+// Those of a build with another layout, which no one here can read, go on enforcing: the kernel
+// says that they are there. A second filter would cut the connections that it has not seen begin.
+Attachments programs_of_another_build() {
+    Attachments names;
+    const auto devices = all_devices();
+    if (!devices) return names;
+    for (const Device &one : *devices) {
+        const auto program = attached_xdp(one);
+        if (program && *program && (*program)->name == "pm_ingress")
+            names.filtered.push_back(one.name);
+    }
+    return names;
+}
+
 Attachments find_attachments(const Paths &paths) {
     Attachments names;
     auto pins = Pins::open(paths);
-    if (!pins || !*pins) return names;
+    if (!pins) return programs_of_another_build();
+    if (!*pins) return names;
     auto control = Switch::open((*pins)->maps(), Switch::Access::read);
     auto interfaces = (*pins)->interfaces();
     if (!control || !interfaces) return names;
@@ -56,10 +74,12 @@ bool is_same(const Nic &recorded, const Nic &now) {
 // The zones of the devices that stand below a device, itself included.
 class Zones {
 public:
-    Zones(const std::vector<HostNic> &nics, const std::vector<std::string> &zones) : nics_(nics) {
+    Zones(const std::vector<HostNic> &nics, const std::vector<std::string> &zones,
+          const std::map<std::string, std::uint32_t> &devices)
+        : nics_(nics) {
         for (std::size_t i = 0; i < zones.size(); ++i)
-            if (const auto device = find_device(zones[i]))
-                zone_of_[device->index] = std::to_string(i);
+            if (const auto found = devices.find(zones[i]); found != devices.end())
+                zone_of_[found->second] = std::to_string(i);
     }
 
     // Nothing: none, or several.
@@ -89,17 +109,33 @@ private:
 
 }  // namespace
 
+// If it cannot be told which devices the interfaces are, all of them count as unfiltered.
 Coverage find_coverage(const Paths &paths, const Generation &generation) {
     Attachments attached = find_attachments(paths);
+    auto detached = detached_names(paths);
     Coverage coverage = {.filtered = std::move(attached.filtered),
-                         .detached = detached_names(paths),
+                         .detached = detached ? std::move(*detached) : std::vector<std::string>(),
                          .unfiltered = {}};
-    for (const std::string &name : without_detached(paths, generation.interfaces)) {
-        const auto device = find_device(name);
-        if (device && !contains(coverage.filtered, device->name) &&
-            !contains(attached.idle, device->name))
-            coverage.unfiltered.push_back(name);
+    auto pins = Pins::open(paths);
+    const auto known = known_targets(pins && *pins ? &**pins : nullptr,
+                                     known_nics(generation, coverage.detached),
+                                     Extent::where_possible);
+    if (!known) {
+        coverage.unfiltered = generation.interfaces;
+        return coverage;
     }
+    for (const Target &one : known->targets) {
+        if (!one.device || one.stranger) continue;
+        if (one.closed.empty()) coverage.devices[one.name] = one.device->index;
+        if (!contains(coverage.filtered, one.device->name) &&
+            !contains(attached.idle, one.device->name))
+            coverage.unfiltered.push_back(one.name);
+    }
+    for (const std::string &name : known->left_out) {
+        coverage.unfiltered.push_back(name);
+        if (const auto device = find_device(name)) coverage.devices[name] = device->index;
+    }
+    coverage.why = known->not_attached;
     return coverage;
 }
 
@@ -108,7 +144,7 @@ parachute::Devices parachute_devices(const Coverage &coverage, const Generation 
     parachute::Devices devices = {.open = coverage.filtered, .zones = {}};
     const auto nics = all_nics();
     if (!nics) return devices;  // then nothing else is left alone
-    const Zones of(*nics, zones);
+    const Zones of(*nics, zones, coverage.devices);
     for (const HostNic &one : *nics) {
         const bool is_outside = std::ranges::any_of(generation.others, [&](const Nic &other) {
             return !other.beside && is_same(other, one.nic);

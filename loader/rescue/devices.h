@@ -3,6 +3,8 @@
 // and which devices it must leave alone.
 #pragma once
 
+#include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -17,6 +19,10 @@ struct Coverage {
     std::vector<std::string> filtered;    // devices on which the programs enforce a policy
     std::vector<std::string> detached;    // interfaces of the generation that `detach -i` took away
     std::vector<std::string> unfiltered;  // interfaces of the generation that exist and are not
+    // The index of the device that each interface of the generation is, whatever its name is now.
+    // Of one that is closed, nobody knows.
+    std::map<std::string, std::uint32_t> devices = {};
+    std::vector<std::string> why = {};  // no program can be attached to some, a sentence each
 };
 
 // An interface that has both programs, and no policy holds on it, is in neither list: it is open on

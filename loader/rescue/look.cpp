@@ -14,8 +14,8 @@
 #include "loader/rescue/raise.h"
 #include "loader/rescue/renew.h"
 #include "loader/state/store.h"
-#include "loader/update/missing_interfaces.h"
 #include "loader/update/restore.h"
+#include "loader/update/watch.h"
 
 namespace pm {
 namespace {
@@ -30,15 +30,15 @@ bool is_in_force(const Paths &paths) {
     return control && control->state().record.mode != PM_MODE_OFF;
 }
 
-// The interfaces of the confirmed generation that exist and no program filters.
-std::vector<std::string> unfiltered(const Paths &paths) {
+// None: nothing was ever confirmed, or it cannot be read.
+Coverage coverage_now(const Paths &paths) {
     auto store = Store::open(paths);
     if (!store) return {};
     auto confirmed = store->confirmed();
     if (!confirmed || !*confirmed) return {};
     auto generation = store->generation((*confirmed)->generation);
     if (!generation) return {};
-    return find_coverage(paths, *generation).unfiltered;
+    return find_coverage(paths, *generation);
 }
 
 }  // namespace
@@ -52,16 +52,15 @@ bool ParachuteWatch::is_due(double &last) const {
 
 void ParachuteWatch::raise(std::vector<std::string> &sentences) {
     if (!is_in_force(paths_)) return;
-    std::vector<std::string> left = unfiltered(paths_);
-    if (left.empty()) return;
+    if (coverage_now(paths_).unfiltered.empty()) return;
     // One may have come just now.
-    const auto missing = attach_missing(paths_);
-    if (missing && !missing->attached.empty()) left = unfiltered(paths_);
+    for (std::string &text : Watcher(paths_).look_under_lock()) sentences.push_back(std::move(text));
+    const Coverage coverage = coverage_now(paths_);
+    const std::vector<std::string> &left = coverage.unfiltered;
     if (left.empty()) return;
-    const std::string why = !missing ? missing.error().message
-                            : !missing->not_attached.empty()
-                                ? fmt::format("{}", fmt::join(missing->not_attached, "; "))
-                                : "its programs are gone and cannot be attached again";
+    const std::string why = coverage.why.empty()
+                                ? "its programs are gone and cannot be attached again"
+                                : fmt::format("{}", fmt::join(coverage.why, "; "));
     auto raised = raise_parachute(paths_, why);
     if (raised && *raised) sentences.push_back(**raised);
     const std::string problem = raised ? "" : raised.error().message;
