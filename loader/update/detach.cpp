@@ -19,6 +19,16 @@
 namespace pm {
 namespace {
 
+// Notes what is about to be detached, then stops it. The note comes first: whoever is killed in
+// between has detached nothing, and nothing that is detached looks as if others had removed it.
+template <typename Stop>
+Done stop_noted(const Paths &paths, const Detached &after, const Stop &stop) {
+    const Detached before = read_detached(paths).value_or(Detached());
+    auto stopped = write_detached(paths, after).and_then(stop);
+    if (!stopped) (void)write_detached(paths, before);  // the first fault is the one to report
+    return stopped;
+}
+
 // Every hook of every interface stops at once.
 Done stop_all(const Paths &paths, const Pins &pins, DetachOutcome &outcome) {
     auto control = Switch::open(pins.maps(), Access::write);
@@ -30,7 +40,7 @@ Done stop_all(const Paths &paths, const Pins &pins, DetachOutcome &outcome) {
     pm_record off = now.record;
     off.mode = PM_MODE_OFF;
     off.deadline = off.fallback = 0;
-    return set_detached_names(paths, {}).and_then([&] { return control->publish(off, now.epoch); });
+    return stop_noted(paths, {.all = true}, [&] { return control->publish(off, now.epoch); });
 }
 
 // No policy holds on these interfaces any more. The record says so, because another interface may
@@ -40,18 +50,16 @@ Done stop_on(const Paths &paths, const std::vector<Pins::Interface> &interfaces,
     Rollout rollout(paths);
     if (auto opened = rollout.open(); !opened) return opened;
     outcome.notes = rollout.notes();
-    const std::vector<std::string> before = detached_names(paths);
-    std::vector<std::string> detached = before;
-    detached.insert(detached.end(), outcome.names.begin(), outcome.names.end());
-    auto stopped = set_detached_names(paths, detached).and_then([&]() -> Done {
+    auto detached = read_detached(paths);
+    if (!detached) return tl::unexpected(detached.error());
+    detached->names.insert(detached->names.end(), outcome.names.begin(), outcome.names.end());
+    return stop_noted(paths, *detached, [&]() -> Done {
         if (!rollout.has_policy_in_force()) return {};
         return rollout.writer()->republish([&](pm_record &record) {
             for (const Pins::Interface &one : interfaces)
                 record.interfaces &= static_cast<std::uint16_t>(~(1u << one.number));
         });
     });
-    if (!stopped) (void)set_detached_names(paths, before);  // the first fault is the one to report
-    return stopped;
 }
 
 // No `names`: all.
@@ -87,6 +95,8 @@ Result<DetachOutcome> detach_all(const Paths &paths) {
     auto pins = Pins::open(paths);
     if (!pins) return tl::unexpected(pins.error());
     if (*pins) return detach_from(paths, **pins, {});
+    auto noted = stop_noted(paths, {.all = true}, [] { return Done(); });
+    if (!noted) return tl::unexpected(noted.error());
     Pins::remove_all(paths);  // what an interrupted detach left
     return DetachOutcome();
 }
@@ -94,8 +104,14 @@ Result<DetachOutcome> detach_all(const Paths &paths) {
 Result<DetachOutcome> detach_all_by_force(const Paths &paths) {
     auto outcome = detach_all(paths);
     if (outcome) return outcome;
-    return unfilter_all(paths).map(
-        [](std::vector<std::string> &&names) { return DetachOutcome{.names = std::move(names)}; });
+    outcome = DetachOutcome();
+    return stop_noted(paths, {.all = true},
+                      [&] {
+                          return unfilter_all(paths).map([&](std::vector<std::string> &&names) {
+                              outcome->names = std::move(names);
+                          });
+                      })
+        .map([&] { return std::move(*outcome); });
 }
 
 }  // namespace pm

@@ -27,8 +27,10 @@ Result<NamedTargets> confirmed_targets(const Paths &paths) {
     auto generation = store->generation((*confirmed)->generation);
     auto pins = Pins::open(paths);
     if (!generation || !pins || !*pins) return {};
-    return targets_named(&**pins, without_detached(paths, std::move(generation->interfaces)),
-                         Extent::where_possible);
+    return without_detached(paths, std::move(generation->interfaces))
+        .and_then([&](const std::vector<std::string> &names) {
+            return targets_named(&**pins, names, Extent::where_possible);
+        });
 }
 
 // Puts the generation in force on all its interfaces, those that are new included.
@@ -42,7 +44,9 @@ Result<MissingInterfaces> extend_generation(const Paths &paths) {
     if (now.state.pending) return missing;
     auto generation = store->generation(now.catalog.generation);
     if (!generation) return missing;
-    generation->interfaces = without_detached(paths, std::move(generation->interfaces));
+    auto wanted = without_detached(paths, std::move(generation->interfaces));
+    if (!wanted) return tl::unexpected(wanted.error());
+    generation->interfaces = std::move(*wanted);
     auto stored = stored_candidate(*store, *generation, rollout, Extent::where_possible);
     if (!stored) return tl::unexpected(stored.error());
     missing.not_attached = std::move(stored->not_attached);

@@ -285,12 +285,14 @@ Done Rollout::commit(const Commit &commit) {
         });
 }
 
-// An interface that the policy holds on is no longer listed as detached by command.
+// An interface that the policy holds on is no longer listed as detached by command. After the
+// switch nothing may fail: a list that cannot be read or written stays as it is.
 void Rollout::forget_detached() {
-    std::vector<std::string> names = detached_names(paths_);
-    if (names.empty()) return;
-    for (const Target &target : candidate_.targets) std::erase(names, target.name);
-    (void)set_detached_names(paths_, names);  // after the switch nothing may fail
+    auto detached = read_detached(paths_);
+    if (!detached || (!detached->all && detached->names.empty())) return;
+    detached->all = false;
+    for (const Target &target : candidate_.targets) std::erase(detached->names, target.name);
+    (void)write_detached(paths_, *detached);
 }
 
 Done Rollout::commit_shadow() {
