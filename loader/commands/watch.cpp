@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The command watch, the body of the service: looks after every change of a link and every two
-// seconds, and tells systemd that it lives.
+// The command watch, the body of the service: looks after every change of a link or a pin and every
+// two seconds, and tells systemd that it lives.
 #include "loader/update/watch.h"
 
 #include <poll.h>
@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <iterator>
 #include <string>
 #include <string_view>
 
@@ -21,12 +22,14 @@
 #include "loader/commands/commands.h"
 #include "loader/commands/common.h"
 #include "loader/host/link_events.h"
+#include "loader/kernel/pin_events.h"
 
 namespace pm::command {
 namespace {
 
 // Not every loss makes an event: a link that is detached by its descriptor is found by looking.
 constexpr int look_interval_ms = 2000;
+constexpr int retry_ms = 100;  // while a command holds the lock
 
 // After an upgrade another file has the path of this program. Then this starts that and does not
 // return: it must not go on, because the programs in the kernel will be of the other build.
@@ -54,15 +57,17 @@ int run_watch() {
     if (events.fd() < 0 || !signals) return end(cannot("wait for events", errno).value());
 
     Watcher watcher(paths);
-    pollfd waits[] = {{events.fd(), POLLIN, 0}, {signals.get(), POLLIN, 0}};
+    const PinEvents pins;
+    pollfd waits[] = {{events.fd(), POLLIN, 0}, {signals.get(), POLLIN, 0}, {pins.fd(), POLLIN, 0}};
     for (bool first = true;; first = false) {
         restart_if_replaced();
+        pins.follow(paths);
         for (const std::string &text : watcher.look()) print_note(text);
         sd_notify(0,
                   fmt::format("{}WATCHDOG=1\nSTATUS={}", first ? "READY=1\n" : "", watcher.status())
                       .c_str());
         if (first) print_note("watching: " + watcher.status());
-        poll(waits, 2, look_interval_ms);
+        poll(waits, std::size(waits), watcher.was_busy() ? retry_ms : look_interval_ms);
         if (waits[1].revents != 0) break;
         events.drain();
     }

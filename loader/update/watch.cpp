@@ -92,6 +92,19 @@ bool Watcher::keep_attached(const Pins &pins, const Pins::Interface &interface,
     return is_whole(now);
 }
 
+// Returns whether what is in force is pinned, so that it can be looked at.
+bool Watcher::keep_in_force(Sentences &sentences) {
+    const KeeperReport report = keeper_.look();
+    for (const std::string &text : report.done) report_done(text, sentences);
+    sentences.insert(sentences.end(), report.told.begin(), report.told.end());
+    for (const std::string &text : report.problems) report_problem(text, sentences);
+    return !report.is_held;
+}
+
+void Watcher::hold_pins(Sentences &sentences) {
+    if (auto held = keeper_.hold(); !held) report_problem("pins", held.error(), sentences);
+}
+
 void Watcher::look_at_interfaces(Sentences &sentences) {
     auto pins = Pins::open(paths_);
     if (!pins) return report_problem("pins", pins.error(), sentences);
@@ -129,10 +142,14 @@ void Watcher::attach_missing_interfaces(Sentences &sentences) {
 std::vector<std::string> Watcher::look() {
     Sentences sentences;
     auto lock = Lock::writer_now(paths_);
+    was_busy_ = !lock;
     if (!lock) return sentences;
     problems_.clear();
-    look_at_interfaces(sentences);
-    attach_missing_interfaces(sentences);
+    if (keep_in_force(sentences)) {
+        look_at_interfaces(sentences);
+        attach_missing_interfaces(sentences);
+        hold_pins(sentences);
+    }
     reported_ = problems_;
     return sentences;
 }
