@@ -67,11 +67,6 @@ void Keeper::keep_pins(KeeperReport &report) {
 
     auto missing = held_.missing(paths_, detached->names);
     if (missing && detached->all && !missing->empty()) return held_.release();
-    if (missing && detached->all) {
-        detached->all = false;
-        if (auto done = write_detached(paths_, *detached); !done)
-            report.problems.push_back(done.error().message);
-    }
     auto again = missing.and_then([&](const std::vector<std::string> &names) -> Done {
         return names.empty() ? Done() : held_.pin_again(paths_, names);
     });
@@ -89,7 +84,13 @@ void Keeper::keep_pins(KeeperReport &report) {
 void Keeper::restore_lost(KeeperReport &report) {
     auto detached = read_detached(paths_);
     const auto in_force = is_in_force(paths_);
-    if (!detached || detached->all || !in_force || *in_force || !has_confirmed(paths_)) {
+    if (!detached || !in_force) return;  // keep_pins() or who looks at the interfaces says why
+    if (*in_force && detached->all) {
+        detached->all = false;
+        if (auto done = write_detached(paths_, *detached); !done)
+            report.problems.push_back(done.error().message);
+    }
+    if (*in_force || detached->all || !has_confirmed(paths_)) {
         pause_ = first_pause;
         next_try_ = 0;
         return;

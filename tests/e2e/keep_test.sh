@@ -8,6 +8,8 @@ here=$(cd "$(dirname "$0")" && pwd)
 . "$here/lab.sh"
 # shellcheck source=tests/e2e/cases.sh
 . "$here/cases.sh"
+# shellcheck source=tests/e2e/faults.sh
+. "$here/faults.sh"
 
 start_watch() {
     lab_start edge watch "$PORTMATRIX" watch
@@ -41,11 +43,12 @@ while True:
     out.sendto(b"open\n", ("'"$EDGE4"'", 9999))
     time.sleep(0.0005)'
     attack=$!
-    wait_for 5 attack_is_dropped "$(drop_count in no-service)"
+    wait_for 5 attack_is_dropped "$(closed_count)"
 }
-attack_is_dropped() { [ "$(drop_count in no-service)" -gt $(($1 + 20)) ]; } # BEFORE
+attack_is_dropped() { [ "$(closed_count)" -gt $(($1 + 20)) ]; } # BEFORE
+closed_count() { pm status -i eth0 --json | jq '[.drops[] | select(.reason == "no-service") | .packets] | add // 0'; }
 end_attack() {
-    wait_for 5 attack_is_dropped "$(drop_count in no-service)"
+    wait_for 5 attack_is_dropped "$(closed_count)"
     kill "$attack"
     expect_equal 0 "$(wc -c <"$LAB/log/arrived")" "bytes that passed"
 }
@@ -94,6 +97,70 @@ case_pins_out_of_sight_under_a_mount() {
     expect_status 0 pm apply
     ssh_is_closed
 }
+
+# Two interfaces, the folder of one of which goes; and the copy that an exchange has made.
+case_pins_of_one_interface_removed() {
+    begin
+    ip link add side netns "$LAB_NET-net" type veth peer name eth1 netns "$LAB_NET-edge"
+    expect_status 0 pm apply -i eth1
+    removed_by_others "interface-1/ingress_program, interface-1/rows had been removed by others" \
+        rm -r "$PORTMATRIX_PIN_DIR/interface-1"
+    expect_status 0 pm detach -i eth1
+    in_ns edge ip link delete eth1
+    expect_status 0 pm apply
+}
+
+# Nobody held them: the host is open, until watch starts and says so.
+case_pins_removed_without_watch() {
+    begin
+    stop_watch KILL
+    rm -rf "$PORTMATRIX_PIN_DIR"
+    wait_for 5 tcp_talks attacker "$EDGE4" 22
+    start_watch
+    watch_said "nothing was in force: generation $(jq .generation "$LAB/state/confirmed.json") (contoso-edge) is in force again on eth0"
+    ssh_is_closed
+    tcp_talks user "$EDGE4" 22
+    pm history --json | tail -n 1 | jq -e '.action == "restore" and .outcome == "done"' >/dev/null
+}
+
+# What a command detached stays so, with every way of saying it.
+case_a_detach_is_not_undone() {
+    local way
+    for way in "--all" "--all --force" "-i eth0"; do
+        begin
+        # shellcheck disable=SC2086 # options
+        expect_status 0 pm detach $way
+        wait_for 5 held_nothing
+        stop_watch TERM
+        start_watch
+        watch_said "watching: nothing is attached"
+        [ ! -e "$PORTMATRIX_PIN_DIR/abi" ]
+        grep -qx "all interfaces" "$LAB/run/detached"
+        expect_status 0 pm restore
+        [ ! -e "$LAB/run/detached" ]
+    done
+}
+# watch keeps no map or program in memory.
+held_nothing() { ! find "/proc/$(cat "$LAB/run/watch")/fd" -lname "anon_inode:bpf*" | grep .; }
+
+# Killed at any call, a detach leaves what is in force, or is a detach.
+case_a_killed_detach_is_one_or_none() {
+    begin
+    prepare() {
+        ! is_watching || stop_watch TERM
+        pm restore 2>"$LAB/log/restore"
+    }
+    judge() {
+        start_watch
+        if [ -e "$LAB/run/detached" ]; then
+            expect_equal "" "$(policy_is_enforced && echo enforced)" "detached after $FAULT"
+        else
+            policy_is_enforced && ssh_is_closed
+        fi
+    }
+    with_every_fault signal=KILL -- "$PORTMATRIX" detach --all
+}
+policy_is_enforced() { [ "$(pm status --json | jq -r .mode)" = enforce ]; }
 
 lab_make
 trap 'lab_remove "$LAB"' EXIT
