@@ -10,6 +10,7 @@
 #include <bpf/libbpf.h>
 #include <fmt/core.h>
 
+#include "loader/attach/occupant.h"
 #include "loader/host/attached_programs.h"
 #include "loader/kernel/switch.h"
 
@@ -58,18 +59,13 @@ void unlink_now(const fs::path &path) {
 }
 
 bool filter_is_ours(const fs::path &folder, std::uint32_t ifindex) {
-    Filter filter(ifindex);
     const Fd program(bpf_obj_get((folder / "egress_program").c_str()));
-    return program && bpf_tc_query(&filter.hook, &filter.options) == 0 &&
-           filter.options.prog_id == program_id(program.get());
+    return program && filter_program(ifindex) == program_id(program.get());
 }
 
 void detach_folder_from(const fs::path &folder, std::uint32_t ifindex) {
     unlink_now(folder / "egress");
-    if (filter_is_ours(folder, ifindex)) {
-        Filter filter(ifindex);
-        bpf_tc_detach(&filter.hook, &filter.options);
-    }
+    if (filter_is_ours(folder, ifindex)) remove_filter(ifindex);
     unlink_now(folder / "ingress");
 }
 
@@ -168,11 +164,17 @@ Done check_free(const Device &device) {
     auto other = attached_xdp(device);
     if (!other) return tl::unexpected(other.error());
     if (!*other) return {};
-    return fault(
-        fmt::format("cannot attach to {}: XDP program '{}' (id {}) is on it", device.name,
-                    (*other)->name, (*other)->id),
-        fmt::format("if it is not needed, remove it: ip link set dev {} xdp off", device.name),
-        Exit::refused);
+    return tl::unexpected(occupied(device, **other));
+}
+
+std::uint32_t filter_program(std::uint32_t ifindex) {
+    Filter filter(ifindex);
+    return bpf_tc_query(&filter.hook, &filter.options) == 0 ? filter.options.prog_id : 0;
+}
+
+void remove_filter(std::uint32_t ifindex) {
+    Filter filter(ifindex);
+    bpf_tc_detach(&filter.hook, &filter.options);
 }
 
 Result<Device> device_of(const Pins &pins, const Pins::Interface &interface) {

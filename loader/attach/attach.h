@@ -46,6 +46,10 @@ Done check_ethernet(const Device &device);
 // Refuses an interface that another XDP program is on.
 Done check_free(const Device &device);
 
+// Our clsact filter on a device: which program it has, 0: there is none; and how it goes.
+std::uint32_t filter_program(std::uint32_t ifindex);
+void remove_filter(std::uint32_t ifindex);
+
 struct Attached {
     pm_attachment ingress = PM_DETACHED;
     pm_attachment egress = PM_DETACHED;

@@ -116,7 +116,7 @@ Result<NamedTargets> targets_named(const Pins *pins, const std::vector<std::stri
             if (is_on(one, *device) && !contains(names, one.name)) one.name = name;
         if (added) continue;
         if (extent == Extent::all_or_none) return tl::unexpected(added.error());
-        named.not_attached.push_back(added.error().message);
+        named.not_attached.push_back(with_hint(added.error()));
     }
     std::erase_if(named.targets, [&](const Target &one) { return !contains(names, one.name); });
     return named;

@@ -309,7 +309,8 @@ void CommandLine::add_changes() {
     add_interfaces(detach, detach_.interfaces, "from this interface; repeats");
     detach->add_flag("--all", detach_.all, "from all interfaces");
     detach->add_flag("--force", detach_.force,
-                     "with --all: also what another version attached, or is damaged");
+                     "with --all: also what another version attached, or is damaged; with -i: also "
+                     "programs of portmatrix that have no pins here");
 }
 
 void CommandLine::refuse_empty_values() {

@@ -142,7 +142,7 @@ int run_watch();
 struct DetachArguments {
     std::vector<std::string> interfaces;
     bool all = false;
-    bool force = false;  // with `all`: also what cannot be read
+    bool force = false;  // with `all`: also what cannot be read; else also what has no pins here
 };
 int run_detach(const DetachArguments &arguments);
 

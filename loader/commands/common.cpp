@@ -10,6 +10,7 @@
 #include <fmt/core.h>
 #include <fmt/ranges.h>
 
+#include "loader/attach/occupant.h"
 #include "loader/base/message.h"
 #include "loader/base/paths.h"
 #include "loader/kernel/switch.h"
@@ -63,6 +64,11 @@ std::string in_force_text(const std::vector<std::string> &asked) {
             now.seconds_left
                 ? fmt::format(", for {} s more unless it is confirmed", *now.seconds_left)
                 : "");
+    if (const auto own = devices_with_own_program(); !own.empty())
+        return fmt::format(
+            "by the pins here no policy is in force, but programs of portmatrix without pins here "
+            "filter {}",
+            fmt::join(own, ", "));
     if (asked.empty()) return "no policy is in force; nothing is filtered";
     return fmt::format("{} {} not filtered", fmt::join(asked, ", "),
                        asked.size() == 1 ? "is" : "are");

@@ -3,6 +3,7 @@
 #include "loader/update/detach.h"
 
 #include <string>
+#include <vector>
 
 #include <fmt/core.h>
 
@@ -17,7 +18,6 @@ namespace {
 Done check_usage(const DetachArguments &arguments) {
     if (arguments.all == !arguments.interfaces.empty())
         return fault("name the interfaces with -i, or say --all", {}, Exit::usage);
-    if (arguments.force && !arguments.all) return fault("--force goes with --all", {}, Exit::usage);
     return {};
 }
 
@@ -33,9 +33,11 @@ int run_detach(const DetachArguments &arguments) {
     const Paths paths = Paths::from_environment();
     auto lock = Lock::writer(paths);
     if (!lock) return end_unchanged("detach", lock.error());
-    auto outcome = !arguments.all    ? detach_interfaces(paths, arguments.interfaces)
-                   : arguments.force ? detach_all_by_force(paths)
-                                     : detach_all(paths);
+    const std::vector<std::string> &names = arguments.interfaces;
+    auto outcome = arguments.force ? arguments.all ? detach_all_by_force(paths)
+                                                   : detach_interfaces_by_force(paths, names)
+                   : arguments.all ? detach_all(paths)
+                                   : detach_interfaces(paths, names);
     if (!outcome) return end_unchanged("detach", outcome.error());
     for (const std::string &name : outcome->names) record_done("detach", unfiltered_text(name));
     for (const std::string &note : outcome->notes) print_note(note);

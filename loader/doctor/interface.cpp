@@ -15,6 +15,7 @@
 #include <fmt/ranges.h>
 
 #include "loader/attach/attach.h"
+#include "loader/attach/occupant.h"
 #include "loader/host/attached_programs.h"
 #include "loader/host/netlink.h"
 
@@ -44,12 +45,11 @@ void examine_ingress(const Pins &pins, const Pins::Interface &interface, const D
                                              now.ingress == PM_XDP_GENERIC ? "generic" : "native",
                                              device.driver.empty() ? "unknown" : device.driver));
     else if (there && *there)
-        findings.wrong(
-            "ingress",
-            fmt::format("what comes in is judged by XDP program '{}' (id {}), not by "
-                        "the policy",
-                        (*there)->name, (*there)->id),
-            fmt::format("ip link set dev {} xdp off, then portmatrix apply", device.name));
+        findings.wrong("ingress",
+                       fmt::format("what comes in is judged by XDP program '{}' (id {}), not by "
+                                   "the policy",
+                                   (*there)->name, (*there)->id),
+                       occupied(device, **there).hint + "; then portmatrix apply");
     else
         findings.wrong("ingress", "what comes in is not filtered: the XDP program is gone",
                        attach_again);
@@ -200,12 +200,10 @@ void examine_device(const Device &device, pm_attachment ingress, Findings &findi
         findings.note("driver",
                       fmt::format("driver {}", device.driver.empty() ? "unknown" : device.driver));
         if (geteuid() == 0)
-            if (auto there = attached_xdp(device); there && *there)
-                findings.warning(
-                    "xdp",
-                    fmt::format("XDP program '{}' (id {}) is on it: apply will refuse",
-                                (*there)->name, (*there)->id),
-                    fmt::format("if it is not needed: ip link set dev {} xdp off", device.name));
+            if (auto there = attached_xdp(device); there && *there) {
+                const Fault refusal = occupied(device, **there);
+                findings.warning("xdp", refusal.message, refusal.hint);
+            }
     }
     examine_frames(device, ingress, findings);
     examine_offloads(device, findings);

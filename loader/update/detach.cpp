@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "loader/update/detach.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <utility>
@@ -8,6 +9,7 @@
 #include <fmt/core.h>
 
 #include "loader/attach/attach.h"
+#include "loader/attach/occupant.h"
 #include "loader/attach/targets.h"
 #include "loader/attach/unfilter.h"
 #include "loader/kernel/pins.h"
@@ -81,6 +83,24 @@ Result<DetachOutcome> detach_from(const Paths &paths, const Pins &pins,
     return outcome;
 }
 
+// What is detached is noted first: with no pin in the folder, that is all there is.
+Done take_off_unpinned(const Paths &paths, const std::string &name) {
+    auto device = find_device(name);
+    auto detached = read_detached(paths);
+    const auto pins = Pins::open(paths);
+    if (!device) return tl::unexpected(device.error());
+    if (!detached) return tl::unexpected(detached.error());
+    detached->all = detached->all || (pins && !*pins);
+    detached->names.push_back(device->name);
+    return stop_noted(paths, *detached, [&]() -> Done {
+        auto count = take_off_own(*device);
+        if (!count) return tl::unexpected(count.error());
+        if (*count > 0) return {};
+        return fault(fmt::format("nothing of portmatrix is attached to '{}'", name), {},
+                     Exit::usage);
+    });
+}
+
 }  // namespace
 
 Result<DetachOutcome> detach_interfaces(const Paths &paths, const std::vector<std::string> &names) {
@@ -89,6 +109,31 @@ Result<DetachOutcome> detach_interfaces(const Paths &paths, const std::vector<st
     if (!*pins)
         return fault(fmt::format("nothing is attached to '{}'", names.at(0)), {}, Exit::usage);
     return detach_from(paths, **pins, names);
+}
+
+Result<DetachOutcome> detach_interfaces_by_force(const Paths &paths,
+                                                 const std::vector<std::string> &names) {
+    auto pins = Pins::open(paths);
+    if (!pins) return tl::unexpected(pins.error());
+    DetachOutcome outcome;
+    std::vector<std::string> without_pins;
+    for (const std::string &name : names)
+        if (!*pins || !select_interfaces(**pins, {name})) without_pins.push_back(name);
+    if (without_pins.size() < names.size()) {
+        std::vector<std::string> pinned = names;
+        std::erase_if(pinned, [&](const std::string &name) {
+            return std::ranges::find(without_pins, name) != without_pins.end();
+        });
+        auto detached = detach_from(paths, **pins, pinned);
+        if (!detached) return detached;
+        outcome = std::move(*detached);
+    }
+    for (const std::string &name : without_pins) {
+        auto taken = take_off_unpinned(paths, name);
+        if (!taken) return tl::unexpected(taken.error());
+        outcome.names.push_back(name);
+    }
+    return outcome;
 }
 
 Result<DetachOutcome> detach_all(const Paths &paths) {

@@ -225,7 +225,7 @@ Done Rollout::attach() {
         auto hooks = hooks_.find(target.number);
         auto done = attach_target(target, hooks == hooks_.end() ? nullptr : &hooks->second);
         if (!done && candidate_.extent == Extent::all_or_none) return done;
-        if (!done) not_attached_.push_back(done.error().message);
+        if (!done) not_attached_.push_back(with_hint(done.error()));
         any = any || done;
         if (done || !target.is_new)  // what was attached before keeps its number
             attached.push_back(target);

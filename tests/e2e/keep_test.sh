@@ -162,6 +162,87 @@ case_a_killed_detach_is_one_or_none() {
 }
 policy_is_enforced() { [ "$(pm status --json | jq -r .mode)" = enforce ]; }
 
+# The hint of a refusal that names something to execute, as it stands there.
+execute_hint() { # FIRST-WORD
+    local hint
+    hint=$(sed -n "s/.*: \\($1 [^;)]*\\).*/\\1/p" <<<"$OUTPUT" | tail -n 1)
+    echo "executes: $hint"
+    # shellcheck disable=SC2086 # words
+    in_ns edge ${hint/#portmatrix/$PORTMATRIX}
+}
+
+# Programs of ours whose pins nobody sees here, and nobody holds but the mount below.
+case_own_programs_without_pins_are_not_a_strangers() {
+    begin
+    stop_watch TERM
+    begin_attack
+    mount -t bpf -o mode=700 bpf "$LAB/bpf"
+    expect_status 1 pm restore
+    expect_output "portmatrix's own program 'pm_ingress'"
+    expect_output "programs of portmatrix without pins here filter eth0"
+    start_watch
+    watch_said "portmatrix's own program 'pm_ingress'"
+    stop_watch TERM
+    expect_status 4 pm apply -i eth0 "$here/edge.yaml"
+    expect_output "portmatrix's own program 'pm_ingress'"
+    refused grep "xdp off" <<<"$OUTPUT"
+    end_attack_unseen
+    execute_hint portmatrix
+    wait_for 5 tcp_talks attacker "$EDGE4" 22
+    expect_status 0 pm restore
+    ssh_is_closed
+    umount "$LAB/bpf"
+    begin
+    no_drift
+}
+end_attack_unseen() { # no status can be asked
+    kill "$attack"
+    expect_equal 0 "$(wc -c <"$LAB/log/arrived")" "bytes that passed"
+}
+
+case_the_hint_about_a_strangers_program_works() {
+    local how
+    printf '%s\n' '__attribute__((section("xdp"), used)) int stranger(void *context) { return 2; }' |
+        clang-16 -target bpf -O2 -x c -c - -o "$LAB/stranger.o"
+    begin
+    stop_watch TERM
+    expect_status 0 pm detach --all
+    bpftool prog load "$LAB/stranger.o" "$LAB/bpf/stranger"
+    for how in hook link; do
+        if [ "$how" = hook ]; then
+            in_ns edge bpftool net attach xdp pinned "$LAB/bpf/stranger" dev eth0
+        else
+            link_xdp eth0 "$LAB/bpf/stranger" "$LAB/bpf/stranger_link"
+        fi
+        expect_status 1 pm restore
+        expect_output "XDP program 'stranger'"
+        execute_hint "$([ $how = hook ] && echo ip || echo bpftool)"
+        expect_status 0 pm restore
+        expect_status 0 pm detach --all
+    done
+    rm "$LAB/bpf/stranger" "$LAB/bpf/stranger_link"
+}
+
+# DEVICE PROGRAM LINK: attaches the pinned program by a link, which is pinned.
+link_xdp() {
+    in_ns edge /usr/bin/python3 - "$@" <<'END'
+import ctypes, os, socket, struct, sys
+def bpf(command, attributes):
+    buffer = ctypes.create_string_buffer(attributes, 128)
+    result = ctypes.CDLL(None, use_errno=True).syscall(321, command, buffer, 128)
+    assert result >= 0, os.strerror(ctypes.get_errno())
+    return result
+def path(name):
+    text = ctypes.create_string_buffer(name.encode())
+    kept.append(text)
+    return ctypes.addressof(text)
+kept = []
+program = bpf(7, struct.pack("=QII", path(sys.argv[2]), 0, 0))
+link = bpf(28, struct.pack("=IIII", program, socket.if_nametoindex(sys.argv[1]), 37, 0))
+bpf(6, struct.pack("=QII", path(sys.argv[3]), link, 0))
+END
+}
+
 lab_make
 trap 'lab_remove "$LAB"' EXIT
 lab_echo edge 22
