@@ -16,6 +16,7 @@
 #include <fmt/core.h>
 #include <systemd/sd-daemon.h>
 
+#include "loader/base/clock_steps.h"
 #include "loader/base/lock.h"
 #include "loader/base/message.h"
 #include "loader/base/paths.h"
@@ -58,10 +59,15 @@ int run_watch() {
 
     Watcher watcher(paths);
     const PinEvents pins;
-    pollfd waits[] = {{events.fd(), POLLIN, 0}, {signals.get(), POLLIN, 0}, {pins.fd(), POLLIN, 0}};
+    ClockSteps clock;
+    pollfd waits[] = {{events.fd(), POLLIN, 0},
+                      {signals.get(), POLLIN, 0},
+                      {pins.fd(), POLLIN, 0},
+                      {clock.fd(), POLLIN, 0}};
     for (bool first = true;; first = false) {
         restart_if_replaced();
         pins.follow(paths);
+        if (clock.any()) watcher.clock_was_set();
         for (const std::string &text : watcher.look()) print_note(text);
         sd_notify(0,
                   fmt::format("{}WATCHDOG=1\nSTATUS={}", first ? "READY=1\n" : "", watcher.status())

@@ -11,6 +11,7 @@
 #include "loader/base/lock.h"
 #include "loader/kernel/switch.h"
 #include "loader/state/history.h"
+#include "loader/update/ban.h"
 #include "loader/update/missing_interfaces.h"
 #include "loader/update/rollout.h"
 
@@ -101,6 +102,20 @@ bool Watcher::keep_in_force(Sentences &sentences) {
     return !report.is_held;
 }
 
+void Watcher::place_bans(Sentences &sentences) {
+    auto placed = place_bans_anew(paths_);
+    if (!placed) return report_problem("bans", placed.error(), sentences);
+    bans_due_ = false;
+    if (!*placed) return;
+    HistoryEntry entry;
+    entry.user = "-";
+    entry.action = "ban";
+    entry.outcome = "done";
+    entry.message = **placed;
+    record(paths_, entry);
+    sentences.push_back(**placed);
+}
+
 void Watcher::hold_pins(Sentences &sentences) {
     if (auto held = keeper_.hold(); !held) report_problem("pins", held.error(), sentences);
 }
@@ -148,6 +163,7 @@ std::vector<std::string> Watcher::look() {
     if (keep_in_force(sentences)) {
         look_at_interfaces(sentences);
         attach_missing_interfaces(sentences);
+        if (bans_due_) place_bans(sentences);
         hold_pins(sentences);
     }
     reported_ = problems_;

@@ -8,6 +8,7 @@
 // 4. It notes for each interface what is attached, and the time, in the map that the exporter
 //    reads.
 // 5. It attaches to interfaces of the policy that were missing (missing_interfaces.h).
+// 6. After the clock was set, and at first, it lets the bans end when the list says (ban.h).
 //
 // What it does goes into the history. A problem is reported once, until a look does not find it any
 // more; then it would be reported again.
@@ -31,6 +32,8 @@ public:
     // One look, under the writer's lock. It does nothing while a command holds that. Returns what
     // was done and what is wrong, a sentence each.
     std::vector<std::string> look();
+    // The next look places the bans anew by the clock, as the first one does.
+    void clock_was_set() { bans_due_ = true; }
     // Did a command hold the lock at the last look?
     bool was_busy() const { return was_busy_; }
 
@@ -41,6 +44,7 @@ private:
     using Sentences = std::vector<std::string>;
 
     bool keep_in_force(Sentences &sentences);
+    void place_bans(Sentences &sentences);
     void hold_pins(Sentences &sentences);
     void look_at_interfaces(Sentences &sentences);
     bool keep_attached(const Pins &pins, const Pins::Interface &interface, Sentences &sentences);
@@ -53,6 +57,7 @@ private:
     Paths paths_;
     Keeper keeper_;
     bool was_busy_ = false;
+    bool bans_due_ = true;
     std::string status_;
     Sentences problems_;  // of this look
     Sentences reported_;  // the problems of the look before

@@ -55,7 +55,47 @@ void add_v6(pm_view view, const pm_space &space, const Range &range, std::set<st
     }
 }
 
+// The first addresses of IPv4's intervals, with their classes.
+void add_starts_v4(pm_view view, const pm_space &space, std::vector<ClassRange> &to) {
+    const std::uint32_t count = bound_count(view, space, 32);
+    for (std::uint32_t i = 0; i < count; ++i) {
+        const Address first = Address::v4(load(view, space.bounds, i, 4));
+        to.push_back({.range = {first, all_v4.last},
+                      .class_ = static_cast<std::uint16_t>(load(view, space.values, i, 2))});
+    }
+}
+
+void add_starts_v6(pm_view view, const pm_space &space, std::vector<ClassRange> &to) {
+    const std::uint32_t count = bound_count(view, space, 64);
+    for (std::uint32_t i = 0; i < count; ++i) {
+        const std::uint64_t high = pm_load(view, space.bounds + i * 8, 8);
+        const std::uint32_t end = load(view, space.values, i + 1, 4);
+        for (std::uint32_t j = load(view, space.values, i, 4); j < end; ++j) {
+            const Address first{high, pm_load(view, space.low_bounds + j * 8, 8)};
+            to.push_back(
+                {.range = {first, all_v6.last},
+                 .class_ = static_cast<std::uint16_t>(load(view, space.low_classes, j, 2))});
+        }
+    }
+}
+
+// An interval reaches up to the next one of its family.
+void add_ends(std::vector<ClassRange> &ranges) {
+    for (std::size_t i = 0; i + 1 < ranges.size(); ++i)
+        ranges[i].range.last = ranges[i + 1].range.first.previous();
+}
+
 }  // namespace
+
+std::vector<ClassRange> class_ranges(pm_view view, const pm_classes &table) {
+    std::vector<ClassRange> v4, v6;
+    add_starts_v4(view, table.v4, v4);
+    add_starts_v6(view, table.v6, v6);
+    add_ends(v4);
+    add_ends(v6);
+    v4.insert(v4.end(), v6.begin(), v6.end());
+    return v4;
+}
 
 std::set<std::uint16_t> classes_in(pm_view view, const pm_classes &table, const Range &range) {
     std::set<std::uint16_t> classes;

@@ -17,6 +17,13 @@ namespace pm {
 // image. Bounds are checked: a damaged image gives fewer.
 std::set<std::uint16_t> classes_in(pm_view view, const pm_classes &table, const Range &range);
 
+// The class of every address, in order and without gaps: of IPv4, then of IPv6.
+struct ClassRange {
+    Range range;
+    std::uint16_t class_;
+};
+std::vector<ClassRange> class_ranges(pm_view view, const pm_classes &table);
+
 // The number of the rows' class that a destination port of TCP or UDP has: equal for ports that
 // the same rows have.
 std::uint16_t port_class(pm_view image, std::uint8_t transport, std::uint16_t port);
