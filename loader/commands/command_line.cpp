@@ -125,6 +125,7 @@ private:
     TopArguments top_;
     DoctorArguments doctor_;
     ExportArguments export_;
+    WatchArguments watch_;
     DetachArguments detach_;
 };
 
@@ -302,7 +303,12 @@ void CommandLine::add_changes() {
     add_changing("rollback", "one policy back, at once; again: forth", run_rollback);
     add_changing("restore", "what boot runs: the last confirmed policy and the bans", run_restore);
 
-    add("watch", "re-attach what others remove; the body of the service", run_watch);
+    CLI::App *watch = add("watch", "re-attach what others remove; the body of the service",
+                          [this] { return run_watch(watch_); });
+    watch
+        ->add_option("--announce", watch_.announce,
+                     "ask the running watch to look at an interface that has come, and wait")
+        ->type_name("IFACE");
 
     CLI::App *detach = add_changing("detach", "remove from interfaces, which are then unfiltered",
                                     [this] { return run_detach(detach_); });

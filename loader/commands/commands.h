@@ -137,7 +137,11 @@ int run_unban(const UnbanArguments &arguments);
 int run_confirm();
 int run_rollback();
 int run_restore();
-int run_watch();
+
+struct WatchArguments {
+    std::string announce;  // an interface that the running watch is to look at; empty: watch
+};
+int run_watch(const WatchArguments &arguments);
 
 struct DetachArguments {
     std::vector<std::string> interfaces;
