@@ -77,7 +77,8 @@ Result<Fd> link_xdp(int program, const Device &device, std::uint32_t flags) {
     if (link) return link;
     const int error = errno;
     if (error == EBUSY || error == EEXIST) {
-        if (auto free = check_free(device); !free) return tl::unexpected(free.error());
+        if (auto other = attached_xdp(device); other && *other)
+            return tl::unexpected(occupied(device, **other));
     }
     if (error == EOPNOTSUPP)
         return fault(fmt::format("cannot attach to {}: native XDP is not supported by driver '{}' "
@@ -163,7 +164,7 @@ Done check_ethernet(const Device &device) {
 Done check_free(const Device &device) {
     auto other = attached_xdp(device);
     if (!other) return tl::unexpected(other.error());
-    if (!*other) return {};
+    if (!*other || may_be_own(**other)) return {};
     return tl::unexpected(occupied(device, **other));
 }
 

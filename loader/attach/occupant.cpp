@@ -96,6 +96,10 @@ std::string remedy(const Device &device, const Result<std::vector<Link>> &links,
 
 }  // namespace
 
+bool may_be_own(const XdpProgram &program) {
+    return program.name.empty() || is_own_program(program.id);
+}
+
 Fault occupied(const Device &device, const XdpProgram &program) {
     if (is_own_program(program.id))
         return {.message = fmt::format(

@@ -18,6 +18,9 @@
 
 namespace pm {
 
+// May it be one of portmatrix's own, of whatever pins? True where that cannot be asked.
+bool may_be_own(const XdpProgram &program);
+
 // Why nothing can be attached where this XDP program is, and how it is removed: a program that a
 // link holds cannot be taken off with `ip link`.
 Fault occupied(const Device &device, const XdpProgram &program);

@@ -10,6 +10,7 @@
 
 #include "loader/attach/attach.h"
 #include "loader/attach/occupant.h"
+#include "loader/attach/takeover.h"
 #include "loader/attach/targets.h"
 #include "loader/attach/unfilter.h"
 #include "loader/kernel/pins.h"
@@ -79,6 +80,7 @@ Result<DetachOutcome> detach_from(const Paths &paths, const Pins &pins,
     if (!stopped) return tl::unexpected(stopped.error());
     for (const Pins::Interface &one : *chosen)
         if (auto cleared = detach(pins, one); !cleared && !last) outcome.cleared = cleared;
+    if (last) forget_left(paths);
     if (last) Pins::remove_all(paths);  // and with them whatever could not be cleared
     return outcome;
 }
@@ -142,6 +144,7 @@ Result<DetachOutcome> detach_all(const Paths &paths) {
     if (*pins) return detach_from(paths, **pins, {});
     auto noted = stop_noted(paths, {.all = true}, [] { return Done(); });
     if (!noted) return tl::unexpected(noted.error());
+    forget_left(paths);
     Pins::remove_all(paths);  // what an interrupted detach left
     return DetachOutcome();
 }

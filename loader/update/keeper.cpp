@@ -7,6 +7,7 @@
 #include <fmt/core.h>
 #include <fmt/ranges.h>
 
+#include "loader/attach/takeover.h"
 #include "loader/base/clock.h"
 #include "loader/kernel/pins.h"
 #include "loader/kernel/switch.h"
@@ -114,10 +115,32 @@ void Keeper::restore_lost(KeeperReport &report) {
     pause_ = std::min(2 * pause_, longest_pause);
 }
 
+// Links that were left are taken over by a Rollout; this ends what a killed one began.
+void Keeper::end_takeover(KeeperReport &report) {
+    auto links = left_links(paths_);
+    if (!links) return report.problems.push_back(links.error().message);
+    if (links->empty()) return;
+    auto pins = Pins::open(paths_);
+    const auto in_force = is_in_force(paths_);
+    if (!pins || !*pins || !in_force || !*in_force) return;
+    auto interfaces = (*pins)->interfaces();
+    if (!interfaces) return report.problems.push_back(interfaces.error().message);
+    for (const Pins::Interface &one : *interfaces) {
+        const auto device = find_device(one.name());
+        if (!device || !has_left_link(*links, *device)) continue;
+        if (auto done = take_over(**pins, one.number, *device, *links); !done)
+            return report.problems.push_back(done.error().message);
+        report.done.push_back(
+            fmt::format("the programs that others had left on {} are replaced", one.name()));
+    }
+    forget_left(paths_);
+}
+
 KeeperReport Keeper::look() {
     KeeperReport report;
     keep_pins(report);
     if (!report.is_held) restore_lost(report);
+    if (!report.is_held) end_takeover(report);
     return report;
 }
 

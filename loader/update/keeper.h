@@ -41,6 +41,7 @@ public:
 private:
     void keep_pins(KeeperReport &report);
     void restore_lost(KeeperReport &report);
+    void end_takeover(KeeperReport &report);
 
     Paths paths_;
     HeldPins held_;

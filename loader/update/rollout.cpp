@@ -201,6 +201,7 @@ Done Rollout::attach_target(const Target &target, const Program *program) {
         if (auto done = clear_number(*pins_, target.number); !done) return done;
         if (auto done = pins_->pin_interface(target.number, *program); !done) return done;
     }
+    if (has_left_link(left_, *target.device)) return attach_later(target);
     auto attached = pm::attach(*pins_, target.number, *target.device, candidate_.xdp);
     if (!attached) return tl::unexpected(attached.error());
     if (!attached->note.empty()) notes_.push_back(attached->note);
@@ -211,7 +212,34 @@ Done Rollout::attach_target(const Target &target, const Program *program) {
     return {};
 }
 
+// Its links judge by the policy that they have, until the new one is in force.
+Done Rollout::attach_later(const Target &target) {
+    later_.push_back(target);
+    pm_interface entry = {};
+    entry.ifindex = target.device->index;
+    target.name.copy(entry.name, sizeof(entry.name) - 1);
+    return pins_->set_interface(target.number, entry);
+}
+
+// After the switch nothing may fail. What is left to do is done by the next look of `watch`.
+void Rollout::take_over_left() {
+    bool all = true;
+    for (const Target &target : later_) {
+        auto done = take_over(*pins_, target.number, *target.device, left_).and_then([&] {
+            return pm::attach(*pins_, target.number, *target.device, candidate_.xdp);
+        });
+        all = all && done;
+        notes_.push_back(
+            done ? fmt::format("the programs that others had left on {} are replaced", target.name)
+                 : fmt::format("warning: {}", with_hint(done.error())));
+    }
+    if (all && !left_.empty()) forget_left(paths_);
+}
+
 Done Rollout::attach() {
+    auto left = left_links(paths_);
+    if (!left) return tl::unexpected(left.error());
+    left_ = std::move(*left);
     if (!pins_) {
         auto created = Pins::create(paths_, *probes_);
         if (!created) return tl::unexpected(created.error());
@@ -278,6 +306,7 @@ Done Rollout::commit(const Commit &commit) {
                             : control_->publish(record, expected))
         .map([&] {
             undo_.keep();
+            take_over_left();
             std::vector<std::string> names;
             for (const Target &target : candidate_.targets) names.push_back(target.name);
             if (!commit.deadline) adopt_names(*pins_, names);

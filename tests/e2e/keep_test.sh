@@ -123,6 +123,71 @@ case_pins_removed_without_watch() {
     pm history --json | tail -n 1 | jq -e '.action == "restore" and .outcome == "done"' >/dev/null
 }
 
+# The maps cannot be used any more, but the links are there: the policy is put in force by new maps
+# before they get other programs.
+case_abi_removed_without_watch() {
+    local how
+    for how in watch restore "apply -i eth0 $here/edge.yaml"; do
+        begin
+        stop_watch KILL
+        begin_attack
+        rm "$PORTMATRIX_PIN_DIR/abi"
+        # shellcheck disable=SC2086 # words
+        if [ "$how" = watch ]; then start_watch; else expect_status 0 pm $how; fi
+        end_attack
+        no_drift
+        [ ! -e "$PORTMATRIX_PIN_DIR/left" ]
+        ssh_is_closed
+        tcp_talks user "$EDGE4" 22
+    done
+}
+
+# Whoever takes over is killed, at any call: what was left goes on filtering.
+case_a_killed_takeover_leaves_no_open_host() {
+    seldom 4 # each is a first attach, which takes a second
+    begin
+    stop_watch TERM
+    begin_attack
+    prepare() {
+        pm restore 2>"$LAB/log/restore"
+        rm "$PORTMATRIX_PIN_DIR/abi"
+    }
+    judge() {
+        [ ! -s "$LAB/log/arrived" ] && expect_status 0 pm restore || return 1
+        if [ -e "$PORTMATRIX_PIN_DIR/left" ]; then # killed after the switch
+            start_watch
+            wait_for 10 test ! -e "$PORTMATRIX_PIN_DIR/left"
+            stop_watch TERM
+        fi
+        no_drift && ssh_is_closed
+    }
+    with_every_fault signal=KILL -- "$PORTMATRIX" restore
+    end_attack
+}
+
+# watch is killed while it makes pins again. Where that was before the first link was pinned again,
+# nobody holds them any more. Afterwards, the links are there.
+case_watch_is_killed_while_it_makes_pins_again() {
+    local number
+    begin
+    for number in 1 2 3 10 20 30; do
+        begin
+        begin_attack
+        kill -STOP "$(cat "$LAB/run/watch")"
+        rm -rf "$PORTMATRIX_PIN_DIR"
+        strace -o "$LAB/log/strace" -p "$(cat "$LAB/run/watch")" -e trace=bpf \
+            -e inject=bpf:signal=KILL:when="$((BPF_PIN_CALLS + number))" >"$LAB/log/out" 2>&1 &
+        wait_for 10 grep -q attached "$LAB/log/out"
+        kill -CONT "$(cat "$LAB/run/watch")"
+        wait_for 10 test ! -e "/proc/$(cat "$LAB/run/watch")"
+        echo "# $number: $(pins_now | wc -l) pins"
+        start_watch
+        end_attack_unseen
+        no_drift
+        ssh_is_closed
+    done
+}
+
 # What a command detached stays so, with every way of saying it.
 case_a_detach_is_not_undone() {
     local way
