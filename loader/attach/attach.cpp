@@ -11,6 +11,7 @@
 #include <bpf/libbpf.h>
 #include <fmt/core.h>
 
+#include "loader/attach/occupant.h"
 #include "loader/attach/proof.h"
 #include "loader/host/attached_programs.h"
 #include "loader/host/netlink.h"
@@ -60,12 +61,6 @@ void unlink_now(const fs::path &path) {
     fs::remove(path, ignored);
 }
 
-// The program of the filter that has our priority and handle, whoever made it; 0: there is none.
-std::uint32_t program_of_filter(std::uint32_t ifindex) {
-    Filter filter(ifindex);
-    return bpf_tc_query(&filter.hook, &filter.options) == 0 ? filter.options.prog_id : 0;
-}
-
 // Ours are named so in every build, also one whose pin is gone.
 bool may_be_replaced(std::uint32_t program) {
     return program == 0 || name_of_program(program) == "pm_egress";
@@ -73,15 +68,13 @@ bool may_be_replaced(std::uint32_t program) {
 
 bool filter_is_ours(const fs::path &folder, std::uint32_t ifindex) {
     const Fd program(bpf_obj_get((folder / "egress_program").c_str()));
-    const std::uint32_t there = program_of_filter(ifindex);
+    const std::uint32_t there = filter_program(ifindex);
     return program && there != 0 && there == program_id(program.get());
 }
 
 void take_off_egress(const fs::path &folder, std::uint32_t ifindex) {
     unlink_now(folder / "egress");
-    if (!filter_is_ours(folder, ifindex)) return;
-    Filter filter(ifindex);
-    bpf_tc_detach(&filter.hook, &filter.options);
+    if (filter_is_ours(folder, ifindex)) remove_filter(ifindex);
 }
 
 void detach_folder_from(const fs::path &folder, std::uint32_t ifindex) {
@@ -97,7 +90,8 @@ Result<Fd> link_xdp(int program, const Device &device, std::uint32_t flags) {
     if (link) return link;
     const int error = errno;
     if (error == EBUSY || error == EEXIST) {
-        if (auto free = check_free(device); !free) return tl::unexpected(free.error());
+        if (auto other = attached_xdp(device); other && *other)
+            return tl::unexpected(occupied(device, **other));
     }
     if (error == EOPNOTSUPP)
         return fault(fmt::format("cannot attach to {}: native XDP is not supported by driver '{}' "
@@ -147,7 +141,7 @@ Done check_clsact_free(const Device &device) {
                         "the filters again",
                         device.name, *qdisc),
             Exit::refused);
-    const std::uint32_t there = program_of_filter(device.index);
+    const std::uint32_t there = filter_program(device.index);
     if (may_be_replaced(there)) return {};
     return fault(
         fmt::format("cannot attach to {}: a filter of others has priority {} and handle {:#x} on "
@@ -210,12 +204,18 @@ Done check_ethernet(const Device &device) {
 Done check_free(const Device &device) {
     auto other = attached_xdp(device);
     if (!other) return tl::unexpected(other.error());
-    if (!*other) return {};
-    return fault(
-        fmt::format("cannot attach to {}: XDP program '{}' (id {}) is on it", device.name,
-                    (*other)->name, (*other)->id),
-        fmt::format("if it is not needed, remove it: ip link set dev {} xdp off", device.name),
-        Exit::refused);
+    if (!*other || may_be_own(**other)) return {};
+    return tl::unexpected(occupied(device, **other));
+}
+
+std::uint32_t filter_program(std::uint32_t ifindex) {
+    Filter filter(ifindex);
+    return bpf_tc_query(&filter.hook, &filter.options) == 0 ? filter.options.prog_id : 0;
+}
+
+void remove_filter(std::uint32_t ifindex) {
+    Filter filter(ifindex);
+    bpf_tc_detach(&filter.hook, &filter.options);
 }
 
 std::uint32_t linked_device(const Pins &pins, const Pins::Interface &interface) {
@@ -334,7 +334,7 @@ Done replace(const Pins &pins, const Pins::Interface &interface, int ingress, in
         return replace_link(pins, interface, "egress", egress);
     });
     if (!replaced) return replaced;
-    const std::uint32_t there = program_of_filter(interface.entry.ifindex);
+    const std::uint32_t there = filter_program(interface.entry.ifindex);
     if (there == 0 || !may_be_replaced(there)) return {};  // TCX, or none
     Filter filter(interface.entry.ifindex);
     filter.options.prog_fd = egress;

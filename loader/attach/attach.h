@@ -42,8 +42,14 @@ XdpMode xdp_mode(const std::string &name);  // the mode of such a name; automati
 // would judge them as what they are not. attach() calls it itself.
 Done check_ethernet(const Device &device);
 
-// Refuses an interface that another XDP program is on.
+// Refuses an interface that an XDP program of others is on. A program of portmatrix is no reason
+// yet: it may be behind a link that is taken over (takeover.h). attach() refuses it where it is
+// not.
 Done check_free(const Device &device);
+
+// Our clsact filter on a device: which program it has, 0: there is none; and how it goes.
+std::uint32_t filter_program(std::uint32_t ifindex);
+void remove_filter(std::uint32_t ifindex);
 
 struct Attached {
     pm_attachment ingress = PM_DETACHED;

@@ -9,6 +9,7 @@
 #include <filesystem>
 
 #include "loader/attach/attach.h"
+#include "loader/attach/takeover.h"
 #include "loader/base/file.h"
 #include "loader/kernel/pins.h"
 
@@ -27,6 +28,7 @@ Result<std::vector<std::string>> unfilter_all(const Paths &paths) {
         std::array<char, IF_NAMESIZE> name = {};
         if (index != 0 && if_indextoname(index, name.data())) names.emplace_back(name.data());
     }
+    forget_left(paths);
     Pins::remove_all(paths);
     std::ranges::sort(names);
     return names;

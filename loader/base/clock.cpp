@@ -60,6 +60,10 @@ ClockStamp clock_stamp() {
     return stamp;
 }
 
+ClockStamp unknown_clock() {
+    return {.boot = std::string(1, unknown_boot), .offset = 0};
+}
+
 std::string print_clock(const ClockStamp &stamp) {
     return fmt::format("clock {} {}", stamp.boot, stamp.offset);
 }

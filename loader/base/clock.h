@@ -22,6 +22,7 @@ struct ClockStamp {
     std::int64_t offset = 0;  // seconds from CLOCK_BOOTTIME to CLOCK_REALTIME
 };
 ClockStamp clock_stamp();
+ClockStamp unknown_clock();  // of some other boot: nothing is ever moved by it
 
 // The stamp as a line of a file, and read back. If the line has none, `boot` is empty.
 std::string print_clock(const ClockStamp &stamp);

@@ -7,6 +7,10 @@
 
 namespace pm {
 
+std::string with_hint(const Fault &fault) {
+    return fault.hint.empty() ? fault.message : fmt::format("{} ({})", fault.message, fault.hint);
+}
+
 tl::unexpected<Fault> cannot(const std::string &what, int error, std::string hint) {
     return fault(fmt::format("cannot {}: {}", what, errno_text(error)), std::move(hint));
 }

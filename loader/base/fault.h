@@ -28,6 +28,9 @@ inline tl::unexpected<Fault> fault(std::string message, std::string hint = {},
     return tl::unexpected<Fault>(Fault{std::move(message), std::move(hint), exit});
 }
 
+// The message and its remedy in one sentence, where there is no line of its own for the remedy.
+std::string with_hint(const Fault &fault);
+
 // "cannot WHAT: CAUSE (ERRNO)"
 tl::unexpected<Fault> cannot(const std::string &what, int error, std::string hint = {});
 

@@ -126,6 +126,7 @@ private:
     TopArguments top_;
     DoctorArguments doctor_;
     ExportArguments export_;
+    WatchArguments watch_;
     DetachArguments detach_;
 };
 
@@ -312,14 +313,20 @@ void CommandLine::add_changes() {
     add("render-parachute", "make the parachute of the confirmed policy", run_render_parachute)
         ->group("");
 
-    add("watch", "re-attach what others remove; the body of the service", run_watch);
+    CLI::App *watch = add("watch", "re-attach what others remove; the body of the service",
+                          [this] { return run_watch(watch_); });
+    watch
+        ->add_option("--announce", watch_.announce,
+                     "ask the running watch to look at an interface that has come, and wait")
+        ->type_name("IFACE");
 
     CLI::App *detach = add_changing("detach", "remove from interfaces, which are then unfiltered",
                                     [this] { return run_detach(detach_); });
     add_interfaces(detach, detach_.interfaces, "from this interface; repeats");
     detach->add_flag("--all", detach_.all, "from all interfaces");
     detach->add_flag("--force", detach_.force,
-                     "with --all: also what another version attached, or is damaged");
+                     "with --all: also what another version attached, or is damaged; with -i: also "
+                     "programs of portmatrix that have no pins here");
 }
 
 void CommandLine::refuse_empty_values() {

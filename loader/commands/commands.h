@@ -143,12 +143,16 @@ struct RestoreArguments {
 int run_restore(const RestoreArguments &arguments);
 
 int run_render_parachute();
-int run_watch();
+
+struct WatchArguments {
+    std::string announce;  // an interface that the running watch is to look at; empty: watch
+};
+int run_watch(const WatchArguments &arguments);
 
 struct DetachArguments {
     std::vector<std::string> interfaces;
     bool all = false;
-    bool force = false;  // with `all`: also what cannot be read
+    bool force = false;  // with `all`: also what cannot be read; else also what has no pins here
 };
 int run_detach(const DetachArguments &arguments);
 

@@ -10,6 +10,7 @@
 #include <fmt/core.h>
 #include <fmt/ranges.h>
 
+#include "loader/attach/occupant.h"
 #include "loader/base/message.h"
 #include "loader/base/paths.h"
 #include "loader/host/nft_tables.h"
@@ -79,6 +80,11 @@ std::string programs_in_force_text(const std::vector<std::string> &asked) {
                 ? fmt::format(", for {} s more unless it is confirmed", *now.seconds_left)
                 : "");
     if (const std::string instead = parachute_text(""); !instead.empty()) return instead;
+    if (const auto own = devices_with_own_program(); !own.empty())
+        return fmt::format(
+            "by the pins here no policy is in force, but programs of portmatrix without pins here "
+            "filter {}",
+            fmt::join(own, ", "));
     if (asked.empty()) return "no policy is in force; nothing is filtered";
     return fmt::format("{} {} not filtered", fmt::join(asked, ", "),
                        asked.size() == 1 ? "is" : "are");

@@ -3,6 +3,7 @@
 #include "loader/update/detach.h"
 
 #include <string>
+#include <vector>
 
 #include <fmt/core.h>
 
@@ -18,7 +19,6 @@ namespace {
 Done check_usage(const DetachArguments &arguments) {
     if (arguments.all == !arguments.interfaces.empty())
         return fault("name the interfaces with -i, or say --all", {}, Exit::usage);
-    if (arguments.force && !arguments.all) return fault("--force goes with --all", {}, Exit::usage);
     return {};
 }
 
@@ -34,9 +34,11 @@ int run_detach(const DetachArguments &arguments) {
     const Paths paths = Paths::from_environment();
     auto lock = Lock::writer(paths);
     if (!lock) return end_unchanged("detach", lock.error());
-    auto outcome = !arguments.all    ? detach_interfaces(paths, arguments.interfaces)
-                   : arguments.force ? detach_all_by_force(paths)
-                                     : detach_all(paths);
+    const std::vector<std::string> &names = arguments.interfaces;
+    auto outcome = arguments.force ? arguments.all ? detach_all_by_force(paths)
+                                                   : detach_interfaces_by_force(paths, names)
+                   : arguments.all ? detach_all(paths)
+                                   : detach_interfaces(paths, names);
     if (!outcome) return end_unchanged("detach", outcome.error());
     auto dropped = arguments.all ? drop_parachute(paths) : adjust_parachute(paths);
     if (!dropped) return end(dropped.error());

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The command watch, the body of the service: looks after every change of a link and every two
-// seconds, and tells systemd that it lives.
+// The command watch, the body of the service: looks after every change of a link or a pin and every
+// two seconds, and tells systemd that it lives.
 #include "loader/update/watch.h"
 
 #include <poll.h>
@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <iterator>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,20 +17,25 @@
 #include <fmt/core.h>
 #include <systemd/sd-daemon.h>
 
+#include "loader/base/clock_steps.h"
 #include "loader/base/lock.h"
 #include "loader/base/message.h"
 #include "loader/base/paths.h"
+#include "loader/base/watch_socket.h"
 #include "loader/commands/commands.h"
 #include "loader/commands/common.h"
 #include "loader/host/link_events.h"
 #include "loader/host/nft_tables.h"
+#include "loader/kernel/pin_events.h"
 #include "loader/rescue/look.h"
+#include "loader/update/announced.h"
 
 namespace pm::command {
 namespace {
 
 // Not every loss makes an event: a link that is detached by its descriptor is found by looking.
 constexpr int look_interval_ms = 2000;
+constexpr int retry_ms = 100;  // while a command holds the lock
 
 // After an upgrade another file has the path of this program. Then this starts that and does not
 // return: it must not go on, because the programs in the kernel will be of the other build.
@@ -45,34 +51,68 @@ void restart_if_replaced() {
     print_note(fmt::format("cannot start {} anew: {}", path, std::strerror(errno)));
 }
 
+// What udev runs before it tells others of an interface. It ends in some seconds, whatever happens.
+int announce(const Paths &paths, const std::string &name) {
+    auto answer = ask_watch(paths, name);
+    if (answer && !*answer) answer = look_at_announced(paths, name);
+    if (!answer) return end(answer.error());
+    print_note(**answer);
+    return end(Exit::done);
+}
+
+// What `watch` waits for.
+struct Events {
+    LinkEvents links;
+    Fd signals = end_signals();
+    PinEvents pins;
+    ClockSteps clock;
+    NftEvents tables;  // without them the parachute is looked after all the same, later
+
+    enum class Woken { to_look, to_end };
+    Woken wait(const WatchSocket &socket, int timeout_ms) {
+        pollfd waits[] = {{links.fd(), POLLIN, 0},  {signals.get(), POLLIN, 0},
+                          {pins.fd(), POLLIN, 0},   {clock.fd(), POLLIN, 0},
+                          {socket.fd(), POLLIN, 0}, {tables.fd(), POLLIN, 0}};
+        poll(waits, std::size(waits), timeout_ms);
+        if (waits[1].revents != 0) return Woken::to_end;
+        links.drain();
+        tables.drain();
+        return Woken::to_look;
+    }
+};
+
 }  // namespace
 
-int run_watch() {
+int run_watch(const WatchArguments &arguments) {
     const Paths paths = Paths::from_environment();
     if (auto root = need_root(); !root) return end(root.error());
+    if (!arguments.announce.empty()) return announce(paths, arguments.announce);
     auto lock = Lock::watch(paths);
     if (!lock) return end(lock.error());
-    const LinkEvents events;
-    const Fd signals = end_signals();
-    if (events.fd() < 0 || !signals) return end(cannot("wait for events", errno).value());
+    Events events;
+    if (events.links.fd() < 0 || !events.signals)
+        return end(cannot("wait for events", errno).value());
+    auto socket = WatchSocket::listen(paths);
+    if (!socket) return end(socket.error());
 
-    const NftEvents tables;  // without them the parachute is looked after all the same, later
     Watcher watcher(paths);
     ParachuteWatch parachute(paths);
     const auto after = [&](std::vector<std::string> &sentences) { parachute.look(sentences); };
-    pollfd waits[] = {
-        {events.fd(), POLLIN, 0}, {signals.get(), POLLIN, 0}, {tables.fd(), POLLIN, 0}};
     for (bool first = true;; first = false) {
         restart_if_replaced();
+        events.pins.follow(paths);
+        if (events.clock.any()) watcher.clock_was_set();
+        socket->receive();
         for (const std::string &text : watcher.look(after)) print_note(text);
+        if (!watcher.was_busy())
+            socket->answer([&](const std::string &name) { return announced(paths, name); });
         sd_notify(0,
                   fmt::format("{}WATCHDOG=1\nSTATUS={}", first ? "READY=1\n" : "", watcher.status())
                       .c_str());
         if (first) print_note("watching: " + watcher.status());
-        poll(waits, 3, look_interval_ms);
-        if (waits[1].revents != 0) break;
-        events.drain();
-        tables.drain();
+        const bool soon = watcher.was_busy() || socket->is_asked();
+        if (events.wait(*socket, soon ? retry_ms : look_interval_ms) == Events::Woken::to_end)
+            break;
     }
     sd_notify(0, "STOPPING=1");
     return end(Exit::done);

@@ -14,6 +14,7 @@
 #include <fmt/ranges.h>
 
 #include "loader/attach/attach.h"
+#include "loader/attach/occupant.h"
 #include "loader/attach/proof.h"
 #include "loader/host/attached_programs.h"
 #include "loader/host/netlink.h"
@@ -33,6 +34,13 @@ std::string program_text(const TcProgram &program) {
 
 using Found = HookProof::Found;
 
+// How the program of others is removed.
+std::string hint_of_occupant(const Device &device) {
+    const auto there = attached_xdp(device);
+    if (!there || !*there) return attach_again;
+    return occupied(device, **there).hint + "; then portmatrix apply";
+}
+
 void examine_ingress(const Pins::Interface &interface, const Device &device, const HookProof &proof,
                      Findings &findings) {
     const bool generic = proof.kind == PM_XDP_GENERIC;
@@ -40,11 +48,10 @@ void examine_ingress(const Pins::Interface &interface, const Device &device, con
         findings.fine("ingress", fmt::format("XDP, {}, driver {}", generic ? "generic" : "native",
                                              device.driver.empty() ? "unknown" : device.driver));
     else if (proof.found == Found::other)
-        findings.wrong(
-            "ingress",
-            fmt::format("what comes in is judged by XDP program {}, not by the policy",
-                        proof.about),
-            fmt::format("ip link set dev {} xdp off, then portmatrix apply", device.name));
+        findings.wrong("ingress",
+                       fmt::format("what comes in is judged by XDP program {}, not by the policy",
+                                   proof.about),
+                       hint_of_occupant(device));
     else if (proof.found == Found::unseen)
         findings.wrong(
             "ingress",
@@ -260,12 +267,10 @@ void examine_device(const Device &device, pm_attachment ingress, Findings &findi
         findings.note("driver",
                       fmt::format("driver {}", device.driver.empty() ? "unknown" : device.driver));
         if (geteuid() == 0)
-            if (auto there = attached_xdp(device); there && *there)
-                findings.warning(
-                    "xdp",
-                    fmt::format("XDP program '{}' (id {}) is on it: apply will refuse",
-                                (*there)->name, (*there)->id),
-                    fmt::format("if it is not needed: ip link set dev {} xdp off", device.name));
+            if (auto there = attached_xdp(device); there && *there) {
+                const Fault refusal = occupied(device, **there);
+                findings.warning("xdp", refusal.message, refusal.hint);
+            }
     }
     examine_frames(device, ingress, findings);
     examine_offloads(device, findings);

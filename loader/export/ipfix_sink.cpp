@@ -37,7 +37,10 @@ public:
         clock_ = clock;
         const auto time = static_cast<std::uint32_t>(clock.realtime_ms / 1000);
         encoder_.templates(time);
-        if (names.rows != names_.rows || clock.realtime_ms >= names_due_) {
+        // The clock may have been set back.
+        const bool due =
+            clock.realtime_ms >= names_due_ || clock.realtime_ms + names_again_ms < names_due_;
+        if (names.rows != names_.rows || due) {
             for (const auto &[slot, id] : names.rows) encoder_.row_name(time, slot, id);
             names_due_ = clock.realtime_ms + names_again_ms;
         }

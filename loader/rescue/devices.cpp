@@ -112,14 +112,15 @@ private:
 // If it cannot be told which devices the interfaces are, all of them count as unfiltered.
 Coverage find_coverage(const Paths &paths, const Generation &generation) {
     Attachments attached = find_attachments(paths);
-    auto detached = detached_names(paths);
-    Coverage coverage = {.filtered = std::move(attached.filtered),
-                         .detached = detached ? std::move(*detached) : std::vector<std::string>(),
-                         .unfiltered = {}};
+    auto detached = read_detached(paths);
+    Coverage coverage = {
+        .filtered = std::move(attached.filtered),
+        .detached = detached ? std::move(detached->names) : std::vector<std::string>(),
+        .unfiltered = {}};
     auto pins = Pins::open(paths);
-    const auto known = known_targets(pins && *pins ? &**pins : nullptr,
-                                     known_nics(generation, coverage.detached),
-                                     Extent::where_possible);
+    const auto known =
+        known_targets(pins && *pins ? &**pins : nullptr, known_nics(generation, coverage.detached),
+                      Extent::where_possible);
     if (!known) {
         coverage.unfiltered = generation.interfaces;
         return coverage;

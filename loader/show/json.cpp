@@ -229,14 +229,17 @@ std::string diff_json(const std::vector<Change> &changes, const std::vector<Flow
 }
 
 std::string ban_json(const Ban &ban, std::uint64_t now) {
+    constexpr std::uint64_t ns_a_second = 1'000'000'000;
     Json json;
     json["prefix"] = to_string(ban.prefix);
-    json["created_at"] = time_text(ban.created * 1'000'000'000);
+    json["created_at"] = time_or_null(ban.created * ns_a_second);
     json["expires_at"] = nullptr;
     json["seconds_left"] = nullptr;
+    json["listed"] = ban.created != 0;
     if (ban.expires) {
-        json["expires_at"] = time_text(*ban.expires * 1'000'000'000);
-        json["seconds_left"] = *ban.expires > now ? *ban.expires - now : 0;
+        const std::uint64_t end = *ban.expires * ns_a_second;
+        json["expires_at"] = time_text(end);
+        json["seconds_left"] = end > now ? (end - now) / ns_a_second : 0;
     }
     return line(json);
 }

@@ -44,7 +44,7 @@ std::string diagnostics_json(const Diagnostics &diagnostics);
 std::string diff_text(const std::vector<Change> &changes, const std::vector<FlowChange> &flows);
 std::string diff_json(const std::vector<Change> &changes, const std::vector<FlowChange> &flows);
 
-// `now`: seconds since the epoch.
+// `now`: ns since the epoch. A ban that was never created is in force, but not in the list.
 std::string ban_json(const Ban &ban, std::uint64_t now);
 
 // The ports of a flow; empty where the protocol has none. `local`: of the two sides.

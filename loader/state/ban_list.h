@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The list of bans on disk: STATE/bans has a line for each, below a line that says how the clock
 // was set when their times were written (clock.h).
+//
+// Bans of earlier boots stand below a line of an unknown boot. Their times are what the clock says
+// once it is right, however wrong it is set now: at boot, before the network has the time.
 #pragma once
 
 #include <cstdint>

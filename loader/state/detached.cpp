@@ -4,48 +4,59 @@
 #include <algorithm>
 #include <filesystem>
 #include <sstream>
-#include <system_error>
 
 #include <fmt/core.h>
-#include <fmt/ranges.h>
 
 #include "loader/base/file.h"
 
 namespace pm {
+namespace fs = std::filesystem;
 namespace {
 
-constexpr const char *detached_file = "detached";
+// No interface can have this name: it has a blank.
+constexpr const char *all_line = "all interfaces";
+
+fs::path file_of(const Paths &paths) {
+    return paths.run / "detached";
+}
 
 }  // namespace
 
-Result<std::vector<std::string>> detached_names(const Paths &paths) {
-    std::vector<std::string> names;
+Result<Detached> read_detached(const Paths &paths) {
+    Detached detached;
     std::error_code error;
-    const std::filesystem::path path = paths.run / detached_file;
-    if (!std::filesystem::exists(path, error) && !error) return names;
-    auto text = read_file(path);
+    if (!fs::exists(file_of(paths), error) && !error) return detached;
+    auto text = read_file(file_of(paths));
     if (!text) return tl::unexpected(text.error());
     std::istringstream lines(*text);
-    for (std::string name; std::getline(lines, name);) names.push_back(name);
-    return names;
-}
-
-std::vector<std::string> without_detached(const Paths &paths, std::vector<std::string> names) {
-    const auto detached = detached_names(paths);
-    if (!detached) return names;
-    std::erase_if(names, [&](const std::string &name) {
-        return std::ranges::find(*detached, name) != detached->end();
-    });
-    return names;
-}
-
-Done set_detached_names(const Paths &paths, const std::vector<std::string> &names) {
-    std::error_code error;
-    if (names.empty()) {
-        std::filesystem::remove(paths.run / detached_file, error);
-        return {};
+    for (std::string line; std::getline(lines, line);) {
+        if (line == all_line)
+            detached.all = true;
+        else
+            detached.names.push_back(line);
     }
-    return write_file(paths.run / detached_file, fmt::format("{}\n", fmt::join(names, "\n")));
+    return detached;
+}
+
+Result<std::vector<std::string>> without_detached(const Paths &paths,
+                                                  std::vector<std::string> names) {
+    return read_detached(paths).map([&](const Detached &detached) {
+        std::erase_if(names, [&](const std::string &name) {
+            return detached.all || std::ranges::find(detached.names, name) != detached.names.end();
+        });
+        return std::move(names);
+    });
+}
+
+Done write_detached(const Paths &paths, const Detached &detached) {
+    std::string text;
+    if (detached.all) text += fmt::format("{}\n", all_line);
+    for (const std::string &name : detached.names) text += name + "\n";
+    if (!text.empty()) return write_file(file_of(paths), text);
+    std::error_code error;
+    fs::remove(file_of(paths), error);
+    if (error) return cannot(fmt::format("remove {}", file_of(paths).string()), error.value());
+    return {};
 }
 
 }  // namespace pm

@@ -8,14 +8,17 @@
 
 #include "loader/base/clock.h"
 #include "loader/host/own_addresses.h"
+#include "loader/kernel/banned_now.h"
 #include "loader/state/ban_list.h"
 #include "loader/update/rollout.h"
+#include "policy/image/ban_image.h"
 #include "policy/image/image_ranges.h"
 
 namespace pm {
 namespace {
 
 constexpr int widest_v4 = 8, widest_v6 = 32;
+constexpr std::uint64_t rounding_ns = 1'500'000'000;
 constexpr std::size_t prefixes_warned_of = 100;  // of a longer list there are no warnings
 
 // By the range of the prefix, so that the same prefix is found again.
@@ -118,6 +121,7 @@ Result<BanOutcome> ban(const Paths &paths, const BanRequest &request) {
     BanMap after = *before;
     std::vector<std::string> warnings;
     const std::uint64_t now = realtime_seconds();
+    const std::uint64_t begun = now + 1;  // the ban lasts its time at least
     for (const Prefix &prefix : request.prefixes) {
         if (auto allowed = check_prefix(prefix, *own, rollout); !allowed)
             return tl::unexpected(allowed.error());
@@ -126,7 +130,7 @@ Result<BanOutcome> ban(const Paths &paths, const BanRequest &request) {
         after[prefix.range()] = {
             .prefix = prefix,
             .created = now,
-            .expires = request.seconds ? std::optional(now + *request.seconds) : std::nullopt};
+            .expires = request.seconds ? std::optional(begun + *request.seconds) : std::nullopt};
     }
     auto outcome = put_in_force(paths, rollout, *before, after,
                                 request.force ? SshSessions::may_be_cut : SshSessions::guarded);
@@ -144,6 +148,29 @@ Result<BanOutcome> unban(const Paths &paths, const std::vector<Prefix> &prefixes
             return fault(fmt::format("{} is not banned", to_string(prefix)),
                          "see 'portmatrix bans' for what is");
     return put_in_force(paths, rollout, *before, after, SshSessions::may_be_cut);
+}
+
+Result<std::optional<std::string>> place_bans_anew(const Paths &paths) {
+    Rollout rollout(paths);
+    auto list = open_bans(paths, rollout);
+    if (!list) return tl::unexpected(list.error());
+    if (!list->empty())
+        if (auto done = write_bans(paths, bans_in(*list)); !done)
+            return tl::unexpected(done.error());
+    if (!rollout.has_policy_in_force()) return std::nullopt;
+    auto image = compiled_bans(bans_in(*list));
+    if (!image) return tl::unexpected(image.error());
+    const std::vector<BannedRange> before = banned_now(*rollout.control());
+    const std::vector<BannedRange> after =
+        image->empty() ? std::vector<BannedRange>() : banned_ranges(ImageView(*image).view());
+    const std::size_t longer = banned_longer(after, before, rounding_ns).size();
+    const std::size_t shorter = banned_longer(before, after, rounding_ns).size();
+    if (longer + shorter == 0) return std::nullopt;
+    auto done = rollout.prepare_bans(*image).and_then([&] { return rollout.commit_bans(); });
+    if (!done) return tl::unexpected(done.error());
+    return fmt::format(
+        "the clock was set, and the bans end by it now: {} ranges of addresses earlier, {} later",
+        shorter, longer);
 }
 
 }  // namespace pm

@@ -47,4 +47,9 @@ Result<BanOutcome> ban(const Paths &paths, const BanRequest &request);
 // lifted.
 Result<BanOutcome> unban(const Paths &paths, const std::vector<Prefix> &prefixes);
 
+// After the clock was set: puts the bans in force as long as their times say by the new clock, and
+// writes these times. Returns what changed, if that was more than a second for some address. No SSH
+// session is spared: these bans were in the list before.
+Result<std::optional<std::string>> place_bans_anew(const Paths &paths);
+
 }  // namespace pm

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "loader/update/detach.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <utility>
@@ -8,6 +9,8 @@
 #include <fmt/core.h>
 
 #include "loader/attach/attach.h"
+#include "loader/attach/occupant.h"
+#include "loader/attach/takeover.h"
 #include "loader/attach/targets.h"
 #include "loader/attach/unfilter.h"
 #include "loader/kernel/pins.h"
@@ -18,6 +21,16 @@
 
 namespace pm {
 namespace {
+
+// Notes what is about to be detached, then stops it. The note comes first: whoever is killed in
+// between has detached nothing, and nothing that is detached looks as if others had removed it.
+template <typename Stop>
+Done stop_noted(const Paths &paths, const Detached &after, const Stop &stop) {
+    const Detached before = read_detached(paths).value_or(Detached());
+    auto stopped = write_detached(paths, after).and_then(stop);
+    if (!stopped) (void)write_detached(paths, before);  // the first fault is the one to report
+    return stopped;
+}
 
 // Every hook of every interface stops at once.
 Done stop_all(const Paths &paths, const Pins &pins, DetachOutcome &outcome) {
@@ -30,7 +43,7 @@ Done stop_all(const Paths &paths, const Pins &pins, DetachOutcome &outcome) {
     pm_record off = now.record;
     off.mode = PM_MODE_OFF;
     off.deadline = off.fallback = 0;
-    return set_detached_names(paths, {}).and_then([&] { return control->publish(off, now.epoch); });
+    return stop_noted(paths, {.all = true}, [&] { return control->publish(off, now.epoch); });
 }
 
 // No policy holds on these interfaces any more. The record says so, because another interface may
@@ -40,19 +53,16 @@ Done stop_on(const Paths &paths, const std::vector<Pins::Interface> &interfaces,
     Rollout rollout(paths);
     if (auto opened = rollout.open(); !opened) return opened;
     outcome.notes = rollout.notes();
-    const auto before = detached_names(paths);
-    if (!before) return tl::unexpected(before.error());
-    std::vector<std::string> detached = *before;
-    detached.insert(detached.end(), outcome.names.begin(), outcome.names.end());
-    auto stopped = set_detached_names(paths, detached).and_then([&]() -> Done {
+    auto detached = read_detached(paths);
+    if (!detached) return tl::unexpected(detached.error());
+    detached->names.insert(detached->names.end(), outcome.names.begin(), outcome.names.end());
+    return stop_noted(paths, *detached, [&]() -> Done {
         if (!rollout.has_policy_in_force()) return {};
         return rollout.writer()->republish([&](pm_record &record) {
             for (const Pins::Interface &one : interfaces)
                 record.interfaces &= static_cast<std::uint16_t>(~(1u << one.number));
         });
     });
-    if (!stopped) (void)set_detached_names(paths, *before);  // the first fault is the one to report
-    return stopped;
 }
 
 // No `names`: all.
@@ -70,8 +80,27 @@ Result<DetachOutcome> detach_from(const Paths &paths, const Pins &pins,
     if (!stopped) return tl::unexpected(stopped.error());
     for (const Pins::Interface &one : *chosen)
         if (auto cleared = detach(pins, one); !cleared && !last) outcome.cleared = cleared;
+    if (last) forget_left(paths);
     if (last) Pins::remove_all(paths);  // and with them whatever could not be cleared
     return outcome;
+}
+
+// What is detached is noted first: with no pin in the folder, that is all there is.
+Done take_off_unpinned(const Paths &paths, const std::string &name) {
+    auto device = find_device(name);
+    auto detached = read_detached(paths);
+    const auto pins = Pins::open(paths);
+    if (!device) return tl::unexpected(device.error());
+    if (!detached) return tl::unexpected(detached.error());
+    detached->all = detached->all || (pins && !*pins);
+    detached->names.push_back(device->name);
+    return stop_noted(paths, *detached, [&]() -> Done {
+        auto count = take_off_own(*device);
+        if (!count) return tl::unexpected(count.error());
+        if (*count > 0) return {};
+        return fault(fmt::format("nothing of portmatrix is attached to '{}'", name), {},
+                     Exit::usage);
+    });
 }
 
 }  // namespace
@@ -84,10 +113,38 @@ Result<DetachOutcome> detach_interfaces(const Paths &paths, const std::vector<st
     return detach_from(paths, **pins, names);
 }
 
+Result<DetachOutcome> detach_interfaces_by_force(const Paths &paths,
+                                                 const std::vector<std::string> &names) {
+    auto pins = Pins::open(paths);
+    if (!pins) return tl::unexpected(pins.error());
+    DetachOutcome outcome;
+    std::vector<std::string> without_pins;
+    for (const std::string &name : names)
+        if (!*pins || !select_interfaces(**pins, {name})) without_pins.push_back(name);
+    if (without_pins.size() < names.size()) {
+        std::vector<std::string> pinned = names;
+        std::erase_if(pinned, [&](const std::string &name) {
+            return std::ranges::find(without_pins, name) != without_pins.end();
+        });
+        auto detached = detach_from(paths, **pins, pinned);
+        if (!detached) return detached;
+        outcome = std::move(*detached);
+    }
+    for (const std::string &name : without_pins) {
+        auto taken = take_off_unpinned(paths, name);
+        if (!taken) return tl::unexpected(taken.error());
+        outcome.names.push_back(name);
+    }
+    return outcome;
+}
+
 Result<DetachOutcome> detach_all(const Paths &paths) {
     auto pins = Pins::open(paths);
     if (!pins) return tl::unexpected(pins.error());
     if (*pins) return detach_from(paths, **pins, {});
+    auto noted = stop_noted(paths, {.all = true}, [] { return Done(); });
+    if (!noted) return tl::unexpected(noted.error());
+    forget_left(paths);
     Pins::remove_all(paths);  // what an interrupted detach left
     return DetachOutcome();
 }
@@ -95,8 +152,14 @@ Result<DetachOutcome> detach_all(const Paths &paths) {
 Result<DetachOutcome> detach_all_by_force(const Paths &paths) {
     auto outcome = detach_all(paths);
     if (outcome) return outcome;
-    return unfilter_all(paths).map(
-        [](std::vector<std::string> &&names) { return DetachOutcome{.names = std::move(names)}; });
+    outcome = DetachOutcome();
+    return stop_noted(paths, {.all = true},
+                      [&] {
+                          return unfilter_all(paths).map([&](std::vector<std::string> &&names) {
+                              outcome->names = std::move(names);
+                          });
+                      })
+        .map([&] { return std::move(*outcome); });
 }
 
 }  // namespace pm

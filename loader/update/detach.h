@@ -20,7 +20,12 @@ struct DetachOutcome {
 // with the last interface all pins. `watch` does not attach them again. A fault: nothing changed.
 Result<DetachOutcome> detach_interfaces(const Paths &paths, const std::vector<std::string> &names);
 
-// The same on all interfaces. That nothing is attached is no fault.
+// The same, and it takes portmatrix's own programs off that have no pin here, because they are of
+// another pin folder, or because their pins were removed or are hidden (attach/occupant.h).
+Result<DetachOutcome> detach_interfaces_by_force(const Paths &paths,
+                                                 const std::vector<std::string> &names);
+
+// As detach_interfaces(), on all interfaces. That nothing is attached is no fault.
 Result<DetachOutcome> detach_all(const Paths &paths);
 
 // Also what cannot be read: another version attached it, or it is damaged.

@@ -74,10 +74,10 @@ Result<NicsInForce> nics_in_force(const Paths &paths, const Pins &pins, const Sw
     if (!store) return tl::unexpected(store.error());
     auto generation = generation_known(*store, pm_field(image, pm_image, generation));
     if (!generation) return tl::unexpected(generation.error());
-    auto detached = detached_names(paths);
+    auto detached = read_detached(paths);
     if (!detached) return tl::unexpected(detached.error());
-    auto targets =
-        known_targets(&pins, known_nics(*generation, std::move(*detached)), Extent::where_possible);
+    auto targets = known_targets(&pins, known_nics(*generation, std::move(detached->names)),
+                                 Extent::where_possible);
     if (!targets) return tl::unexpected(targets.error());
     return NicsInForce{.generation = std::move(*generation), .targets = std::move(*targets)};
 }

@@ -232,6 +232,7 @@ Done Rollout::attach_target(const Target &target, const Program *program) {
             fmt::format("{} is absent, and filtered as soon as it is there", target.shown_name()));
         return {};
     }
+    if (has_left_link(left_, *target.device)) return attach_later(target);
     auto attached = pm::attach(*pins_, target.number, *target.device, candidate_.xdp);
     if (!attached) return tl::unexpected(attached.error());
     if (!attached->note.empty()) notes_.push_back(attached->note);
@@ -246,7 +247,34 @@ Done Rollout::attach_target(const Target &target, const Program *program) {
     return {};
 }
 
+// Its links judge by the policy that they have, until the new one is in force.
+Done Rollout::attach_later(const Target &target) {
+    later_.push_back(target);
+    pm_interface entry = {};
+    entry.ifindex = target.device->index;
+    target.name.copy(entry.name, sizeof(entry.name) - 1);
+    return pins_->set_interface(target.number, entry);
+}
+
+// After the switch nothing may fail. What is left to do is done by the next look of `watch`.
+void Rollout::take_over_left() {
+    bool all = true;
+    for (const Target &target : later_) {
+        auto done = take_over(*pins_, target.number, *target.device, left_).and_then([&] {
+            return pm::attach(*pins_, target.number, *target.device, candidate_.xdp);
+        });
+        all = all && done;
+        notes_.push_back(
+            done ? fmt::format("the programs that others had left on {} are replaced", target.name)
+                 : fmt::format("warning: {}", with_hint(done.error())));
+    }
+    if (all && !left_.empty()) forget_left(paths_);
+}
+
 Done Rollout::attach() {
+    auto left = left_links(paths_);
+    if (!left) return tl::unexpected(left.error());
+    left_ = std::move(*left);
     if (!pins_) {
         auto created = Pins::create(paths_, *probes_);
         if (!created) return tl::unexpected(created.error());
@@ -263,7 +291,7 @@ Done Rollout::attach() {
         if (!done && target.stranger)
             candidate_.without_number.push_back(*target.device);
         else if (!done)
-            not_attached_.push_back(done.error().message);
+            not_attached_.push_back(with_hint(done.error()));
         any = any || done;
         if (done || !target.is_new)  // what was attached before keeps its number
             attached.push_back(target);
@@ -315,6 +343,7 @@ Done Rollout::commit(const Commit &commit) {
                             : control_->publish(record, expected))
         .map([&] {
             undo_.keep();
+            take_over_left();
             if (!commit.deadline) {
                 name_entries(*pins_, candidate_.targets);
                 for (const std::string &name : release_numbers(*pins_, record))
@@ -326,12 +355,15 @@ Done Rollout::commit(const Commit &commit) {
         });
 }
 
-// An interface that the policy holds on is no longer listed as detached by command.
+// An interface that the policy holds on is no longer listed as detached by command. After the
+// switch nothing may fail: a list that cannot be read or written stays as it is.
 void Rollout::forget_detached() {
-    auto names = detached_names(paths_);
-    if (!names || names->empty()) return;
-    for (const Target &target : candidate_.targets) std::erase(*names, target.shown_name());
-    (void)set_detached_names(paths_, *names);  // after the switch nothing may fail
+    auto detached = read_detached(paths_);
+    if (!detached || (!detached->all && detached->names.empty())) return;
+    detached->all = false;
+    for (const Target &target : candidate_.targets)
+        std::erase(detached->names, target.shown_name());
+    (void)write_detached(paths_, *detached);
 }
 
 Done Rollout::commit_shadow() {

@@ -14,7 +14,8 @@
 //       the probe programs. The kernel drops what is not pinned when this process ends;
 //    c. pins and attaches them, and links that were removed. Of an absent interface the programs
 //       are pinned, so that it needs only its links when it comes. Undone: the new interfaces are
-//       detached; if nothing was pinned before, all pins are removed;
+//       detached; if nothing was pinned before, all pins are removed. Links that others have left
+//       are taken over after the switch (attach/takeover.h);
 //    d. clears the counters of rows that are new on an interface. Not undone: no row in force
 //       counts there;
 //    e. writes the stored bans and the image into slots that no packet reads. Not undone: the next
@@ -49,6 +50,7 @@
 #include <utility>
 #include <vector>
 
+#include "loader/attach/takeover.h"
 #include "loader/base/fault.h"
 #include "loader/base/paths.h"
 #include "loader/base/undo.h"
@@ -134,6 +136,8 @@ private:
     Done pin_target(const Target &target, const Program &program);
     Done attach_target(const Target &target, const Program *program);
     void detach_target(const Target &target);
+    Done attach_later(const Target &target);
+    void take_over_left();
     Done clear_new();
     void close_others();
     Done prepare_stored_bans();
@@ -150,6 +154,8 @@ private:
     std::uint32_t slot_ = 0;         // of the prepared image
     std::uint8_t bans_ = 0;          // of the prepared bans, else those in force; as in pm_record
     std::optional<Program> probes_;  // with the shared maps, where they are new
+    std::vector<LeftLink> left_;     // links without `abi`, and where they are
+    std::vector<Target> later_;
     std::map<unsigned, Program> hooks_;  // of interfaces that have none yet, by number
     std::string unread_bans_;
     std::vector<std::string> notes_, not_attached_;

@@ -12,6 +12,7 @@
 #include "loader/host/nft_close.h"
 #include "loader/kernel/switch.h"
 #include "loader/state/history.h"
+#include "loader/update/ban.h"
 #include "loader/update/missing_interfaces.h"
 #include "loader/update/rollout.h"
 #include "loader/update/stored_candidate.h"
@@ -154,6 +155,33 @@ void Watcher::refresh(NicsInForce nics, const Pins &pins, const Switch &control,
     for (const std::string &text : missing->not_attached) report_problem(text, sentences);
 }
 
+// Returns whether what is in force is pinned, so that it can be looked at.
+bool Watcher::keep_in_force(Sentences &sentences) {
+    const KeeperReport report = keeper_.look();
+    for (const std::string &text : report.done) report_done(text, sentences);
+    sentences.insert(sentences.end(), report.told.begin(), report.told.end());
+    for (const std::string &text : report.problems) report_problem(text, sentences);
+    return !report.is_held;
+}
+
+void Watcher::place_bans(Sentences &sentences) {
+    auto placed = place_bans_anew(paths_);
+    if (!placed) return report_problem("bans", placed.error(), sentences);
+    bans_due_ = false;
+    if (!*placed) return;
+    HistoryEntry entry;
+    entry.user = "-";
+    entry.action = "ban";
+    entry.outcome = "done";
+    entry.message = **placed;
+    record(paths_, entry);
+    sentences.push_back(**placed);
+}
+
+void Watcher::hold_pins(Sentences &sentences) {
+    if (auto held = keeper_.hold(); !held) report_problem("pins", held.error(), sentences);
+}
+
 void Watcher::look_at_interfaces(Sentences &sentences) {
     auto pins = Pins::open(paths_);
     if (!pins) return report_problem("pins", pins.error(), sentences);
@@ -185,20 +213,32 @@ void Watcher::look_at_interfaces(Sentences &sentences) {
     refresh(std::move(*nics), **pins, *control, sentences);
 }
 
+void Watcher::end_look() {
+    reported_ = problems_;
+    if (!problems_.empty())
+        status_ = fmt::format("degraded: {}; {}", fmt::join(problems_, "; "), status_);
+}
+
 std::vector<std::string> Watcher::look_under_lock() {
     Sentences sentences;
     problems_.clear();
     look_at_interfaces(sentences);
-    reported_ = problems_;
-    if (!problems_.empty())
-        status_ = fmt::format("degraded: {}; {}", fmt::join(problems_, "; "), status_);
+    end_look();
     return sentences;
 }
 
 std::vector<std::string> Watcher::look(const After &after) {
+    Sentences sentences;
     auto lock = Lock::writer_now(paths_);
-    if (!lock) return {};
-    Sentences sentences = look_under_lock();
+    was_busy_ = !lock;
+    if (!lock) return sentences;
+    problems_.clear();
+    if (keep_in_force(sentences)) {
+        look_at_interfaces(sentences);
+        if (bans_due_) place_bans(sentences);
+        hold_pins(sentences);
+    }
+    end_look();
     after(sentences);
     return sentences;
 }

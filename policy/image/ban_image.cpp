@@ -6,6 +6,8 @@
 
 #include <fmt/format.h>
 
+#include "maps/lookup.h"
+#include "policy/image/image_ranges.h"
 #include "policy/image/intervals.h"
 #include "policy/image/write_intervals.h"
 #include "policy/image/writer.h"
@@ -121,6 +123,52 @@ tl::expected<std::vector<std::uint8_t>, std::string> compile_bans(const std::vec
     header.peers = write_intervals(intervals, writer);
     header.size = static_cast<std::uint32_t>(writer.size());
     return writer.finish(header);
+}
+
+std::vector<BannedRange> banned_ranges(pm_view image) {
+    std::vector<BannedRange> banned;
+    if (pm_field(image, pm_ban_image, magic) != PM_BANS_MAGIC) return banned;
+    const auto &header = *reinterpret_cast<const pm_ban_image *>(image.base);
+    for (const ClassRange &one : class_ranges(image, header.peers)) {
+        const std::uint64_t until =
+            pm_load(image, header.expiries + std::uint32_t{one.class_} * 8, 8);
+        if (until != 0) banned.push_back({.range = one.range, .until = until});
+    }
+    return banned;
+}
+
+std::vector<BannedRange> banned_longer(const std::vector<BannedRange> &one,
+                                       const std::vector<BannedRange> &other,
+                                       std::uint64_t tolerance) {
+    std::vector<BannedRange> longer;
+    // IPv4 comes first, although its addresses are not the lowest.
+    auto is_before = [](const Address &a, const Address &b) {
+        return std::pair(!a.is_v4(), a) < std::pair(!b.is_v4(), b);
+    };
+    auto add = [&](const Range &range, std::uint64_t until, std::uint64_t beside) {
+        if (beside == 0 || (until > beside && until - beside > tolerance))
+            longer.push_back({.range = range, .until = until});
+    };
+    auto beside = other.begin();
+    for (const BannedRange &whole : one) {
+        Range rest = whole.range;
+        while (true) {
+            while (beside != other.end() && is_before(beside->range.last, rest.first)) ++beside;
+            if (beside == other.end() || is_before(rest.last, beside->range.first)) {
+                add(rest, whole.until, 0);
+                break;
+            }
+            if (is_before(rest.first, beside->range.first)) {
+                add({rest.first, beside->range.first.previous()}, whole.until, 0);
+                rest.first = beside->range.first;
+            }
+            const Address last = std::min(rest.last, beside->range.last);
+            add({rest.first, last}, whole.until, beside->until);
+            if (last == rest.last) break;
+            rest.first = last.next();
+        }
+    }
+    return longer;
 }
 
 }  // namespace pm

@@ -9,6 +9,7 @@
 
 #include <tl/expected.hpp>
 
+#include "maps/image.h"
 #include "policy/model/bans.h"
 
 namespace pm {
@@ -19,5 +20,22 @@ namespace pm {
 tl::expected<std::vector<std::uint8_t>, std::string> compile_bans(const std::vector<Ban> &bans,
                                                                   std::uint64_t now,
                                                                   std::uint64_t boottime);
+
+// Addresses that are banned until the same time: CLOCK_BOOTTIME ns; the highest number: without
+// end.
+struct BannedRange {
+    Range range;
+    std::uint64_t until;
+
+    bool operator==(const BannedRange &) const = default;
+};
+
+// What a bans' image says, in order: IPv4, then IPv6. Bans that have ended are among them.
+std::vector<BannedRange> banned_ranges(pm_view image);
+
+// What `one` bans longer than `other` does, by more than `tolerance` ns. Both are in order.
+std::vector<BannedRange> banned_longer(const std::vector<BannedRange> &one,
+                                       const std::vector<BannedRange> &other,
+                                       std::uint64_t tolerance);
 
 }  // namespace pm

@@ -57,41 +57,58 @@ void add_v6(pm_view view, const pm_space &space, const Range &range, std::set<st
     }
 }
 
-constexpr unsigned examples_each = 4;  // ranges of a class
-
-class Examples {
-public:
-    void add(std::uint16_t number, const Address &first) {
-        if (counts_[number]++ < examples_each) addresses_.push_back(first);
+// The first addresses of IPv4's intervals, with their classes.
+void add_starts_v4(pm_view view, const pm_space &space, std::vector<ClassRange> &to) {
+    const std::uint32_t count = std::min(bound_count(view, space, 32), view.mask / 4);
+    for (std::uint32_t i = 0; i < count; ++i) {
+        const Address first = Address::v4(load(view, space.bounds, i, 4));
+        to.push_back({.range = {first, all_v4.last},
+                      .class_ = static_cast<std::uint16_t>(load(view, space.values, i, 2))});
     }
-    std::vector<Address> take() { return std::move(addresses_); }
+}
 
-private:
-    std::map<std::uint16_t, unsigned> counts_;
-    std::vector<Address> addresses_;
-};
+void add_starts_v6(pm_view view, const pm_space &space, std::vector<ClassRange> &to) {
+    const std::uint32_t most = view.mask / 4;  // of a damaged image
+    const std::uint32_t count = std::min(bound_count(view, space, 64), most);
+    for (std::uint32_t i = 0; i < count; ++i) {
+        const std::uint64_t high = pm_load(view, space.bounds + i * 8, 8);
+        const std::uint32_t end = std::min(load(view, space.values, i + 1, 4), most);
+        for (std::uint32_t j = load(view, space.values, i, 4); j < end; ++j) {
+            const Address first{high, pm_load(view, space.low_bounds + j * 8, 8)};
+            to.push_back(
+                {.range = {first, all_v6.last},
+                 .class_ = static_cast<std::uint16_t>(load(view, space.low_classes, j, 2))});
+        }
+    }
+}
+
+// An interval reaches up to the next one of its family.
+void add_ends(std::vector<ClassRange> &ranges) {
+    for (std::size_t i = 0; i + 1 < ranges.size(); ++i)
+        ranges[i].range.last = ranges[i + 1].range.first.previous();
+}
 
 }  // namespace
 
+std::vector<ClassRange> class_ranges(pm_view view, const pm_classes &table) {
+    std::vector<ClassRange> v4, v6;
+    add_starts_v4(view, table.v4, v4);
+    add_starts_v6(view, table.v6, v6);
+    add_ends(v4);
+    add_ends(v6);
+    v4.insert(v4.end(), v6.begin(), v6.end());
+    return v4;
+}
+
 std::vector<Address> example_addresses(pm_view view, const pm_classes &table) {
-    Examples v4, v6;
-    const std::uint32_t most = view.mask / 4;  // of a damaged image
-    const std::uint32_t count = std::min(bound_count(view, table.v4, 32), most);
-    for (std::uint32_t i = 0; i < count; ++i)
-        v4.add(static_cast<std::uint16_t>(load(view, table.v4.values, i, 2)),
-               Address::v4(load(view, table.v4.bounds, i, 4)));
-    const std::uint32_t highs = std::min(bound_count(view, table.v6, 64), most);
-    for (std::uint32_t i = 0; i < highs; ++i) {
-        const std::uint32_t end = std::min(load(view, table.v6.values, i + 1, 4), most);
-        for (std::uint32_t j = load(view, table.v6.values, i, 4); j < end; ++j)
-            v6.add(static_cast<std::uint16_t>(load(view, table.v6.low_classes, j, 2)),
-                   {pm_load(view, table.v6.bounds + i * 8, 8),
-                    pm_load(view, table.v6.low_bounds + j * 8, 8)});
+    constexpr unsigned examples_each = 4;  // ranges of a class
+    std::map<std::pair<bool, std::uint16_t>, unsigned> counts;
+    std::vector<Address> addresses;
+    for (const ClassRange &one : class_ranges(view, table)) {
+        const Address &first = one.range.first;
+        if (counts[{first.is_v4(), one.class_}]++ < examples_each) addresses.push_back(first);
     }
-    std::vector<Address> all = v4.take();
-    const std::vector<Address> others = v6.take();
-    all.insert(all.end(), others.begin(), others.end());
-    return all;
+    return addresses;
 }
 
 std::set<std::uint16_t> classes_in(pm_view view, const pm_classes &table, const Range &range) {

@@ -17,6 +17,12 @@ namespace pm {
 // image. Bounds are checked: a damaged image gives fewer.
 std::set<std::uint16_t> classes_in(pm_view view, const pm_classes &table, const Range &range);
 
+// The class of every address, in order and without gaps: of IPv4, then of IPv6.
+struct ClassRange {
+    Range range;
+    std::uint16_t class_;
+};
+std::vector<ClassRange> class_ranges(pm_view view, const pm_classes &table);
 // An address of each class, of both families; where a class has several ranges, one of each of the
 // first few.
 std::vector<Address> example_addresses(pm_view view, const pm_classes &table);

@@ -26,6 +26,7 @@ struct Address {
     static Address v4(std::uint32_t value) { return {0, PM_V4_PREFIX | value}; }
     // The one after it; after the last, the first.
     Address next() const { return {high + (low == ~std::uint64_t{0}), low + 1}; }
+    Address previous() const { return {high - (low == 0), low - 1}; }
 };
 
 // The addresses first..last, both included.

@@ -17,6 +17,8 @@ struct Ban {
     Prefix prefix;
     std::uint64_t created = 0;             // seconds since the epoch
     std::optional<std::uint64_t> expires;  // likewise; none: until it is lifted
+    // Written in an earlier boot: steps of the clock in this one do not move its times.
+    bool earlier = false;
 };
 
 // One ban a line: PREFIX CREATED EXPIRES. Times are in seconds since the epoch; EXPIRES is `never`

@@ -54,6 +54,46 @@ TEST(Bans, AShortBanHidesNoLongerOneAroundIt) {
     EXPECT_EQ(bans.until("198.51.100.9"), boot + 100'000'000'000);
 }
 
+TEST(Bans, AreReadBackFromTheImage) {
+    const std::vector<Ban> bans{ban("198.51.100.0/24", now + 100), ban("198.51.100.7"),
+                                ban("2001:db8::/32", now + 10)};
+    const ImageView image(compile_bans(bans, now, boot).value());
+    const auto ranges = banned_ranges(image.view());
+    ASSERT_EQ(ranges.size(), 4u);
+    EXPECT_EQ(to_string(ranges[0].range), "198.51.100.0-198.51.100.6");
+    EXPECT_EQ(ranges[0].until, boot + 100'000'000'000);
+    EXPECT_EQ(to_string(ranges[1].range), "198.51.100.7");
+    EXPECT_EQ(ranges[1].until, never);
+    EXPECT_EQ(to_string(ranges[2].range), "198.51.100.8-198.51.100.255");
+    EXPECT_EQ(to_string(ranges[3].range), "2001:db8::/32");
+    const ImageView all(
+        compile_bans({ban("2001:db8::/32"), ban("128.0.0.0/8")}, now, boot).value());
+    EXPECT_EQ(banned_ranges(all.view()).size(), 2u);
+}
+
+// What one list bans longer than the other, for some addresses looked up one by one.
+TEST(Bans, LongerOnesAreFoundForEveryAddress) {
+    auto ranges = [](const std::vector<Ban> &bans) {
+        const ImageView image(compile_bans(bans, now, boot).value());
+        return banned_ranges(image.view());
+    };
+    const std::vector<Ban> one{ban("198.51.100.0/24", now + 100), ban("203.0.113.0/28"),
+                               ban("2001:db8::/32", now + 10)};
+    const std::vector<Ban> other{ban("198.51.100.0/25", now + 100), ban("198.51.100.200", now + 99),
+                                 ban("203.0.113.4", now + 10), ban("192.0.2.0/24"),
+                                 ban("2001:db8::/33", now + 11)};
+    std::vector<std::string> longer;
+    for (const BannedRange &range : banned_longer(ranges(one), ranges(other), 1'500'000'000))
+        longer.push_back(to_string(range.range));
+    EXPECT_THAT(longer, testing::ElementsAre("198.51.100.128-198.51.100.199",
+                                             "198.51.100.201-198.51.100.255", "203.0.113.0/30",
+                                             "203.0.113.4", "203.0.113.5-203.0.113.15",
+                                             "2001:db8:8000::/33"));
+    EXPECT_TRUE(banned_longer(ranges(one), ranges(one), 0).empty());
+    EXPECT_TRUE(banned_longer({}, ranges(one), 0).empty());
+    EXPECT_EQ(banned_longer(ranges(one), {}, 0), ranges(one));
+}
+
 TEST(Bans, ExpiredOnesAreNone) {
     EXPECT_TRUE(compile_bans({ban("198.51.100.0/24", now)}, now, boot).value().empty());
     EXPECT_TRUE(compile_bans({}, now, boot).value().empty());

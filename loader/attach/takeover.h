@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// Links of ours that others have left without the pin `abi`: it was removed, or `watch` was killed
+// while it made pins again. Their programs go on judging by maps that may have no pins any more. So
+// they are given the programs of new maps, but not before a policy is in force by these: no packet
+// goes by unjudged.
+//
+// 1. left_links() pins them in PINS/left as well, before Pins::create() removes what is left.
+// 2. The new maps, programs and pins are made, and the policy is put in force by them. Nothing is
+//    attached yet where such a link is.
+// 3. take_over() puts the new program behind each link, and pins it where it belongs.
+// 4. forget_left() removes the pins in PINS/left.
+// Whoever is killed in between, or fails, leaves PINS/left: the next who puts a policy in force, or
+// `watch`, takes over what is there.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "loader/base/fault.h"
+#include "loader/base/paths.h"
+#include "loader/host/device.h"
+#include "loader/kernel/pins.h"
+#include "policy/base/fd.h"
+
+namespace pm {
+
+struct LeftLink {
+    std::string hook;  // "ingress", "egress"
+    std::uint32_t ifindex = 0;
+    Fd fd;
+};
+
+// Those whose device still is there.
+Result<std::vector<LeftLink>> left_links(const Paths &paths);
+
+bool has_left_link(const std::vector<LeftLink> &links, const Device &device);
+
+// Those on the device. A fault: one of them still has its program, but is pinned.
+Done take_over(const Pins &pins, unsigned number, const Device &device,
+               const std::vector<LeftLink> &links);
+
+// Links that nobody takes over go with their pins.
+void forget_left(const Paths &paths);
+
+}  // namespace pm

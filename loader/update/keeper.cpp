@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "loader/update/keeper.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/core.h>
+#include <fmt/ranges.h>
+
+#include "loader/attach/attach.h"
+#include "loader/attach/takeover.h"
+#include "loader/base/clock.h"
+#include "loader/kernel/pins.h"
+#include "loader/kernel/switch.h"
+#include "loader/state/detached.h"
+#include "loader/state/history.h"
+#include "loader/state/store.h"
+#include "loader/update/restore.h"
+
+namespace pm {
+namespace {
+
+// A fault: that cannot be told.
+Result<bool> is_in_force(const Paths &paths) {
+    auto pins = Pins::open(paths);
+    if (!pins) return tl::unexpected(pins.error());
+    if (!*pins) return false;
+    return Switch::open((*pins)->maps(), Access::read).map([](const Switch &control) {
+        return control.state().record.mode != PM_MODE_OFF;
+    });
+}
+
+// Was anything ever confirmed? What cannot be read may say so.
+bool has_confirmed(const Paths &paths) {
+    auto store = Store::open(paths);
+    if (!store) return true;
+    const auto confirmed = store->confirmed();
+    return !confirmed || *confirmed;
+}
+
+std::string again_text(const std::vector<std::string> &missing, std::size_t held) {
+    const std::string which =
+        missing.size() == held ? "" : fmt::format(" {}", fmt::join(missing, ", "));
+    return fmt::format("the pins{} had been removed by others, and are there again", which);
+}
+
+void record_restored(const Paths &paths, const Outcome &outcome, const std::string &text) {
+    HistoryEntry entry;
+    entry.user = "-";
+    entry.action = "restore";
+    entry.generation = outcome.generation;
+    entry.sha256 = outcome.sha256;
+    entry.outcome = "done";
+    entry.message = text;
+    record(paths, entry);
+}
+
+}  // namespace
+
+void Keeper::keep_pins(KeeperReport &report) {
+    auto detached = read_detached(paths_);
+    if (!detached) {
+        report.is_held = !held_.empty();
+        return report.problems.push_back(detached.error().message);
+    }
+    detached_ = detached->names;
+    if (!held_.empty() && !held_.in_force()) held_.release();
+    if (held_.empty()) return;
+
+    auto missing = held_.missing(paths_, detached->names);
+    if (missing && detached->all && !missing->empty()) return held_.release();
+    auto again = missing.and_then([&](const std::vector<std::string> &names) -> Done {
+        return names.empty() ? Done() : held_.pin_again(paths_, names);
+    });
+    if (!again) {
+        report.is_held = true;
+        report.problems.push_back(
+            fmt::format("pins were removed by others, and cannot be made again: {}; what is in "
+                        "force stays while 'portmatrix watch' runs",
+                        again.error().message));
+    } else if (!missing->empty()) {
+        report.done.push_back(again_text(*missing, held_.size()));
+    }
+}
+
+void Keeper::restore_lost(KeeperReport &report) {
+    auto detached = read_detached(paths_);
+    const auto in_force = is_in_force(paths_);
+    if (!detached || !in_force) return;  // keep_pins() or who looks at the interfaces says why
+    if (*in_force && detached->all) {
+        detached->all = false;
+        if (auto done = write_detached(paths_, *detached); !done)
+            report.problems.push_back(done.error().message);
+    }
+    if (*in_force || detached->all || !has_confirmed(paths_)) {
+        pause_ = first_pause;
+        next_try_ = 0;
+        return;
+    }
+    if (monotonic_seconds() < next_try_) return report.problems.push_back(not_restored_);
+    auto outcome = restore(paths_);
+    if (outcome && !*outcome) return;
+    if (outcome) {
+        const std::string text = fmt::format(
+            "nothing was in force: generation {} ({}) is in force again on {}",
+            (*outcome)->generation, (*outcome)->policy, fmt::join((*outcome)->interfaces, ", "));
+        record_restored(paths_, **outcome, text);
+        report.told.push_back(text);
+        for (const std::string &note : (*outcome)->notes) report.told.push_back(note);
+        return;
+    }
+    not_restored_ =
+        fmt::format("nothing was in force, and restore says: {}", outcome.error().message);
+    report.problems.push_back(not_restored_);
+    next_try_ = monotonic_seconds() + pause_;
+    pause_ = std::min(2 * pause_, longest_pause);
+}
+
+// Links that were left are taken over by a Rollout; this ends what a killed one began.
+void Keeper::end_takeover(KeeperReport &report) {
+    auto links = left_links(paths_);
+    if (!links) return report.problems.push_back(links.error().message);
+    if (links->empty()) return;
+    auto pins = Pins::open(paths_);
+    const auto in_force = is_in_force(paths_);
+    if (!pins || !*pins || !in_force || !*in_force) return;
+    auto interfaces = (*pins)->interfaces();
+    if (!interfaces) return report.problems.push_back(interfaces.error().message);
+    for (const Pins::Interface &one : *interfaces) {
+        const auto device = device_of(**pins, one);
+        if (!device || !has_left_link(*links, *device)) continue;
+        if (auto done = take_over(**pins, one.number, *device, *links); !done)
+            return report.problems.push_back(done.error().message);
+        report.done.push_back(
+            fmt::format("the programs that others had left on {} are replaced", one.name()));
+    }
+    forget_left(paths_);
+}
+
+KeeperReport Keeper::look() {
+    KeeperReport report;
+    keep_pins(report);
+    if (!report.is_held) restore_lost(report);
+    if (!report.is_held) end_takeover(report);
+    return report;
+}
+
+Done Keeper::hold() {
+    return held_.take(paths_, detached_);
+}
+
+}  // namespace pm

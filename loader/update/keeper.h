@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+// What is in force stays in force, whoever removes pins. `watch` asks for it at each look, under
+// the writer's lock.
+//
+// - Pins that others removed are made again from descriptors (kernel/held_pins.h). Nothing was
+//   detached meanwhile. Pins that another mount hides are out of sight, which is the same.
+// - If nothing is in force, but a generation is confirmed, it is put in force: `watch` did not run
+//   when the pins went, or the first policy was interrupted.
+//
+// What was detached by command stays detached. state/detached.h says so, and `detach` writes that
+// before it begins. If all is detached by that list, but all is still in force, `detach` was killed
+// in between: the list is corrected.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "loader/base/fault.h"
+#include "loader/base/paths.h"
+#include "loader/kernel/held_pins.h"
+
+namespace pm {
+
+struct KeeperReport {
+    std::vector<std::string> done;      // what was put right, a sentence each
+    std::vector<std::string> told;      // likewise, and it stands in the history already
+    std::vector<std::string> problems;  // what could not be, a sentence each
+    bool is_held = false;  // what is in force has no pins that can be read, only descriptors
+};
+
+class Keeper {
+public:
+    explicit Keeper(Paths paths) : paths_(std::move(paths)) {}
+
+    // At the beginning of a look.
+    KeeperReport look();
+    // At its end: holds what is pinned by now.
+    Done hold();
+
+private:
+    void keep_pins(KeeperReport &report);
+    void restore_lost(KeeperReport &report);
+    void end_takeover(KeeperReport &report);
+
+    Paths paths_;
+    HeldPins held_;
+    std::vector<std::string> detached_;  // names of interfaces that were detached by command
+    std::string not_restored_;           // why the last try failed
+    double next_try_ = 0;                // monotonic_seconds()
+    double pause_ = first_pause;         // seconds between two tries
+    static constexpr double first_pause = 2, longest_pause = 60;
+};
+
+}  // namespace pm

@@ -1,0 +1,388 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# What is in force stays in force, and it is told, where others remove pins or hide them, while `watch`
+# runs and while it does not. What a command detached stays detached.
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+# shellcheck source=tests/e2e/lab.sh
+. "$here/lab.sh"
+# shellcheck source=tests/e2e/cases.sh
+. "$here/cases.sh"
+# shellcheck source=tests/e2e/faults.sh
+. "$here/faults.sh"
+
+start_watch() {
+    lab_start edge watch "$PORTMATRIX" watch
+    wait_for 10 watch_said "watching:"
+}
+stop_watch() { # SIGNAL
+    local pid
+    pid=$(cat "$LAB/run/watch")
+    kill "-$1" "$pid"
+    wait_for 10 test ! -e "/proc/$pid"
+}
+
+# Every case begins with a policy in force and with a `watch` that has looked at it.
+begin() {
+    ! is_watching || stop_watch TERM
+    [ -e "$PORTMATRIX_PIN_DIR/abi" ] || pm restore
+    start_watch
+    wait_for 10 watch_said "watching: in force on eth0"
+}
+is_watching() { [ -s "$LAB/run/watch" ] && [ -e "/proc/$(cat "$LAB/run/watch")" ]; }
+
+pins_now() { (cd "$PORTMATRIX_PIN_DIR" && find . -type f | sort); }
+has_pins() { [ "$(pins_now)" = "$1" ]; } # LIST
+
+# The attacker sends to a port that the policy closes, all through. None of it may arrive.
+begin_attack() {
+    : >"$LAB/log/arrived"
+    lab_start attacker attack /usr/bin/python3 -c 'import socket, time
+out = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+while True:
+    out.sendto(b"open\n", ("'"$EDGE4"'", 9999))
+    time.sleep(0.0005)'
+    attack=$!
+    wait_for 5 attack_is_dropped "$(closed_count)"
+}
+attack_is_dropped() { [ "$(closed_count)" -gt $(($1 + 20)) ]; } # BEFORE
+closed_count() { pm status -i eth0 --json | jq '[.drops[] | select(.reason == "no-service") | .packets] | add // 0'; }
+end_attack() {
+    wait_for 5 attack_is_dropped "$(closed_count)"
+    kill "$attack"
+    expect_equal 0 "$(wc -c <"$LAB/log/arrived")" "bytes that passed"
+}
+
+# COMMAND...: removes pins while watch runs. All comes back, nothing passes meanwhile, and it is told.
+removed_by_others() { # SAID COMMAND...
+    local before said=$1
+    shift
+    begin
+    before=$(pins_now)
+    begin_attack
+    "$@"
+    wait_for 10 watch_said "$said"
+    wait_for 10 has_pins "$before"
+    end_attack
+    no_drift
+    tcp_talks user "$EDGE4" 22
+    pm history --json | tail -n 5 | grep "had been removed by others" >/dev/null
+    expect_status 0 pm apply
+}
+no_drift() { [ "$(drift | sort -u)" = null ]; }
+
+case_pins_removed_while_the_programs_run() {
+    removed_by_others "the pins had been removed by others, and are there again" rm -rf "$PORTMATRIX_PIN_DIR"
+}
+
+case_some_pins_removed_while_the_programs_run() {
+    local pin
+    for pin in abi images interfaces control interface-0/ingress interface-0/egress_program interface-0/rows ask_in; do
+        [ -e "$PORTMATRIX_PIN_DIR/$pin" ] || continue
+        removed_by_others "the pins $pin had been removed by others" rm "$PORTMATRIX_PIN_DIR/$pin"
+    done
+    removed_by_others "interface-0/ingress_program, interface-0/rows had been removed by others" \
+        rm -r "$PORTMATRIX_PIN_DIR/interface-0"
+}
+
+case_pins_out_of_sight_under_a_mount() {
+    begin
+    begin_attack
+    mount -t bpf -o mode=700 bpf "$LAB/bpf"
+    wait_for 10 watch_said "the pins had been removed by others, and are there again"
+    end_attack
+    no_drift
+    umount "$LAB/bpf"
+    no_drift
+    expect_status 0 pm apply
+    ssh_is_closed
+}
+
+# Two interfaces, the folder of one of which goes; and the copy that an exchange has made.
+case_pins_of_one_interface_removed() {
+    begin
+    ip link add side netns "$LAB_NET-net" type veth peer name eth1 netns "$LAB_NET-edge"
+    expect_status 0 pm apply -i eth1
+    removed_by_others "interface-1/ingress_program, interface-1/rows had been removed by others" \
+        rm -r "$PORTMATRIX_PIN_DIR/interface-1"
+    expect_status 0 pm detach -i eth1
+    in_ns edge ip link delete eth1
+    expect_status 0 pm apply
+}
+
+# Nobody held them: the host is open, until watch starts and says so.
+case_pins_removed_without_watch() {
+    begin
+    stop_watch KILL
+    rm -rf "$PORTMATRIX_PIN_DIR"
+    wait_for 5 tcp_talks attacker "$EDGE4" 22
+    start_watch
+    watch_said "nothing was in force: generation $(jq .generation "$LAB/state/confirmed.json") (contoso-edge) is in force again on eth0"
+    ssh_is_closed
+    tcp_talks user "$EDGE4" 22
+    pm history --json | tail -n 1 | jq -e '.action == "restore" and .outcome == "done"' >/dev/null
+}
+
+# The maps cannot be used any more, but the links are there: the policy is put in force by new maps
+# before they get other programs.
+case_abi_removed_without_watch() {
+    local how
+    for how in watch restore "apply -i eth0 $here/edge.yaml"; do
+        begin
+        stop_watch KILL
+        begin_attack
+        rm "$PORTMATRIX_PIN_DIR/abi"
+        # shellcheck disable=SC2086 # words
+        if [ "$how" = watch ]; then start_watch; else expect_status 0 pm $how; fi
+        end_attack
+        no_drift
+        [ ! -e "$PORTMATRIX_PIN_DIR/left" ]
+        ssh_is_closed
+        tcp_talks user "$EDGE4" 22
+    done
+}
+
+# Whoever takes over is killed, at any call: what was left goes on filtering.
+case_a_killed_takeover_leaves_no_open_host() {
+    seldom 4 # each is a first attach, which takes a second
+    begin
+    stop_watch TERM
+    begin_attack
+    prepare() {
+        pm restore 2>"$LAB/log/restore"
+        rm "$PORTMATRIX_PIN_DIR/abi"
+    }
+    judge() {
+        [ ! -s "$LAB/log/arrived" ] && expect_status 0 pm restore || return 1
+        if [ -e "$PORTMATRIX_PIN_DIR/left" ]; then # killed after the switch
+            start_watch
+            wait_for 10 test ! -e "$PORTMATRIX_PIN_DIR/left"
+            stop_watch TERM
+        fi
+        no_drift && ssh_is_closed
+    }
+    with_every_fault signal=KILL -- "$PORTMATRIX" restore
+    end_attack
+}
+
+# watch is killed while it makes pins again. Before it has pinned the links nobody holds them any more
+# but itself; from then on nothing passes.
+case_watch_is_killed_while_it_makes_pins_again() {
+    local number closed=0
+    for number in $(seq 10 12 150); do
+        begin
+        begin_attack
+        kill_watch_at "$number"
+        rm -rf "$PORTMATRIX_PIN_DIR"
+        kill -CONT "$WATCH"
+        wait_for 5 test ! -e "/proc/$WATCH" || break # it has made fewer calls
+        links_are_pinned || : >"$LAB/log/arrived"
+        if links_are_pinned; then
+            closed=$((closed + 1))
+            expect_status 0 pm restore
+            expect_equal 0 "$(wc -c <"$LAB/log/arrived")" "bytes that passed, killed at bpf $number"
+        fi
+        kill "$attack"
+        wait "$tracer" || true
+        start_watch
+        wait_for 10 no_drift
+        ssh_is_closed
+    done
+    kill "$attack" "$tracer" 2>/dev/null || true
+    echo "# $closed times after the links were pinned again"
+    [ "$closed" -gt 0 ]
+}
+kill_watch_at() { # NUMBER of its calls of bpf from now on
+    WATCH=$(cat "$LAB/run/watch")
+    kill -STOP "$WATCH"
+    strace -o "$LAB/log/strace" -p "$WATCH" -e trace=bpf -e "inject=bpf:signal=KILL:when=$1" 2>"$LAB/log/tracer" &
+    tracer=$!
+    wait_for 10 grep -q attached "$LAB/log/tracer"
+}
+links_are_pinned() { [ -e "$PORTMATRIX_PIN_DIR/interface-0/ingress" ] && [ -e "$PORTMATRIX_PIN_DIR/interface-0/rows" ]; }
+
+# What a command detached stays so, with every way of saying it.
+case_a_detach_is_not_undone() {
+    local way
+    for way in "--all" "--all --force" "-i eth0"; do
+        begin
+        # shellcheck disable=SC2086 # options
+        expect_status 0 pm detach $way
+        wait_for 5 held_nothing
+        stop_watch TERM
+        start_watch
+        watch_said "watching: nothing is attached"
+        [ ! -e "$PORTMATRIX_PIN_DIR/abi" ]
+        grep -qx "all interfaces" "$LAB/run/detached"
+        expect_status 0 pm restore
+        [ ! -e "$LAB/run/detached" ]
+    done
+}
+# watch keeps no map or program in memory.
+held_nothing() { ! find "/proc/$(cat "$LAB/run/watch")/fd" -lname "anon_inode:bpf*" | grep .; }
+
+# Killed at any call, a detach leaves what is in force, or is a detach.
+case_a_killed_detach_is_one_or_none() {
+    begin
+    prepare() {
+        ! is_watching || stop_watch TERM
+        pm restore 2>"$LAB/log/restore"
+    }
+    judge() {
+        start_watch
+        if [ -e "$LAB/run/detached" ]; then
+            expect_equal "" "$(policy_is_enforced && echo enforced)" "detached after $FAULT"
+        else
+            policy_is_enforced && ssh_is_closed
+        fi
+    }
+    with_every_fault signal=KILL -- "$PORTMATRIX" detach --all
+}
+policy_is_enforced() { [ "$(pm status --json | jq -r .mode)" = enforce ]; }
+
+# The hint of a refusal that names something to execute, as it stands there.
+execute_hint() { # FIRST-WORD
+    local hint
+    hint=$(sed -n "s/.*: \\($1 [^;)]*\\).*/\\1/p" <<<"$OUTPUT" | tail -n 1)
+    echo "executes: $hint"
+    # shellcheck disable=SC2086 # words
+    in_ns edge ${hint/#portmatrix/$PORTMATRIX}
+}
+
+# Programs of ours whose pins nobody sees here, and nobody holds but the mount below.
+case_own_programs_without_pins_are_not_a_strangers() {
+    begin
+    stop_watch TERM
+    begin_attack
+    mount -t bpf -o mode=700 bpf "$LAB/bpf"
+    expect_status 1 pm restore
+    expect_output "portmatrix's own program 'pm_ingress'"
+    expect_output "programs of portmatrix without pins here filter eth0"
+    start_watch
+    watch_said "portmatrix's own program 'pm_ingress'"
+    stop_watch TERM
+    expect_status 4 pm apply -i eth0 "$here/edge.yaml"
+    expect_output "portmatrix's own program 'pm_ingress'"
+    refused grep "xdp off" <<<"$OUTPUT"
+    end_attack_unseen
+    execute_hint portmatrix
+    wait_for 5 tcp_talks attacker "$EDGE4" 22
+    expect_status 0 pm restore
+    ssh_is_closed
+    umount "$LAB/bpf"
+    begin
+    no_drift
+}
+end_attack_unseen() { # no status can be asked
+    kill "$attack"
+    expect_equal 0 "$(wc -c <"$LAB/log/arrived")" "bytes that passed"
+}
+
+case_the_hint_about_a_strangers_program_works() {
+    local how
+    printf '%s\n' '__attribute__((section("xdp"), used)) int stranger(void *context) { return 2; }' |
+        clang-16 -target bpf -O2 -x c -c - -o "$LAB/stranger.o"
+    begin
+    stop_watch TERM
+    expect_status 0 pm detach --all
+    bpftool prog load "$LAB/stranger.o" "$LAB/bpf/stranger"
+    for how in hook link; do
+        if [ "$how" = hook ]; then
+            in_ns edge bpftool net attach xdp pinned "$LAB/bpf/stranger" dev eth0
+        else
+            link_xdp eth0 "$LAB/bpf/stranger" "$LAB/bpf/stranger_link"
+        fi
+        expect_status 1 pm restore
+        expect_output "XDP program 'stranger'"
+        execute_hint "$([ $how = hook ] && echo ip || echo bpftool)"
+        expect_status 0 pm restore
+        expect_status 0 pm detach --all
+    done
+    rm "$LAB/bpf/stranger" "$LAB/bpf/stranger_link"
+}
+
+# DEVICE PROGRAM LINK: attaches the pinned program by a link, which is pinned.
+link_xdp() {
+    in_ns edge /usr/bin/python3 - "$@" <<'END'
+import ctypes, os, socket, struct, sys
+def bpf(command, attributes):
+    buffer = ctypes.create_string_buffer(attributes, 128)
+    result = ctypes.CDLL(None, use_errno=True).syscall(321, command, buffer, 128)
+    assert result >= 0, os.strerror(ctypes.get_errno())
+    return result
+def path(name):
+    text = ctypes.create_string_buffer(name.encode())
+    kept.append(text)
+    return ctypes.addressof(text)
+kept = []
+program = bpf(7, struct.pack("=QII", path(sys.argv[2]), 0, 0))
+link = bpf(28, struct.pack("=IIII", program, socket.if_nametoindex(sys.argv[1]), 37, 0))
+bpf(6, struct.pack("=QII", path(sys.argv[3]), link, 0))
+END
+}
+
+# What udev's rule runs. The interface is filtered when the command ends.
+case_an_announced_interface_is_filtered_at_once() {
+    begin
+    ip link add side netns "$LAB_NET-net" type veth peer name eth1 netns "$LAB_NET-edge"
+    expect_status 0 pm apply -i eth1
+    expect_equal 600 "$(stat -c %a "$LAB/run/watch.sock")" "mode of the socket"
+    in_ns edge ip link delete eth1
+    ip link add side netns "$LAB_NET-net" type veth peer name eth1 netns "$LAB_NET-edge"
+    expect_status 0 pm watch --announce eth1
+    expect_output "eth1 is filtered"
+    expect_equal null "$(drift_of eth1)" drift
+    expect_status 0 pm watch --announce lo
+    expect_output "lo is in no policy in force, and is left alone"
+}
+
+# Without a running watch the command looks itself; where nothing is in force it leaves that to boot.
+case_an_interface_is_announced_without_watch() {
+    begin
+    stop_watch KILL
+    in_ns edge ip link delete eth1
+    expect_status 0 pm apply
+    ip link add side netns "$LAB_NET-net" type veth peer name eth1 netns "$LAB_NET-edge"
+    expect_status 0 pm watch --announce eth0
+    expect_output "eth0 is filtered"
+    expect_status 0 pm detach --all
+    expect_status 0 pm watch --announce eth0
+    expect_output "nothing is in force yet"
+    [ ! -e "$PORTMATRIX_PIN_DIR/abi" ]
+    in_ns edge ip link delete eth1
+    expect_status 0 pm restore
+}
+
+# A watch that hangs must not hold up udev, nor may others than root ask.
+case_an_announcement_ends_in_time() {
+    local pid began
+    begin
+    pid=$(cat "$LAB/run/watch")
+    chmod 0711 "$LAB" "$LAB/run"
+    chmod 0666 "$LAB/run/watch.sock"
+    expect_status 1 in_ns edge setpriv --reuid 65534 /usr/bin/python3 -c '
+import socket, sys
+ask = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+ask.settimeout(3)
+ask.connect(sys.argv[1])
+ask.send(b"eth0")
+print("answer:", ask.recv(100) or sys.exit(1))' "$LAB/run/watch.sock"
+    refused grep "answer: b.0" <<<"$OUTPUT"
+    chmod 0700 "$LAB" "$LAB/run"
+    kill -STOP "$pid"
+    began=$SECONDS
+    expect_status 1 pm watch --announce eth0
+    expect_output "has not answered about eth0"
+    [ $((SECONDS - began)) -le 8 ]
+    kill -CONT "$pid"
+    expect_status 0 pm watch --announce eth0
+}
+
+lab_make
+trap 'lab_remove "$LAB"' EXIT
+lab_echo edge 22
+lab_await edge tcp 22
+lab_start edge arrived socat -u UDP4-RECV:9999 STDOUT
+lab_await edge udp 9999
+pm apply -i eth0 "$here/edge.yaml"
+run_cases "$@"
