@@ -84,7 +84,7 @@ case_the_mode_is_the_devices_answer() {
     expect_equal generic "$(status | jq -r .ingress.mode)" mode
     local entry
     entry=$(bpftool -j map lookup pinned "$PORTMATRIX_PIN_DIR/interfaces" key 0 0 0 0 | jq -r '.value | join(" ")')
-    # shellcheck disable=SC2086 # one word a byte; the fifth says how it came in
+    # shellcheck disable=SC2046 # one word a byte; the fifth says how it came in
     bpftool map update pinned "$PORTMATRIX_PIN_DIR/interfaces" key 0 0 0 0 value hex \
         $(awk '{ $5 = "0x01"; print }' <<<"$entry" | sed 's/0x//g')
     expect_equal generic "$(status | jq -r .ingress.mode)" mode
@@ -118,7 +118,7 @@ case_test_packets_are_asked_of_the_policy_in_force() {
 case_a_list_of_the_kernel_that_breaks_off_is_no_shorter_list() {
     start_ssh
     expect_status 0 pm apply -i eth0 "$LAB/ssh.yaml"
-    ssh_line
+    ssh_line "$EDGE4"
     STEP=1 CALLS=recvmsg
     prepare() { policy_is ssh || pm apply -i eth0 "$LAB/ssh.yaml" >/dev/null; }
     judge() {
