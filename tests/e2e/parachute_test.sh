@@ -312,6 +312,16 @@ case_a_flow_that_was_there_before_needs_a_row() {
     expect_status 0 pm restore
 }
 
+# Nobody can read the maps of another version, whose programs go on.
+case_the_programs_of_another_version_are_left_alone() {
+    begin
+    set_build 9999 1
+    expect_status 1 pm restore
+    is_gone
+    policy_holds
+    expect_status 0 pm detach --all --force
+}
+
 lab_make
 trap 'lab_remove "$LAB"' EXIT
 lab_echo edge 22
