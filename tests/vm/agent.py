@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """In a guest: does what guest.py on the other side of a virtio port asks for.
 
-A request is a line of JSON, {"do": NAME, ...arguments}; the answer a line, {"result": ...} or {"fault": TEXT}.
-It is one process for all requests: in an emulated guest each start of a program takes long."""
+A request is a line of JSON, {"do": NAME, ...arguments}; the answer is a line, {"result": ...} or
+{"fault": TEXT}. It is one process for all requests: in an emulated guest each start of a program takes long."""
 
 import ctypes
 import glob
@@ -25,7 +25,6 @@ ALLOW, ERRNO, KILL = 0x7FFF0000, 0x00050000, 0x80000000
 
 started = {}  # process id -> Popen
 knocked = []  # [address, port]: what the knocker sends to
-heard = []  # what watch_links() has seen
 
 
 def refuse(what, error):
@@ -123,18 +122,24 @@ def devices():
     return found
 
 
+def tcx(attach_type=47):
+    """The programs at the TCX hook of the way out: device -> their numbers, asked by bpf(2) itself, since
+    Debian 12's bpftool does not know the hook. Kernels before 6.6 have none."""
+    libc, found = ctypes.CDLL(None), {}
+    for one in devices():
+        numbers = (ctypes.c_uint32 * 16)()
+        place = ctypes.addressof(numbers)
+        query = bytearray(struct.pack("IIIIQI", one["index"], attach_type, 0, 0, place, 16)).ljust(64, b"\0")
+        buffer = (ctypes.c_char * len(query)).from_buffer(query)
+        if libc.syscall(BPF, 16, buffer, len(query)) == 0:
+            count = struct.unpack_from("I", query, 24)[0]
+            found[one["name"]] = list(numbers[:count])
+    return found
+
+
 def driver(device, word):
     """Binds a virtio device to the network driver, or unbinds it."""
     write(f"/sys/bus/virtio/drivers/virtio_net/{word}", device)
-
-
-def virtio_cards():
-    """The virtio network devices, as name of the device -> its PCI parent."""
-    return {
-        os.path.basename(path): os.path.basename(os.path.dirname(os.path.realpath(path)))
-        for path in glob.glob("/sys/bus/virtio/devices/virtio*")
-        if read(path + "/device").strip() == "0x0001"
-    }
 
 
 def knocker():
@@ -151,16 +156,6 @@ def knocker():
 
 def knock(places):
     knocked[:] = places
-
-
-def patience(path, text, seconds):
-    """Waits until a file says a text; whether it did."""
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        if os.path.exists(path) and text in read(path):
-            return True
-        time.sleep(0.02)
-    return False
 
 
 def batch(lines, force=False):
@@ -181,8 +176,8 @@ def port():
 
 OFFERED = {
     one.__name__: one
-    for one in (run, start, end, read, write, empty, remove, copy, devices, driver, virtio_cards, knock,
-                patience, batch)
+    for one in (run, start, end, read, write, empty, remove, copy, devices, driver, tcx, knock,
+                batch)
 }  # fmt: skip
 
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The kinds of boots of boots.py: which cards come, when and as what, and what must hold then.
 
-In the layouts "one" and "bond" card b, and everywhere card c, is none of the policy's, unless it is said."""
+In the layout "one" card b, and everywhere card c, is none of the policy's. Card d takes the place of a."""
 
 import time
 
@@ -63,13 +63,14 @@ def where(boot):
     return {name: boot.named.get(cards.get(name)) for name in LAYOUTS[boot.layout]}
 
 
-def in_order(boot, *cards):
+def in_order(boot, *cards, renamed=()):
     """The boot with these cards, which are there already; then the truth."""
     boot.ask(*cards)
     boot.restore()
     if cards:
         boot.up(*cards)
-        boot.answered(*cards)
+        boot.answered(*(card for card in cards if card not in renamed))
+        boot.answered_by_programs(*renamed)
     boot.truth(where(boot))
 
 
@@ -91,6 +92,10 @@ def all_there(boot):
     for card in "ab":
         boot.come(card)
     in_order(boot, *cards)
+    if boot.refused:
+        boot.mend()
+        boot.answered(*cards)
+        boot.truth(where(boot))
 
 
 def one_absent(boot):
@@ -108,7 +113,7 @@ def one_renamed(boot):
     renamed = boot.chance.choice(cards)
     for card in "ab":
         boot.come(card, "eth7" if card == renamed else None)
-    in_order(boot, *cards)
+    in_order(boot, *cards, renamed=[renamed])
 
 
 def two_swapped(boot):
@@ -120,7 +125,7 @@ def two_swapped(boot):
     boot.ask("a", "b")
     boot.restore()
     boot.up("a", "b")
-    boot.answered("a", "b")
+    boot.answered_by_programs("a", "b")
     boot.truth({"wan": "wan", "lan": "lan"})
 
 
@@ -146,22 +151,24 @@ def a_new_one_beside(boot):
 
 
 def absent_and_a_new_one(boot):
-    """It may be the missing one: closed."""
+    """It may be the missing one: closed to all but essentials and failsafe rows."""
     cards = list(some_layout(boot, "one", "two"))
     absent = boot.chance.choice(cards)
     cards.remove(absent)
-    for card in (*cards, "c"):
+    new = "d" if absent == "a" else "c"  # d has the address of a
+    for card in cards:
         boot.come(card)
-    boot.ask("c")
-    boot.closed = set() if boot.refused else {"c"}
-    boot.ask(*cards)
+    boot.come(new, "eth5")
+    boot.closed = {new}
+    boot.ask(new, *cards)
     boot.restore()
-    boot.up(*cards, "c")
+    boot.up(*cards, new)
     boot.answered(*cards)
+    if new == "d":
+        boot.answered_by_programs(new)
     boot.truth(where(boot))
-    boot.wires["c"].silence()
-    if "ping" in boot.wires["c"].last and not boot.refused:
-        boot.failed.append("the new card is not closed: it answers a ping")
+    boot.must_be_closed(new)
+    boot.wires[new].silence()
     boot.closed.clear()
     come_back(boot, absent)
 

@@ -107,16 +107,16 @@ class Guest:
         links = json.loads(self.must("ip", "-d", "-j", "link", "show"))
         net = json.loads(self.must("bpftool", "-j", "net", "show"))[0]
         loaded = json.loads(self.must("bpftool", "-j", "prog", "show"))
+        tcx = self.do("tcx")
         names = {one["id"]: one.get("name", "?") for one in loaded}
         found = {}
         for link in links:
+            device = link["ifname"]
             program = (link.get("xdp") or {}).get("prog") or {}
-            out = [
-                names.get(one.get("prog_id", one.get("id")), one.get("name"))
-                for one in net.get("tc", [])
-                if one["devname"] == link["ifname"] and "egress" in str(one.get("kind"))
-            ]
-            found[link["ifname"]] = {"in": names.get(program.get("id")), "out": out}
+            out = [one["name"].split(":")[0] for one in net.get("tc", [])
+                   if one["devname"] == device and "egress" in one["kind"]]  # fmt: skip
+            out += [names.get(one) for one in tcx.get(device, [])]
+            found[device] = {"in": names.get(program.get("id")), "out": out}
         return found
 
 

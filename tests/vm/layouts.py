@@ -9,7 +9,8 @@ import time
 from guest import GuestFault
 from machine import MACS
 
-OWN = {"a": "203.0.113.10", "b": "10.9.0.10", "c": "192.0.2.10", "d": "192.0.2.74"}
+# Card d takes the place of a.
+OWN = {"a": "203.0.113.10", "b": "10.9.0.10", "c": "192.0.2.10", "d": "203.0.113.10"}
 VLAN = 100
 PATIENCE = 30  # seconds for an answer, emulated
 
@@ -127,8 +128,10 @@ LAYOUTS = {
     "bond": BondLayout(
         {"a": 1, "b": 2},
         {
-            "05-bond.netdev": "[NetDev]\nName=bond0\nKind=bond\n[Bond]\nMode=active-backup\nMIIMonitorSec=0.1\n",
-            "10-ports.network": f"[Match]\nPermanentMACAddress={MACS['a']} {MACS['b']}\n[Network]\nBond=bond0\n",
+            "05-bond.netdev": "[NetDev]\nName=bond0\nKind=bond\n"
+            "[Bond]\nMode=active-backup\nMIIMonitorSec=0.1\n",
+            "10-ports.network": f"[Match]\nPermanentMACAddress={MACS['a']} {MACS['b']}\n"
+            "[Network]\nBond=bond0\n",
             "20-bond.network": network("Name=bond0", f"Address={OWN['a']}/24"),
         },
         lambda names: {"bond0": ("access", OWN["a"])},

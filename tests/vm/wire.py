@@ -202,7 +202,8 @@ class Wire:
             return self.judge4(rest)
         if kind == IP6:
             return self.judge6(rest)
-        return "essential" if kind in (0x8809, 0x88CC, 0x88F7) or kind < 1536 else f"forbidden: type {kind:#x}"
+        is_link = kind in (0x8809, 0x88CC, 0x88F7) or kind < 1536
+        return "essential" if is_link else f"forbidden: type {kind:#x}"
 
     def answer_arp(self, rest):
         operation, mac, sender, _, wanted = struct.unpack("!H6s4s6s4s", rest[6:28])
