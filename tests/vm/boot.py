@@ -72,7 +72,7 @@ class Boot:
             self.guest.do("end", pid=self.watch, number=9)
             self.watch = None
         for one in self.guest.do("devices"):
-            if one["name"] in ("bond0", "uplink"):
+            if one["name"] in ("bond0", "uplink", "inner0"):
                 self.guest.ip(f"link del {one['name']}")
         for one in self.guest.do("devices"):
             if one["parent"]:

@@ -173,6 +173,19 @@ def absent_and_a_new_one(boot):
     come_back(boot, absent)
 
 
+def absent_and_a_virtual_one(boot):
+    """A container engine's device cannot be the missing one: no program comes on it."""
+    cards = [card for card in some_layout(boot, "one", "two") if card != "a"]
+    for card in cards:
+        boot.come(card)
+    boot.guest.ip("link add inner0 type veth peer name inner1")
+    in_order(boot, *cards)
+    hooks = boot.guest.hooks()["inner0"]
+    if hooks != {"in": None, "out": []}:
+        boot.failed.append(f"hooks of a virtual device: {hooks}")
+    come_back(boot, "a")
+
+
 def replaced_card(boot):
     """Another hardware address under the known name: accepted, and told."""
     cards = [card for card in some_layout(boot, "one", "two") if card != "a"]
@@ -237,7 +250,7 @@ KINDS = {
     one.__name__: one
     for one in (
         all_there, one_absent, one_renamed, two_swapped, one_late, a_new_one_beside,
-        absent_and_a_new_one, replaced_card, everything_absent, bond_in_order,
+        absent_and_a_new_one, absent_and_a_virtual_one, replaced_card, everything_absent, bond_in_order,
         bond_without_its_first_port, vlan_in_order, vlan_on_a_renamed_parent,
     )
 }  # fmt: skip

@@ -300,19 +300,22 @@ def nftables_starts_at_boot(run, report):
         boot.in_parachute(boot.device("a"), boot.device("b"))
 
 
+VERSION = ("dpkg-query", "-W", "-f", "${Version}", "portmatrix")
+
+
 def package_upgraded(run, report):
     """Another build's package is installed over the first, then the host boots."""
     machine = run.machine(run.confirmed("two"), packages="newer")
     with machine:
         LAYOUTS["two"].expect(run.wires)
         machine.start(run.wires, LAYOUTS["two"].cards)
-        before = machine.guest.must("portmatrix", "--version")
+        before = machine.guest.must(*VERSION)
         run.wires.forget()
         machine.guest.must("sh", "-c", "mkdir /run/new && tar -xf /dev/vdb -C /run/new")
         machine.guest.must("sh", "-c", "dpkg -i /run/new/*.deb", timeout=170)
         time.sleep(SETTLE)
-        after = machine.guest.must("portmatrix", "--version")
-        report["notes"]["versions"] = [before.strip(), after.strip()]
+        after = machine.guest.must(*VERSION)
+        report["notes"]["versions"] = [before, after]
         report["forbidden"] += [[0, card, what] for _, card, what in run.wires.forbidden()]
         machine.power_off()
     run.disks["upgraded"], LAYOUTS["upgraded"] = machine.disk, LAYOUTS["two"]
