@@ -150,9 +150,11 @@ class Boot:
 
     def late(self, card, name=None):
         """A card comes while the host is up: with udev, or set up at once by who does not wait for it."""
-        if self.chance.random() < 0.7:
+        # The parachute has no such gap: it filters whatever comes.
+        if self.refused or self.chance.random() < 0.7:
             self.come(card, name)
-            self.announce(self.named[card])
+            if not self.refused or self.chance.random() < 0.7:
+                self.announce(self.named[card])
             self.up(card)
             return
         self.careless(card, name)
