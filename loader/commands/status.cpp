@@ -100,8 +100,7 @@ int run_status(const StatusArguments &arguments) {
     if (!*deployment) return has_note ? end(Exit::done) : end_unfiltered(arguments);
     auto snapshot = read_snapshot(**deployment, {});
     if (!snapshot) return end(snapshot.error());
-    if (snapshot->interfaces.empty())
-        return has_note ? end(Exit::done) : end_unfiltered(arguments);
+    if (snapshot->interfaces.empty()) return has_note ? end(Exit::done) : end_unfiltered(arguments);
     snapshot->policy_drifted = policy_file_differs(snapshot->in_force.catalog);
     add_nic_notes(**deployment, *snapshot);
     const auto is_printed = [&](const std::string &name) {

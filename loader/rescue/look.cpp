@@ -54,7 +54,8 @@ void ParachuteWatch::raise(std::vector<std::string> &sentences) {
     if (!is_in_force(paths_)) return;
     if (coverage_now(paths_).unfiltered.empty()) return;
     // One may have come just now.
-    for (std::string &text : Watcher(paths_).look_under_lock()) sentences.push_back(std::move(text));
+    for (std::string &text : Watcher(paths_).look_under_lock())
+        sentences.push_back(std::move(text));
     const Coverage coverage = coverage_now(paths_);
     const std::vector<std::string> &left = coverage.unfiltered;
     if (left.empty()) return;
