@@ -28,6 +28,7 @@
 #include "loader/host/nft_tables.h"
 #include "loader/kernel/pin_events.h"
 #include "loader/rescue/look.h"
+#include "loader/rescue/raise.h"
 #include "loader/update/announced.h"
 
 namespace pm::command {
@@ -58,6 +59,11 @@ int announce(const Paths &paths, const std::string &name) {
     if (!answer) return end(answer.error());
     print_note(**answer);
     return end(Exit::done);
+}
+
+std::string unit_status(const Paths &paths, const Watcher &watcher) {
+    if (!is_parachute_loaded(paths)) return watcher.status();
+    return "degraded: nftables filters instead of the programs; " + watcher.status();
 }
 
 // What `watch` waits for.
@@ -106,10 +112,10 @@ int run_watch(const WatchArguments &arguments) {
         for (const std::string &text : watcher.look(after)) print_note(text);
         if (!watcher.was_busy())
             socket->answer([&](const std::string &name) { return announced(paths, name); });
+        const std::string status = unit_status(paths, watcher);
         sd_notify(0,
-                  fmt::format("{}WATCHDOG=1\nSTATUS={}", first ? "READY=1\n" : "", watcher.status())
-                      .c_str());
-        if (first) print_note("watching: " + watcher.status());
+                  fmt::format("{}WATCHDOG=1\nSTATUS={}", first ? "READY=1\n" : "", status).c_str());
+        if (first) print_note("watching: " + status);
         const bool soon = watcher.was_busy() || socket->is_asked();
         if (events.wait(*socket, soon ? retry_ms : look_interval_ms) == Events::Woken::to_end)
             break;

@@ -13,21 +13,26 @@
 #include "loader/rescue/devices.h"
 #include "loader/rescue/raise.h"
 #include "loader/rescue/renew.h"
+#include "loader/state/detached.h"
 #include "loader/state/store.h"
 #include "loader/update/restore.h"
-#include "loader/update/watch.h"
 
 namespace pm {
 namespace {
 
 constexpr double seconds_between_tries = 60;
 
-// Is a policy in force? After `detach --all`, or one that was killed, none is, on purpose.
 bool is_in_force(const Paths &paths) {
     auto pins = Pins::open(paths);
     if (!pins || !*pins) return false;
     auto control = Switch::open((*pins)->maps(), Switch::Access::read);
     return control && control->state().record.mode != PM_MODE_OFF;
+}
+
+// Did `detach` leave nothing in force, on purpose? What cannot be read does not say so.
+bool is_off_by_command(const Paths &paths) {
+    const auto detached = read_detached(paths);
+    return detached && detached->all;
 }
 
 // None: nothing was ever confirmed, or it cannot be read.
@@ -51,11 +56,7 @@ bool ParachuteWatch::is_due(double &last) const {
 }
 
 void ParachuteWatch::raise(std::vector<std::string> &sentences) {
-    if (!is_in_force(paths_)) return;
-    if (coverage_now(paths_).unfiltered.empty()) return;
-    // One may have come just now.
-    for (std::string &text : Watcher(paths_).look_under_lock())
-        sentences.push_back(std::move(text));
+    if (is_off_by_command(paths_)) return;
     const Coverage coverage = coverage_now(paths_);
     const std::vector<std::string> &left = coverage.unfiltered;
     if (left.empty()) return;

@@ -94,6 +94,7 @@ Result<bool> must_put_in_force_anew(const NicsInForce &nics, const Pins &pins,
         const auto found = std::ranges::find(*interfaces, one.number, &Pins::Interface::number);
         if (found == interfaces->end() || !is_in_force(one, *found, state.record, image))
             return true;
+        if (!pins.has_interface(one.number)) return true;  // others removed its pins
     }
     return std::ranges::any_of(*interfaces, [&](const Pins::Interface &one) {
         return one.entry.stranger != 0 &&
