@@ -11,6 +11,7 @@
  *   (protocol, destination port, source port) ──▶ pair: which rows have these ports.
  *   (zone, direction, local class, pair) ──▶ decision: a list of cells, one for each peer class.
  *       Equal lists are stored once. A zone is an interface that the policy names.
+ *       The last zone may be that of closed interfaces, where only failsafe rows exist.
  *   (decision, peer class) ──▶ cell: the first row that permits, or none, or blocked.
  *
  * Who writes: the compiler in policy/ makes the image, and the loader copies it into a slot that

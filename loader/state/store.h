@@ -76,7 +76,7 @@ struct Generation {
     pm_mode mode = PM_MODE_ENFORCE;
     std::vector<std::string> interfaces;  // on which it was put in force
     // The same as NICs, and the other interfaces that the host had then, without the loopback.
-    // Both empty: an earlier release stored the generation.
+    // Both empty: they were not recorded.
     std::vector<Nic> nics, others;
     std::string xdp = "auto";  // as the user asked: auto, native, generic
     std::uint32_t flow_capacity = 0;

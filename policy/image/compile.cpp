@@ -105,6 +105,9 @@ tl::expected<Image, std::string> compile(const Policy &policy, const CompileOpti
     if (options.interfaces.size() > PM_INTERFACES)
         return tl::unexpected(fmt::format("there are {} interfaces; the limit is {}",
                                           options.interfaces.size(), PM_INTERFACES));
+    if (!options.closed.empty() && *options.closed.rbegin() >= PM_INTERFACES)
+        return tl::unexpected(fmt::format("interface number {} is to be closed; the highest is {}",
+                                          *options.closed.rbegin(), PM_INTERFACES - 1));
     auto matrix = build_matrix(policy, size_limit,
                                options.closed.empty() ? ClosedZone::absent : ClosedZone::present);
     if (!matrix) return tl::unexpected(std::move(matrix.error()));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Listed roles have one set each. Roles of form `interface` share one set for each zone and
-// direction.
+// direction; in the closed zone each has its own.
 #include "policy/image/locals.h"
 
 #include <cstddef>
@@ -22,6 +22,7 @@ public:
 private:
     std::uint32_t set(const std::string &key, bool own, const AddressSet &addresses);
     std::uint32_t role_set(const std::string &role, std::size_t zone, Direction direction);
+    AddressSet closed_addresses(const std::string &role, Direction direction) const;
     std::uint32_t row_set(const Row &row, std::size_t zone);
     void find_present(std::size_t zone, Direction direction);
 
@@ -41,6 +42,15 @@ std::uint32_t Finder::set(const std::string &key, bool own, const AddressSet &ad
     return entry->second;
 }
 
+// What a role of form `interface` is on a closed interface, of which nobody knows which one it is:
+// what it is on one of the policy's interfaces.
+AddressSet Finder::closed_addresses(const std::string &role, Direction direction) const {
+    AddressSet addresses;
+    for (std::size_t zone = 0; zone < open_zones_; ++zone)
+        addresses = addresses | local_addresses(policy_, role, zone_name(policy_, zone), direction);
+    return addresses;
+}
+
 std::uint32_t Finder::role_set(const std::string &role, std::size_t zone, Direction direction) {
     const std::string &interface = zone_name(policy_, zone);
     const bool closed = zone >= open_zones_, placed = closed || is_placed(policy_, role, interface);
@@ -51,11 +61,11 @@ std::uint32_t Finder::role_set(const std::string &role, std::size_t zone, Direct
     }
     if (!placed) return Locals::none;
     // No set can have this key as its name: names begin with a letter.
-    const std::string key = std::to_string(Locals::index(zone, direction));
+    std::string key = std::to_string(Locals::index(zone, direction));
+    if (closed) key += " " + role;
     if (auto known = numbers_.find(key); known != numbers_.end()) return known->second;
-    // Which interface a closed one is, nobody knows: the role is any address of this host.
     return set(key, false,
-               closed ? AddressSet::any() | AddressSet::multicast()
+               closed ? closed_addresses(role, direction)
                       : local_addresses(policy_, role, interface, direction));
 }
 
@@ -90,6 +100,12 @@ Locals Finder::find() {
     return std::move(out_);
 }
 
+// The zone that an interface number is in; PM_NO_ZONE: none.
+std::size_t zone_of(pm_view image, unsigned number) {
+    const auto zones = static_cast<std::uint32_t>(offsetof(pm_image, zones));
+    return static_cast<std::size_t>(pm_load(image, zones + number % PM_INTERFACES, 1));
+}
+
 }  // namespace
 
 Locals find_locals(const Policy &policy, ClosedZone closed) {
@@ -102,14 +118,12 @@ const std::string &zone_name(const Policy &policy, std::size_t zone) {
 }
 
 bool is_closed(pm_view image, unsigned number) {
-    const auto zones = static_cast<std::uint32_t>(offsetof(pm_image, zones));
-    const auto zone = static_cast<std::size_t>(pm_load(image, zones + number % PM_INTERFACES, 1));
+    const std::size_t zone = zone_of(image, number);
     return zone != PM_NO_ZONE && zone >= closed_zone(pm_field(image, pm_image, named_zones));
 }
 
 const std::string &interface_name(const Policy &policy, pm_view image, unsigned number) {
-    const auto zones = static_cast<std::uint32_t>(offsetof(pm_image, zones));
-    return zone_name(policy, pm_load(image, zones + number % PM_INTERFACES, 1));
+    return zone_name(policy, zone_of(image, number));
 }
 
 }  // namespace pm

@@ -24,10 +24,10 @@ void assign_zones(const std::vector<std::string> &zones, const std::vector<std::
 }
 
 tl::expected<void, std::string> relocate(Image &image, const CompileOptions &options) {
-    const auto catalog = read_catalog(ImageView(image.bytes).view());
-    if (!catalog) return tl::unexpected(catalog.error());
     if (!options.closed.empty())
         return tl::unexpected<std::string>("it was compiled without closed interfaces");
+    const auto catalog = read_catalog(ImageView(image.bytes).view());
+    if (!catalog) return tl::unexpected(catalog.error());
     std::vector<std::string> ids;
     for (const CatalogRow &row : catalog->rows) ids.push_back(row.id);
     const auto slots = assign_slots(ids, options.slots, options.last_slot);

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include "policy/image/relocate.h"
 #include "tests/support/policy_builder.h"
 #include "tests/unit/judged.h"
 
@@ -256,6 +257,16 @@ TEST(Compile, AnEmptyMatrixDropsEverything) {
     EXPECT_EQ(judged("in icmp 192.0.2.1 > 203.0.113.99"), "no-role");
 }
 
+TEST(Compile, AnImageWithoutAClosedZoneIsNotRelocatedToClosedInterfaces) {
+    auto image = compile(edge().policy, {.interfaces = {"eth0", "eth1"}, .closed = {}});
+    ASSERT_TRUE(image);
+    const std::vector<std::uint8_t> before = image->bytes;
+    const auto done = relocate(*image, {.interfaces = {"eth0", "eth1"}, .closed = {1}});
+    ASSERT_FALSE(done);
+    EXPECT_EQ(done.error(), "it was compiled without closed interfaces");
+    EXPECT_EQ(image->bytes, before);
+}
+
 TEST(Compile, LimitsAreErrorsThatNameThem) {
     PolicyBuilder rows = edge();
     for (int i = 0; i < PM_ROWS_MAX + 1; ++i)
@@ -267,6 +278,8 @@ TEST(Compile, LimitsAreErrorsThatNameThem) {
         interfaces.place("eth" + std::to_string(i), {"access"});
     EXPECT_EQ(compile(interfaces.policy).error(),
               "the policy names 17 interfaces; the limit is 16");
+    EXPECT_EQ(compile(edge().policy, {.interfaces = {}, .closed = {PM_INTERFACES}}).error(),
+              "interface number 16 is to be closed; the highest is 15");
 
     // Bit i of an address tells whether set i holds it: 2^17 overlaps.
     PolicyBuilder overlaps = edge();
