@@ -205,7 +205,7 @@ Result<KnownTargets> Chooser::choose() {
             if (added) continue;
             if (extent_ == Extent::all_or_none) return tl::unexpected(added.error());
             result_.left_out.push_back(known_.nics[i].name);
-            result_.not_attached.push_back(added.error().message);
+            result_.not_attached.push_back(with_hint(added.error()));
         }
     for (const Stranger &one : found.strangers) add_stranger(one);
     std::ranges::sort(result_.targets, {}, &Target::number);

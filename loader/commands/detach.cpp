@@ -12,6 +12,7 @@
 #include "loader/commands/commands.h"
 #include "loader/commands/common.h"
 #include "loader/rescue/raise.h"
+#include "loader/state/detached.h"
 
 namespace pm::command {
 namespace {
@@ -20,6 +21,12 @@ Done check_usage(const DetachArguments &arguments) {
     if (arguments.all == !arguments.interfaces.empty())
         return fault("name the interfaces with -i, or say --all", {}, Exit::usage);
     return {};
+}
+
+// What cannot be read does not say so.
+bool is_all_detached(const Paths &paths) {
+    const auto detached = read_detached(paths);
+    return detached && detached->all;
 }
 
 std::string unfiltered_text(const std::string &name) {
@@ -40,9 +47,9 @@ int run_detach(const DetachArguments &arguments) {
                    : arguments.all ? detach_all(paths)
                                    : detach_interfaces(paths, names);
     if (!outcome) return end_unchanged("detach", outcome.error());
-    auto dropped = arguments.all ? drop_parachute(paths) : adjust_parachute(paths);
-    if (!dropped) return end(dropped.error());
     for (const std::string &name : outcome->names) record_done("detach", unfiltered_text(name));
+    auto dropped = is_all_detached(paths) ? drop_parachute(paths) : adjust_parachute(paths);
+    if (!dropped) return end(dropped.error());
     for (const std::string &note : outcome->notes) print_note(note);
     for (const std::string &name : outcome->names) print_note(unfiltered_text(name));
     if (!outcome->cleared)

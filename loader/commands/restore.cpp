@@ -23,6 +23,7 @@ std::optional<int> restore_confirmed(const RestoreArguments &arguments) {
     auto outcome = restore(Paths::from_environment());
     if (!outcome) {  // something may have changed: it puts in force what it can
         auto raised = raise_parachute(Paths::from_environment(), outcome.error().message);
+        if (!raised) record_not_loaded(Paths::from_environment(), raised.error());
         if (!raised)
             print_fault({"THIS HOST MAY BE OPEN: neither the programs nor nftables filter: " +
                              raised.error().message,

@@ -30,6 +30,7 @@
 #include "loader/rescue/look.h"
 #include "loader/rescue/raise.h"
 #include "loader/update/announced.h"
+#include "policy/base/text.h"
 
 namespace pm::command {
 namespace {
@@ -61,9 +62,21 @@ int announce(const Paths &paths, const std::string &name) {
     return end(Exit::done);
 }
 
+// "in force on eth0, eth1"; "degraded: " and what is wrong first, if something is.
 std::string unit_status(const Paths &paths, const Watcher &watcher) {
-    if (!is_parachute_loaded(paths)) return watcher.status();
-    return "degraded: nftables filters instead of the programs; " + watcher.status();
+    std::vector<std::string> parts = watcher.problems();
+    if (is_parachute_loaded(paths))
+        parts.insert(parts.begin(), "nftables filters instead of the programs");
+    const std::string prefix = parts.empty() ? "" : "degraded: ";
+    if (!watcher.in_force().empty()) parts.push_back(watcher.in_force());
+    return prefix + joined(parts, "; ");
+}
+
+// Tells systemd that it lives apart from the status: a message of more than 4096 bytes is lost.
+void tell_systemd(bool is_first, const std::string &status) {
+    constexpr std::size_t longest = 2048;
+    sd_notify(0, is_first ? "READY=1\nWATCHDOG=1" : "WATCHDOG=1");
+    sd_notify(0, ("STATUS=" + shortened(status, longest)).c_str());
 }
 
 // What `watch` waits for.
@@ -84,6 +97,13 @@ struct Events {
         links.drain();
         tables.drain();
         return Woken::to_look;
+    }
+
+    // What has happened by now does not wake it.
+    void drain(const Paths &paths) const {
+        links.drain();
+        tables.drain();
+        pins.follow(paths);
     }
 };
 
@@ -113,9 +133,11 @@ int run_watch(const WatchArguments &arguments) {
         if (!watcher.was_busy())
             socket->answer([&](const std::string &name) { return announced(paths, name); });
         const std::string status = unit_status(paths, watcher);
-        sd_notify(0,
-                  fmt::format("{}WATCHDOG=1\nSTATUS={}", first ? "READY=1\n" : "", status).c_str());
+        tell_systemd(first, status);
         if (first) print_note("watching: " + status);
+        // Else it would wake itself again and again. What others changed meanwhile is found by the
+        // next look.
+        if (watcher.tried_in_vain()) events.drain(paths);
         const bool soon = watcher.was_busy() || socket->is_asked();
         if (events.wait(*socket, soon ? retry_ms : look_interval_ms) == Events::Woken::to_end)
             break;

@@ -31,8 +31,9 @@ void examine_loaded(const parachute::Note &note, Findings &findings) {
                        "portmatrix restore");
     else
         findings.wrong(check,
-                       fmt::format("nftables filters {} by generation {}, not the programs: {}", on,
-                                   note.generation, note.why),
+                       fmt::format("nftables filters {} by generation {}, not the programs: {}{}",
+                                   on, note.generation, note.why,
+                                   note.fallback.empty() ? "" : "; " + note.fallback),
                        "mend that, then: portmatrix restore");
 }
 

@@ -14,6 +14,7 @@ namespace pm {
 namespace {
 
 constexpr const char *what = "close a device with nftables";
+constexpr const char *table_name = "portmatrix-closed";
 
 std::string chain(const char *hook, const std::string &rules) {
     return fmt::format("chain {0} {{ type filter hook {0} priority -300; policy accept; {1} }}\n",
@@ -22,10 +23,14 @@ std::string chain(const char *hook, const std::string &rules) {
 
 }  // namespace
 
+bool is_closed_by_nftables() {
+    return has_nft_table(table_name).value_or(false);
+}
+
 Done close_by_nftables(const std::vector<Device> &devices) {
     if (devices.empty()) {
         // Where the kernel does not say, it may be there.
-        if (!has_nft_table("portmatrix-closed").value_or(true)) return {};
+        if (!has_nft_table(table_name).value_or(true)) return {};
         return run_nftables("open a device that nftables closed",
                             "table inet portmatrix-closed {}\ndelete table inet portmatrix-closed");
     }

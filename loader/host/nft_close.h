@@ -16,4 +16,7 @@ namespace pm {
 // `inet portmatrix-closed` goes.
 Done close_by_nftables(const std::vector<Device> &devices);
 
+// Is that table there? Not, where the kernel does not say.
+bool is_closed_by_nftables();
+
 }  // namespace pm

@@ -27,6 +27,8 @@ Note parse(const std::string &text) {
                  .sha256 = json.at("sha256"),
                  .since = json.at("since"),
                  .why = json.at("why"),
+                 .fallback = json.at("fallback"),
+                 .wanted = json.at("wanted"),
                  .interfaces = json.at("interfaces"),
                  .open = json.at("open"),
                  .closed = {}};
@@ -64,6 +66,8 @@ Done write_note(const Paths &paths, const Note &note) {
                        {"sha256", note.sha256},
                        {"since", note.since},
                        {"why", note.why},
+                       {"fallback", note.fallback},
+                       {"wanted", note.wanted},
                        {"interfaces", note.interfaces},
                        {"open", note.open},
                        {"closed", closed}};

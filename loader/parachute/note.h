@@ -17,8 +17,11 @@ struct Note {
     std::uint64_t generation = 0;  // whose policy it is; 0: essentials and nothing else
     std::string policy;            // its name
     std::string sha256;
-    std::uint64_t since = 0;              // ns since the epoch
-    std::string why;                      // a sentence
+    std::uint64_t since = 0;  // ns since the epoch
+    std::string why;          // a sentence
+    // Why it is not that of the confirmed generation; empty: it is.
+    std::string fallback = {};
+    std::uint64_t wanted = 0;             // the confirmed generation; 0: it could not be read
     std::vector<std::string> interfaces;  // of the policy, which the programs do not filter
     std::vector<std::string> open;        // devices that it leaves alone, beside the loopback
     struct Closed {

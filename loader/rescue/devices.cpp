@@ -9,7 +9,7 @@
 
 #include "loader/attach/attach.h"
 #include "loader/attach/known_targets.h"
-#include "loader/host/attached_programs.h"
+#include "loader/attach/occupant.h"
 #include "loader/host/device.h"
 #include "loader/host/nics.h"
 #include "loader/kernel/pins.h"
@@ -24,46 +24,34 @@ bool contains(const std::vector<std::string> &names, const std::string &name) {
     return std::ranges::find(names, name) != names.end();
 }
 
-// The devices that have both programs.
-struct Attachments {
-    std::vector<std::string> filtered;
-    // No policy is in force there, as a rollback has left them: which was said then. The programs
-    // could filter them.
-    std::vector<std::string> idle;
+// The devices on which both programs enforce a policy. Without pins that can be read, those that
+// have our program: another build attached it, or its pins are out of sight, and it goes on
+// enforcing. A second filter would cut the connections that it has not seen begin.
+struct Filtered {
+    bool in_force = false;
+    std::vector<std::string> devices = {};
 };
-
-// Those of a build with another layout, which no one here can read, go on enforcing: the kernel
-// says that they are there. A second filter would cut the connections that it has not seen begin.
-Attachments programs_of_another_build() {
-    Attachments names;
-    const auto devices = all_devices();
-    if (!devices) return names;
-    for (const Device &one : *devices) {
-        const auto program = attached_xdp(one);
-        if (program && *program && (*program)->name == "pm_ingress")
-            names.filtered.push_back(one.name);
-    }
-    return names;
-}
-
-Attachments find_attachments(const Paths &paths) {
-    Attachments names;
+Filtered find_filtered(const Paths &paths) {
+    Filtered found;
     auto pins = Pins::open(paths);
-    if (!pins) return programs_of_another_build();
-    if (!*pins) return names;
+    if (!pins || !*pins) {
+        found.devices = devices_with_own_program();
+        found.in_force = !found.devices.empty();
+        return found;
+    }
     auto control = Switch::open((*pins)->maps(), Switch::Access::read);
     auto interfaces = (*pins)->interfaces();
-    if (!control || !interfaces) return names;
+    if (!control || !interfaces) return found;
     const pm_record record = control->state().record;
+    found.in_force = record.mode != PM_MODE_OFF;
     for (const Pins::Interface &one : *interfaces) {
         const Attached now = attached_now(**pins, one);
         const auto device = device_of(**pins, one);
-        if (!device || record.mode == PM_MODE_OFF || now.ingress == PM_DETACHED ||
-            now.egress == PM_DETACHED)
-            continue;
-        (holds_on(record, one.number) ? names.filtered : names.idle).push_back(device->name);
+        if (device && holds_on(record, one.number) && now.ingress != PM_DETACHED &&
+            now.egress != PM_DETACHED)
+            found.devices.push_back(device->name);
     }
-    return names;
+    return found;
 }
 
 bool is_same(const Nic &recorded, const Nic &now) {
@@ -111,10 +99,11 @@ private:
 
 // If it cannot be told which devices the interfaces are, all of them count as unfiltered.
 Coverage find_coverage(const Paths &paths, const Generation &generation) {
-    Attachments attached = find_attachments(paths);
     auto detached = read_detached(paths);
+    Filtered now = find_filtered(paths);
     Coverage coverage = {
-        .filtered = std::move(attached.filtered),
+        .in_force = now.in_force,
+        .filtered = std::move(now.devices),
         .detached = detached ? std::move(detached->names) : std::vector<std::string>(),
         .unfiltered = {}};
     auto pins = Pins::open(paths);
@@ -128,9 +117,7 @@ Coverage find_coverage(const Paths &paths, const Generation &generation) {
     for (const Target &one : known->targets) {
         if (!one.device || one.stranger) continue;
         if (one.closed.empty()) coverage.devices[one.name] = one.device->index;
-        if (!contains(coverage.filtered, one.device->name) &&
-            !contains(attached.idle, one.device->name))
-            coverage.unfiltered.push_back(one.name);
+        if (!contains(coverage.filtered, one.device->name)) coverage.unfiltered.push_back(one.name);
     }
     for (const std::string &name : known->left_out) {
         coverage.unfiltered.push_back(name);

@@ -16,7 +16,8 @@
 namespace pm {
 
 struct Coverage {
-    std::vector<std::string> filtered;    // devices on which the programs enforce a policy
+    bool in_force = false;                // the programs have a policy, if only for absent NICs
+    std::vector<std::string> filtered;    // devices on which they enforce it
     std::vector<std::string> detached;    // interfaces of the generation that `detach -i` took away
     std::vector<std::string> unfiltered;  // interfaces of the generation that exist and are not
     // The index of the device that each interface of the generation is, whatever its name is now.
@@ -25,9 +26,7 @@ struct Coverage {
     std::vector<std::string> why = {};  // no program can be attached to some, a sentence each
 };
 
-// An interface that has both programs, and no policy holds on it, is in neither list: it is open on
-// purpose, and the programs could filter it. What cannot be read counts as not filtered: both
-// filters may judge a packet, but one must.
+// What cannot be read counts as not filtered: both filters may judge a packet, but one must.
 Coverage find_coverage(const Paths &paths, const Generation &generation);
 
 // The devices that the parachute leaves alone are

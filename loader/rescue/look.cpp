@@ -6,28 +6,14 @@
 #include <fmt/core.h>
 #include <fmt/ranges.h>
 
-#include "loader/base/clock.h"
-#include "loader/kernel/pins.h"
-#include "loader/kernel/switch.h"
 #include "loader/parachute/note.h"
 #include "loader/rescue/devices.h"
-#include "loader/rescue/raise.h"
 #include "loader/rescue/renew.h"
 #include "loader/state/detached.h"
 #include "loader/state/store.h"
-#include "loader/update/restore.h"
 
 namespace pm {
 namespace {
-
-constexpr double seconds_between_tries = 60;
-
-bool is_in_force(const Paths &paths) {
-    auto pins = Pins::open(paths);
-    if (!pins || !*pins) return false;
-    auto control = Switch::open((*pins)->maps(), Switch::Access::read);
-    return control && control->state().record.mode != PM_MODE_OFF;
-}
 
 // Did `detach` leave nothing in force, on purpose? What cannot be read does not say so.
 bool is_off_by_command(const Paths &paths) {
@@ -38,61 +24,67 @@ bool is_off_by_command(const Paths &paths) {
 // None: nothing was ever confirmed, or it cannot be read.
 Coverage coverage_now(const Paths &paths) {
     auto store = Store::open(paths);
-    if (!store) return {};
-    auto confirmed = store->confirmed();
-    if (!confirmed || !*confirmed) return {};
-    auto generation = store->generation((*confirmed)->generation);
-    if (!generation) return {};
-    return find_coverage(paths, *generation);
+    auto generation =
+        store ? store->confirmed_generation() : Result<std::optional<Generation>>(std::nullopt);
+    return generation && *generation ? find_coverage(paths, **generation) : Coverage();
 }
 
 }  // namespace
 
-bool ParachuteWatch::is_due(double &last) const {
-    const double now = monotonic_seconds();
-    if (last != 0 && now - last < seconds_between_tries) return false;
-    last = now;
-    return true;
-}
-
-void ParachuteWatch::raise(std::vector<std::string> &sentences) {
-    if (is_off_by_command(paths_)) return;
+ParachuteChange ParachuteWatch::load() {
+    auto kept = keep_parachute(paths_);
+    if (!kept || *kept || is_off_by_command(paths_)) return kept;
     const Coverage coverage = coverage_now(paths_);
-    const std::vector<std::string> &left = coverage.unfiltered;
-    if (left.empty()) return;
+    if (coverage.unfiltered.empty()) return std::nullopt;
     const std::string why = coverage.why.empty()
                                 ? "its programs are gone and cannot be attached again"
                                 : fmt::format("{}", fmt::join(coverage.why, "; "));
-    auto raised = raise_parachute(paths_, why);
-    if (raised && *raised) sentences.push_back(**raised);
-    const std::string problem = raised ? "" : raised.error().message;
-    if (!problem.empty() && problem != reported_)
-        sentences.push_back(fmt::format("{} may be open: {}", fmt::join(left, ", "), problem));
-    reported_ = problem;
+    return raise_parachute(paths_, why);
 }
 
-void ParachuteWatch::try_again(std::vector<std::string> &sentences) {
-    if (!is_in_force(paths_) && is_due(tried_)) (void)restore(paths_);  // why not is in the note
-    auto lowered = lower_parachute(paths_);
-    if (lowered && *lowered) sentences.push_back(**lowered);
+void ParachuteWatch::keep_loaded(std::vector<std::string> &sentences) {
+    if (!loaded_.is_due()) return;
+    auto loaded = load();
+    if (loaded) {
+        loaded_.succeeded();
+        reported_.clear();
+        if (*loaded) sentences.push_back(**loaded);
+        return;
+    }
+    loaded_.failed();
+    if (loaded.error().message == reported_) return;
+    reported_ = loaded.error().message;
+    record_not_loaded(paths_, loaded.error());
+    sentences.push_back("the host may be open: " + reported_);
 }
 
-void ParachuteWatch::renew() {
-    if (renewal_ && waitpid(renewal_, nullptr, WNOHANG) == 0) return;
-    renewal_ = 0;
-    if (!has_parachute(paths_) && is_due(renewed_)) renewal_ = start_renewal(paths_);
+void ParachuteWatch::improve(std::vector<std::string> &sentences) {
+    if (!improved_.is_due()) return;
+    auto improved = improve_parachute(paths_);
+    if (improved && *improved) sentences.push_back(**improved);
+    if (improved)
+        improved_.succeeded();
+    else
+        improved_.failed();
+}
+
+void ParachuteWatch::make() {
+    if (maker_ && waitpid(maker_, nullptr, WNOHANG) == 0) return;
+    maker_ = 0;
+    if (has_parachute(paths_)) return made_.succeeded();
+    if (!made_.is_due()) return;
+    maker_ = start_renewal(paths_);
+    made_.failed();  // unless the next look finds it
 }
 
 void ParachuteWatch::look(std::vector<std::string> &sentences) {
-    auto kept = keep_parachute(paths_);
-    if (kept && *kept) sentences.push_back(**kept);
-    if (!kept && kept.error().message != reported_) {
-        reported_ = kept.error().message;
-        sentences.push_back("the host may be open: " + reported_);
+    keep_loaded(sentences);
+    if (parachute::read_note(paths_)) {
+        improve(sentences);
+        if (auto lowered = lower_parachute(paths_); lowered && *lowered)
+            sentences.push_back(**lowered);
     }
-    raise(sentences);
-    if (parachute::read_note(paths_)) try_again(sentences);
-    renew();
+    make();
 }
 
 }  // namespace pm

@@ -3,19 +3,22 @@
 //
 // 1. It loads the parachute again if others removed it.
 // 2. It loads it if an interface of the confirmed policy is there and cannot be attached to.
-// 3. While it is loaded, it tries to put the confirmed policy in force again, once a minute, and
-//    takes the parachute away when that succeeds.
-// 4. It has the parachute of the confirmed generation made if nobody makes it.
+// 3. While another than that of the confirmed generation is loaded, it tries to load that.
+// 4. It takes the parachute away if the programs filter everything again.
+// 5. It has the parachute of the confirmed generation made if nobody makes it.
+//
+// What fails is tried again after a pause (base/retry.h), and stands in the history once.
 #pragma once
 
 #include <sys/types.h>
 
-#include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "loader/base/paths.h"
+#include "loader/base/retry.h"
+#include "loader/rescue/raise.h"
 
 namespace pm {
 
@@ -27,16 +30,15 @@ public:
     void look(std::vector<std::string> &sentences);
 
 private:
-    void raise(std::vector<std::string> &sentences);
-    void try_again(std::vector<std::string> &sentences);
-    void renew();
-    bool is_due(double &last) const;
+    ParachuteChange load();
+    void keep_loaded(std::vector<std::string> &sentences);
+    void improve(std::vector<std::string> &sentences);
+    void make();
 
     Paths paths_;
-    std::string reported_;  // the fault of the look before
-    double tried_ = 0;      // monotonic seconds of the last try
-    double renewed_ = 0;    // likewise
-    pid_t renewal_ = 0;     // the process that makes it; 0: none
+    Retry loaded_, improved_, made_;
+    std::string reported_;  // why it could not be loaded
+    pid_t maker_ = 0;       // the process that makes it; 0: none
 };
 
 }  // namespace pm

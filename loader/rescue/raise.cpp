@@ -40,21 +40,14 @@ bool is_there() {
     return has_nft_table(parachute::table_name).value_or(false);
 }
 
-struct ConfirmedGeneration {
-    Store store;
-    Generation generation;
-};
-
 // Nothing: none was ever confirmed. A fault: it cannot be read.
-Result<std::optional<ConfirmedGeneration>> confirmed_generation(const Paths &paths) {
-    auto store = Store::open(paths);
-    if (!store) return tl::unexpected(store.error());
-    auto confirmed = store->confirmed();
-    if (!confirmed) return tl::unexpected(confirmed.error());
-    if (!*confirmed) return std::nullopt;
-    auto generation = store->generation((*confirmed)->generation);
-    if (!generation) return tl::unexpected(generation.error());
-    return ConfirmedGeneration{std::move(*store), std::move(*generation)};
+Result<std::optional<Generation>> confirmed_generation(const Paths &paths) {
+    return Store::open(paths).and_then([](const Store &s) { return s.confirmed_generation(); });
+}
+
+Result<Policy> policy_of(const Paths &paths, const Generation &generation) {
+    return Store::open(paths).and_then(
+        [&](const Store &s) { return stored_policy(s, generation.number); });
 }
 
 Stored closed_parachute() {
@@ -64,17 +57,29 @@ Stored closed_parachute() {
             .rendering = parachute::render_closed()};
 }
 
+struct Choice {
+    Stored parachute;
+    std::string fallback;  // why it is not that of the confirmed generation; empty: it is
+};
+
 // The best that there is; `confirmed` is null where it cannot be read.
-Stored choose_parachute(const Paths &paths, const ConfirmedGeneration *confirmed) {
+Choice choose_parachute(const Paths &paths, const Generation *confirmed) {
     auto stored = parachute::read_stored(paths);
     const bool usable = stored && *stored;
-    if (confirmed && (!usable || (*stored)->generation != confirmed->generation.number))
-        if (auto policy = stored_policy(confirmed->store, confirmed->generation.number))
-            return {.generation = confirmed->generation.number,
-                    .policy = confirmed->generation.policy,
-                    .sha256 = confirmed->generation.sha256,
-                    .rendering = parachute::render(*policy)};
-    return usable ? std::move(**stored) : closed_parachute();
+    std::string fallback = "which generation is confirmed cannot be read";
+    if (confirmed) {
+        if (usable && (*stored)->generation == confirmed->number) return {std::move(**stored), ""};
+        auto policy = policy_of(paths, *confirmed);
+        if (policy)
+            return {{.generation = confirmed->number,
+                     .policy = confirmed->policy,
+                     .sha256 = confirmed->sha256,
+                     .rendering = parachute::render(*policy)},
+                    ""};
+        fallback = fmt::format("that of generation {} cannot be made: {}", confirmed->number,
+                               policy.error().message);
+    }
+    return {usable ? std::move(**stored) : closed_parachute(), fallback};
 }
 
 // Its generation in words.
@@ -84,10 +89,10 @@ std::string name_of(const Note &note) {
 }
 
 // Loads it, falling back to what needs less, and writes the note.
-Result<Note> load(const Paths &paths, const ConfirmedGeneration *confirmed,
-                  const Coverage &coverage, const std::string &why) {
-    Stored chosen = choose_parachute(paths, confirmed);
-    const Generation generation = confirmed ? confirmed->generation : Generation();
+Result<Note> load(const Paths &paths, const Generation *confirmed, const Coverage &coverage,
+                  const std::string &why) {
+    auto [chosen, fallback] = choose_parachute(paths, confirmed);
+    const Generation generation = confirmed ? *confirmed : Generation();
     parachute::Devices devices;
     auto bans = read_bans(paths);
     auto load_one = [&] {
@@ -95,15 +100,14 @@ Result<Note> load(const Paths &paths, const ConfirmedGeneration *confirmed,
         return parachute::load_table(chosen.rendering.commands, devices,
                                      bans ? *bans : std::vector<Ban>());
     };
-    std::string reason = why;
     if (!bans) {  // without them it would pass whom they keep out
-        reason += "; the bans cannot be read: " + bans.error().message;
+        fallback = "the bans cannot be read: " + bans.error().message;
         chosen = closed_parachute();
     }
     auto loaded = load_one();
     if (!loaded && chosen.generation) {
-        reason += fmt::format("; that of generation {} does not load: {}", chosen.generation,
-                              loaded.error().message);
+        fallback = fmt::format("that of generation {} does not load: {}", chosen.generation,
+                               loaded.error().message);
         chosen = closed_parachute();
         loaded = load_one();
     }
@@ -112,7 +116,9 @@ Result<Note> load(const Paths &paths, const ConfirmedGeneration *confirmed,
                  .policy = chosen.policy,
                  .sha256 = chosen.sha256,
                  .since = realtime_ns(),
-                 .why = reason,
+                 .why = why,
+                 .fallback = fallback,
+                 .wanted = generation.number,
                  .interfaces = coverage.unfiltered,
                  .open = devices.open,
                  .closed = {}};
@@ -123,17 +129,20 @@ Result<Note> load(const Paths &paths, const ConfirmedGeneration *confirmed,
     return note;
 }
 
-// Fewer or other interfaces are left than the loaded one was made for: it is to be loaded anew.
-bool fits(const Note &note, const Coverage &coverage, const ConfirmedGeneration *confirmed) {
+// Was the loaded one made for this policy and these interfaces? Else it is to be loaded anew.
+bool fits(const Note &note, const Coverage &coverage, const Generation *confirmed) {
     const parachute::Devices devices =
-        parachute_devices(coverage, confirmed ? confirmed->generation : Generation(), {});
+        parachute_devices(coverage, confirmed ? *confirmed : Generation(), {});
     return note.interfaces == coverage.unfiltered && note.open == devices.open &&
-           (!confirmed || note.generation == confirmed->generation.number);
+           (!confirmed || note.wanted == confirmed->number);
 }
 
-ParachuteChange not_loaded(const Paths &paths, const Fault &fault) {
-    record_parachute(paths, {}, "failed", fault.message);
-    return tl::unexpected(fault);
+const Generation *pointer_to(const Result<std::optional<Generation>> &confirmed) {
+    return confirmed && *confirmed ? &**confirmed : nullptr;
+}
+
+Coverage coverage_of(const Paths &paths, const Generation *confirmed) {
+    return find_coverage(paths, confirmed ? *confirmed : Generation());
 }
 
 }  // namespace
@@ -141,18 +150,18 @@ ParachuteChange not_loaded(const Paths &paths, const Fault &fault) {
 ParachuteChange raise_parachute(const Paths &paths, const std::string &why) {
     auto confirmed = confirmed_generation(paths);
     if (confirmed && !*confirmed) return std::nullopt;
-    const ConfirmedGeneration *known = confirmed ? &**confirmed : nullptr;
-    if (known && known->generation.mode == PM_MODE_AUDIT) return std::nullopt;
-    const Coverage coverage = find_coverage(paths, known ? known->generation : Generation());
-    if (coverage.unfiltered.empty() && !coverage.filtered.empty()) return std::nullopt;
+    const Generation *known = pointer_to(confirmed);
+    if (known && known->mode == PM_MODE_AUDIT) return std::nullopt;
+    const Coverage coverage = coverage_of(paths, known);
+    if (coverage.unfiltered.empty() && coverage.in_force) return std::nullopt;
     const std::optional<Note> before = parachute::read_note(paths);
     if (before && is_there() && fits(*before, coverage, known)) return std::nullopt;
     auto note = load(paths, known, coverage, why);
-    if (!note) return not_loaded(paths, note.error());
+    if (!note) return tl::unexpected(note.error());
     const std::string text = fmt::format(
         "{} is loaded into nftables{}: {}", name_of(*note),
         note->interfaces.empty() ? "" : fmt::format(" for {}", fmt::join(note->interfaces, ", ")),
-        why);
+        note->fallback.empty() ? why : why + "; " + note->fallback);
     record_parachute(paths, *note, "done", text);
     return text;
 }
@@ -161,14 +170,32 @@ ParachuteChange keep_parachute(const Paths &paths) {
     const std::optional<Note> before = parachute::read_note(paths);
     if (!before || is_there()) return std::nullopt;
     auto confirmed = confirmed_generation(paths);
-    const ConfirmedGeneration *known = confirmed && *confirmed ? &**confirmed : nullptr;
-    record_parachute(paths, *before, "failed", name_of(*before) + " was removed by others");
-    auto note = load(paths, known, find_coverage(paths, known ? known->generation : Generation()),
-                     before->why);
-    if (!note) return not_loaded(paths, note.error());
+    const Generation *known = pointer_to(confirmed);
+    auto note = load(paths, known, coverage_of(paths, known), before->why);
+    if (!note)
+        return fault(fmt::format("{} was removed by others, and cannot be loaded again: {}",
+                                 name_of(*before), note.error().message),
+                     note.error().hint);
     const std::string text = name_of(*note) + " had been removed by others, and is loaded again";
     record_parachute(paths, *note, "done", text);
     return text;
+}
+
+ParachuteChange improve_parachute(const Paths &paths) {
+    const std::optional<Note> before = parachute::read_note(paths);
+    if (!before || before->fallback.empty()) return std::nullopt;
+    auto confirmed = confirmed_generation(paths);
+    const Generation *known = pointer_to(confirmed);
+    auto note = load(paths, known, coverage_of(paths, known), before->why);
+    if (!note) return tl::unexpected(note.error());
+    if (!note->fallback.empty()) return fault(note->fallback);
+    const std::string text = name_of(*note) + " is loaded in place of " + name_of(*before);
+    record_parachute(paths, *note, "done", text);
+    return text;
+}
+
+void record_not_loaded(const Paths &paths, const Fault &fault) {
+    record_parachute(paths, {}, "failed", fault.message);
 }
 
 ParachuteChange drop_parachute(const Paths &paths) {
@@ -186,9 +213,8 @@ ParachuteChange lower_parachute(const Paths &paths) {
     if (!parachute::read_note(paths) && !is_there()) return std::nullopt;
     auto confirmed = confirmed_generation(paths);
     if (!confirmed) return std::nullopt;
-    const Coverage coverage =
-        find_coverage(paths, *confirmed ? (*confirmed)->generation : Generation());
-    if (coverage.filtered.empty() || !coverage.unfiltered.empty()) return std::nullopt;
+    const Coverage coverage = coverage_of(paths, pointer_to(confirmed));
+    if (!coverage.in_force || !coverage.unfiltered.empty()) return std::nullopt;
     return drop_parachute(paths);
 }
 

@@ -19,7 +19,8 @@
 
 namespace pm {
 
-// What was done, a sentence; nothing: there was nothing to do. A fault: the host may be open.
+// What was done, a sentence; nothing: there was nothing to do. A fault: the host may be open. The
+// caller records it (record_not_loaded()), but not each time that it tries again.
 using ParachuteChange = Result<std::optional<std::string>>;
 
 // `why`: what went wrong with the programs.
@@ -27,6 +28,12 @@ ParachuteChange raise_parachute(const Paths &paths, const std::string &why);
 
 // Loads it again if it should be there and is not.
 ParachuteChange keep_parachute(const Paths &paths);
+
+// If the one that is loaded is not that of the confirmed generation, tries to load that. A fault:
+// it cannot be, and the other stays.
+ParachuteChange improve_parachute(const Paths &paths);
+
+void record_not_loaded(const Paths &paths, const Fault &fault);
 
 // Takes it away if the programs filter every interface of the confirmed policy that exists.
 ParachuteChange lower_parachute(const Paths &paths);

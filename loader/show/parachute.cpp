@@ -39,6 +39,7 @@ std::string parachute_text(const parachute::Note &note, ParachuteTable state) {
     std::string text =
         fmt::format("PARACHUTE: nftables filters {} by {}, mode parachute, since {}\n  why: {}\n",
                     on, which, time_text(note.since), note.why);
+    if (!note.fallback.empty()) text += fmt::format("  fallback: {}\n", note.fallback);
     for (const auto &one : note.closed) text += fmt::format("  closed: {}: {}\n", one.row, one.why);
     return text + "\n";
 }
@@ -60,6 +61,7 @@ std::string parachute_json(const parachute::Note &note, ParachuteTable state) {
     json["flows"] = {{"live", 0}, {"capacity", 0}};
     json["parachute"] = {{"loaded", loaded},
                          {"why", note.why},
+                         {"fallback", note.fallback.empty() ? Json() : Json(note.fallback)},
                          {"generation", note.generation},
                          {"since", time_text(note.since)},
                          {"closed", rows_json(note.closed)}};

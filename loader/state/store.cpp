@@ -308,6 +308,15 @@ Result<std::optional<Confirmed>> Store::confirmed() const {
         });
 }
 
+Result<std::optional<Generation>> Store::confirmed_generation() const {
+    auto now = confirmed();
+    if (!now) return tl::unexpected(now.error());
+    if (!*now) return std::nullopt;
+    return generation((*now)->generation).map([](Generation &&one) {
+        return std::optional(std::move(one));
+    });
+}
+
 Done Store::write_confirmed(const Confirmed &confirmed) const {
     Json json;
     json["generation"] = confirmed.generation;

@@ -122,6 +122,7 @@ public:
 
     // None: nothing was ever confirmed.
     Result<std::optional<Confirmed>> confirmed() const;
+    Result<std::optional<Generation>> confirmed_generation() const;  // what boot puts in force
     // Boot puts this generation in force from now on. It may be confirmed already.
     Done confirm(Confirmed confirmed);
     // Takes the last confirm() back, for a switch that failed, as far as the disk allows. `before`

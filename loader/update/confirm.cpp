@@ -132,7 +132,11 @@ Result<Outcome> roll_back(const Paths &paths) {
     auto interfaces = rollout.pins()->interfaces();
     if (!interfaces) return tl::unexpected(interfaces.error());
     if (state.pending)
-        if (auto done = rollout.writer()->publish(state.other, state.epoch); !done)
+        if (auto done =
+                list_unfiltered(paths, *rollout.pins(), state.record, state.other).and_then([&] {
+                    return rollout.writer()->publish(state.other, state.epoch);
+                });
+            !done)
             return tl::unexpected(done.error());
     return outcome_now(*interfaces, rollout);
 }

@@ -16,11 +16,39 @@
 #include "loader/kernel/pins.h"
 #include "loader/kernel/switch.h"
 #include "loader/state/detached.h"
+#include "loader/state/store.h"
 #include "loader/update/expiry.h"
 #include "loader/update/rollout.h"
 
 namespace pm {
 namespace {
+
+// The interfaces of the confirmed generation; none was ever confirmed: none.
+Result<std::vector<std::string>> confirmed_interfaces(const Paths &paths) {
+    return Store::open(paths)
+        .and_then([](const Store &store) { return store.confirmed_generation(); })
+        .map([](const std::optional<Generation> &generation) {
+            return generation ? generation->interfaces : std::vector<std::string>();
+        });
+}
+
+// What is detached by command once these are, too. Is nothing to be in force any more? Not if an
+// interface of the confirmed generation is left: it may be absent, or filtered by nftables. What
+// cannot be read says that one is left.
+Result<Detached> detached_with(const Paths &paths, const std::vector<std::string> &names,
+                               bool is_last) {
+    auto detached = read_detached(paths);
+    if (!detached) return detached;
+    for (const std::string &name : names)
+        if (std::ranges::find(detached->names, name) == detached->names.end())
+            detached->names.push_back(name);
+    auto interfaces = confirmed_interfaces(paths);
+    detached->all =
+        is_last && interfaces && std::ranges::all_of(*interfaces, [&](const std::string &one) {
+            return std::ranges::find(detached->names, one) != detached->names.end();
+        });
+    return detached;
+}
 
 // Notes what is about to be detached, then stops it. The note comes first: whoever is killed in
 // between has detached nothing, and nothing that is detached looks as if others had removed it.
@@ -32,18 +60,21 @@ Done stop_noted(const Paths &paths, const Detached &after, const Stop &stop) {
     return stopped;
 }
 
-// Every hook of every interface stops at once.
-Done stop_all(const Paths &paths, const Pins &pins, DetachOutcome &outcome) {
+// Every hook of every interface stops at once. `by_name`: others that are not attached may still be
+// filtered in another way, or when they come.
+Done stop_all(const Paths &paths, const Pins &pins, bool by_name, DetachOutcome &outcome) {
     auto control = Switch::open(pins.maps(), Access::write);
     if (!control) return tl::unexpected(control.error());
     auto expiry = settle_expiry(paths, pins, *control);
     if (!expiry) return tl::unexpected(expiry.error());
     if (*expiry) outcome.notes.push_back(**expiry);
+    auto detached = by_name ? detached_with(paths, outcome.names, true) : Detached{.all = true};
+    if (!detached) return tl::unexpected(detached.error());
     const Switch::State now = control->state();
     pm_record off = now.record;
     off.mode = PM_MODE_OFF;
     off.deadline = off.fallback = 0;
-    return stop_noted(paths, {.all = true}, [&] { return control->publish(off, now.epoch); });
+    return stop_noted(paths, *detached, [&] { return control->publish(off, now.epoch); });
 }
 
 // No policy holds on these interfaces any more. The record says so, because another interface may
@@ -53,9 +84,8 @@ Done stop_on(const Paths &paths, const std::vector<Pins::Interface> &interfaces,
     Rollout rollout(paths);
     if (auto opened = rollout.open(); !opened) return opened;
     outcome.notes = rollout.notes();
-    auto detached = read_detached(paths);
+    auto detached = detached_with(paths, outcome.names, false);
     if (!detached) return tl::unexpected(detached.error());
-    detached->names.insert(detached->names.end(), outcome.names.begin(), outcome.names.end());
     return stop_noted(paths, *detached, [&]() -> Done {
         if (!rollout.has_policy_in_force()) return {};
         return rollout.writer()->republish([&](pm_record &record) {
@@ -76,7 +106,8 @@ Result<DetachOutcome> detach_from(const Paths &paths, const Pins &pins,
     DetachOutcome outcome;
     const bool last = chosen->size() == all->size();
     for (const Pins::Interface &one : *chosen) outcome.names.push_back(one.name());
-    auto stopped = last ? stop_all(paths, pins, outcome) : stop_on(paths, *chosen, outcome);
+    auto stopped =
+        last ? stop_all(paths, pins, !names.empty(), outcome) : stop_on(paths, *chosen, outcome);
     if (!stopped) return tl::unexpected(stopped.error());
     for (const Pins::Interface &one : *chosen)
         if (auto cleared = detach(pins, one); !cleared && !last) outcome.cleared = cleared;
@@ -88,12 +119,12 @@ Result<DetachOutcome> detach_from(const Paths &paths, const Pins &pins,
 // What is detached is noted first: with no pin in the folder, that is all there is.
 Done take_off_unpinned(const Paths &paths, const std::string &name) {
     auto device = find_device(name);
-    auto detached = read_detached(paths);
-    const auto pins = Pins::open(paths);
     if (!device) return tl::unexpected(device.error());
+    const std::vector<std::string> others = devices_with_own_program();
+    const bool is_last = std::ranges::all_of(
+        others, [&](const std::string &other) { return other == device->name; });
+    auto detached = detached_with(paths, {device->name}, is_last);
     if (!detached) return tl::unexpected(detached.error());
-    detached->all = detached->all || (pins && !*pins);
-    detached->names.push_back(device->name);
     return stop_noted(paths, *detached, [&]() -> Done {
         auto count = take_off_own(*device);
         if (!count) return tl::unexpected(count.error());

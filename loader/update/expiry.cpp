@@ -1,29 +1,55 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "loader/update/expiry.h"
 
+#include <algorithm>
+#include <vector>
+
 #include <fmt/core.h>
 
 #include "loader/kernel/pins.h"
 #include "loader/kernel/switch.h"
+#include "loader/state/detached.h"
 #include "loader/state/history.h"
 #include "policy/image/catalog.h"
 
 namespace pm {
 namespace {
 
-// "; eth1 is now unfiltered", for each interface that the ended policy filtered and its fallback
-// does not.
+// Names of the interfaces that the ended policy filters and its fallback does not.
+Result<std::vector<std::string>> unfiltered(const Pins &pins, const pm_record &ended,
+                                            const pm_record &fallback) {
+    return pins.interfaces().map([&](const std::vector<Pins::Interface> &interfaces) {
+        std::vector<std::string> names;
+        for (const Pins::Interface &one : interfaces)
+            if (holds_on(ended, one.number) && !holds_on(fallback, one.number))
+                names.push_back(one.name());
+        return names;
+    });
+}
+
+// "; eth1 is now unfiltered"
 std::string unfiltered_text(const Pins &pins, const pm_record &ended, const pm_record &fallback) {
     std::string text;
-    const auto interfaces = pins.interfaces();
-    if (!interfaces) return text;
-    for (const Pins::Interface &one : *interfaces)
-        if (holds_on(ended, one.number) && !holds_on(fallback, one.number))
-            text += fmt::format("; {} is now unfiltered", one.name());
+    for (const std::string &name :
+         unfiltered(pins, ended, fallback).value_or(std::vector<std::string>()))
+        text += fmt::format("; {} is now unfiltered", name);
     return text;
 }
 
 }  // namespace
+
+Done list_unfiltered(const Paths &paths, const Pins &pins, const pm_record &ended,
+                     const pm_record &fallback) {
+    auto names = unfiltered(pins, ended, fallback);
+    if (!names) return tl::unexpected(names.error());
+    if (names->empty()) return {};
+    return read_detached(paths).and_then([&](Detached &&detached) {
+        for (const std::string &name : *names)
+            if (std::ranges::find(detached.names, name) == detached.names.end())
+                detached.names.push_back(name);
+        return write_detached(paths, detached);
+    });
+}
 
 Result<std::optional<std::string>> settle_expiry(const Paths &paths, const Pins &pins,
                                                  Switch &control) {
@@ -39,7 +65,10 @@ Result<std::optional<std::string>> settle_expiry(const Paths &paths, const Pins 
     entry.outcome = "done";
     entry.message = fmt::format("generation {} was not confirmed in time and is rolled back{}",
                                 ended.generation, unfiltered_text(pins, state.other, state.record));
-    if (auto settled = control.settle_expired(); !settled) return tl::unexpected(settled.error());
+    auto settled = list_unfiltered(paths, pins, state.other, state.record).and_then([&] {
+        return control.settle_expired();
+    });
+    if (!settled) return tl::unexpected(settled.error());
     record(paths, entry);
     return entry.message;
 }

@@ -12,6 +12,7 @@
 
 #include "loader/base/fault.h"
 #include "loader/base/paths.h"
+#include "maps/abi.h"
 
 namespace pm {
 
@@ -21,6 +22,11 @@ class Switch;
 // Does that if a deadline has passed. Returns the note for the user, or nothing if none has passed.
 Result<std::optional<std::string>> settle_expiry(const Paths &paths, const Pins &pins,
                                                  Switch &control);
+
+// Lists the interfaces as detached by command that `ended` filters and `fallback` does not. To be
+// called before the fallback takes its place for good: they are open on purpose from then on.
+Done list_unfiltered(const Paths &paths, const Pins &pins, const pm_record &ended,
+                     const pm_record &fallback);
 
 // The note of the last expiry, from the history; nothing if the policy was changed since. It says
 // why there is nothing to confirm where another process has settled the expiry.

@@ -9,7 +9,6 @@
 
 #include "loader/attach/attach.h"
 #include "loader/attach/takeover.h"
-#include "loader/base/clock.h"
 #include "loader/kernel/pins.h"
 #include "loader/kernel/switch.h"
 #include "loader/state/detached.h"
@@ -44,6 +43,12 @@ std::string again_text(const std::vector<std::string> &missing, std::size_t held
     return fmt::format("the pins{} had been removed by others, and are there again", which);
 }
 
+void report_held(const std::string &what, const Fault &why, KeeperReport &report) {
+    report.is_held = true;
+    report.problems.push_back(fmt::format(
+        "{}: {}; what is in force stays while 'portmatrix watch' runs", what, why.message));
+}
+
 void record_restored(const Paths &paths, const Outcome &outcome, const std::string &text) {
     HistoryEntry entry;
     entry.user = "-";
@@ -68,19 +73,13 @@ void Keeper::keep_pins(KeeperReport &report) {
     if (held_.empty()) return;
 
     auto missing = held_.missing(paths_, detached->names);
-    if (missing && detached->all && !missing->empty()) return held_.release();
-    auto again = missing.and_then([&](const std::vector<std::string> &names) -> Done {
-        return names.empty() ? Done() : held_.pin_again(paths_, names);
-    });
-    if (!again) {
-        report.is_held = true;
-        report.problems.push_back(
-            fmt::format("pins were removed by others, and cannot be made again: {}; what is in "
-                        "force stays while 'portmatrix watch' runs",
-                        again.error().message));
-    } else if (!missing->empty()) {
-        report.done.push_back(again_text(*missing, held_.size()));
-    }
+    if (!missing) return report_held("the pins cannot be read", missing.error(), report);
+    if (missing->empty()) return;
+    if (detached->all) return held_.release();
+    if (auto again = held_.pin_again(paths_, *missing); !again)
+        return report_held("pins were removed by others, and cannot be made again", again.error(),
+                           report);
+    report.done.push_back(again_text(*missing, held_.size()));
 }
 
 void Keeper::restore_lost(KeeperReport &report) {
@@ -93,12 +92,11 @@ void Keeper::restore_lost(KeeperReport &report) {
             report.problems.push_back(done.error().message);
     }
     if (*in_force || detached->all || !has_confirmed(paths_)) {
-        pause_ = first_pause;
-        next_try_ = 0;
+        restored_.succeeded();
         return;
     }
-    if (monotonic_seconds() < next_try_) return report.problems.push_back(not_restored_);
-    auto outcome = restore(paths_);
+    if (!restored_.is_due()) return report.problems.push_back(not_restored_);
+    auto outcome = restore(paths_, detached->names);
     if (outcome && !*outcome) return;
     if (outcome) {
         const std::string text = fmt::format(
@@ -112,8 +110,7 @@ void Keeper::restore_lost(KeeperReport &report) {
     not_restored_ =
         fmt::format("nothing was in force, and restore says: {}", outcome.error().message);
     report.problems.push_back(not_restored_);
-    next_try_ = monotonic_seconds() + pause_;
-    pause_ = std::min(2 * pause_, longest_pause);
+    restored_.failed();
 }
 
 // Links that were left are taken over by a Rollout; this ends what a killed one began.

@@ -18,6 +18,7 @@
 
 #include "loader/base/fault.h"
 #include "loader/base/paths.h"
+#include "loader/base/retry.h"
 #include "loader/kernel/held_pins.h"
 
 namespace pm {
@@ -46,10 +47,8 @@ private:
     Paths paths_;
     HeldPins held_;
     std::vector<std::string> detached_;  // names of interfaces that were detached by command
-    std::string not_restored_;           // why the last try failed
-    double next_try_ = 0;                // monotonic_seconds()
-    double pause_ = first_pause;         // seconds between two tries
-    static constexpr double first_pause = 2, longest_pause = 60;
+    Retry restored_;
+    std::string not_restored_;  // why the last try failed
 };
 
 }  // namespace pm

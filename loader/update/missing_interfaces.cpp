@@ -7,7 +7,6 @@
 #include <fmt/core.h>
 
 #include "loader/attach/targets.h"
-#include "loader/host/nft_close.h"
 #include "loader/state/detached.h"
 #include "loader/update/rollout.h"
 #include "loader/update/stored_candidate.h"
@@ -17,12 +16,12 @@
 namespace pm {
 namespace {
 
-// Is the interface filtered by the record in force as the target says? One that the record leaves
-// open, because a deadline has passed, stays open.
+// Is the interface filtered by the record in force as the target says? It is not if a command was
+// killed that had attached it already.
 bool is_in_force(const Target &target, const Pins::Interface &interface, const pm_record &record,
                  pm_view image) {
-    if (!holds_on(record, target.number)) return target.closed.empty();
-    return target.closed.empty() != is_closed(image, target.number) &&
+    return holds_on(record, target.number) &&
+           target.closed.empty() != is_closed(image, target.number) &&
            interface.name() == target.shown_name() &&
            (interface.entry.stranger != 0) == target.stranger;
 }
@@ -48,22 +47,11 @@ Result<StoredCandidate> candidate_of(NicsInForce &&nics, const Store &store,
     if (rollout.in_force_before().catalog.generation != 0)
         return stored_candidate(store, nics.generation, std::move(nics.targets), rollout,
                                 Extent::where_possible);
-    auto failsafe = failsafe_candidate(store, rollout);
+    auto failsafe = failsafe_candidate(store, rollout, nics.detached);
     if (!failsafe) return tl::unexpected(failsafe.error());
     return StoredCandidate{.candidate = std::move(failsafe->candidate),
                            .not_attached = std::move(nics.targets.not_attached),
                            .notes = {}};
-}
-
-// If the policy cannot be compiled for closed devices, they are closed all the same.
-Fault close_all_the_same(const std::vector<Target> &targets, Fault why) {
-    std::vector<Device> devices;
-    for (const Target &one : targets)
-        if (!one.closed.empty() && one.device) devices.push_back(*one.device);
-    if (devices.empty()) return why;
-    if (auto closed = close_by_nftables(devices); !closed)
-        why.message += "; " + closed.error().message;
-    return why;
 }
 
 }  // namespace
@@ -76,30 +64,38 @@ Result<NicsInForce> nics_in_force(const Paths &paths, const Pins &pins, const Sw
     if (!generation) return tl::unexpected(generation.error());
     auto detached = read_detached(paths);
     if (!detached) return tl::unexpected(detached.error());
-    auto targets = known_targets(&pins, known_nics(*generation, std::move(detached->names)),
-                                 Extent::where_possible);
+    auto targets =
+        known_targets(&pins, known_nics(*generation, detached->names), Extent::where_possible);
     if (!targets) return tl::unexpected(targets.error());
-    return NicsInForce{.generation = std::move(*generation), .targets = std::move(*targets)};
+    return NicsInForce{.generation = std::move(*generation),
+                       .targets = std::move(*targets),
+                       .detached = std::move(detached->names)};
 }
 
-Result<bool> must_put_in_force_anew(const NicsInForce &nics, const Pins &pins,
-                                    const Switch &control) {
+Result<Difference> compare_with_in_force(const NicsInForce &nics, const Pins &pins,
+                                         const Switch &control) {
+    Difference difference;
     const Switch::State state = control.state();
-    if (state.pending || state.record.mode == PM_MODE_OFF) return false;
+    if (state.record.mode == PM_MODE_OFF) return difference;
     auto interfaces = pins.interfaces();
     if (!interfaces) return tl::unexpected(interfaces.error());
     const pm_view image = control.image(state.record.image);
     const std::vector<Target> &targets = nics.targets.targets;
     for (const Target &one : targets) {
         const auto found = std::ranges::find(*interfaces, one.number, &Pins::Interface::number);
-        if (found == interfaces->end() || !is_in_force(one, *found, state.record, image))
-            return true;
-        if (!pins.has_interface(one.number)) return true;  // others removed its pins
+        const bool holds = found != interfaces->end() &&
+                           is_in_force(one, *found, state.record, image) &&
+                           pins.has_interface(one.number);  // others may have removed its pins
+        if (holds) continue;
+        difference.needs_switch = true;
+        if (!one.closed.empty() && one.device) difference.open.push_back(*one.device);
     }
-    return std::ranges::any_of(*interfaces, [&](const Pins::Interface &one) {
-        return one.entry.stranger != 0 &&
-               std::ranges::find(targets, one.number, &Target::number) == targets.end();
-    });
+    for (const Pins::Interface &one : *interfaces)
+        if (one.entry.stranger != 0 &&
+            std::ranges::find(targets, one.number, &Target::number) == targets.end())
+            difference.needs_switch = true;
+    if (state.pending) difference.needs_switch = false;
+    return difference;
 }
 
 Result<MissingInterfaces> put_in_force_anew(const Paths &paths, NicsInForce nics) {
@@ -110,15 +106,14 @@ Result<MissingInterfaces> put_in_force_anew(const Paths &paths, NicsInForce nics
     const InForce &now = rollout.in_force_before();
     MissingInterfaces missing;
     missing.opened = opened_by(nics.targets.targets, rollout);
-    const std::vector<Target> wanted = nics.targets.targets;
     auto stored = candidate_of(std::move(nics), *store, rollout);
-    if (!stored) return tl::unexpected(close_all_the_same(wanted, std::move(stored.error())));
+    if (!stored) return tl::unexpected(stored.error());
     missing.not_attached = std::move(stored->not_attached);
     missing.notes = std::move(stored->notes);
     if (auto done = rollout.prepare(std::move(stored->candidate)); !done)
-        return tl::unexpected(close_all_the_same(wanted, std::move(done.error())));
+        return tl::unexpected(done.error());
     if (auto done = run_test_packets(paths, rollout, test_packets_of_image(rollout)); !done)
-        return tl::unexpected(close_all_the_same(wanted, std::move(done.error())));
+        return tl::unexpected(done.error());
     missing.not_attached.insert(missing.not_attached.end(), rollout.not_attached().begin(),
                                 rollout.not_attached().end());
     for (const Target &one : rollout.targets())

@@ -23,15 +23,21 @@ namespace pm {
 
 struct NicsInForce {
     Generation generation;
-    KnownTargets targets;  // as they should be
+    KnownTargets targets;               // as they should be
+    std::vector<std::string> detached;  // by command: interfaces without a target
 };
 
 // Leaves out what was detached by command. A fault: what is stored cannot be read.
 Result<NicsInForce> nics_in_force(const Paths &paths, const Pins &pins, const Switch &control);
 
-// Must the generation be put in force anew? Never while a policy waits to be confirmed.
-Result<bool> must_put_in_force_anew(const NicsInForce &nics, const Pins &pins,
-                                    const Switch &control);
+// In what it differs from what is in force.
+struct Difference {
+    bool needs_switch =
+        false;  // it must be put in force anew; never while a policy is not confirmed
+    std::vector<Device> open;  // devices that are to be closed, and are not closed by programs
+};
+Result<Difference> compare_with_in_force(const NicsInForce &nics, const Pins &pins,
+                                         const Switch &control);
 
 struct MissingInterfaces {
     std::vector<std::string> attached;      // names
@@ -39,8 +45,7 @@ struct MissingInterfaces {
     std::vector<std::string> not_attached;  // why not to others, a sentence each
     std::vector<std::string> notes;
 };
-// Does it, on all its interfaces as far as possible. What is to be closed and cannot be, because
-// the policy cannot be compiled, is closed with nftables.
+// Does it, on all its interfaces as far as possible.
 Result<MissingInterfaces> put_in_force_anew(const Paths &paths, NicsInForce nics);
 
 }  // namespace pm

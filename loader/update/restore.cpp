@@ -45,10 +45,11 @@ Result<std::optional<Outcome>> attach_what_has_come(const Paths &paths,
 }
 
 Result<Outcome> restore_generation(const Paths &paths, Rollout &rollout, const Store &store,
-                                   std::uint64_t number) {
+                                   std::uint64_t number, const std::vector<std::string> &detached) {
     auto generation = store.generation(number);
     if (!generation) return tl::unexpected(generation.error());
-    auto targets = known_targets(rollout.pins(), known_nics(*generation), Extent::where_possible);
+    auto targets =
+        known_targets(rollout.pins(), known_nics(*generation, detached), Extent::where_possible);
     if (!targets) return tl::unexpected(targets.error());
     Told told = told_of(targets->targets);
     for (const Device &one : targets->without_number)
@@ -110,8 +111,9 @@ Done check_complete(const Outcome &outcome) {
 }
 
 // Puts the failsafe rows in force. Returns the fault that says so, or that it failed.
-Fault restore_failsafe_only(Rollout &rollout, const Store &store, const Fault &why) {
-    auto failsafe = failsafe_candidate(store, rollout);
+Fault restore_failsafe_only(Rollout &rollout, const Store &store,
+                            const std::vector<std::string> &detached, const Fault &why) {
+    auto failsafe = failsafe_candidate(store, rollout, detached);
     if (!failsafe) return failsafe.error();
     // On no interface it would look like a firewall, and filter nothing.
     if (failsafe->candidate.targets.empty())
@@ -136,7 +138,8 @@ Fault restore_failsafe_only(Rollout &rollout, const Store &store, const Fault &w
 
 }  // namespace
 
-Result<std::optional<Outcome>> restore(const Paths &paths) {
+Result<std::optional<Outcome>> restore(const Paths &paths,
+                                       const std::vector<std::string> &detached) {
     auto store = Store::open(paths);
     if (!store) return tl::unexpected(store.error());
     const auto confirmed = store->confirmed();
@@ -148,7 +151,7 @@ Result<std::optional<Outcome>> restore(const Paths &paths) {
             return attach_what_has_come(paths);
         if (confirmed && !*confirmed) return std::nullopt;
         auto outcome = confirmed.and_then([&](const std::optional<Confirmed> &one) {
-            return restore_generation(paths, rollout, *store, one->generation);
+            return restore_generation(paths, rollout, *store, one->generation, detached);
         });
         if (outcome)
             return check_complete(*outcome).map([&] { return std::optional(std::move(*outcome)); });
@@ -157,7 +160,7 @@ Result<std::optional<Outcome>> restore(const Paths &paths) {
     Rollout rollout(paths);
     if (auto opened = rollout.open(); !opened) return tl::unexpected(opened.error());
     if (rollout.has_policy_in_force()) return attach_what_has_come(paths, not_restored(why));
-    return tl::unexpected(restore_failsafe_only(rollout, *store, why));
+    return tl::unexpected(restore_failsafe_only(rollout, *store, detached, why));
 }
 
 }  // namespace pm

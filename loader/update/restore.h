@@ -22,6 +22,8 @@
 #pragma once
 
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "loader/base/fault.h"
 #include "loader/base/paths.h"
@@ -29,7 +31,9 @@
 
 namespace pm {
 
-// No value in case 2.
-Result<std::optional<Outcome>> restore(const Paths &paths);
+// No value in case 2. `detached`: interfaces of the generation that stay unfiltered, because a
+// command detached them.
+Result<std::optional<Outcome>> restore(const Paths &paths,
+                                       const std::vector<std::string> &detached = {});
 
 }  // namespace pm

@@ -228,8 +228,9 @@ Done Rollout::attach_target(const Target &target, const Program *program) {
     if (program)
         if (auto pinned = pin_target(target, *program); !pinned) return pinned;
     if (!target.device) {
-        notes_.push_back(
-            fmt::format("{} is absent, and filtered as soon as it is there", target.shown_name()));
+        if (program)
+            notes_.push_back(fmt::format("{} is absent, and filtered as soon as it is there",
+                                         target.shown_name()));
         return {};
     }
     if (has_left_link(left_, *target.device)) return attach_later(target);

@@ -122,7 +122,8 @@ Result<StoredCandidate> stored_candidate(const Store &store, const Generation &g
                            .notes = std::move(notes)};
 }
 
-Result<FailsafeCandidate> failsafe_candidate(const Store &store, const Rollout &rollout) {
+Result<FailsafeCandidate> failsafe_candidate(const Store &store, const Rollout &rollout,
+                                             const std::vector<std::string> &detached) {
     FailsafeCandidate result;
     Policy policy;
     // What cannot be listed is no reason to leave the host open: it is as if none could be read.
@@ -139,6 +140,7 @@ Result<FailsafeCandidate> failsafe_candidate(const Store &store, const Rollout &
     auto known =
         generation ? Result<KnownNics>(known_nics(*generation)) : all_that_can_be_filtered();
     if (!known) return tl::unexpected(known.error());
+    known->detached = detached;
     auto targets = known_targets(rollout.pins(), *known, Extent::where_possible);
     if (!targets) return tl::unexpected(targets.error());
     auto image = compile(policy, rollout.compile_options(targets->targets));

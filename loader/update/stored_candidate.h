@@ -54,7 +54,9 @@ struct FailsafeCandidate {
 // What is left if no generation can be put in force whole: the failsafe rows of the newest
 // confirmed generation whose policy can be read, else no row at all. The essentials pass in any
 // case. It is for the interfaces of the newest confirmed generation that can be read; if there is
-// none, for every interface of this host that can be filtered.
-Result<FailsafeCandidate> failsafe_candidate(const Store &store, const Rollout &rollout);
+// none, for every interface of this host that can be filtered. In any case not for those `detached`
+// by command.
+Result<FailsafeCandidate> failsafe_candidate(const Store &store, const Rollout &rollout,
+                                             const std::vector<std::string> &detached);
 
 }  // namespace pm

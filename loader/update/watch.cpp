@@ -14,6 +14,7 @@
 #include "loader/state/history.h"
 #include "loader/update/ban.h"
 #include "loader/update/missing_interfaces.h"
+#include "loader/update/reconcile.h"
 #include "loader/update/rollout.h"
 #include "loader/update/stored_candidate.h"
 
@@ -41,6 +42,15 @@ void record_attach(const Paths &paths, const std::string &message, const char *o
     entry.outcome = outcome;
     entry.message = message;
     record(paths, entry);
+}
+
+// What the targets are: if that is as it was, another try will hardly do better.
+std::string circumstances_of(const std::vector<Target> &targets) {
+    std::string text;
+    for (const Target &one : targets)
+        text += fmt::format("{} {} {} {}\n", one.number, one.shown_name(),
+                            one.device ? one.device->index : 0, one.closed);
+    return text;
 }
 
 }  // namespace
@@ -88,6 +98,7 @@ bool Watcher::keep_attached(const Pins &pins, const Pins::Interface &interface,
             if (!attached->note.empty()) report_done(attached->note, sentences);
             now = *attached;
         } else {
+            tried_in_vain_ = true;
             report_problem(name, attached.error(), sentences);
         }
     }
@@ -108,10 +119,24 @@ std::optional<NicsInForce> Watcher::find_nics(const Pins &pins, const Switch &co
         return std::nullopt;
     auto nics = nics_in_force(paths_, pins, control);
     auto store = Store::open(paths_);
-    if (nics && store) remember_nics(*store, nics->generation, nics->targets.targets);
+    if (nics && store) {
+        reconcile_disk(*store, nics->generation.number, control, sentences);
+        remember_nics(*store, nics->generation, nics->targets.targets);
+    }
     if (nics) return std::move(*nics);
     report_problem("what the interfaces are known by", nics.error(), sentences);
     return std::nullopt;
+}
+
+// After a command that was killed between the disk and the kernel, what is confirmed is not what is
+// in force: it does not wait for the next command.
+void Watcher::reconcile_disk(Store &store, std::uint64_t in_force, const Switch &control,
+                             Sentences &sentences) {
+    const auto confirmed = store.confirmed();
+    if (!confirmed || !*confirmed || (*confirmed)->generation == in_force) return;
+    auto done =
+        read_in_force(control).and_then([&](const InForce &now) { return reconcile(store, now); });
+    if (!done) report_problem("what is confirmed", done.error(), sentences);
 }
 
 // Absent and closed interfaces are problems. What is renamed or replaced is told once.
@@ -126,38 +151,65 @@ void Watcher::tell(const NicsInForce &nics, Sentences &sentences) {
     told_ = std::move(notes);
 }
 
-// The table may have gone with the rules of others, so it is made at each look.
-void Watcher::close_without_number(const std::vector<Device> &devices, Sentences &sentences) {
-    for (const Device &one : devices)
+// What the programs cannot close, or not yet. The table may have gone with the rules of others.
+void Watcher::close_by_nftables(const std::vector<Device> &without_number,
+                                const std::vector<Device> &open, const Switch &control,
+                                Sentences &sentences) {
+    std::vector<Device> devices;
+    if (control.state().record.mode == PM_MODE_ENFORCE) {
+        devices = without_number;
+        devices.insert(devices.end(), open.begin(), open.end());
+    }
+    for (const Device &one : without_number)
         report_problem(fmt::format("{} can be given no programs: closed with nftables "
                                    "until an apply",
                                    one.name),
                        sentences);
-    if (devices.empty() && !closes_by_nftables_) return;
-    auto closed = close_by_nftables(devices);
-    closes_by_nftables_ = !devices.empty() || !closed;
+    std::vector<std::uint32_t> indexes;
+    for (const Device &one : devices) indexes.push_back(one.index);
+    const bool is_known = closed_by_nftables_ == indexes;
+    if (is_known && (indexes.empty() || is_closed_by_nftables())) return;
+    auto closed = pm::close_by_nftables(devices);
+    if (is_known || !closed) tried_in_vain_ = true;
+    closed_by_nftables_ = closed ? std::optional(indexes) : std::nullopt;
     if (!closed) report_problem("closed devices", closed.error(), sentences);
 }
 
-void Watcher::refresh(NicsInForce nics, const Pins &pins, const Switch &control,
-                      Sentences &sentences) {
-    close_without_number(nics.targets.without_number, sentences);
-    auto must = must_put_in_force_anew(nics, pins, control);
-    if (!must) return report_problem("interfaces", must.error(), sentences);
-    if (!*must) return;
+void Watcher::put_in_force(NicsInForce nics, Sentences &sentences) {
+    refreshed_.failed(circumstances_of(nics.targets.targets));  // unless the next look is content
+    closed_by_nftables_ = std::nullopt;                         // it may close others
     auto missing = put_in_force_anew(paths_, std::move(nics));
-    if (!missing) return report_problem("interfaces", missing.error(), sentences);
+    if (!missing) {
+        refresh_problems_ = {fmt::format("interfaces: {}", missing.error().message)};
+        return;
+    }
+    refresh_problems_ = std::move(missing->not_attached);
     for (const std::string &name : missing->attached)
         report_done(fmt::format("{} has appeared, and is attached", name), sentences);
     for (const std::string &name : missing->opened)
         report_done(fmt::format("{} is not closed any more", name), sentences);
-    for (const std::string &text : missing->notes) report_done(text, sentences);
-    for (const std::string &text : missing->not_attached) report_problem(text, sentences);
+    for (const std::string &text : missing->notes)
+        if (std::ranges::find(refresh_notes_, text) == refresh_notes_.end())
+            report_done(text, sentences);
+    refresh_notes_ = std::move(missing->notes);
+}
+
+void Watcher::refresh(NicsInForce nics, const Pins &pins, const Switch &control,
+                      Sentences &sentences) {
+    auto difference = compare_with_in_force(nics, pins, control);
+    close_by_nftables(nics.targets.without_number,
+                      difference ? difference->open : std::vector<Device>(), control, sentences);
+    if (!difference) return report_problem("interfaces", difference.error(), sentences);
+    if (!difference->needs_switch) return refreshed_.succeeded();
+    if (refreshed_.is_due(circumstances_of(nics.targets.targets)))
+        put_in_force(std::move(nics), sentences);
+    for (const std::string &text : refresh_problems_) report_problem(text, sentences);
 }
 
 // Returns whether what is in force is pinned, so that it can be looked at.
 bool Watcher::keep_in_force(Sentences &sentences) {
     const KeeperReport report = keeper_.look();
+    tried_in_vain_ = !report.problems.empty();
     for (const std::string &text : report.done) report_done(text, sentences);
     sentences.insert(sentences.end(), report.told.begin(), report.told.end());
     for (const std::string &text : report.problems) report_problem(text, sentences);
@@ -186,7 +238,7 @@ void Watcher::look_at_interfaces(Sentences &sentences) {
     auto pins = Pins::open(paths_);
     if (!pins) return report_problem("pins", pins.error(), sentences);
     if (!*pins) {
-        status_ = "nothing is attached";
+        in_force_ = "nothing is attached";
         return;
     }
     auto control = Switch::open((*pins)->maps(), Switch::Access::read);
@@ -206,24 +258,24 @@ void Watcher::look_at_interfaces(Sentences &sentences) {
         if (device && holds_on(control->state().record, one.number))
             names.push_back(one.name() + (attached ? "" : " (not attached)"));
     }
-    status_ = names.empty() ? "no policy is in force on any interface; nothing is filtered"
-                            : fmt::format("in force on {}", fmt::join(names, ", "));
+    in_force_ = names.empty() ? "no policy is in force on any interface; nothing is filtered"
+                              : fmt::format("in force on {}", fmt::join(names, ", "));
     if (!nics) return;
     tell(*nics, sentences);
     refresh(std::move(*nics), **pins, *control, sentences);
 }
 
-void Watcher::end_look() {
-    reported_ = problems_;
-    if (!problems_.empty())
-        status_ = fmt::format("degraded: {}; {}", fmt::join(problems_, "; "), status_);
+void Watcher::begin_look() {
+    problems_.clear();
+    in_force_.clear();
+    tried_in_vain_ = false;
 }
 
 std::vector<std::string> Watcher::look_under_lock() {
     Sentences sentences;
-    problems_.clear();
+    begin_look();
     look_at_interfaces(sentences);
-    end_look();
+    reported_ = problems_;
     return sentences;
 }
 
@@ -232,13 +284,13 @@ std::vector<std::string> Watcher::look(const After &after) {
     auto lock = Lock::writer_now(paths_);
     was_busy_ = !lock;
     if (!lock) return sentences;
-    problems_.clear();
+    begin_look();
     if (keep_in_force(sentences)) {
         look_at_interfaces(sentences);
         if (bans_due_) place_bans(sentences);
         hold_pins(sentences);
     }
-    end_look();
+    reported_ = problems_;
     after(sentences);
     return sentences;
 }

@@ -3,14 +3,16 @@
 //
 // 1. It makes pins again that others removed, and puts the confirmed generation in force if nothing
 //    is (keeper.h).
-// 2. It settles a confirm deadline that has passed (expiry.h).
+// 2. It settles a confirm deadline that has passed (expiry.h), and what a killed command left
+//    (reconcile.h).
 // 3. It finds which device each NIC of the policy is now (attach/recognise.h), by one list of all
 //    interfaces. A NIC that has come gets the links of its programs, which are loaded already.
 // 4. It attaches again what others removed: a link or a filter of an attached interface.
 // 5. It notes for each interface what is attached, and the time, in the map that the exporter
 //    reads.
 // 6. If a device is to be closed or opened, or a NIC has no number yet, it puts the generation in
-//    force anew (missing_interfaces.h).
+//    force anew (missing_interfaces.h). If that does not help, it tries again after a pause
+//    (base/retry.h).
 // 7. After the clock was set, and at first, it lets the bans end when the list says (ban.h).
 //
 // What it does goes into the history, and so does what it finds: a NIC that is absent, has come,
@@ -18,6 +20,7 @@
 // reported once, until a look does not find it any more; then it would be reported again.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
@@ -26,6 +29,7 @@
 
 #include "loader/base/fault.h"
 #include "loader/base/paths.h"
+#include "loader/base/retry.h"
 #include "loader/host/device.h"
 #include "loader/kernel/pins.h"
 #include "loader/kernel/switch.h"
@@ -49,9 +53,12 @@ public:
     void clock_was_set() { bans_due_ = true; }
     // Did a command hold the lock at the last look?
     bool was_busy() const { return was_busy_; }
+    // Did the last look try something in vain? Then there may be events of its own making.
+    bool tried_in_vain() const { return tried_in_vain_; }
 
-    // "in force on eth0, eth1"; "degraded: " and what is wrong first, if something is. For systemd.
-    const std::string &status() const { return status_; }
+    // What the last look found: what is wrong, a sentence each; and "in force on eth0, eth1".
+    const std::vector<std::string> &problems() const { return problems_; }
+    const std::string &in_force() const { return in_force_; }
 
 private:
     using Sentences = std::vector<std::string>;
@@ -60,14 +67,19 @@ private:
     void place_bans(Sentences &sentences);
     void hold_pins(Sentences &sentences);
     void look_at_interfaces(Sentences &sentences);
-    void end_look();
+    void begin_look();
     std::optional<NicsInForce> find_nics(const Pins &pins, const Switch &control,
                                          Sentences &sentences);
+    void reconcile_disk(Store &store, std::uint64_t in_force, const Switch &control,
+                        Sentences &sentences);
     bool keep_attached(const Pins &pins, const Pins::Interface &interface,
                        const std::optional<Device> &device, Sentences &sentences);
     void settle(Sentences &sentences);
     void tell(const NicsInForce &nics, Sentences &sentences);
-    void close_without_number(const std::vector<Device> &devices, Sentences &sentences);
+    void close_by_nftables(const std::vector<Device> &without_number,
+                           const std::vector<Device> &open, const Switch &control,
+                           Sentences &sentences);
+    void put_in_force(NicsInForce nics, Sentences &sentences);
     void refresh(NicsInForce nics, const Pins &pins, const Switch &control, Sentences &sentences);
     void report_done(const std::string &text, Sentences &sentences);
     void report_problem(const std::string &text, Sentences &sentences);
@@ -77,11 +89,15 @@ private:
     Keeper keeper_;
     bool was_busy_ = false;
     bool bans_due_ = true;
-    std::string status_;
-    Sentences problems_;              // of this look
-    Sentences reported_;              // the problems of the look before
-    Sentences told_;                  // what the look before knew of NICs that have changed
-    bool closes_by_nftables_ = true;  // it may, since before this process began
+    bool tried_in_vain_ = false;
+    std::string in_force_;  // of this look
+    Sentences problems_;    // likewise
+    Sentences reported_;    // the problems of the look before
+    Sentences told_;        // what the look before knew of NICs that have changed
+    Retry refreshed_;
+    Sentences refresh_problems_, refresh_notes_;  // of the last try
+    // Closed by nftables; none: not known, since before this process began.
+    std::optional<std::vector<std::uint32_t>> closed_by_nftables_;
 };
 
 }  // namespace pm

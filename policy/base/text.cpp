@@ -44,6 +44,14 @@ std::size_t count_code_points(std::string_view text) {
     return count;
 }
 
+std::string shortened(std::string_view text, std::size_t most) {
+    constexpr std::string_view dots = "...";
+    if (text.size() <= most) return std::string(text);
+    std::size_t end = most - dots.size();
+    while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) --end;
+    return std::string(text.substr(0, end)).append(dots);
+}
+
 bool is_decimal(std::string_view text) {
     return !text.empty() && text.find_first_not_of("0123456789") == text.npos &&
            (text == "0" || text[0] != '0');

@@ -36,6 +36,9 @@ std::string quote(std::string_view text);
 // The same without quotes and uncut, for a cited line.
 std::string printable(std::string_view text);
 
+// `text`, cut where a character begins so that it has at most `most` bytes, "..." included.
+std::string shortened(std::string_view text, std::size_t most);
+
 bool is_decimal(std::string_view text);  // digits without a leading zero
 
 // All of `text` as a number; nothing if anything but digits is in it, or if it does not fit.

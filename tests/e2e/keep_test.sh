@@ -8,28 +8,10 @@ here=$(cd "$(dirname "$0")" && pwd)
 . "$here/lab.sh"
 # shellcheck source=tests/e2e/cases.sh
 . "$here/cases.sh"
+# shellcheck source=tests/e2e/keeping.sh
+. "$here/keeping.sh"
 # shellcheck source=tests/e2e/faults.sh
 . "$here/faults.sh"
-
-start_watch() {
-    lab_start edge watch "$PORTMATRIX" watch
-    wait_for 10 watch_said "watching:"
-}
-stop_watch() { # SIGNAL
-    local pid
-    pid=$(cat "$LAB/run/watch")
-    kill "-$1" "$pid"
-    wait_for 10 test ! -e "/proc/$pid"
-}
-
-# Every case begins with a policy in force and with a `watch` that has looked at it.
-begin() {
-    ! is_watching || stop_watch TERM
-    [ -e "$PORTMATRIX_PIN_DIR/abi" ] || pm restore
-    start_watch
-    wait_for 10 watch_said "watching: in force on eth0"
-}
-is_watching() { [ -s "$LAB/run/watch" ] && [ -e "/proc/$(cat "$LAB/run/watch")" ]; }
 
 pins_now() { (cd "$PORTMATRIX_PIN_DIR" && find . -type f | sort); }
 has_pins() { [ "$(pins_now)" = "$1" ]; } # LIST
@@ -240,6 +222,28 @@ case_a_killed_detach_is_one_or_none() {
     }
     with_every_fault signal=KILL -- "$PORTMATRIX" detach --all
 }
+# Killed at any call, a restore that attaches to one more interface leaves nothing that watch does
+# not finish: programs alone filter nothing.
+case_a_killed_attachment_is_finished() {
+    begin
+    ip link add side netns "$LAB_NET-net" type veth peer name eth1 netns "$LAB_NET-edge"
+    expect_status 0 pm apply -i eth1
+    prepare() {
+        ! is_watching || stop_watch TERM
+        pm detach -i eth1 2>"$LAB/log/detach"
+        rm -f "$LAB/run/detached"
+        expect_equal off "$(pm status --json | jq -r 'select(.interface == "eth1") | .mode')" "mode before"
+    }
+    judge() {
+        start_watch
+        expect_equal "enforce enforce" "$(pm status --json | jq -r .mode | paste -sd' ')" "modes after $FAULT"
+    }
+    with_every_fault signal=KILL -- "$PORTMATRIX" restore
+    expect_status 0 pm detach -i eth1
+    in_ns edge ip link delete eth1
+    expect_status 0 pm apply
+}
+
 policy_is_enforced() { [ "$(pm status --json | jq -r .mode)" = enforce ]; }
 
 # The hint of a refusal that names something to execute, as it stands there.
@@ -321,63 +325,6 @@ program = bpf(7, struct.pack("=QII", path(sys.argv[2]), 0, 0))
 link = bpf(28, struct.pack("=IIII", program, socket.if_nametoindex(sys.argv[1]), 37, 0))
 bpf(6, struct.pack("=QII", path(sys.argv[3]), link, 0))
 END
-}
-
-# What udev's rule runs. The interface is filtered when the command ends.
-case_an_announced_interface_is_filtered_at_once() {
-    begin
-    ip link add side netns "$LAB_NET-net" type veth peer name eth1 netns "$LAB_NET-edge"
-    expect_status 0 pm apply -i eth1
-    expect_equal 600 "$(stat -c %a "$LAB/run/watch.sock")" "mode of the socket"
-    in_ns edge ip link delete eth1
-    ip link add side netns "$LAB_NET-net" type veth peer name eth1 netns "$LAB_NET-edge"
-    expect_status 0 pm watch --announce eth1
-    expect_output "eth1 is filtered"
-    expect_equal null "$(drift_of eth1)" drift
-    expect_status 0 pm watch --announce lo
-    expect_output "lo is in no policy in force, and is left alone"
-}
-
-# Without a running watch the command looks itself; where nothing is in force it leaves that to boot.
-case_an_interface_is_announced_without_watch() {
-    begin
-    stop_watch KILL
-    in_ns edge ip link delete eth1
-    expect_status 0 pm apply
-    ip link add side netns "$LAB_NET-net" type veth peer name eth1 netns "$LAB_NET-edge"
-    expect_status 0 pm watch --announce eth0
-    expect_output "eth0 is filtered"
-    expect_status 0 pm detach --all
-    expect_status 0 pm watch --announce eth0
-    expect_output "nothing is in force yet"
-    [ ! -e "$PORTMATRIX_PIN_DIR/abi" ]
-    in_ns edge ip link delete eth1
-    expect_status 0 pm restore
-}
-
-# A watch that hangs must not hold up udev, nor may others than root ask.
-case_an_announcement_ends_in_time() {
-    local pid began
-    begin
-    pid=$(cat "$LAB/run/watch")
-    chmod 0711 "$LAB" "$LAB/run"
-    chmod 0666 "$LAB/run/watch.sock"
-    expect_status 1 in_ns edge setpriv --reuid 65534 /usr/bin/python3 -c '
-import socket, sys
-ask = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-ask.settimeout(3)
-ask.connect(sys.argv[1])
-ask.send(b"eth0")
-print("answer:", ask.recv(100) or sys.exit(1))' "$LAB/run/watch.sock"
-    refused grep "answer: b.0" <<<"$OUTPUT"
-    chmod 0700 "$LAB" "$LAB/run"
-    kill -STOP "$pid"
-    began=$SECONDS
-    expect_status 1 pm watch --announce eth0
-    expect_output "has not answered about eth0"
-    [ $((SECONDS - began)) -le 8 ]
-    kill -CONT "$pid"
-    expect_status 0 pm watch --announce eth0
 }
 
 lab_make

@@ -105,7 +105,7 @@ lab_remove() {
         wait_for 5 lab_is_idle "$space" || ip netns pids "$space" | xargs -r kill -9
         ip netns delete "$space"
     done
-    umount "$1/bpf" 2>/dev/null || true
+    while umount "$1/bpf" 2>/dev/null; do :; done # a case that failed may have mounted another over it
     rm -rf --one-file-system "$1"
 }
 

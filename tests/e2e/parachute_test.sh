@@ -10,6 +10,8 @@ here=$(cd "$(dirname "$0")" && pwd)
 . "$here/cases.sh"
 # shellcheck source=tests/e2e/exporter.sh
 . "$here/exporter.sh"
+# shellcheck source=tests/e2e/looks.sh
+. "$here/looks.sh"
 
 TABLE=(inet portmatrix-parachute)
 is_loaded() { in_ns edge nft list tables | grep -F "${TABLE[*]}" >/dev/null; }
@@ -27,7 +29,7 @@ begin() {
     in_ns edge ip link set dev eth0 xdp off 2>/dev/null || true
     pm detach --all
     rm -rf "$LAB/run"
-    pm apply -i eth0 "$here/edge.yaml"
+    pm apply --force -i eth0 "$here/edge.yaml" # a session of the case before may still be there
     wait_for 10 is_rendered
 }
 
@@ -151,7 +153,7 @@ case_watch_puts_it_back_where_others_flush() {
         wait_for 10 is_loaded
         policy_holds
     done
-    expect_equal 3 "$(parachute_entries "was removed by others")" losses
+    expect_equal 3 "$(parachute_entries "had been removed by others")" losses
     history_has "is loaded again"
     stop_watch
 }
@@ -215,6 +217,58 @@ case_only_the_interfaces_without_programs() {
     pm apply -i eth1 "$here/edge.yaml"
     is_gone
     in_ns edge ip link delete eth1
+    begin
+}
+
+# An interface that the programs left open by command, and one that only the parachute filters.
+case_detach_of_one_interface_leaves_the_other_to_it() {
+    begin
+    lab_wire eth1 198.18.5
+    pm apply -i eth1 "$here/edge.yaml"
+    wait_for 10 is_rendered
+    reboot
+    put_stranger eth1
+    expect_status 1 pm restore
+    expect_status 0 pm detach -i eth0
+    is_loaded
+    expect_equal eth0 "$(cat "$LAB/run/detached")" "detached"
+    tcp_talks attacker "$EDGE4" 22
+    # Nothing is in force but the parachute, and watch leaves it at that.
+    start_watch_and_hear env
+    looks_at_leisure "nftables filters instead of the programs; "
+    tcp_talks attacker "$EDGE4" 22
+    is_loaded
+    remove_stranger eth1
+    wait_for 70 is_gone
+    expect_equal "eth1" "$(status | jq -r 'select(.mode == "enforce") | .interface' | paste -sd' ')" "what is filtered"
+    tcp_talks attacker "$EDGE4" 22
+    stop_watch_and_hear
+    expect_status 0 pm detach -i eth1
+    grep -qx "all interfaces" "$LAB/run/detached"
+    is_gone
+    in_ns edge ip link delete eth1
+    begin
+}
+
+# What is loaded in its place stays loaded, until the right one can be.
+case_a_fallback_is_not_loaded_again_and_again() {
+    local loads
+    expect_status 0 pm ban 203.0.113.99
+    mv "$LAB/state/bans" "$LAB/bans"
+    echo "damaged" >"$LAB/state/bans"
+    chmod 600 "$LAB/state/bans"
+    boot_without_bpf
+    pm status | grep "fallback: the bans cannot be read"
+    pm history --json | tail -n 5 | grep "the bans cannot be read" >/dev/null
+    loads=$(parachute_entries "is loaded")
+    start_watch_and_hear /usr/bin/python3 "$here/without_bpf.py"
+    looks_at_leisure "nftables filters instead of the programs; "
+    expect_equal "$loads" "$(parachute_entries "is loaded")" "times that it was loaded"
+    mv "$LAB/bans" "$LAB/state/bans"
+    wait_for 90 history_has "is loaded in place of a parachute of the essentials alone"
+    policy_holds
+    stop_watch_and_hear
+    expect_status 0 pm unban 203.0.113.99
     begin
 }
 

@@ -8,6 +8,8 @@ here=$(cd "$(dirname "$0")" && pwd)
 . "$here/lab.sh"
 # shellcheck source=tests/e2e/cases.sh
 . "$here/cases.sh"
+# shellcheck source=tests/e2e/looks.sh
+. "$here/looks.sh"
 
 LINK() { echo "$PORTMATRIX_PIN_DIR/interface-0/$1"; }
 no_drift() { [ "$(drift)" = null ]; }
@@ -223,6 +225,25 @@ case_a_foreign_program_is_told_once_and_left_alone() {
     in_ns edge ip link set dev eth0 xdp off
     wait_for 10 watch_said "attached again"
 }
+
+# An interface to which nothing can be attached, and pins that nobody may read.
+case_what_is_tried_in_vain_wakes_nobody() {
+    stop_watch TERM
+    bpftool link detach pinned "$(LINK ingress)"
+    in_ns edge ip link set dev eth0 xdp obj "$LAB/stranger.o" sec xdp
+    start_watch_and_hear env
+    looks_at_leisure "nftables filters instead of the programs; eth0: cannot attach to eth0: XDP program 'stranger'"
+    in_ns edge ip link set dev eth0 xdp off
+    wait_for 10 watch_said "attached again"
+    chmod 0777 "$PORTMATRIX_PIN_DIR"
+    wait_for 10 watch_said "the pins cannot be read: "
+    looks_at_leisure "the pins cannot be read: "
+    chmod 0700 "$PORTMATRIX_PIN_DIR"
+    wait_for 10 is_well_again
+    stop_watch_and_hear
+    start_watch
+}
+is_well_again() { last_status | grep -x "STATUS=in force on eth0, late0"; }
 
 lab_make
 trap 'lab_remove "$LAB"' EXIT

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "loader/base/clock.h"
+#include "loader/base/retry.h"
 
 #include <gtest/gtest.h>
 
@@ -32,6 +33,16 @@ TEST(Clock, AStepIsSeenWithinABootOnly) {
     EXPECT_EQ(clock_step({"a", 1000}, {"a", 1001}), 0);  // rounding
     EXPECT_EQ(clock_step({"a", 1000}, {"b", 4600}), 0);
     EXPECT_EQ(clock_step({"", 1000}, {"", 4600}), 0);
+}
+
+TEST(Retry, WaitsUnlessTheCircumstancesAreOthers) {
+    Retry retry;
+    EXPECT_TRUE(retry.is_due("eth0"));
+    retry.failed("eth0");
+    EXPECT_FALSE(retry.is_due("eth0"));
+    EXPECT_TRUE(retry.is_due("eth1"));
+    retry.succeeded();
+    EXPECT_TRUE(retry.is_due("eth0"));
 }
 
 }  // namespace

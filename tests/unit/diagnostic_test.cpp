@@ -118,5 +118,11 @@ TEST(Text, QuotesSafely) {
     EXPECT_EQ(quote(std::string(79, 'a') + "\xe2\x82\xac"), "'" + std::string(79, 'a') + "...'");
 }
 
+TEST(Text, IsShortenedWhereACharacterBegins) {
+    EXPECT_EQ(shortened("degraded", 8), "degraded");
+    EXPECT_EQ(shortened("degraded", 7), "degr...");
+    EXPECT_EQ(shortened("\xe2\x82\xac\xe2\x82\xac\xe2\x82\xac", 8), "\xe2\x82\xac...");
+}
+
 }  // namespace
 }  // namespace pm

@@ -136,6 +136,8 @@ TEST_F(ParachuteFiles, TheNoteIsReadBack) {
                                   .sha256 = "ab",
                                   .since = 1,
                                   .why = "no BTF",
+                                  .fallback = "no bans",
+                                  .wanted = 8,
                                   .interfaces = {"eth0"},
                                   .open = {"docker0"},
                                   .closed = {{.row = "web", .why = "tls"}}};
@@ -143,6 +145,8 @@ TEST_F(ParachuteFiles, TheNoteIsReadBack) {
     const auto read = parachute::read_note(paths_);
     ASSERT_TRUE(read);
     EXPECT_EQ(read->why, "no BTF");
+    EXPECT_EQ(read->fallback, "no bans");
+    EXPECT_EQ(read->wanted, 8U);
     EXPECT_EQ(read->open, note.open);
     EXPECT_EQ(read->closed.size(), 1U);
     ASSERT_TRUE(parachute::remove_note(paths_));
