@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "loader/base/clock.h"
-#include "loader/base/retry.h"
 
 #include <gtest/gtest.h>
+
+#include "loader/base/retry.h"
 
 namespace pm {
 namespace {
