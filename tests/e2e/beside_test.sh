@@ -90,6 +90,13 @@ box_asks() {
         /bin/busybox nc "$PARTNER4" 9000)" = hello ]
 }
 
+start_docker() {
+    lab_start edge dockerd dockerd -H "unix://$LAB/docker.sock" --data-root "$LAB/docker" \
+        --exec-root "$LAB/dockerd" -p "$LAB/dockerd.pid" --cgroup-parent "/$LAB_NET" \
+        --userland-proxy=false --storage-driver vfs
+    wait_for 60 docker info
+}
+
 docker_stop() {
     local daemon
     [ -e "$LAB/dockerd.pid" ] || return 0
@@ -104,10 +111,7 @@ docker_stop() {
 # Debian's Docker in the Edge's network alone; its image is one static busybox. Answers of a
 # bridged container are forwarded packets, which no matrix of a host names.
 case_a_port_that_docker_publishes_stays_closed() {
-    lab_start edge dockerd dockerd -H "unix://$LAB/docker.sock" --data-root "$LAB/docker" \
-        --exec-root "$LAB/dockerd" -p "$LAB/dockerd.pid" --cgroup-parent "/$LAB_NET" \
-        --userland-proxy=false --storage-driver vfs
-    wait_for 60 docker info
+    start_docker
     mkdir -p "$LAB/image/bin"
     cp /bin/busybox "$LAB/image/bin"
     tar -C "$LAB/image" -c . | docker import - box >/dev/null
@@ -119,6 +123,31 @@ case_a_port_that_docker_publishes_stays_closed() {
 case_a_bridged_container_opens_nothing() {
     refused box_asks
 }
+
+# Docker makes and removes rules of its own. The parachute stays, and what it publishes stays closed.
+case_docker_opens_nothing_under_the_parachute() {
+    wait_for 20 is_rendered
+    pm detach --all
+    rm -rf "$LAB/run"
+    expect_status 1 in_ns edge /usr/bin/python3 "$here/without_bpf.py" "$PORTMATRIX" restore
+    docker_under_the_parachute
+    docker rm -f bridged >/dev/null
+    kill "$(cat "$LAB/dockerd.pid")"
+    wait_for 20 test ! -e "$LAB/dockerd.pid"
+    start_docker
+    box bridged 80 -p "$EDGE4:8002:80"
+    docker_under_the_parachute
+    expect_status 0 pm restore
+    refused nft list table inet portmatrix-parachute
+    refused fetches 8002
+}
+docker_under_the_parachute() {
+    nft list table inet portmatrix-parachute >/dev/null
+    refused fetches 8002
+    refused box_asks
+    tcp_talks user "$EDGE4" 8000
+}
+is_rendered() { test -e "$LAB/state/parachute/rendered"; }
 
 # In audit mode both work, so the matrix alone stops them.
 case_without_the_matrix_both_would_work() {

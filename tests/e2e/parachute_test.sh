@@ -100,6 +100,19 @@ case_bpf_is_refused() {
     history_has "is loaded into nftables for eth0"
 }
 
+# As by a verifier that says no, or a damaged object; and without memory for a map.
+case_no_program_loads() {
+    local how
+    for how in --load --memory; do
+        reboot
+        expect_status 1 in_ns edge /usr/bin/python3 "$here/without_bpf.py" "$how" "$PORTMATRIX" restore
+        is_loaded
+        policy_holds
+        expect_status 0 pm restore
+        is_gone
+    done
+}
+
 case_another_program_is_on_the_interface() {
     reboot
     put_stranger eth0

@@ -2,19 +2,24 @@
 #include "tests/support/wire.h"
 
 #include <arpa/inet.h>
+#include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_conntrack.h>
 #include <linux/netlink.h>
 #include <net/if.h>
 #include <netinet/in.h>
+#include <poll.h>
+#include <sched.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <functional>
 #include <stdexcept>
 
 #include <nlohmann/json.hpp>
@@ -86,6 +91,28 @@ int raw_socket(int family, unsigned device) {
     return fd;
 }
 
+// Returns those that it had before.
+cpu_set_t stay_on_one_cpu() {
+    cpu_set_t before, one;
+    need(sched_getaffinity(0, sizeof(before), &before), "CPUs");
+    CPU_ZERO(&one);
+    CPU_SET(sched_getcpu(), &one);
+    need(sched_setaffinity(0, sizeof(one), &one), "one CPU");
+    return before;
+}
+
+// Hears the frames that await_arrivals() sends.
+int tap_on(unsigned device) {
+    const int fd =
+        need(socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, htons(ETH_P_802_EX1)), "packet socket");
+    sockaddr_ll at = {};
+    at.sll_family = AF_PACKET;
+    at.sll_protocol = htons(ETH_P_802_EX1);
+    at.sll_ifindex = static_cast<int>(device);
+    need(bind(fd, reinterpret_cast<sockaddr *>(&at), sizeof(at)), "tap");
+    return fd;
+}
+
 // What the random policies have rows for.
 void join_groups(int v4, int v6, unsigned device) {
     for (const char *group : {"224.0.0.250", "224.0.0.251"}) {
@@ -117,6 +144,19 @@ bool is_v4(const Bytes &frame) {
 
 bool is_v6(const Bytes &frame) {
     return frame.size() >= l3 + 40 && frame[12] == 0x86 && frame[13] == 0xdd;
+}
+
+// Does the stack send another packet than the test has in hand? It puts the length right and an
+// IPv4 source of zero, and conntrack takes the header from a whole IPv6 packet that calls itself a
+// fragment.
+bool is_put_right(const Bytes &frame, const std::uint8_t *datagram, std::size_t size) {
+    auto length = [&](std::size_t at) { return std::size_t{datagram[at]} << 8 | datagram[at + 1]; };
+    if (is_v4(frame))
+        return length(2) != size || std::all_of(datagram + 12, datagram + 16, std::logical_not<>());
+    if (!is_v6(frame)) return false;
+    const bool is_whole_fragment = datagram[6] == IPPROTO_FRAGMENT && size >= 48 &&
+                                   datagram[42] == 0 && (datagram[43] & 0xf9) == 0;
+    return length(4) != size - 40 || is_whole_fragment;
 }
 
 void put_number(Bytes &frame, std::uint16_t number) {
@@ -155,7 +195,9 @@ Wire::Wire() {
     shell(setup);
     edge_ = if_nametoindex("edge0");
     far_ = if_nametoindex("far0");
+    cpus_ = stay_on_one_cpu();
     raw_ = need(socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0), "packet socket");
+    tap_ = tap_on(edge_);
     out_v4_ = raw_socket(AF_INET, edge_);
     out_v6_ = raw_socket(AF_INET6, edge_);
     groups_ = need(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), "socket");
@@ -164,27 +206,30 @@ Wire::Wire() {
 }
 
 Wire::~Wire() {
-    for (const int fd : {raw_, out_v4_, out_v6_, groups_, groups_v6_}) close(fd);
+    (void)sched_setaffinity(0, sizeof(cpus_), &cpus_);
+    for (const int fd : {raw_, tap_, out_v4_, out_v6_, groups_, groups_v6_}) close(fd);
     (void)std::system(
         "nft delete table inet behind; ip link del edge0; ip rule del iif edge0; "
         "ip -6 rule del iif edge0; ip route flush table 100; ip -6 route flush table 100");
 }
 
+bool Wire::to_host(const Bytes &frame) const {
+    sockaddr_ll to = {};
+    to.sll_family = AF_PACKET;
+    to.sll_ifindex = static_cast<int>(far_);
+    return sendto(raw_, frame.data(), frame.size(), 0, reinterpret_cast<sockaddr *>(&to),
+                  sizeof(to)) >= 0;
+}
+
 bool Wire::send(Direction direction, Bytes frame, std::uint16_t number) {
     put_number(frame, number);
     if (direction == Direction::in) {
-        sockaddr_ll to = {};
-        to.sll_family = AF_PACKET;
-        to.sll_ifindex = static_cast<int>(far_);
-        return sendto(raw_, frame.data(), frame.size(), 0, reinterpret_cast<sockaddr *>(&to),
-                      sizeof(to)) >= 0;
+        is_on_the_way_ = true;
+        return to_host(frame);
     }
     const std::uint8_t *datagram = frame.data() + l3;
     const std::size_t size = frame.size() - l3;
-    // The stack would put the length right, and send another packet than the test has in hand.
-    if (is_v4(frame) && (datagram[2] << 8 | datagram[3]) != static_cast<int>(size)) return false;
-    if (is_v6(frame) && (datagram[4] << 8 | datagram[5]) != static_cast<int>(size) - 40)
-        return false;
+    if (is_put_right(frame, datagram, size)) return false;
     if (is_v4(frame)) {
         sockaddr_in to = {};
         to.sin_family = AF_INET;
@@ -201,7 +246,23 @@ bool Wire::send(Direction direction, Bytes frame, std::uint16_t number) {
         sendto(out_v6_, datagram, size, 0, reinterpret_cast<sockaddr *>(&to), sizeof(to)));
 }
 
+// The kernel may take a frame in later than it was sent, but in the order of one processor. So a
+// last one tells that the others have gone through all filters.
+void Wire::await_arrivals() {
+    if (!is_on_the_way_) return;
+    is_on_the_way_ = false;
+    Bytes last(60);
+    last[12] = ETH_P_802_EX1 >> 8;
+    last[13] = ETH_P_802_EX1 & 0xff;
+    constexpr int patience_ms = 30'000;
+    pollfd wait = {tap_, POLLIN, 0};
+    if (!to_host(last) || poll(&wait, 1, patience_ms) <= 0)
+        throw std::runtime_error("a frame has not come");
+    need(static_cast<int>(recv(tap_, last.data(), last.size(), 0)), "tap");
+}
+
 std::set<std::uint16_t> Wire::passed(Direction direction) {
+    await_arrivals();
     std::set<std::uint16_t> numbers;
     for (const char *family : {"v4", "v6"}) {
         const std::string set = (direction == Direction::in ? "in-" : "out-") + std::string(family);
@@ -222,6 +283,7 @@ void Wire::forget() {
 }
 
 void Wire::forget_flows() {
+    await_arrivals();
     struct {
         nlmsghdr header;
         nfgenmsg family;

@@ -3,6 +3,8 @@
 // whose filters it looks behind: which packets came through every hook of nftables.
 #pragma once
 
+#include <sched.h>
+
 #include <cstdint>
 #include <set>
 #include <string>
@@ -30,8 +32,13 @@ public:
     void forget_flows();  // empties conntrack
 
 private:
-    int raw_ = -1, out_v4_ = -1, out_v6_ = -1, groups_ = -1, groups_v6_ = -1;
+    bool to_host(const Bytes &frame) const;
+    void await_arrivals();
+
+    int raw_ = -1, tap_ = -1, out_v4_ = -1, out_v6_ = -1, groups_ = -1, groups_v6_ = -1;
     unsigned edge_ = 0, far_ = 0;
+    bool is_on_the_way_ = false;  // a frame was sent to the host, and may not have come yet
+    cpu_set_t cpus_ = {};         // of this process before
 };
 
 void shell(const std::string &command);  // a command that fails ends the process
