@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <filesystem>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -12,9 +14,12 @@
 #include <fmt/core.h>
 
 #include "loader/attach/attach.h"
+#include "loader/base/file.h"
+#include "loader/kernel/bpffs.h"
 #include "policy/base/fd.h"
 
 namespace pm {
+namespace fs = std::filesystem;
 namespace {
 
 template <typename Info>
@@ -41,6 +46,21 @@ bool is_own_program(std::uint32_t id) {
     if (name != "pm_ingress" && name != "pm_egress") return false;
     maps.resize(std::min<std::size_t>(info.nr_map_ids, maps.size()));
     return std::ranges::any_of(maps, is_own_map);
+}
+
+// The ids of the XDP programs that are pinned for interfaces, of whatever layout their maps are.
+std::set<std::uint32_t> pinned_programs(const Paths &paths) {
+    std::set<std::uint32_t> ids;
+    const auto folders = list_folder(paths.pins);
+    for (const fs::path &folder : folders.value_or(std::vector<fs::path>())) {
+        if (!folder.filename().string().starts_with("interface-")) continue;
+        for (const char *name : {"ingress_program", "next_ingress_program"}) {
+            const auto fd = open_pin(folder / name);
+            bpf_prog_info info = {};
+            if (fd && ask(fd->get(), info)) ids.insert(info.id);
+        }
+    }
+    return ids;
 }
 
 // The ids of the programs at both hooks of the device. The index that a link tells may be that of
@@ -117,13 +137,16 @@ Fault occupied(const Device &device, const XdpProgram &program) {
             .exit = Exit::refused};
 }
 
-std::vector<std::string> devices_with_own_program() {
+std::vector<std::string> devices_with_own_program(const Paths &paths) {
     std::vector<std::string> names;
     const auto devices = all_devices();
     if (!devices) return names;
-    for (const Device &one : *devices)
-        if (const auto there = attached_xdp(one); there && *there && is_own_program((*there)->id))
+    const std::set<std::uint32_t> pinned = pinned_programs(paths);
+    for (const Device &one : *devices) {
+        const auto there = attached_xdp(one);
+        if (there && *there && (pinned.contains((*there)->id) || is_own_program((*there)->id)))
             names.push_back(one.name);
+    }
     return names;
 }
 

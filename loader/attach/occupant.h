@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "loader/base/fault.h"
+#include "loader/base/paths.h"
 #include "loader/host/attached_programs.h"
 #include "loader/host/device.h"
 
@@ -25,9 +26,9 @@ bool may_be_own(const XdpProgram &program);
 // link holds cannot be taken off with `ip link`.
 Fault occupied(const Device &device, const XdpProgram &program);
 
-// Names of devices that an XDP program of ours is on, whoever pins it. To be asked where no pin
-// names one. Those that cannot be asked are left out.
-std::vector<std::string> devices_with_own_program();
+// Names of devices that an XDP program of ours is on: one that is pinned in our folder, whatever
+// version pinned it there; and others, which only CAP_SYS_ADMIN can tell.
+std::vector<std::string> devices_with_own_program(const Paths &paths);
 
 // Takes portmatrix's own programs off a device, at both hooks, whoever pins them. Returns how many.
 // A fault: the kernel does not tell which there are, or one cannot be taken off.

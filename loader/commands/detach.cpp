@@ -11,6 +11,7 @@
 #include "loader/base/message.h"
 #include "loader/commands/commands.h"
 #include "loader/commands/common.h"
+#include "loader/host/nft_close.h"
 #include "loader/rescue/raise.h"
 #include "loader/state/detached.h"
 
@@ -27,6 +28,12 @@ Done check_usage(const DetachArguments &arguments) {
 bool is_all_detached(const Paths &paths) {
     const auto detached = read_detached(paths);
     return detached && detached->all;
+}
+
+// What nftables filters goes, too, once everything is detached.
+ParachuteChange adjust_nftables(const Paths &paths) {
+    if (!is_all_detached(paths)) return adjust_parachute(paths);
+    return close_by_nftables({}).and_then([&] { return drop_parachute(paths); });
 }
 
 std::string unfiltered_text(const std::string &name) {
@@ -48,7 +55,7 @@ int run_detach(const DetachArguments &arguments) {
                                    : detach_interfaces(paths, names);
     if (!outcome) return end_unchanged("detach", outcome.error());
     for (const std::string &name : outcome->names) record_done("detach", unfiltered_text(name));
-    auto dropped = is_all_detached(paths) ? drop_parachute(paths) : adjust_parachute(paths);
+    auto dropped = adjust_nftables(paths);
     if (!dropped) return end(dropped.error());
     for (const std::string &note : outcome->notes) print_note(note);
     for (const std::string &name : outcome->names) print_note(unfiltered_text(name));

@@ -12,6 +12,7 @@
 #include "loader/commands/commands.h"
 #include "loader/commands/common.h"
 #include "loader/rescue/raise.h"
+#include "loader/state/detached.h"
 
 namespace pm::command {
 namespace {
@@ -20,10 +21,19 @@ namespace {
 std::optional<int> restore_confirmed(const RestoreArguments &arguments) {
     auto lock = lock_as_root();
     if (!lock) return end_unchanged("restore", lock.error());
-    auto outcome = restore(Paths::from_environment());
+    const Paths paths = Paths::from_environment();
+    // A service that starts again undoes no `detach`. A boot has emptied the list; what cannot be
+    // read is none.
+    const Detached detached =
+        arguments.for_service ? read_detached(paths).value_or(Detached()) : Detached();
+    if (detached.all) {
+        print_note("nothing is put in force, as a command detached everything: portmatrix restore");
+        return end(Exit::done);
+    }
+    auto outcome = restore(paths, detached.names);
     if (!outcome) {  // something may have changed: it puts in force what it can
-        auto raised = raise_parachute(Paths::from_environment(), outcome.error().message);
-        if (!raised) record_not_loaded(Paths::from_environment(), raised.error());
+        auto raised = raise_parachute(paths, outcome.error().message);
+        if (!raised) record_not_loaded(paths, raised.error());
         if (!raised)
             print_fault({"THIS HOST MAY BE OPEN: neither the programs nor nftables filter: " +
                              raised.error().message,
@@ -33,8 +43,7 @@ std::optional<int> restore_confirmed(const RestoreArguments &arguments) {
         if (raised && *raised) print_note(**raised);
         print_in_force();
         // `watch` goes on from there: it loads it again where others flush it, and tries again.
-        if (arguments.for_service && raised && is_parachute_loaded(Paths::from_environment()))
-            return end(Exit::done);
+        if (arguments.for_service && raised && is_parachute_loaded(paths)) return end(Exit::done);
         return end(outcome.error().exit);
     }
     if (!*outcome) return std::nullopt;

@@ -63,8 +63,11 @@ int announce(const Paths &paths, const std::string &name) {
 }
 
 // "in force on eth0, eth1"; "degraded: " and what is wrong first, if something is.
-std::string unit_status(const Paths &paths, const Watcher &watcher) {
+std::string unit_status(const Paths &paths, const Watcher &watcher,
+                        const ParachuteWatch &parachute) {
     std::vector<std::string> parts = watcher.problems();
+    if (!parachute.problem().empty())
+        parts.insert(parts.begin(), "the host may be open: " + parachute.problem());
     if (is_parachute_loaded(paths))
         parts.insert(parts.begin(), "nftables filters instead of the programs");
     const std::string prefix = parts.empty() ? "" : "degraded: ";
@@ -132,7 +135,7 @@ int run_watch(const WatchArguments &arguments) {
         for (const std::string &text : watcher.look(after)) print_note(text);
         if (!watcher.was_busy())
             socket->answer([&](const std::string &name) { return announced(paths, name); });
-        const std::string status = unit_status(paths, watcher);
+        const std::string status = unit_status(paths, watcher, parachute);
         tell_systemd(first, status);
         if (first) print_note("watching: " + status);
         // Else it would wake itself again and again. What others changed meanwhile is found by the

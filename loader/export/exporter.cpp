@@ -37,7 +37,9 @@ Reply Exporter::status() {
     if (!reading) return unavailable(reading.error());
     std::string text;
     if (reading->parachute)
-        text = show::parachute_json(*reading->parachute, show::ParachuteTable::loaded);
+        text = show::parachute_json(*reading->parachute, is_fresh(*reading->parachute)
+                                                             ? show::ParachuteTable::loaded
+                                                             : show::ParachuteTable::unknown);
     if (reading->snapshot) text += show::status_json(*reading->snapshot);
     return text_reply(200, text, "application/x-ndjson; charset=utf-8");
 }

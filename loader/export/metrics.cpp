@@ -145,7 +145,7 @@ std::string metrics_text(const Reading &reading) {
         add_hook(families, name, "egress", PM_DETACHED, false);
     }
     add_walk(families, reading.walk);
-    families.add(PARACHUTE, reading.parachute ? 1.0 : 0.0);
+    families.add(PARACHUTE, reading.parachute && is_fresh(*reading.parachute) ? 1.0 : 0.0);
     families.add(WATCH_UP, reading.watch_up ? 1.0 : 0.0);
     families.add(BUILD, 1.0, {{"version", PM_VERSION}});
     return families.text();

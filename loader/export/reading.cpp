@@ -19,6 +19,10 @@ bool is_fresh(const InterfaceStatus &interface) {
     return interface.checked != 0 && boottime_ns() - interface.checked < watch_silent_ns;
 }
 
+bool is_fresh(const parachute::Note &parachute) {
+    return parachute.seen != 0 && boottime_ns() - parachute.seen < watch_silent_ns;
+}
+
 Reader::Reader(Paths paths, std::vector<std::string> interfaces, const Walker &walker)
     : paths_(std::move(paths)),
       wanted_(std::move(interfaces)),
@@ -29,6 +33,7 @@ Result<Reading> Reader::read() {
     Reading reading;
     reading.walk = walker_.last();
     reading.parachute = parachute::read_note(paths_);
+    reading.watch_up = reading.parachute && is_fresh(*reading.parachute);
     auto deployment = open_deployment(paths_, Access::read, &known_);
     if (!deployment) return tl::unexpected(deployment.error());
     if (*deployment) {
@@ -40,7 +45,10 @@ Result<Reading> Reader::read() {
     std::set<std::string> attached;
     if (reading.snapshot) {
         auto &interfaces = reading.snapshot->interfaces;
-        reading.watch_up = std::ranges::any_of(interfaces, is_fresh);
+        reading.watch_up =
+            reading.watch_up || std::ranges::any_of(interfaces, [](const InterfaceStatus &one) {
+                return is_fresh(one);
+            });
         std::erase_if(interfaces, [&](const InterfaceStatus &one) {
             return !wanted_.empty() && std::ranges::find(wanted_, one.name) == wanted_.end();
         });

@@ -21,12 +21,14 @@ struct Reading {
     Walk walk;
     // Interfaces that are not attached, though they were since the exporter began, or are wanted.
     std::vector<std::string> gone;
-    std::optional<parachute::Note> parachute;  // nothing: it is not loaded
+    std::optional<parachute::Note> parachute;  // nothing: it is not needed
     bool watch_up = false;                     // `watch` has looked at the interfaces lately
 };
 
 // Has `watch` looked at it within 15 s?
 bool is_fresh(const InterfaceStatus &interface);
+// Was the parachute seen in nftables within 15 s?
+bool is_fresh(const parachute::Note &parachute);
 
 class Reader {
 public:

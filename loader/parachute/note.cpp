@@ -26,11 +26,14 @@ Note parse(const std::string &text) {
                  .policy = json.at("policy"),
                  .sha256 = json.at("sha256"),
                  .since = json.at("since"),
+                 .seen = json.at("seen"),
                  .why = json.at("why"),
                  .fallback = json.at("fallback"),
                  .wanted = json.at("wanted"),
                  .interfaces = json.at("interfaces"),
                  .open = json.at("open"),
+                 .places = json.at("places"),
+                 .zones = json.at("zones"),
                  .closed = {}};
     for (const Json &one : json.at("closed"))
         note.closed.push_back({.row = one.at("row"), .why = one.at("why")});
@@ -65,11 +68,14 @@ Done write_note(const Paths &paths, const Note &note) {
                        {"policy", note.policy},
                        {"sha256", note.sha256},
                        {"since", note.since},
+                       {"seen", note.seen},
                        {"why", note.why},
                        {"fallback", note.fallback},
                        {"wanted", note.wanted},
                        {"interfaces", note.interfaces},
                        {"open", note.open},
+                       {"places", note.places},
+                       {"zones", note.zones},
                        {"closed", closed}};
     if (auto made = make_private_folder(paths.run); !made) return made;
     return write_file(file_of(paths),

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // RUN/parachute: says that the parachute is loaded, and why, to whoever cannot ask nftables. It is
-// only a note. Whether the table is there, the kernel knows (host/netlink.h).
+// only a note. Whether the table is there, the kernel knows (host/nft_tables.h).
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -18,12 +19,15 @@ struct Note {
     std::string policy;            // its name
     std::string sha256;
     std::uint64_t since = 0;  // ns since the epoch
+    std::uint64_t seen = 0;   // CLOCK_BOOTTIME ns: its table was in nftables then
     std::string why;          // a sentence
     // Why it is not that of the confirmed generation; empty: it is.
     std::string fallback = {};
-    std::uint64_t wanted = 0;             // the confirmed generation; 0: it could not be read
-    std::vector<std::string> interfaces;  // of the policy, which the programs do not filter
-    std::vector<std::string> open;        // devices that it leaves alone, beside the loopback
+    std::uint64_t wanted = 0;              // the confirmed generation; 0: it could not be read
+    std::vector<std::string> interfaces;   // of the policy, which the programs do not filter
+    std::vector<std::string> open;         // devices that it leaves alone, beside the loopback
+    std::vector<std::string> places = {};  // the interfaces that its policy names
+    std::map<std::string, std::string> zones = {};  // the place of a device, as a number of those
     struct Closed {
         std::string row, why;
     };

@@ -35,7 +35,7 @@ Filtered find_filtered(const Paths &paths) {
     Filtered found;
     auto pins = Pins::open(paths);
     if (!pins || !*pins) {
-        found.devices = devices_with_own_program();
+        found.devices = devices_with_own_program(paths);
         found.in_force = !found.devices.empty();
         return found;
     }
@@ -52,6 +52,22 @@ Filtered find_filtered(const Paths &paths) {
             found.devices.push_back(device->name);
     }
     return found;
+}
+
+// What stands only on devices that the programs filter, or that a command detached, is left alone
+// too: what comes through it has been judged as it should be.
+bool stands_on_open_only(const HostNic &nic, const std::vector<HostNic> &nics,
+                         const std::vector<std::string> &open, std::set<std::uint32_t> seen = {}) {
+    bool stands = false;
+    if (!seen.insert(nic.index).second) return false;  // two ends of a veth name each other
+    for (const HostNic &other : nics) {
+        if (other.index == nic.index || (other.index != nic.lower && other.master != nic.index))
+            continue;
+        stands = true;
+        if (!contains(open, other.nic.name) && !stands_on_open_only(other, nics, open, seen))
+            return false;
+    }
+    return stands;
 }
 
 bool is_same(const Nic &recorded, const Nic &now) {
@@ -94,6 +110,22 @@ private:
     const std::vector<HostNic> &nics_;
     std::map<std::uint32_t, std::string> zone_of_;
 };
+
+void leave_alone_what_stands_on(const Coverage &coverage, const std::vector<HostNic> &nics,
+                                parachute::Devices &devices) {
+    std::vector<std::string> below = coverage.filtered;
+    below.insert(below.end(), coverage.detached.begin(), coverage.detached.end());
+    std::set<std::uint32_t> unfiltered;
+    for (const std::string &name : coverage.unfiltered)
+        if (const auto found = coverage.devices.find(name); found != coverage.devices.end())
+            unfiltered.insert(found->second);
+    for (const HostNic &one : nics) {
+        if (contains(devices.open, one.nic.name) || unfiltered.contains(one.index)) continue;
+        if (!stands_on_open_only(one, nics, below)) continue;
+        devices.open.push_back(one.nic.name);
+        devices.zones.erase(one.nic.name);
+    }
+}
 
 }  // namespace
 
@@ -145,6 +177,7 @@ parachute::Devices parachute_devices(const Coverage &coverage, const Generation 
         else if (const auto zone = of.zone(one))
             devices.zones[one.nic.name] = *zone;
     }
+    leave_alone_what_stands_on(coverage, *nics, devices);
     return devices;
 }
 

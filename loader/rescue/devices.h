@@ -33,6 +33,8 @@ Coverage find_coverage(const Paths &paths, const Generation &generation);
 // - those on which the programs enforce, and those that `detach -i` took away
 // - those that the generation recorded as outside the policy, unless they and a NIC of the policy
 //   stand one on the other. A NIC must have the same hardware address, anything else the same kind.
+// - those that stand on filtered or detached devices alone, unless they are interfaces of the
+//   policy.
 // `zones`: the interfaces that the policy names, in its order. What stands on one of them, such as
 // a VLAN, is in its zone; what stands on several, or on none, is closed but for failsafe rows.
 parachute::Devices parachute_devices(const Coverage &coverage, const Generation &generation,

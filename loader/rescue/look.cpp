@@ -6,8 +6,6 @@
 #include <fmt/core.h>
 #include <fmt/ranges.h>
 
-#include "loader/parachute/note.h"
-#include "loader/rescue/devices.h"
 #include "loader/rescue/renew.h"
 #include "loader/state/detached.h"
 #include "loader/state/store.h"
@@ -31,10 +29,9 @@ Coverage coverage_now(const Paths &paths) {
 
 }  // namespace
 
-ParachuteChange ParachuteWatch::load() {
+ParachuteChange ParachuteWatch::load(const Coverage &coverage) {
     auto kept = keep_parachute(paths_);
     if (!kept || *kept || is_off_by_command(paths_)) return kept;
-    const Coverage coverage = coverage_now(paths_);
     if (coverage.unfiltered.empty()) return std::nullopt;
     const std::string why = coverage.why.empty()
                                 ? "its programs are gone and cannot be attached again"
@@ -43,15 +40,18 @@ ParachuteChange ParachuteWatch::load() {
 }
 
 void ParachuteWatch::keep_loaded(std::vector<std::string> &sentences) {
-    if (!loaded_.is_due()) return;
-    auto loaded = load();
+    const Coverage coverage = coverage_now(paths_);
+    const std::string now = fmt::format("{} {}", has_parachute_table() ? "there" : "gone",
+                                        fmt::join(coverage.unfiltered, " "));
+    if (!loaded_.is_due(now)) return;
+    auto loaded = load(coverage);
     if (loaded) {
         loaded_.succeeded();
         reported_.clear();
         if (*loaded) sentences.push_back(**loaded);
         return;
     }
-    loaded_.failed();
+    loaded_.failed(now);
     if (loaded.error().message == reported_) return;
     reported_ = loaded.error().message;
     record_not_loaded(paths_, loaded.error());
@@ -79,11 +79,9 @@ void ParachuteWatch::make() {
 
 void ParachuteWatch::look(std::vector<std::string> &sentences) {
     keep_loaded(sentences);
-    if (parachute::read_note(paths_)) {
-        improve(sentences);
-        if (auto lowered = lower_parachute(paths_); lowered && *lowered)
-            sentences.push_back(**lowered);
-    }
+    improve(sentences);
+    if (auto lowered = lower_parachute(paths_); lowered && *lowered) sentences.push_back(**lowered);
+    (void)note_that_it_is_there(paths_);  // else the exporter does not believe it any more
     make();
 }
 

@@ -18,6 +18,7 @@
 
 #include "loader/base/paths.h"
 #include "loader/base/retry.h"
+#include "loader/rescue/devices.h"
 #include "loader/rescue/raise.h"
 
 namespace pm {
@@ -28,9 +29,11 @@ public:
 
     // Under the writer's lock. Adds a sentence for each thing that was done or is wrong.
     void look(std::vector<std::string> &sentences);
+    // Why the parachute is needed and is not loaded; empty: that is not so.
+    const std::string &problem() const { return reported_; }
 
 private:
-    ParachuteChange load();
+    ParachuteChange load(const Coverage &coverage);
     void keep_loaded(std::vector<std::string> &sentences);
     void improve(std::vector<std::string> &sentences);
     void make();

@@ -116,25 +116,29 @@ Result<Note> load(const Paths &paths, const Generation *confirmed, const Coverag
                  .policy = chosen.policy,
                  .sha256 = chosen.sha256,
                  .since = realtime_ns(),
+                 .seen = boottime_ns(),
                  .why = why,
                  .fallback = fallback,
                  .wanted = generation.number,
                  .interfaces = coverage.unfiltered,
                  .open = devices.open,
+                 .places = chosen.rendering.zones,
+                 .zones = devices.zones,
                  .closed = {}};
     for (const parachute::ClosedRow &one : chosen.rendering.closed)
         note.closed.push_back({.row = one.id, .why = one.why});
     if (auto written = parachute::write_note(paths, note); !written)
-        record_parachute(paths, note, "failed", written.error().message);
+        return fault(fmt::format("it is loaded into nftables, and nothing else says so: {}",
+                                 written.error().message));
     return note;
 }
 
 // Was the loaded one made for this policy and these interfaces? Else it is to be loaded anew.
 bool fits(const Note &note, const Coverage &coverage, const Generation *confirmed) {
     const parachute::Devices devices =
-        parachute_devices(coverage, confirmed ? *confirmed : Generation(), {});
+        parachute_devices(coverage, confirmed ? *confirmed : Generation(), note.places);
     return note.interfaces == coverage.unfiltered && note.open == devices.open &&
-           (!confirmed || note.wanted == confirmed->number);
+           note.zones == devices.zones && (!confirmed || note.wanted == confirmed->number);
 }
 
 const Generation *pointer_to(const Result<std::optional<Generation>> &confirmed) {
@@ -186,6 +190,10 @@ ParachuteChange improve_parachute(const Paths &paths) {
     if (!before || before->fallback.empty()) return std::nullopt;
     auto confirmed = confirmed_generation(paths);
     const Generation *known = pointer_to(confirmed);
+    // What cannot be better is not loaded again: that would forget whom its limits have counted.
+    if (const auto bans = read_bans(paths); !bans) return tl::unexpected(bans.error());
+    if (const Choice choice = choose_parachute(paths, known); !choice.fallback.empty())
+        return fault(choice.fallback);
     auto note = load(paths, known, coverage_of(paths, known), before->why);
     if (!note) return tl::unexpected(note.error());
     if (!note->fallback.empty()) return fault(note->fallback);
@@ -220,6 +228,17 @@ ParachuteChange lower_parachute(const Paths &paths) {
 
 bool is_parachute_loaded(const Paths &paths) {
     return parachute::read_note(paths) && is_there();
+}
+
+Done note_that_it_is_there(const Paths &paths) {
+    std::optional<Note> note = parachute::read_note(paths);
+    if (!note || !is_there()) return {};
+    note->seen = boottime_ns();
+    return parachute::write_note(paths, *note);
+}
+
+bool has_parachute_table() {
+    return is_there();
 }
 
 ParachuteChange adjust_parachute(const Paths &paths) {

@@ -47,6 +47,12 @@ ParachuteChange adjust_parachute(const Paths &paths);
 // Is its table there, and meant to be?
 bool is_parachute_loaded(const Paths &paths);
 
+// If it is loaded, its note says so with the present time, for whoever cannot ask nftables.
+Done note_that_it_is_there(const Paths &paths);
+
+// Is its table there? Not, where the kernel does not say.
+bool has_parachute_table();
+
 // Puts the bans of the state folder into it, if it is loaded.
 Done ban_in_parachute(const Paths &paths);
 

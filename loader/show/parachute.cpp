@@ -59,7 +59,7 @@ std::string parachute_json(const parachute::Note &note, ParachuteTable state) {
     for (const char *key : {"rows", "drops", "would_drop"}) json[key] = Json::array();
     json["shadow"] = nullptr;
     json["flows"] = {{"live", 0}, {"capacity", 0}};
-    json["parachute"] = {{"loaded", loaded},
+    json["parachute"] = {{"loaded", state == ParachuteTable::unknown ? Json() : Json(loaded)},
                          {"why", note.why},
                          {"fallback", note.fallback.empty() ? Json() : Json(note.fallback)},
                          {"generation", note.generation},

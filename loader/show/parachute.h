@@ -10,8 +10,8 @@
 
 namespace pm::show {
 
-// Is the table in the kernel? The exporter cannot ask, and believes the note.
-enum class ParachuteTable { loaded, gone };
+// Is the table in the kernel? The exporter cannot ask, and believes a note that is not old.
+enum class ParachuteTable { loaded, gone, unknown };
 
 // What stands above all else.
 std::string parachute_text(const parachute::Note &note, ParachuteTable state);

@@ -91,29 +91,38 @@ std::optional<HistoryEntry> parse_entry(const std::string &line) {
     return entry;
 }
 
-// The entry of the last line, if that is not longer than 8 KB.
-HistoryEntry last_entry(const fs::path &path) {
+// The entries of the last lines, as far as they are in the last 8 KB.
+std::vector<HistoryEntry> last_entries(const fs::path &path) {
     constexpr std::streamoff longest = 8192;
     std::ifstream file(path, std::ios::ate);
     file.seekg(std::max(std::streamoff{0}, std::streamoff{file.tellg()} - longest));
-    HistoryEntry last;
+    std::vector<HistoryEntry> last;
     for (std::string line; std::getline(file, line);)
-        if (auto entry = parse_entry(line)) last = std::move(*entry);
+        if (auto entry = parse_entry(line)) last.push_back(std::move(*entry));
     return last;
 }
 
-// The service runs these commands, no user.
-bool is_of_the_service(const HistoryEntry &entry) {
-    return entry.command.ends_with(" restore") || entry.command.ends_with(" watch");
+// A failure of a command that the service runs, and no user.
+bool is_failure_of_the_service(const HistoryEntry &entry) {
+    std::string program, verb;
+    std::istringstream(entry.command) >> program >> verb;
+    return entry.outcome != "done" &&
+           (verb == "restore" || verb == "watch" || verb == "render-parachute");
 }
 
-// A service that fails to start is started again each second. Its failures are all alike, and would
-// push what was done out of the file. The journal has each of them.
+bool is_alike(const HistoryEntry &one, const HistoryEntry &other) {
+    return std::tie(one.user, one.command, one.action, one.outcome, one.message) ==
+           std::tie(other.user, other.command, other.action, other.outcome, other.message);
+}
+
+// A service that fails to start is started again each second. Its failures are all alike, or a few
+// by turns, and would push what was done out of the file. The journal has each of them.
 bool repeats_last(const Paths &paths, const HistoryEntry &entry) {
-    if (entry.outcome == "done" || !is_of_the_service(entry)) return false;
-    const HistoryEntry last = last_entry(file_of(paths));
-    return std::tie(last.user, last.command, last.action, last.outcome, last.message) ==
-           std::tie(entry.user, entry.command, entry.action, entry.outcome, entry.message);
+    if (!is_failure_of_the_service(entry)) return false;
+    const std::vector<HistoryEntry> last = last_entries(file_of(paths));
+    for (auto one = last.rbegin(); one != last.rend() && is_failure_of_the_service(*one); ++one)
+        if (is_alike(*one, entry)) return true;
+    return false;
 }
 
 // Writes the line at once, after a line feed if the last line is torn.

@@ -9,6 +9,7 @@
 #include "loader/attach/known_targets.h"
 #include "loader/attach/targets.h"
 #include "loader/base/clock.h"
+#include "loader/state/detached.h"
 #include "loader/state/store.h"
 #include "loader/update/reconcile.h"
 #include "loader/update/rollout.h"
@@ -27,7 +28,22 @@ struct Plan {
     Candidate candidate;
 };
 
-Result<Store> open(const Paths &paths, Rollout &rollout) {
+// The fallback of a first policy is an audit. A host whose confirmed policy could not be put in
+// force would be open after the deadline, where nftables has filtered it before.
+Done check_fallback(const Paths &paths, const Rollout &rollout, const Store &store) {
+    if (rollout.has_policy_in_force()) return {};
+    const auto confirmed = store.confirmed_generation();
+    const auto detached = read_detached(paths);
+    if (!confirmed || !*confirmed || (*confirmed)->mode == PM_MODE_AUDIT) return {};
+    if (detached && detached->all) return {};  // it is open now
+    return fault(fmt::format("generation {} is confirmed, and is not in force: after the deadline "
+                             "this host would be open",
+                             (*confirmed)->number),
+                 "put it in force first: portmatrix restore; or apply without --confirm-within",
+                 Exit::refused);
+}
+
+Result<Store> open(const Paths &paths, Rollout &rollout, const ApplyRequest &request) {
     if (auto opened = rollout.open(); !opened) return tl::unexpected(opened.error());
     const InForce &now = rollout.in_force_before();
     if (now.seconds_left)
@@ -37,6 +53,9 @@ Result<Store> open(const Paths &paths, Rollout &rollout) {
                      Exit::refused);
     auto store = Store::open(paths);
     if (!store) return store;
+    if (request.confirm_within)
+        if (auto safe = check_fallback(paths, rollout, *store); !safe)
+            return tl::unexpected(safe.error());
     if (auto done = reconcile(*store, now); !done) return tl::unexpected(done.error());
     return store;
 }
@@ -208,7 +227,7 @@ void prune(Store &store, std::uint64_t number, const InForce &in_force_before,
 
 Result<Applied> apply(const Paths &paths, const Policy &policy, const ApplyRequest &request) {
     Rollout rollout(paths);
-    auto store = open(paths, rollout);
+    auto store = open(paths, rollout, request);
     if (!store) return tl::unexpected(store.error());
     auto plan = make_plan(rollout, *store, policy, request);
     if (!plan) return tl::unexpected(plan.error());

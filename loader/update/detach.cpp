@@ -120,7 +120,7 @@ Result<DetachOutcome> detach_from(const Paths &paths, const Pins &pins,
 Done take_off_unpinned(const Paths &paths, const std::string &name) {
     auto device = find_device(name);
     if (!device) return tl::unexpected(device.error());
-    const std::vector<std::string> others = devices_with_own_program();
+    const std::vector<std::string> others = devices_with_own_program(paths);
     const bool is_last = std::ranges::all_of(
         others, [&](const std::string &other) { return other == device->name; });
     auto detached = detached_with(paths, {device->name}, is_last);
@@ -163,8 +163,11 @@ Result<DetachOutcome> detach_interfaces_by_force(const Paths &paths,
     }
     for (const std::string &name : without_pins) {
         auto taken = take_off_unpinned(paths, name);
-        if (!taken) return tl::unexpected(taken.error());
-        outcome.names.push_back(name);
+        if (!taken && outcome.names.empty()) return tl::unexpected(taken.error());
+        if (!taken)
+            outcome.cleared = tl::unexpected(taken.error());
+        else
+            outcome.names.push_back(name);
     }
     return outcome;
 }

@@ -10,6 +10,7 @@
 #include "loader/kernel/switch.h"
 #include "loader/state/detached.h"
 #include "loader/state/history.h"
+#include "loader/state/store.h"
 #include "policy/image/catalog.h"
 
 namespace pm {
@@ -42,6 +43,14 @@ Done list_unfiltered(const Paths &paths, const Pins &pins, const pm_record &ende
                      const pm_record &fallback) {
     auto names = unfiltered(pins, ended, fallback);
     if (!names) return tl::unexpected(names.error());
+    const auto store = Store::open(paths);
+    const auto confirmed = store ? store->confirmed_generation() : std::nullopt;
+    if (!confirmed) return {};  // what cannot be read may name any of them
+    if (*confirmed)
+        std::erase_if(*names, [&](const std::string &name) {
+            return std::ranges::find((*confirmed)->interfaces, name) !=
+                   (*confirmed)->interfaces.end();
+        });
     if (names->empty()) return {};
     return read_detached(paths).and_then([&](Detached &&detached) {
         for (const std::string &name : *names)

@@ -23,8 +23,9 @@ class Switch;
 Result<std::optional<std::string>> settle_expiry(const Paths &paths, const Pins &pins,
                                                  Switch &control);
 
-// Lists the interfaces as detached by command that `ended` filters and `fallback` does not. To be
-// called before the fallback takes its place for good: they are open on purpose from then on.
+// Lists the interfaces as detached by command that `ended` filters and `fallback` does not, but for
+// those of the confirmed generation, which are to be filtered. To be called before the fallback
+// takes its place for good: they are open on purpose from then on.
 Done list_unfiltered(const Paths &paths, const Pins &pins, const pm_record &ended,
                      const pm_record &fallback);
 

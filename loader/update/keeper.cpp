@@ -19,14 +19,37 @@
 namespace pm {
 namespace {
 
-// A fault: that cannot be told.
-Result<bool> is_in_force(const Paths &paths) {
+enum class InForce { nothing, failsafe_rows, policy };
+
+// By the pins. A fault: that cannot be told.
+Result<InForce> in_force_now(const Paths &paths) {
     auto pins = Pins::open(paths);
     if (!pins) return tl::unexpected(pins.error());
-    if (!*pins) return false;
+    if (!*pins) return InForce::nothing;
     return Switch::open((*pins)->maps(), Access::read).map([](const Switch &control) {
-        return control.state().record.mode != PM_MODE_OFF;
+        const pm_record record = control.state().record;
+        if (record.mode == PM_MODE_OFF) return InForce::nothing;
+        return pm_field(control.image(record.image), pm_image, generation) == 0
+                   ? InForce::failsafe_rows
+                   : InForce::policy;
     });
+}
+
+// The list of what was detached, without the interfaces that the policy holds on: a `detach` was
+// killed before it began, or an `apply` before it ended. Nothing: there is nothing to correct.
+std::optional<Detached> corrected(const Paths &paths, const Detached &detached) {
+    auto pins = Pins::open(paths);
+    if (!pins || !*pins) return std::nullopt;
+    auto control = Switch::open((*pins)->maps(), Access::read);
+    auto interfaces = (*pins)->interfaces();
+    if (!control || !interfaces) return std::nullopt;
+    const Switch::State state = control->state();
+    if (state.pending || state.record.mode == PM_MODE_OFF) return std::nullopt;
+    Detached right = {.all = false, .names = detached.names};
+    for (const Pins::Interface &one : *interfaces)
+        if (holds_on(state.record, one.number)) std::erase(right.names, one.name());
+    if (right.all == detached.all && right.names == detached.names) return std::nullopt;
+    return right;
 }
 
 // Was anything ever confirmed? What cannot be read may say so.
@@ -68,6 +91,11 @@ void Keeper::keep_pins(KeeperReport &report) {
         report.is_held = !held_.empty();
         return report.problems.push_back(detached.error().message);
     }
+    if (auto right = corrected(paths_, *detached)) {
+        detached = std::move(*right);
+        if (auto done = write_detached(paths_, *detached); !done)
+            report.problems.push_back(done.error().message);
+    }
     detached_ = detached->names;
     if (!held_.empty() && !held_.in_force()) held_.release();
     if (held_.empty()) return;
@@ -83,34 +111,43 @@ void Keeper::keep_pins(KeeperReport &report) {
 }
 
 void Keeper::restore_lost(KeeperReport &report) {
-    auto detached = read_detached(paths_);
-    const auto in_force = is_in_force(paths_);
+    const auto detached = read_detached(paths_);
+    const auto in_force = in_force_now(paths_);
     if (!detached || !in_force) return;  // keep_pins() or who looks at the interfaces says why
-    if (*in_force && detached->all) {
-        detached->all = false;
-        if (auto done = write_detached(paths_, *detached); !done)
-            report.problems.push_back(done.error().message);
-    }
-    if (*in_force || detached->all || !has_confirmed(paths_)) {
+    if (*in_force == InForce::policy || detached->all || !has_confirmed(paths_)) {
         restored_.succeeded();
         return;
     }
     if (!restored_.is_due()) return report.problems.push_back(not_restored_);
     auto outcome = restore(paths_, detached->names);
     if (outcome && !*outcome) return;
+    if (outcome && (*outcome)->generation == 0) return report_failsafe(**outcome, report);
     if (outcome) {
         const std::string text = fmt::format(
-            "nothing was in force: generation {} ({}) is in force again on {}",
+            "{}: generation {} ({}) is in force again on {}",
+            *in_force == InForce::nothing ? "nothing was in force" : "failsafe rows were in force",
             (*outcome)->generation, (*outcome)->policy, fmt::join((*outcome)->interfaces, ", "));
         record_restored(paths_, **outcome, text);
         report.told.push_back(text);
         for (const std::string &note : (*outcome)->notes) report.told.push_back(note);
         return;
     }
-    not_restored_ =
-        fmt::format("nothing was in force, and restore says: {}", outcome.error().message);
+    report_not_restored(fmt::format("the confirmed policy was not in force, and restore says: {}",
+                                    outcome.error().message),
+                        report);
+}
+
+void Keeper::report_not_restored(std::string text, KeeperReport &report) {
+    not_restored_ = std::move(text);
     report.problems.push_back(not_restored_);
     restored_.failed();
+}
+
+// An earlier restore has put failsafe rows in force, and they stay.
+void Keeper::report_failsafe(const Outcome &outcome, KeeperReport &report) {
+    std::string text = "essentials and failsafe rows alone are in force";
+    if (!outcome.notes.empty()) text += ": " + outcome.notes.front();
+    report_not_restored(std::move(text), report);
 }
 
 // Links that were left are taken over by a Rollout; this ends what a killed one began.
@@ -119,8 +156,8 @@ void Keeper::end_takeover(KeeperReport &report) {
     if (!links) return report.problems.push_back(links.error().message);
     if (links->empty()) return;
     auto pins = Pins::open(paths_);
-    const auto in_force = is_in_force(paths_);
-    if (!pins || !*pins || !in_force || !*in_force) return;
+    const auto in_force = in_force_now(paths_);
+    if (!pins || !*pins || !in_force || *in_force == InForce::nothing) return;
     auto interfaces = (*pins)->interfaces();
     if (!interfaces) return report.problems.push_back(interfaces.error().message);
     for (const Pins::Interface &one : *interfaces) {

@@ -4,12 +4,12 @@
 //
 // - Pins that others removed are made again from descriptors (kernel/held_pins.h). Nothing was
 //   detached meanwhile. Pins that another mount hides are out of sight, which is the same.
-// - If nothing is in force, but a generation is confirmed, it is put in force: `watch` did not run
-//   when the pins went, or the first policy was interrupted.
+// - If nothing is in force, or failsafe rows alone, but a generation is confirmed, it is put in
+//   force: `watch` did not run when the pins went, or the first policy was interrupted.
 //
 // What was detached by command stays detached. state/detached.h says so, and `detach` writes that
-// before it begins. If all is detached by that list, but all is still in force, `detach` was killed
-// in between: the list is corrected.
+// before it begins. If an interface is detached by that list, but the policy still holds there,
+// `detach` was killed in between: the list is corrected.
 #pragma once
 
 #include <optional>
@@ -20,6 +20,7 @@
 #include "loader/base/paths.h"
 #include "loader/base/retry.h"
 #include "loader/kernel/held_pins.h"
+#include "loader/update/outcome.h"
 
 namespace pm {
 
@@ -42,6 +43,8 @@ public:
 private:
     void keep_pins(KeeperReport &report);
     void restore_lost(KeeperReport &report);
+    void report_not_restored(std::string text, KeeperReport &report);
+    void report_failsafe(const Outcome &outcome, KeeperReport &report);
     void end_takeover(KeeperReport &report);
 
     Paths paths_;

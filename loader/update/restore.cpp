@@ -52,7 +52,8 @@ Result<Outcome> restore_generation(const Paths &paths, Rollout &rollout, const S
         known_targets(rollout.pins(), known_nics(*generation, detached), Extent::where_possible);
     if (!targets) return tl::unexpected(targets.error());
     Told told = told_of(targets->targets);
-    for (const Device &one : targets->without_number)
+    const bool closes = generation->mode == PM_MODE_ENFORCE;
+    for (const Device &one : closes ? targets->without_number : std::vector<Device>())
         told.closed.push_back(
             fmt::format("{} can be given no programs: closed with nftables", one.name));
     auto stored =

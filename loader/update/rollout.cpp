@@ -97,7 +97,7 @@ Done Rollout::prepare(Candidate candidate) {
 
 // Devices that no program can close. Not undone: the next change says anew which these are.
 void Rollout::close_others() {
-    if (candidate_.without_number.empty()) return;
+    if (candidate_.without_number.empty() || !candidate_.closes) return;
     if (auto closed = close_by_nftables(candidate_.without_number); !closed)
         for (const Device &one : candidate_.without_number)
             not_attached_.push_back(fmt::format("{} may be an absent interface, and is open: {}",
@@ -352,18 +352,18 @@ Done Rollout::commit(const Commit &commit) {
                         "{} is not closed any more: it is no interface of the policy", name));
                 if (candidate_.without_number.empty()) (void)close_by_nftables({});
             }
-            forget_detached();
+            forget_detached(commit.deadline.has_value());
         });
 }
 
-// An interface that the policy holds on is no longer listed as detached by command. After the
-// switch nothing may fail: a list that cannot be read or written stays as it is.
-void Rollout::forget_detached() {
+// An interface that the policy holds on for good is no longer listed as detached by command: it is
+// open again if nobody confirms it. After the switch nothing may fail: `watch` corrects the list.
+void Rollout::forget_detached(bool is_pending) {
     auto detached = read_detached(paths_);
     if (!detached || (!detached->all && detached->names.empty())) return;
     detached->all = false;
     for (const Target &target : candidate_.targets)
-        std::erase(detached->names, target.shown_name());
+        if (!is_pending) std::erase(detached->names, target.shown_name());
     (void)write_detached(paths_, *detached);
 }
 

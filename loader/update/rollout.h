@@ -143,7 +143,7 @@ private:
     Done prepare_stored_bans();
     pm_record next_record(pm_mode mode) const;
     SessionJudge judge_of(const pm_record &record) const;
-    void forget_detached();
+    void forget_detached(bool is_pending);
 
     Paths paths_;
     std::optional<Pins> pins_;

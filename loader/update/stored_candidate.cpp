@@ -115,6 +115,7 @@ Result<StoredCandidate> stored_candidate(const Store &store, const Generation &g
     return StoredCandidate{.candidate = {.image = std::move(*image),
                                          .targets = std::move(targets.targets),
                                          .without_number = std::move(targets.without_number),
+                                         .closes = generation.mode == PM_MODE_ENFORCE,
                                          .flow_capacity = generation.flow_capacity,
                                          .xdp = xdp_mode(generation.xdp),
                                          .extent = extent},

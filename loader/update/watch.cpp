@@ -156,11 +156,11 @@ void Watcher::close_by_nftables(const std::vector<Device> &without_number,
                                 const std::vector<Device> &open, const Switch &control,
                                 Sentences &sentences) {
     std::vector<Device> devices;
-    if (control.state().record.mode == PM_MODE_ENFORCE) {
+    if (control.state().record.mode == PM_MODE_ENFORCE) {  // an audit drops nothing
         devices = without_number;
         devices.insert(devices.end(), open.begin(), open.end());
     }
-    for (const Device &one : without_number)
+    for (const Device &one : devices.empty() ? devices : without_number)
         report_problem(fmt::format("{} can be given no programs: closed with nftables "
                                    "until an apply",
                                    one.name),
@@ -285,13 +285,14 @@ std::vector<std::string> Watcher::look(const After &after) {
     was_busy_ = !lock;
     if (!lock) return sentences;
     begin_look();
-    if (keep_in_force(sentences)) {
+    const bool can_look = keep_in_force(sentences);
+    if (can_look) {
         look_at_interfaces(sentences);
         if (bans_due_) place_bans(sentences);
         hold_pins(sentences);
     }
     reported_ = problems_;
-    after(sentences);
+    if (can_look) after(sentences);  // else the programs filter by what is held
     return sentences;
 }
 

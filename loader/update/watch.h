@@ -44,7 +44,8 @@ public:
 
     // One look, under the writer's lock. It does nothing while a command holds that. Returns what
     // was done and what is wrong, a sentence each.
-    // `after` is called under the lock, once all of this is done; it may add sentences.
+    // `after` is called under the lock, once all of this is done, unless only descriptors of what
+    // is in force are left; it may add sentences.
     using After = std::function<void(std::vector<std::string> &)>;
     std::vector<std::string> look(const After &after);
     // Steps 2 to 6 for a command that holds the lock.

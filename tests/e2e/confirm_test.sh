@@ -11,11 +11,8 @@ here=$(cd "$(dirname "$0")" && pwd)
 
 confirmed() { jq -c '[.generation, .previous]' "$LAB/state/confirmed.json"; }
 
-# A reboot: what the kernel and /run hold is gone, the disk stays.
-reboot() {
-    pm detach --all
-    rm -rf "${LAB:?}/run"
-}
+# What the kernel and /run hold is gone, the disk stays.
+reboot() { pm detach --all && rm -rf "${LAB:?}/run"; }
 
 case_nothing_confirmed_is_nothing_restored() {
     expect_status 1 pm restore
@@ -339,7 +336,10 @@ case_a_failure_that_repeats_is_told_once() {
     expect_status 1 pm restore
     expect_status 1 pm restore
     expect_equal "$lines" "$(wc -l <"$LAB/state/history.jsonl")" "lines of history"
-    expect_equal restore "$(pm history --json | tail -n 1 | jq -r .action)" "told last"
+    pm restore --service # that is another command, told once too
+    lines=$(wc -l <"$LAB/state/history.jsonl")
+    pm restore --service
+    expect_equal "$lines" "$(wc -l <"$LAB/state/history.jsonl")" "lines of history"
     mv "$LAB/aside" "$LAB/state/generations"
     lab_plug edge eth0
     in_ns edge ip link set eth0 address "$mac"

@@ -10,7 +10,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 . "$here/cases.sh"
 
 has_flow() { # PEER
-    pm flows --peer "$1" | grep -qF "$1"
+    pm flows --peer "$1" | grep -F "$1" >/dev/null
 }
 
 case_nothing_in_force_is_nothing_to_compare() {

@@ -104,7 +104,7 @@ case_every_way_to_listen() {
     done
     refused get /nothing -o /dev/null
     refused get /metrics -X DELETE -o /dev/null
-    in_ns edge curl -sS "http://127.0.0.1:$PORT/none" | grep -qF /metrics
+    in_ns edge curl -sS "http://127.0.0.1:$PORT/none" | grep -F /metrics >/dev/null
     # Without an option only this host reaches it.
     in_ns edge ss -Hltn "sport = :$PORT" | awk '{ print $4 }' | sort >"$LAB/sockets"
     expect_equal "127.0.0.1:$PORT [::1]:$PORT" "$(paste -sd' ' "$LAB/sockets")" "listens on"

@@ -100,7 +100,7 @@ except TimeoutError:
 EOF
 }
 
-is_banned() { pm bans | grep -q "^$ATTACKER4"; }
+is_banned() { pm bans | grep "^$ATTACKER4" >/dev/null; }
 
 case_one_request_bans_nobody() {
     fail2ban_start 3600

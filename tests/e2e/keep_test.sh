@@ -198,10 +198,46 @@ case_a_detach_is_not_undone() {
         watch_said "watching: nothing is attached"
         [ ! -e "$PORTMATRIX_PIN_DIR/abi" ]
         grep -qx "all interfaces" "$LAB/run/detached"
+        expect_status 0 pm restore --service # as the unit that starts again
+        [ ! -e "$PORTMATRIX_PIN_DIR/abi" ]
         expect_status 0 pm restore
         [ ! -e "$LAB/run/detached" ]
     done
 }
+
+# What boot has put in force in place of a policy that cannot be read.
+case_failsafe_rows_are_told_and_replaced() {
+    local number policy
+    begin
+    stop_watch TERM
+    number=$(jq .generation "$LAB/state/confirmed.json")
+    policy=$LAB/state/generations/$number
+    mv "$policy" "$LAB/aside"
+    mkdir -m 700 "$policy"
+    cp "$LAB/aside/about.json" "$policy"
+    pm detach --all
+    rm "$LAB/run/detached"
+    expect_status 4 pm apply --confirm-within 60s -i eth0 "$here/edge.yaml"
+    expect_output "after the deadline this host would be open"
+    expect_status 1 pm restore
+    start_watch
+    watch_said "watching: degraded: essentials and failsafe rows alone are in force"
+    rm -r "$policy"
+    mv "$LAB/aside" "$policy"
+    wait_for 30 watch_said "failsafe rows were in force: generation $number"
+    tcp_talks user "$EDGE4" 22
+}
+
+# As one that was killed before it began, or an apply before it ended.
+case_a_list_of_what_is_detached_is_corrected() {
+    begin
+    stop_watch TERM
+    printf 'all interfaces\neth0\nother0\n' >"$LAB/run/detached"
+    start_watch
+    expect_equal other0 "$(cat "$LAB/run/detached")" "detached"
+    rm "$LAB/run/detached"
+}
+
 # watch keeps no map or program in memory.
 held_nothing() { ! find "/proc/$(cat "$LAB/run/watch")/fd" -lname "anon_inode:bpf*" | grep .; }
 

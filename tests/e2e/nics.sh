@@ -117,5 +117,6 @@ stop_watch() {
     kill "$pid"
     wait_for 10 test ! -e "/proc/$pid"
 }
-has_history() { pm history --json | jq -r 'select(.action == "attach") | .message' | grep -qF -- "$1"; }
-
+has_history() { pm history --json | jq -r 'select(.action == "attach") | .message' | grep -F -- "$1" >/dev/null; }
+is_open_again() { ! in_ns edge nft list table inet portmatrix-closed 2>/dev/null; }
+index_of() { in_ns edge ip -j link show dev "$1" | jq '.[0].ifindex'; }

@@ -241,8 +241,6 @@ case_one_that_was_replaced() {
     expect_equal '["lan0","lan1"]' "$(status | jq -cs 'map(.interface) | sort')" interfaces
     unplug lan1
 }
-is_open_again() { ! in_ns edge nft list table inet portmatrix-closed 2>/dev/null; }
-index_of() { in_ns edge ip -j link show dev "$1" | jq '.[0].ifindex'; }
 
 # There are numbers for 16 interfaces. A device that may not be open and gets none is closed with nftables.
 case_one_for_which_there_is_no_number() {
@@ -266,7 +264,7 @@ case_one_for_which_there_is_no_number() {
     plug lan1 ens9 $A # and is there all the same
     wait_for 10 watch_said "ens9 can be given no programs: closed with nftables until an apply"
     raise lan1 ens9
-    in_ns edge nft list table inet portmatrix-closed | grep -q "iif \"ens9\" drop"
+    in_ns edge nft list table inet portmatrix-closed | grep "iif \"ens9\" drop" >/dev/null
     send_datagrams user 203.0.113.1 9 100
     permitted_is_dropped lan1 closed
     in_ns edge nft flush ruleset # by others
@@ -348,6 +346,7 @@ case_confirm_stores_what_is_there() {
     confirmed_on_two
     plug wan0 wan0 $A
     plug lan0 lan0 $B
+    pm restore
     expect_status 0 pm apply -i wan0 -i lan0 "$POLICY" --confirm-within 100s
     plug lan1 beside0 $C
     expect_status 0 pm confirm

@@ -31,7 +31,7 @@ start_browser() {
 page_text() { sed 's/<[^>]*>/\n/g' "$LAB/dom" | grep -v '^[[:space:]]*$'; }
 
 page_has() {
-    page_text | grep -qxF -- "$1" || { echo "the page does not say '$1'"; page_text | head -n 60; return 1; }
+    page_text | grep -xF -- "$1" >/dev/null || { echo "the page does not say '$1'"; page_text | head -n 60; return 1; }
 }
 
 case_the_matrix_is_in_force() {

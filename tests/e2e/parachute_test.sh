@@ -12,69 +12,8 @@ here=$(cd "$(dirname "$0")" && pwd)
 . "$here/exporter.sh"
 # shellcheck source=tests/e2e/looks.sh
 . "$here/looks.sh"
-
-TABLE=(inet portmatrix-parachute)
-is_loaded() { in_ns edge nft list tables | grep -F "${TABLE[*]}" >/dev/null; }
-is_gone() { ! is_loaded; }
-rendered() { head -n 1 "$LAB/state/parachute/rendered" | jq -r ".$1"; }
-is_rendered() { [ "$(rendered generation)" = "$(jq -r .generation "$LAB/state/confirmed.json")" ]; }
-pm_without_bpf() { in_ns edge /usr/bin/python3 "$here/without_bpf.py" "$PORTMATRIX" "$@"; }
-parachute_entries() { pm history --json | jq -s --arg text "$1" '[.[] | select(.action == "parachute" and (.message | contains($text)))] | length'; } # TEXT
-history_has() { [ "$(parachute_entries "$1")" -gt 0 ]; }
-
-neighbour_is_known() { in_ns user ip -6 neigh show "$EDGE6" | grep lladdr; }
-
-# The policy is confirmed and in force on eth0, as after a boot that went well.
-begin() {
-    in_ns edge ip link set dev eth0 xdp off 2>/dev/null || true
-    pm detach --all
-    rm -rf "$LAB/run"
-    pm apply --force -i eth0 "$here/edge.yaml" # a session of the case before may still be there
-    wait_for 10 is_rendered
-}
-
-# As after a boot: nothing is pinned, no run folder, no table. What was confirmed stays.
-reboot() {
-    pm detach --all >/dev/null 2>&1
-    rm -rf "$LAB/run"
-    is_gone
-}
-boot_without_bpf() {
-    reboot
-    expect_status 1 pm_without_bpf restore
-    is_loaded
-}
-
-# What the matrix permits passes, what it does not is dropped.
-policy_holds() {
-    tcp_talks user "$EDGE4" 22
-    tcp_talks user "$EDGE6" 22
-    ssh_is_closed
-    refused tcp_talks attacker "$EDGE6" 22
-}
-
-# An XDP program that is none of ours.
-put_stranger() { # LINK
-    [ -e "$LAB/stranger.o" ] ||
-        clang-16 -O2 -target bpf -x c -c -o "$LAB/stranger.o" - <<'END'
-struct context;
-__attribute__((section("xdp"), used)) int stranger(struct context *c) { return 2; }
-char _license[] __attribute__((section("license"), used)) = "GPL";
-END
-    in_ns edge ip link set dev "$1" xdp obj "$LAB/stranger.o" sec xdp
-}
-remove_stranger() { in_ns edge ip link set dev "$1" xdp off; }
-
-start_watch() {
-    lab_start edge watch "$@" "$PORTMATRIX" watch
-    wait_for 10 watch_said "watching:"
-}
-stop_watch() {
-    local pid
-    pid=$(cat "$LAB/run/watch")
-    kill "$pid"
-    wait_for 10 test ! -e "/proc/$pid"
-}
+# shellcheck source=tests/e2e/parachute.sh
+. "$here/parachute.sh"
 
 case_it_is_made_beside_every_apply() {
     wait_for 10 is_rendered
@@ -131,7 +70,7 @@ case_another_program_is_on_the_interface() {
 
 case_it_is_said_everywhere() {
     boot_without_bpf
-    pm status | head -n 1 | grep "^PARACHUTE: nftables filters eth0 by generation"
+    pm status | sed -n 1p | grep "^PARACHUTE: nftables filters eth0 by generation"
     status | jq -e 'select(.interface == "eth0") | .mode == "parachute" and .parachute.loaded and
         .drift == "attachment" and .policy.name == "contoso-edge" and (.parachute.why | length > 0)'
     expect_status 1 pm doctor
@@ -142,14 +81,22 @@ case_it_is_said_everywhere() {
     in_ns edge curl -sS http://127.0.0.1:9927/status | jq -e '.mode == "parachute"'
     expect_status 0 pm restore
     expect_equal 0 "$(metric portmatrix_parachute)" metric
+    # It cannot ask nftables, and without watch nobody tells it that the table is still there.
+    boot_without_bpf
+    in_ns edge nft flush ruleset
+    wait_for 40 metric_is_zero
+    in_ns edge curl -sS http://127.0.0.1:9927/status | jq -e '.mode == "off" and .parachute.loaded == null'
     stop_exporter
+    expect_status 0 pm restore
     history_has "is removed from nftables"
 }
+
+metric_is_zero() { [ "$(metric portmatrix_parachute)" = 0 ]; }
 
 case_the_note_is_not_believed() {
     boot_without_bpf
     in_ns edge nft flush ruleset
-    pm status | head -n 1 | grep "^OPEN: eth0 is filtered by nothing"
+    pm status | sed -n 1p | grep "^OPEN: eth0 is filtered by nothing"
     status | jq -e '.mode == "off" and (.parachute.loaded | not)'
     expect_status 1 pm doctor
     expect_output "eth0 is filtered by nothing: it was removed"
@@ -186,7 +133,7 @@ case_watch_loads_it_where_it_cannot_attach() {
     bpftool link detach pinned "$PORTMATRIX_PIN_DIR/interface-0/ingress"
     put_stranger eth0
     # Whoever came first has the hook.
-    if in_ns edge ip -d link show eth0 | grep -q stranger; then
+    if in_ns edge ip -d link show eth0 | grep stranger >/dev/null; then
         wait_for 10 is_loaded
         policy_holds
         remove_stranger eth0

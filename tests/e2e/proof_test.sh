@@ -47,7 +47,7 @@ case_an_ingress_qdisc_is_not_taken_for_clsact() {
     in_ns edge tc qdisc del dev eth0 ingress
     expect_status 0 without_tcx apply -i eth0 "$here/edge.yaml"
     expect_equal clsact "$(egress_kind)" egress
-    in_ns edge tc filter show dev eth0 egress | grep -q pm_egress
+    in_ns edge tc filter show dev eth0 egress | grep pm_egress >/dev/null
     refused tcp_talks edge "$MESSENGER4" 8443
     expect_status 0 pm doctor -i eth0
     pm detach --all
@@ -73,7 +73,7 @@ case_a_filter_of_others_under_our_handle_is_not_written_over() {
     in_ns edge tc filter add dev eth0 egress prio 1 handle 0x706d bpf da obj "$LAB/tc.o" sec tc
     expect_status 4 without_tcx apply -i eth0 "$here/edge.yaml"
     expect_output "a filter of others has priority 1 and handle 0x706d on its way out: program 'stranger'"
-    in_ns edge tc filter show dev eth0 egress | grep -q stranger
+    in_ns edge tc filter show dev eth0 egress | grep stranger >/dev/null
     expect_equal "" "$(pins)" pins
     in_ns edge tc qdisc del dev eth0 clsact
 }

@@ -76,6 +76,13 @@ def end(pid, number=signal.SIGTERM):
     return one.wait(30)
 
 
+def end_all():
+    """As a power-off does, to what was started and to what that has started beside itself."""
+    for pid in list(started):
+        end(pid, signal.SIGKILL)
+    subprocess.run(["pkill", "-KILL", "-x", "portmatrix"], check=False)
+
+
 def read(path):
     with open(path, encoding="utf-8", errors="replace") as file:
         return file.read()
@@ -176,7 +183,7 @@ def port():
 
 OFFERED = {
     one.__name__: one
-    for one in (run, start, end, read, write, empty, remove, copy, devices, driver, tcx, knock,
+    for one in (run, start, end, end_all, read, write, empty, remove, copy, devices, driver, tcx, knock,
                 batch)
 }  # fmt: skip
 

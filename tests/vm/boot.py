@@ -68,9 +68,8 @@ class Boot:
     def power_off(self):
         for wire in self.wires:
             wire.silence()
-        if self.watch:
-            self.guest.do("end", pid=self.watch, number=9)
-            self.watch = None
+        self.guest.do("end_all")  # of the boot before too
+        self.watch = None
         for one in self.guest.do("devices"):
             if one["name"] in ("bond0", "uplink", "inner0"):
                 self.guest.ip(f"link del {one['name']}")
@@ -227,6 +226,8 @@ class Boot:
                 self.failed.append(f"status of {name}: {fault}")
         if (self.refused is None) == parachute and any(where.values()):
             self.failed.append("a parachute though the programs load" if parachute else "no parachute")
+        if self.failed:
+            self.steps.append("history " + self.guest.run("portmatrix", "history")["out"][-2000:])
 
     def lie(self, line, lines, hooks, parachute):
         """What is wrong about a line; None: it is the truth."""
