@@ -18,7 +18,7 @@ begin() {
     in_ns edge ip link set dev eth0 xdp off 2>/dev/null || true
     pm detach --all
     rm -rf "$LAB/run"
-    pm apply --force -i eth0 "$here/edge.yaml" # a session of the case before may still be there
+    pm apply --force -i eth0 "$ROOT/tests/e2e/edge.yaml" # a session of the case before may still be there
     wait_for 10 is_rendered
 }
 
