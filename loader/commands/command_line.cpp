@@ -96,6 +96,7 @@ private:
     CLI::App *add_changing(const char *name, const char *what, std::function<int()> run);
     bool changes() const;  // is the command of the words one of those?
 
+    void add_asking();
     void add_reading();
     void add_screens();
     void add_export();
@@ -135,6 +136,7 @@ CommandLine::CommandLine() {
     app_.fallthrough(false);
     app_.set_version_flag("--version", "portmatrix " PM_VERSION);
     app_.add_flag("--verbose", verbose_, "show what the kernel says where it refuses");
+    add_asking();
     add_reading();
     add_screens();
     add_export();
@@ -154,7 +156,8 @@ CLI::App *CommandLine::add_changing(const char *name, const char *what, std::fun
     return verb;
 }
 
-void CommandLine::add_reading() {
+// What a policy says.
+void CommandLine::add_asking() {
     CLI::App *check = add("check", "read, check and compile a policy; needs no root",
                           [this] { return run_check(check_); });
     check->add_option("POLICY", check_.policy, "the policy file")->required();
@@ -190,7 +193,10 @@ void CommandLine::add_reading() {
         ->type_name("N")
         ->check(counted)
         ->excludes("--policy");
+}
 
+// What is in force.
+void CommandLine::add_reading() {
     CLI::App *status = add("status", "what is attached and in force, with counters",
                            [this] { return run_status(status_); });
     add_interfaces(status, status_.interfaces, "of this interface only; repeats");

@@ -79,7 +79,7 @@ std::string programs_in_force_text(const std::vector<std::string> &asked) {
             now.seconds_left
                 ? fmt::format(", for {} s more unless it is confirmed", *now.seconds_left)
                 : "");
-    if (const std::string instead = parachute_text(""); !instead.empty()) return instead;
+    if (std::string instead = parachute_text(""); !instead.empty()) return instead;
     if (const auto own = devices_with_own_program(Paths::from_environment()); !own.empty())
         return fmt::format(
             "by the pins here no policy is in force, but programs of portmatrix without pins here "

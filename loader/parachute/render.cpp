@@ -106,7 +106,7 @@ bool Renderer::add_match(std::vector<Json> &matches, const Json &address, const 
 }
 
 std::string Renderer::row_limit(std::size_t number) {
-    const std::string name = fmt::format("limit-{}", number);
+    std::string name = fmt::format("limit-{}", number);
     if (!has_limit_[number * 3]) out_.add_limit(name, rate_of(policy_.rows[number].limit));
     has_limit_[number * 3] = true;
     return name;
@@ -114,7 +114,7 @@ std::string Renderer::row_limit(std::size_t number) {
 
 Json Renderer::peer_limit(std::size_t number, Family family) {
     const Row &row = policy_.rows[number];
-    const std::string name = fmt::format("limit-{}-{}", number, suffix(family));
+    std::string name = fmt::format("limit-{}-{}", number, suffix(family));
     const std::size_t at = number * 3 + (family == Family::v4 ? 1 : 2);
     const std::uint64_t full =
         std::uint64_t{row.limit.burst} * row.limit.per_seconds / std::max(1U, row.limit.flows) +

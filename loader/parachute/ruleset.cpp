@@ -135,8 +135,8 @@ void Ruleset::add_rule(const std::string &chain, std::vector<Json> statements) {
     add("rule", {{"chain", chain}, {"expr", std::move(statements)}});
 }
 
-void Ruleset::add_set(const std::string &name, const char *type, std::vector<const char *> flags,
-                      unsigned timeout_seconds) {
+void Ruleset::add_set(const std::string &name, const char *type,
+                      const std::vector<const char *> &flags, unsigned timeout_seconds) {
     Json set = {{"name", name}, {"type", type}};
     if (!flags.empty()) set["flags"] = flags;
     if (timeout_seconds) {

@@ -58,7 +58,7 @@ public:
     void add_hook(const std::string &chain, const char *hook, int priority, const char *policy);
     void add_rule(const std::string &chain, std::vector<Json> statements);
     // An empty set that is filled when the ruleset is loaded, or by packets.
-    void add_set(const std::string &name, const char *type, std::vector<const char *> flags,
+    void add_set(const std::string &name, const char *type, const std::vector<const char *> &flags,
                  unsigned timeout_seconds = 0);
     void add_map(const std::string &name);  // from names of devices to verdicts
     void add_addresses(const std::string &name, Family family, Json elements);

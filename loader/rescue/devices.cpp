@@ -170,9 +170,8 @@ parachute::Devices parachute_devices(const Coverage &coverage, const Generation 
             return !other.beside && is_same(other, one.nic);
         });
         if (one.loopback || contains(devices.open, one.nic.name)) continue;
-        if (contains(coverage.detached, one.nic.name))
-            devices.open.push_back(one.nic.name);
-        else if (is_outside && !contains(generation.interfaces, one.nic.name))
+        if (contains(coverage.detached, one.nic.name) ||
+            (is_outside && !contains(generation.interfaces, one.nic.name)))
             devices.open.push_back(one.nic.name);
         else if (const auto zone = of.zone(one))
             devices.zones[one.nic.name] = *zone;

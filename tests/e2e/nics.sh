@@ -35,6 +35,7 @@ address_of() { in_ns edge ip -j link show dev "$1" | jq -r '.[0].address'; }
 
 # The end of a boot: nothing is in the kernel or in /run, the disk is as it was.
 forget_kernel() {
+    [ ! -s "$LAB/run/watch" ] || kill "$(cat "$LAB/run/watch")" 2>/dev/null || true # of a case that failed
     rm -rf "${PORTMATRIX_PIN_DIR:?}" "${PORTMATRIX_RUN_DIR:?}"
     if in_ns edge nft list table inet portmatrix-closed >/dev/null 2>&1; then
         in_ns edge nft delete table inet portmatrix-closed
@@ -95,14 +96,16 @@ heard() { grep -c "^$1 " "$LAB/log/heard"; } # PORT
 nothing_forbidden_passed() {
     expect_equal 0 "$(heard 9 || true)" "forbidden datagrams that passed"
 }
-# USERS_END WORD: a datagram that the policy permits.
-permitted_passes() {
+# USERS_END WORD: a datagram that the policy permits. One that is sent as soon as the wire is up may be
+# lost.
+permitted_passes() { wait_for 10 permitted_comes "$@"; }
+permitted_is_dropped() { refused permitted_comes "$@"; }
+permitted_comes() {
     local network
     network=$(network_of "$1")
     in_ns user bash -c "echo -n $2 >/dev/udp/$network.1/7"
     wait_for 2 grep -q "^7 $2" "$LAB/log/heard"
 }
-permitted_is_dropped() { refused permitted_passes "$@"; }
 
 of() { status -i "$1" | jq -r "$2"; } # INTERFACE FILTER
 state_of() { status | jq -rs 'map("\(.interface) \(.mode) \(.drift)") | join(", ")'; }

@@ -91,14 +91,18 @@ case_the_mode_is_the_devices_answer() {
     pm detach --all
 }
 
-# The judge in this process, and the programs in the kernel.
-case_test_packets_are_asked_of_the_policy_in_force() {
-    expect_status 0 pm apply -i eth0 "$here/edge.yaml"
+doctor_moves_no_counter() {
     local before
     before=$(status | jq -c '[.rows, .drops]')
     expect_status 0 pm doctor -i eth0
+    [ "$before" = "$(status | jq -c '[.rows, .drops]')" ]
+}
+
+# The judge in this process, and the programs in the kernel.
+case_test_packets_are_asked_of_the_policy_in_force() {
+    expect_status 0 pm apply -i eth0 "$here/edge.yaml"
+    wait_for 10 doctor_moves_no_counter # others may send something meanwhile
     expect_output "the programs judge 4 test packets as the policy in force does"
-    expect_equal "$before" "$(status | jq -c '[.rows, .drops]')" "what is counted"
     # Another program in the place of the one that is asked.
     printf '__attribute__((section("xdp"), used)) int liar(void *context) { return 2; }\n' |
         clang-16 -target bpf -O2 -x c -c - -o "$LAB/liar.o"

@@ -63,6 +63,12 @@ protected:
         ip("address replace 198.51.100.7/32 dev lo");
         ip("address replace 10.1.1.1/32 dev lo");
     }
+    // For others these are not addresses of this host.
+    static void TearDownTestSuite() {
+        ip("address del 203.0.113.10/32 dev lo");
+        ip("address del 198.51.100.7/32 dev lo");
+        ip("address del 10.1.1.1/32 dev lo");
+    }
 
     // If the listener waits for data (`waits` seconds), the handshake stays half-open: the ACK that
     // would complete it is deferred.
