@@ -64,6 +64,7 @@ table inet behind {
     }
 }
 END
+modprobe -q nf_conntrack || true
 sysctl -qw net.netfilter.nf_conntrack_checksum=0
 )";
 
