@@ -24,12 +24,6 @@ Done check_usage(const DetachArguments &arguments) {
     return {};
 }
 
-// What cannot be read does not say so.
-bool is_all_detached(const Paths &paths) {
-    const auto detached = read_detached(paths);
-    return detached && detached->all;
-}
-
 // What nftables filters goes, too, once everything is detached.
 ParachuteChange adjust_nftables(const Paths &paths) {
     if (!is_all_detached(paths)) return adjust_parachute(paths);

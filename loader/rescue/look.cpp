@@ -13,12 +13,6 @@
 namespace pm {
 namespace {
 
-// Did `detach` leave nothing in force, on purpose? What cannot be read does not say so.
-bool is_off_by_command(const Paths &paths) {
-    const auto detached = read_detached(paths);
-    return detached && detached->all;
-}
-
 // None: nothing was ever confirmed, or it cannot be read.
 Coverage coverage_now(const Paths &paths) {
     auto store = Store::open(paths);
@@ -31,7 +25,7 @@ Coverage coverage_now(const Paths &paths) {
 
 ParachuteChange ParachuteWatch::load(const Coverage &coverage) {
     auto kept = keep_parachute(paths_);
-    if (!kept || *kept || is_off_by_command(paths_)) return kept;
+    if (!kept || *kept || is_all_detached(paths_)) return kept;
     if (coverage.unfiltered.empty()) return std::nullopt;
     const std::string why = coverage.why.empty()
                                 ? "its programs are gone and cannot be attached again"

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "loader/state/detached.h"
 
-#include <algorithm>
 #include <filesystem>
 #include <sstream>
 
@@ -38,14 +37,9 @@ Result<Detached> read_detached(const Paths &paths) {
     return detached;
 }
 
-Result<std::vector<std::string>> without_detached(const Paths &paths,
-                                                  std::vector<std::string> names) {
-    return read_detached(paths).map([&](const Detached &detached) {
-        std::erase_if(names, [&](const std::string &name) {
-            return detached.all || std::ranges::find(detached.names, name) != detached.names.end();
-        });
-        return std::move(names);
-    });
+bool is_all_detached(const Paths &paths) {
+    const auto detached = read_detached(paths);
+    return detached && detached->all;
 }
 
 Done write_detached(const Paths &paths, const Detached &detached) {

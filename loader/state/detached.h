@@ -18,9 +18,8 @@ struct Detached {
 
 // A fault: the file cannot be read. That is no short list.
 Result<Detached> read_detached(const Paths &paths);
-// `names` without those that are detached.
-Result<std::vector<std::string>> without_detached(const Paths &paths,
-                                                  std::vector<std::string> names);
+// Did the last `detach` leave nothing in force? What cannot be read does not say so.
+bool is_all_detached(const Paths &paths);
 // Replaces the file.
 Done write_detached(const Paths &paths, const Detached &detached);
 

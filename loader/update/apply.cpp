@@ -33,14 +33,15 @@ struct Plan {
 Done check_fallback(const Paths &paths, const Rollout &rollout, const Store &store) {
     if (rollout.has_policy_in_force()) return {};
     const auto confirmed = store.confirmed_generation();
-    const auto detached = read_detached(paths);
-    if (!confirmed || !*confirmed || (*confirmed)->mode == PM_MODE_AUDIT) return {};
-    if (detached && detached->all) return {};  // it is open now
-    return fault(fmt::format("generation {} is confirmed, and is not in force: after the deadline "
-                             "this host would be open",
-                             (*confirmed)->number),
-                 "put it in force first: portmatrix restore; or apply without --confirm-within",
-                 Exit::refused);
+    if (is_all_detached(paths)) return {};  // it is open now
+    if (confirmed && (!*confirmed || (*confirmed)->mode == PM_MODE_AUDIT)) return {};
+    return fault(
+        fmt::format("{} confirmed, and is not in force: after the deadline this host would "
+                    "be open",
+                    confirmed ? fmt::format("generation {} is", (*confirmed)->number)
+                              : "what cannot be read is"),
+        "put it in force first: portmatrix restore; or apply without --confirm-within",
+        Exit::refused);
 }
 
 Result<Store> open(const Paths &paths, Rollout &rollout, const ApplyRequest &request) {

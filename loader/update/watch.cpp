@@ -153,18 +153,14 @@ void Watcher::tell(const NicsInForce &nics, Sentences &sentences) {
 
 // What the programs cannot close, or not yet. The table may have gone with the rules of others.
 void Watcher::close_by_nftables(const std::vector<Device> &without_number,
-                                const std::vector<Device> &open, const Switch &control,
-                                Sentences &sentences) {
-    std::vector<Device> devices;
-    if (control.state().record.mode == PM_MODE_ENFORCE) {  // an audit drops nothing
-        devices = without_number;
-        devices.insert(devices.end(), open.begin(), open.end());
-    }
-    for (const Device &one : devices.empty() ? devices : without_number)
+                                const std::vector<Device> &open, Sentences &sentences) {
+    std::vector<Device> devices = without_number;
+    for (const Device &one : without_number)
         report_problem(fmt::format("{} can be given no programs: closed with nftables "
                                    "until an apply",
                                    one.name),
                        sentences);
+    devices.insert(devices.end(), open.begin(), open.end());
     std::vector<std::uint32_t> indexes;
     for (const Device &one : devices) indexes.push_back(one.index);
     const bool is_known = closed_by_nftables_ == indexes;
@@ -197,9 +193,12 @@ void Watcher::put_in_force(NicsInForce nics, Sentences &sentences) {
 void Watcher::refresh(NicsInForce nics, const Pins &pins, const Switch &control,
                       Sentences &sentences) {
     auto difference = compare_with_in_force(nics, pins, control);
-    close_by_nftables(nics.targets.without_number,
-                      difference ? difference->open : std::vector<Device>(), control, sentences);
+    // What nftables closes stays closed then.
     if (!difference) return report_problem("interfaces", difference.error(), sentences);
+    if (control.state().record.mode == PM_MODE_ENFORCE)
+        close_by_nftables(nics.targets.without_number, difference->open, sentences);
+    else
+        close_by_nftables({}, {}, sentences);  // an audit drops nothing
     if (!difference->needs_switch) return refreshed_.succeeded();
     if (refreshed_.is_due(circumstances_of(nics.targets.targets)))
         put_in_force(std::move(nics), sentences);

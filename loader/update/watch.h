@@ -78,8 +78,7 @@ private:
     void settle(Sentences &sentences);
     void tell(const NicsInForce &nics, Sentences &sentences);
     void close_by_nftables(const std::vector<Device> &without_number,
-                           const std::vector<Device> &open, const Switch &control,
-                           Sentences &sentences);
+                           const std::vector<Device> &open, Sentences &sentences);
     void put_in_force(NicsInForce nics, Sentences &sentences);
     void refresh(NicsInForce nics, const Pins &pins, const Switch &control, Sentences &sentences);
     void report_done(const std::string &text, Sentences &sentences);

@@ -336,9 +336,10 @@ case_a_failure_that_repeats_is_told_once() {
     expect_status 1 pm restore
     expect_status 1 pm restore
     expect_equal "$lines" "$(wc -l <"$LAB/state/history.jsonl")" "lines of history"
-    pm restore --service # that is another command, told once too
+    expect_equal restore "$(pm history --json | tail -n 1 | jq -r .action)" "told last"
+    expect_status 0 pm restore --service # the parachute is loaded; what that says is told once too
     lines=$(wc -l <"$LAB/state/history.jsonl")
-    pm restore --service
+    expect_status 0 pm restore --service
     expect_equal "$lines" "$(wc -l <"$LAB/state/history.jsonl")" "lines of history"
     mv "$LAB/aside" "$LAB/state/generations"
     lab_plug edge eth0

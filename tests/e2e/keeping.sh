@@ -2,17 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # A `watch` for each case. Sourced after lab.sh and cases.sh.
 
-start_watch() {
-    lab_start edge watch "$PORTMATRIX" watch
-    wait_for 10 watch_said "watching:"
-}
-stop_watch() { # SIGNAL
-    local pid
-    pid=$(cat "$LAB/run/watch")
-    kill "-$1" "$pid"
-    wait_for 10 test ! -e "/proc/$pid"
-}
-
 # Every case begins with a policy in force and with a `watch` that has looked at it.
 begin() {
     ! is_watching || stop_watch TERM

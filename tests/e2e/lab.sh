@@ -129,6 +129,19 @@ help_options() { "$PORTMATRIX" "$@" --help | grep -oE '^  (-[a-zA-Z],)?--[a-z-]+
 
 watch_said() { grep -qF -- "$1" "$LAB/log/watch"; } # TEXT
 
+# Returns when it has looked.
+start_watch() { start_watch_under env; }
+start_watch_under() { # COMMAND...
+    lab_start edge watch "$@" "$PORTMATRIX" watch
+    wait_for 20 watch_said "watching:"
+}
+stop_watch() { # SIGNAL
+    local pid
+    pid=$(cat "$LAB/run/watch")
+    kill "-$1" "$pid"
+    wait_for 10 test ! -e "/proc/$pid"
+}
+
 # SECONDS COMMAND...: waits until the command succeeds; SECONDS are those of a usual machine.
 wait_for() {
     local end=$((SECONDS + $1 * SLOW))

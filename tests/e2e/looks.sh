@@ -8,14 +8,11 @@ start_watch_and_hear() {
     lab_start edge notify /usr/bin/python3 "$ROOT/tests/e2e/notify.py" "$LAB/notify"
     notifier=$!
     wait_for 10 test -S "$LAB/notify"
-    lab_start edge watch env NOTIFY_SOCKET="$LAB/notify" "$@" "$PORTMATRIX" watch
-    wait_for 20 watch_said "watching:"
+    start_watch_under env NOTIFY_SOCKET="$LAB/notify" "$@"
 }
 stop_watch_and_hear() {
-    local pid
-    pid=$(cat "$LAB/run/watch")
-    kill "$pid" "$notifier"
-    wait_for 10 test ! -e "/proc/$pid"
+    kill "$notifier"
+    stop_watch TERM
 }
 
 looks() { grep -c WATCHDOG "$LAB/log/notify" || true; }

@@ -110,16 +110,6 @@ permitted_comes() {
 of() { status -i "$1" | jq -r "$2"; } # INTERFACE FILTER
 state_of() { status | jq -rs 'map("\(.interface) \(.mode) \(.drift)") | join(", ")'; }
 
-start_watch() {
-    lab_start edge watch "$PORTMATRIX" watch
-    wait_for 10 watch_said "watching:"
-}
-stop_watch() {
-    local pid
-    pid=$(cat "$LAB/run/watch")
-    kill "$pid"
-    wait_for 10 test ! -e "/proc/$pid"
-}
 has_history() { pm history --json | jq -r 'select(.action == "attach") | .message' | grep -F -- "$1" >/dev/null; }
 is_open_again() { ! in_ns edge nft list table inet portmatrix-closed 2>/dev/null; }
 index_of() { in_ns edge ip -j link show dev "$1" | jq '.[0].ifindex'; }

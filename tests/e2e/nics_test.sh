@@ -101,7 +101,7 @@ case_one_of_two_that_is_absent_comes_back() {
     wait_for 10 has_history "lan0 is called ens6 now"
     end_traffic
     nothing_forbidden_passed
-    stop_watch
+    stop_watch TERM
 }
 lan0_is_off() { [ "$(of lan0 .mode)" = off ]; }
 lan0_is_enforced() { [ "$(of lan0 .mode)/$(of lan0 .drift)" = enforce/name ]; }
@@ -132,7 +132,7 @@ END
         wait_for 10 lan0_is_off
     done
     echo "# milliseconds from the device to its programs: $times"
-    stop_watch
+    stop_watch TERM
 }
 lan0_is_whole() { [ "$(of lan0 .drift)" = null ]; }
 
@@ -169,7 +169,7 @@ case_two_that_were_swapped() {
     expect_equal "null" "$(of wan0 .closed)" "closed"
     end_traffic
     nothing_forbidden_passed
-    stop_watch
+    stop_watch TERM
 }
 # USERS_END: the failsafe row of the policy is port 22 of TCP.
 failsafe_passes() {
@@ -209,7 +209,7 @@ case_two_that_are_swapped_while_the_host_runs() {
     permitted_passes lan0 likewise
     end_traffic
     nothing_forbidden_passed
-    stop_watch
+    stop_watch TERM
 }
 is_said_to_be_closed() { [ "$(of "$1" .closed)" != null ]; }
 
@@ -233,7 +233,7 @@ case_one_that_was_replaced() {
     wait_for 10 is_said_to_be_closed "wan0:$(index_of wan0)"
     expect_equal lan1 "$(of wan0 .renamed)" "what wan0 is called now"
     permitted_is_dropped wan0 closed
-    stop_watch
+    stop_watch TERM
     end_traffic
     nothing_forbidden_passed
     expect_status 0 pm apply
@@ -274,7 +274,7 @@ case_one_for_which_there_is_no_number() {
     unplug lan1
     wait_for 10 is_open_again
     kill "$HEARER"
-    stop_watch
+    stop_watch TERM
     pm detach --all
     for number in $(seq 1 15); do in_ns edge ip link delete "spare$number"; done
 }
@@ -301,7 +301,7 @@ case_all_are_absent() {
     expect_equal "wan0 enforce null, lan0 enforce null" "$(state_of)" status
     end_traffic
     nothing_forbidden_passed
-    stop_watch
+    stop_watch TERM
 }
 
 # Its number is kept for it, but nobody attaches it and nobody misses it.
@@ -319,7 +319,7 @@ case_what_was_detached_by_command_is_not_missed() {
     refused watch_said "absent"
     expect_equal "wan0 enforce null" "$(state_of)" status
     in_ns edge ip link delete look0
-    stop_watch
+    stop_watch TERM
 }
 
 # A generation that an earlier release has stored knows names alone. The first restore that finds all of its

@@ -53,14 +53,3 @@ END
     in_ns edge ip link set dev "$1" xdp obj "$LAB/stranger.o" sec xdp
 }
 remove_stranger() { in_ns edge ip link set dev "$1" xdp off; }
-
-start_watch() {
-    lab_start edge watch "$@" "$PORTMATRIX" watch
-    wait_for 10 watch_said "watching:"
-}
-stop_watch() {
-    local pid
-    pid=$(cat "$LAB/run/watch")
-    kill "$pid"
-    wait_for 10 test ! -e "/proc/$pid"
-}

@@ -107,7 +107,7 @@ case_the_note_is_not_believed() {
 
 case_watch_puts_it_back_where_others_flush() {
     boot_without_bpf
-    start_watch /usr/bin/python3 "$here/without_bpf.py"
+    start_watch_under /usr/bin/python3 "$here/without_bpf.py"
     for _ in 1 2 3; do
         in_ns edge nft flush ruleset
         wait_for 10 is_loaded
@@ -115,7 +115,7 @@ case_watch_puts_it_back_where_others_flush() {
     done
     expect_equal 3 "$(parachute_entries "had been removed by others")" losses
     history_has "is loaded again"
-    stop_watch
+    stop_watch TERM
 }
 
 case_watch_takes_it_away_when_the_programs_load() {
@@ -124,7 +124,7 @@ case_watch_takes_it_away_when_the_programs_load() {
     wait_for 20 is_gone
     expect_equal enforce "$(status | jq -r .mode)" mode
     policy_holds
-    stop_watch
+    stop_watch TERM
 }
 
 case_watch_loads_it_where_it_cannot_attach() {
@@ -140,7 +140,7 @@ case_watch_loads_it_where_it_cannot_attach() {
     fi
     wait_for 10 is_gone
     policy_holds
-    stop_watch
+    stop_watch TERM
 }
 
 case_bans_work_on_it() {

@@ -14,17 +14,6 @@ here=$(cd "$(dirname "$0")" && pwd)
 LINK() { echo "$PORTMATRIX_PIN_DIR/interface-0/$1"; }
 no_drift() { [ "$(drift)" = null ]; }
 
-start_watch() {
-    lab_start edge watch "$PORTMATRIX" watch
-    wait_for 10 watch_said "watching:"
-}
-stop_watch() { # SIGNAL
-    local pid
-    pid=$(cat "$LAB/run/watch")
-    kill "-$1" "$pid"
-    wait_for 10 test ! -e "/proc/$pid"
-}
-
 # Removes a program as others would. Before Linux 6.6 egress is a filter of a qdisc, not a link.
 remove() { # HOOK
     if [ -e "$(LINK "$1")" ]; then
