@@ -98,9 +98,10 @@ Result<Device> find_device(const std::string &name) {
 }
 
 Result<Device> find_device_by_index(std::uint32_t index) {
+    // It may be renamed between the questions, and must not be taken for absent then.
+    constexpr int attempts_most = 100;
     char name[IF_NAMESIZE];
-    for (int attempt = 0; attempt < 3; ++attempt) {  // it may be renamed between the two questions
-        if (!if_indextoname(index, name)) break;
+    for (int attempt = 0; attempt < attempts_most && if_indextoname(index, name); ++attempt) {
         auto device = find_device(name);
         if (device && device->index == index) return device;
     }

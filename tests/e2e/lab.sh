@@ -196,7 +196,7 @@ lab_echo() { # NAME PORT...: a TCP service that says back what it hears
     local name=$1 port
     shift
     for port in "$@"; do
-        lab_start "$name" "$name-$port" socat -t $((10 * SLOW)) "TCP6-LISTEN:$port,ipv6only=0,fork,reuseaddr" PIPE
+        lab_start "$name" "$name-$port" socat -t $((10 * SLOW)) "TCP6-LISTEN:$port,ipv6only=0,fork,reuseaddr" EXEC:cat
     done
 }
 
