@@ -98,6 +98,7 @@ void add_interface(Families &families, const InterfaceStatus &one) {
     const Attached attached = is_fresh(one) ? one.attached : Attached{};
     add_hook(families, one.name, "ingress", attached.ingress, one.filtered);
     add_hook(families, one.name, "egress", attached.egress, one.filtered);
+    families.add(CLOSED, one.closed ? 1.0 : 0.0, {{"interface", one.name}});
 }
 
 void add_host(Families &families, const Snapshot &snapshot) {

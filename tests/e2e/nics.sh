@@ -30,6 +30,19 @@ raise() { # USERS_END NAME: the Edge's end comes up, as the network does after t
     in_ns edge ip link set "$2" up
     in_ns user ip neighbour replace "$network.1" lladdr "$(address_of "$2")" dev "$1"
 }
+# While a veth goes down, its native XDP program is off for a moment before the device is, which no real
+# card does (docs/threat-model.md): then nothing is sent.
+swap_names() {
+    kill -STOP "$SENDER"
+    in_ns edge ip link set wan0 down
+    in_ns edge ip link set lan0 down
+    kill -CONT "$SENDER"
+    in_ns edge ip link set wan0 name other
+    in_ns edge ip link set lan0 name wan0
+    in_ns edge ip link set other name lan0
+    in_ns edge ip link set wan0 up
+    in_ns edge ip link set lan0 up
+}
 unplug() { in_ns user ip link delete "$1" 2>/dev/null || true; } # USERS_END
 address_of() { in_ns edge ip -j link show dev "$1" | jq -r '.[0].address'; }
 
@@ -110,6 +123,15 @@ permitted_comes() {
 of() { status -i "$1" | jq -r "$2"; } # INTERFACE FILTER
 state_of() { status | jq -rs 'map("\(.interface) \(.mode) \(.drift)") | join(", ")'; }
 
+is_scraped() { # SAMPLE: of the exporter, which is started with the first
+    if ! [ -e "$LAB/log/export" ]; then
+        in_ns edge ip link set lo up
+        lab_start edge export "$PORTMATRIX" export --listen 127.0.0.1:9927
+        lab_await edge tcp 9927
+    fi
+    in_ns edge curl -s http://127.0.0.1:9927/metrics >"$LAB/metrics"
+    grep -Fx -- "$1" "$LAB/metrics" >/dev/null || { echo "no '$1' in:"; cat "$LAB/metrics"; return 1; }
+}
 has_history() { pm history --json | jq -r 'select(.action == "attach") | .message' | grep -F -- "$1" >/dev/null; }
 is_open_again() { ! in_ns edge nft list table inet portmatrix-closed 2>/dev/null; }
 index_of() { in_ns edge ip -j link show dev "$1" | jq '.[0].ifindex'; }

@@ -74,13 +74,9 @@ case_one_of_two_that_is_absent_comes_back() {
     start_watch
     watch_said "watching: degraded: lan0 is absent"
     has_history "lan0 is absent"
-    lab_start edge export "$PORTMATRIX" export --listen 127.0.0.1:9927
-    lab_await edge tcp 9927
-    in_ns edge ip link set lo up
-    in_ns edge curl -s http://127.0.0.1:9927/metrics >"$LAB/metrics"
-    grep -q 'portmatrix_attached{interface="wan0",hook="ingress"} 1' "$LAB/metrics"
-    grep -q 'portmatrix_attached{interface="lan0",hook="ingress"} 0' "$LAB/metrics"
-    grep -q 'portmatrix_attached{interface="lan0",hook="egress"} 0' "$LAB/metrics"
+    is_scraped 'portmatrix_attached{interface="wan0",hook="ingress"} 1'
+    is_scraped 'portmatrix_attached{interface="lan0",hook="ingress"} 0'
+    is_scraped 'portmatrix_attached{interface="lan0",hook="egress"} 0'
     plug lan0 lan0 $B
     wait_for 10 watch_said "lan0 has appeared, and is attached"
     raise lan0 lan0
@@ -152,6 +148,7 @@ case_two_that_were_swapped() {
     wait_for 5 failsafe_passes wan0
     expect_equal "wan0 enforce name, lan0 enforce name" "$(state_of)" status
     grep -q "two interfaces of the policy" <<<"$(of wan0 .closed)"
+    is_scraped 'portmatrix_closed{interface="wan0"} 1'
     pm status | grep -F "closed: only essentials and failsafe rows pass" >/dev/null
     pm doctor --json | jq -es 'any(.check == "closed" and .interface == "wan0")' >/dev/null
     expect_status 0 pm explain --from 192.0.2.2:1 --to 192.0.2.1:7 --proto udp -i wan0
@@ -167,6 +164,7 @@ case_two_that_were_swapped() {
     expect_equal "wan0 enforce null, lan0 enforce null" "$(status | jq -rs 'sort_by(.interface) | reverse |
         map("\(.interface) \(.mode) \(.drift)") | join(", ")')" status
     expect_equal "null" "$(of wan0 .closed)" "closed"
+    is_scraped 'portmatrix_closed{interface="wan0"} 0'
     end_traffic
     nothing_forbidden_passed
     stop_watch TERM
@@ -187,23 +185,11 @@ case_two_that_are_swapped_while_the_host_runs() {
     begin_to_send
     permitted_passes wan0 before
     start_watch
-    in_ns edge ip link set wan0 down
-    in_ns edge ip link set lan0 down
-    in_ns edge ip link set wan0 name other
-    in_ns edge ip link set lan0 name wan0
-    in_ns edge ip link set other name lan0
-    in_ns edge ip link set wan0 up
-    in_ns edge ip link set lan0 up
+    swap_names
     wait_for 10 is_said_to_be_closed wan0
     wait_for 10 is_said_to_be_closed lan0
     permitted_is_dropped wan0 during
-    in_ns edge ip link set wan0 down
-    in_ns edge ip link set lan0 down
-    in_ns edge ip link set wan0 name other
-    in_ns edge ip link set lan0 name wan0
-    in_ns edge ip link set other name lan0
-    in_ns edge ip link set wan0 up
-    in_ns edge ip link set lan0 up
+    swap_names
     wait_for 10 watch_said "wan0 is not closed any more"
     permitted_passes wan0 after
     permitted_passes lan0 likewise
