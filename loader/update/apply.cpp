@@ -35,13 +35,12 @@ Done check_fallback(const Paths &paths, const Rollout &rollout, const Store &sto
     const auto confirmed = store.confirmed_generation();
     if (is_all_detached(paths)) return {};  // it is open now
     if (confirmed && (!*confirmed || (*confirmed)->mode == PM_MODE_AUDIT)) return {};
-    return fault(
-        fmt::format("{} confirmed, and is not in force: after the deadline this host would "
-                    "be open",
-                    confirmed ? fmt::format("generation {} is", (*confirmed)->number)
-                              : "what cannot be read is"),
-        "put it in force first: portmatrix restore; or apply without --confirm-within",
-        Exit::refused);
+    const std::string what =
+        confirmed ? fmt::format("generation {} is confirmed and not in force", (*confirmed)->number)
+                  : "what is confirmed cannot be read, and is not in force";
+    return fault(what + ": after the deadline this host would be open",
+                 "put it in force first: portmatrix restore; or apply without --confirm-within",
+                 Exit::refused);
 }
 
 Result<Store> open(const Paths &paths, Rollout &rollout, const ApplyRequest &request) {

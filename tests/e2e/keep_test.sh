@@ -218,7 +218,11 @@ case_failsafe_rows_are_told_and_replaced() {
     pm detach --all
     rm "$LAB/run/detached"
     expect_status 4 pm apply --confirm-within 60s -i eth0 "$here/edge.yaml"
-    expect_output "after the deadline this host would be open"
+    expect_output "generation $number is confirmed and not in force: after the deadline this host would be open"
+    echo damaged >"$policy/about.json"
+    expect_status 4 pm apply --confirm-within 60s -i eth0 "$here/edge.yaml"
+    expect_output "what is confirmed cannot be read"
+    cp "$LAB/aside/about.json" "$policy"
     expect_status 1 pm restore
     start_watch
     watch_said "watching: degraded: essentials and failsafe rows alone are in force"

@@ -198,6 +198,12 @@ case_detach_of_one_interface_leaves_the_other_to_it() {
     looks_at_leisure "nftables filters instead of the programs; "
     tcp_talks attacker "$EDGE4" 22
     is_loaded
+    # What is put on the open one later is open as well: a VLAN, or here a bridge.
+    in_ns edge ip link add br0 type bridge
+    in_ns edge ip link set br0 up
+    in_ns edge ip link set eth0 master br0
+    wait_for 30 tcp_talks attacker "$EDGE4" 22
+    in_ns edge ip link delete br0
     remove_stranger eth1
     wait_for 70 is_gone
     expect_equal "eth1" "$(status | jq -r 'select(.mode == "enforce") | .interface' | paste -sd' ')" "what is filtered"
@@ -331,6 +337,11 @@ case_the_programs_of_another_version_are_left_alone() {
     begin
     set_build 9999 1
     expect_status 1 pm restore
+    is_gone
+    policy_holds
+    # Nor does the service, which has fewer rights, take them for a stranger's.
+    expect_status 1 in_ns edge setpriv --inh-caps=-all \
+        --bounding-set=-all,+net_admin,+bpf,+perfmon,+sys_ptrace "$PORTMATRIX" restore
     is_gone
     policy_holds
     expect_status 0 pm detach --all --force
