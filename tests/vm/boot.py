@@ -103,6 +103,10 @@ class Boot:
         self.guest.ip(*self.addresses(*cards), *(f"link set {self.named[card]} up" for card in cards))
         self.steps.append(f"{' '.join(cards)} up")
 
+    def down(self, card):
+        self.guest.ip(f"addr flush dev {self.named[card]}", f"link set {self.named[card]} down")
+        self.steps.append(f"{card} down")
+
     def bond(self, *cards):
         """A bond of these cards, up; as a tool makes it that asks udev first."""
         self.guest.ip("link add bond0 type bond mode active-backup miimon 100",

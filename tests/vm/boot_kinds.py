@@ -169,6 +169,7 @@ def absent_and_a_new_one(boot):
     boot.truth(where(boot))
     boot.must_be_closed(new)
     boot.wires[new].silence()
+    boot.down(new)  # as d has the address of a, answers would leave by either
     boot.closed.clear()
     come_back(boot, absent)
 
