@@ -112,6 +112,14 @@ def copy(source, target):
     shutil.copytree(source, target, symlinks=True)
 
 
+def hardware_address(place):
+    """Its own, also of a port, which goes by the address of its bond."""
+    try:
+        return read(place + "bonding_slave/perm_hwaddr").strip()
+    except OSError:
+        return read(place + "address").strip()
+
+
 def devices():
     """Each device's name, number, hardware address, and whether it is up."""
     found = []
@@ -120,7 +128,7 @@ def devices():
         try:
             found.append({
                 "name": name, "index": int(read(place + "ifindex")),
-                "address": read(place + "address").strip(), "flags": int(read(place + "flags"), 16),
+                "address": hardware_address(place), "flags": int(read(place + "flags"), 16),
                 "parent": os.path.basename(os.path.realpath(place + "device"))
                 if os.path.exists(place + "device") else None,
             })  # fmt: skip
