@@ -123,15 +123,6 @@ permitted_comes() {
 of() { status -i "$1" | jq -r "$2"; } # INTERFACE FILTER
 state_of() { status | jq -rs 'map("\(.interface) \(.mode) \(.drift)") | join(", ")'; }
 
-is_scraped() { # SAMPLE: of the exporter, which is started with the first
-    if ! [ -e "$LAB/log/export" ]; then
-        in_ns edge ip link set lo up
-        lab_start edge export "$PORTMATRIX" export --listen 127.0.0.1:9927
-        lab_await edge tcp 9927
-    fi
-    in_ns edge curl -s http://127.0.0.1:9927/metrics >"$LAB/metrics"
-    grep -Fx -- "$1" "$LAB/metrics" >/dev/null || { echo "no '$1' in:"; cat "$LAB/metrics"; return 1; }
-}
 has_history() { pm history --json | jq -r 'select(.action == "attach") | .message' | grep -F -- "$1" >/dev/null; }
 is_open_again() { ! in_ns edge nft list table inet portmatrix-closed 2>/dev/null; }
 index_of() { in_ns edge ip -j link show dev "$1" | jq '.[0].ifindex'; }

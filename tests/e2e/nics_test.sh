@@ -14,6 +14,8 @@ here=$(cd "$(dirname "$0")" && pwd)
 . "$here/cases.sh"
 # shellcheck source=tests/e2e/nics.sh
 . "$here/nics.sh"
+# shellcheck source=tests/e2e/exporter.sh
+. "$here/exporter.sh"
 
 case_one_interface_that_was_renamed() {
     unplug wan0
@@ -74,9 +76,9 @@ case_one_of_two_that_is_absent_comes_back() {
     start_watch
     watch_said "watching: degraded: lan0 is absent"
     has_history "lan0 is absent"
-    is_scraped 'portmatrix_attached{interface="wan0",hook="ingress"} 1'
-    is_scraped 'portmatrix_attached{interface="lan0",hook="ingress"} 0'
-    is_scraped 'portmatrix_attached{interface="lan0",hook="egress"} 0'
+    expect_equal 1 "$(metric portmatrix_attached interface=wan0 hook=ingress)" "wan0, in"
+    expect_equal 0 "$(metric portmatrix_attached interface=lan0 hook=ingress)" "lan0, in"
+    expect_equal 0 "$(metric portmatrix_attached interface=lan0 hook=egress)" "lan0, out"
     plug lan0 lan0 $B
     wait_for 10 watch_said "lan0 has appeared, and is attached"
     raise lan0 lan0
@@ -148,7 +150,7 @@ case_two_that_were_swapped() {
     wait_for 5 failsafe_passes wan0
     expect_equal "wan0 enforce name, lan0 enforce name" "$(state_of)" status
     grep -q "two interfaces of the policy" <<<"$(of wan0 .closed)"
-    is_scraped 'portmatrix_closed{interface="wan0"} 1'
+    expect_equal 1 "$(metric portmatrix_closed interface=wan0)" portmatrix_closed
     pm status | grep -F "closed: only essentials and failsafe rows pass" >/dev/null
     pm doctor --json | jq -es 'any(.check == "closed" and .interface == "wan0")' >/dev/null
     expect_status 0 pm explain --from 192.0.2.2:1 --to 192.0.2.1:7 --proto udp -i wan0
@@ -164,7 +166,7 @@ case_two_that_were_swapped() {
     expect_equal "wan0 enforce null, lan0 enforce null" "$(status | jq -rs 'sort_by(.interface) | reverse |
         map("\(.interface) \(.mode) \(.drift)") | join(", ")')" status
     expect_equal "null" "$(of wan0 .closed)" "closed"
-    is_scraped 'portmatrix_closed{interface="wan0"} 0'
+    expect_equal 0 "$(metric portmatrix_closed interface=wan0)" portmatrix_closed
     end_traffic
     nothing_forbidden_passed
     stop_watch TERM
@@ -370,6 +372,9 @@ lab_space edge
 lab_space user
 lab_echo edge 22
 lab_await edge tcp 22
+in_ns edge ip link set lo up
+lab_start edge export "$PORTMATRIX" export
+lab_await edge tcp 9927
 POLICY=$LAB/policy.yaml
 cat >"$POLICY" <<'END'
 policy: nics
