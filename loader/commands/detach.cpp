@@ -27,7 +27,7 @@ Done check_usage(const DetachArguments &arguments) {
 // What nftables filters goes, too, once everything is detached.
 ParachuteChange adjust_nftables(const Paths &paths) {
     if (!is_all_detached(paths)) return adjust_parachute(paths);
-    return close_by_nftables({}).and_then([&] { return drop_parachute(paths); });
+    return close_by_nftables(paths, {}).and_then([&] { return drop_parachute(paths); });
 }
 
 std::string unfiltered_text(const std::string &name) {

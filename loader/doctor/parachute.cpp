@@ -4,6 +4,7 @@
 #include <fmt/core.h>
 #include <fmt/ranges.h>
 
+#include "loader/host/nft_hold.h"
 #include "loader/host/nft_tables.h"
 #include "loader/parachute/note.h"
 #include "loader/parachute/render.h"
@@ -14,7 +15,7 @@ namespace {
 
 constexpr const char *check = "parachute";
 
-void examine_loaded(const parachute::Note &note, Findings &findings) {
+void examine_loaded(const Paths &paths, const parachute::Note &note, Findings &findings) {
     const auto there = has_nft_table(parachute::table_name);
     const std::string on = note.interfaces.empty()
                                ? std::string("this host")
@@ -29,19 +30,24 @@ void examine_loaded(const parachute::Note &note, Findings &findings) {
     else if (!*there)
         findings.wrong(check, fmt::format("{} is filtered by nothing: it was removed", on),
                        "portmatrix restore");
-    else
+    else {
         findings.wrong(check,
                        fmt::format("nftables filters {} by generation {}, not the programs: {}{}",
                                    on, note.generation, note.why,
                                    note.fallback.empty() ? "" : "; " + note.fallback),
                        "mend that, then: portmatrix restore");
+        if (!is_held(parachute::copy_file(paths)))
+            findings.warning(check,
+                             "whoever flushes nftables opens the host until it is loaded again",
+                             "'portmatrix watch' holds a copy that others cannot flush");
+    }
 }
 
 }  // namespace
 
 void examine_parachute(const Paths &paths, StoredParachute stored, Findings &findings) {
     if (const auto note = parachute::read_note(paths))
-        examine_loaded(*note, findings);
+        examine_loaded(paths, *note, findings);
     else if (has_nft_table(parachute::table_name).value_or(false))
         findings.wrong(check, "its table is in nftables, and nothing says why",
                        "portmatrix restore; or remove it: nft delete table inet "

@@ -1,19 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "loader/host/nftables.h"
 
-#include <fcntl.h>
-#include <linux/netlink.h>
-#include <nftables/libnftables.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <cstddef>
 
 #include <fmt/core.h>
 
+#include "loader/host/nft_context.h"
 #include "policy/base/fd.h"
 #include "policy/base/whole_file.h"
 
@@ -22,35 +18,14 @@ namespace {
 
 constexpr std::size_t longest_message = 65536;
 
-// nftables' own words: the first line, without what points to places in the text.
-std::string first_line(std::string text) {
-    if (const std::size_t at = text.find("Error: "); at != std::string::npos)
-        text = text.substr(at + 7);
-    text.resize(std::min(text.size(), text.find('\n')));
-    return text;
-}
-
 // Runs in the child. Returns the exit status; what goes wrong is written to `out`.
-int run_here(const std::string &text, NftRun run, int out) {
-    // The library prints there too.
-    const Fd silence(open("/dev/null", O_WRONLY | O_CLOEXEC));
-    (void)dup2(silence.get(), STDERR_FILENO);  // what it would print is told otherwise as well
-    // nft_ctx_new() would end the process.
-    const Fd probe(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER));
-    std::string message;
-    if (!probe) {
-        message = fmt::format("no netlink of netfilter (errno {})", errno);
-    } else if (nft_ctx *nft = nft_ctx_new(NFT_CTX_DEFAULT); !nft) {
-        message = "libnftables cannot begin";
-    } else {
-        nft_ctx_output_set_flags(nft, NFT_CTX_OUTPUT_JSON);
-        nft_ctx_set_dry_run(nft, run == NftRun::dry);
-        nft_ctx_buffer_output(nft);
-        nft_ctx_buffer_error(nft);
-        if (nft_run_cmd_from_buffer(nft, text.c_str()) == 0) return 0;
-        message = nft_ctx_get_error_buffer(nft);
-    }
-    (void)write_whole(out, first_line(message));  // the exit status says enough
+int run_here(const std::string &text, NftRun how, int out) {
+    const auto done = NftContext::open().and_then([&](NftContext nft) {
+        if (how == NftRun::dry) nft.run_dry();
+        return nft.run(text);
+    });
+    if (done) return 0;
+    (void)write_whole(out, done.error().message);  // the exit status says enough
     return 1;
 }
 

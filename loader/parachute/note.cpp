@@ -88,4 +88,8 @@ Done remove_note(const Paths &paths) {
     return {};
 }
 
+std::filesystem::path copy_file(const Paths &paths) {
+    return paths.run / "parachute.held";
+}
+
 }  // namespace pm::parachute

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <map>
 #include <optional>
 #include <string>
@@ -38,5 +39,8 @@ struct Note {
 std::optional<Note> read_note(const Paths &paths);
 Done write_note(const Paths &paths, const Note &note);
 Done remove_note(const Paths &paths);
+
+// Of the copy that others cannot flush (host/nft_hold.h).
+std::filesystem::path copy_file(const Paths &paths);
 
 }  // namespace pm::parachute

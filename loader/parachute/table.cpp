@@ -102,6 +102,22 @@ std::string ban_commands(const std::vector<Ban> &bans, std::uint64_t now) {
            add_elements(banned_set(Family::v6), std::move(elements[1]));
 }
 
+// The same commands for the table of another name. Each names its table once.
+std::string renamed(const std::string &commands, const std::string &to) {
+    const std::string old_name = fmt::format("\"table\":\"{}\"", table_name);
+    const std::string new_name = fmt::format("\"table\":\"{}\"", to);
+    std::string text;
+    for (std::size_t at = 0; at < commands.size();) {
+        const std::size_t end = std::min(commands.find('\n', at), commands.size());
+        std::string line = commands.substr(at, end - at);
+        if (const std::size_t found = line.find(old_name); found != std::string::npos)
+            line.replace(found, old_name.size(), new_name);
+        text += line + "\n";
+        at = end + 1;
+    }
+    return text;
+}
+
 // The commands for a table that filters nothing.
 std::string without_hooks(const std::string &commands) {
     std::string text;
@@ -114,21 +130,16 @@ std::string without_hooks(const std::string &commands) {
                 json["add"]["chain"].erase(key);
             line = json.dump();
         }
-        const std::string name = fmt::format("\"table\":\"{}\"", table_name);
-        if (const std::size_t found = line.find(name); found != std::string::npos)
-            line.replace(found, name.size(), fmt::format("\"table\":\"{}\"", checked_name));
         text += line + "\n";
         at = end + 1;
     }
     return text;
 }
 
-}  // namespace
-
-std::string load_text(const std::string &commands, const Devices &devices,
-                      const std::vector<Ban> &bans, std::uint64_t now) {
-    // To delete a table that is not there is an error, to add one that is there is none.
-    std::string text = of_table("add") + of_table("delete") + of_table("add") + commands;
+// What fills the table that is there and empty.
+std::string content(const std::string &commands, const Devices &devices,
+                    const std::vector<Ban> &bans, std::uint64_t now) {
+    std::string text = commands;
     Json open = Json::array({"lo"});
     for (const std::string &name : devices.open) open.push_back(name);
     text += add_elements(open_devices, std::move(open));
@@ -138,7 +149,21 @@ std::string load_text(const std::string &commands, const Devices &devices,
             zones.push_back(Json::array({device, go_to(zone_chain(opener, zone))}));
         text += add_elements(opener == Direction::in ? zones_in : zones_out, std::move(zones));
     }
-    return whole(text + ban_commands(bans, now));
+    return text + ban_commands(bans, now);
+}
+
+}  // namespace
+
+std::string load_text(const std::string &commands, const Devices &devices,
+                      const std::vector<Ban> &bans, std::uint64_t now) {
+    // To delete a table that is not there is an error, to add one that is there is none.
+    return whole(of_table("add") + of_table("delete") + of_table("add") +
+                 content(commands, devices, bans, now));
+}
+
+std::string copy_text(const std::string &name, const std::string &commands, const Devices &devices,
+                      const std::vector<Ban> &bans, std::uint64_t now) {
+    return whole(renamed(content(commands, devices, bans, now), name));
 }
 
 Done load_table(const std::string &commands, const Devices &devices, const std::vector<Ban> &bans) {
@@ -150,7 +175,7 @@ Done check_table(const std::string &commands) {
     return run_nftables(
         "use the parachute",
         whole(command("add", "table", {{"family", "inet"}, {"name", checked_name}}) +
-              without_hooks(commands)),
+              renamed(without_hooks(commands), checked_name)),
         NftRun::dry);
 }
 

@@ -33,6 +33,10 @@ Done replace_bans(const std::vector<Ban> &bans);
 // There is none afterwards. It need not be there before.
 Done remove_table();
 
+// The commands that make the table of another name, which is there and empty, the same.
+std::string copy_text(const std::string &name, const std::string &commands, const Devices &devices,
+                      const std::vector<Ban> &bans, std::uint64_t now);
+
 // The commands of load_table(), for tests.
 std::string load_text(const std::string &commands, const Devices &devices,
                       const std::vector<Ban> &bans, std::uint64_t now);

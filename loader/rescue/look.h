@@ -6,6 +6,7 @@
 // 3. While another than that of the confirmed generation is loaded, it tries to load that.
 // 4. It takes the parachute away if the programs filter everything again.
 // 5. It has the parachute of the confirmed generation made if nobody makes it.
+// 6. It holds a copy of what is loaded, which others cannot flush (copy.h).
 //
 // What fails is tried again after a pause (base/retry.h), and stands in the history once.
 #pragma once
@@ -18,6 +19,7 @@
 
 #include "loader/base/paths.h"
 #include "loader/base/retry.h"
+#include "loader/rescue/copy.h"
 #include "loader/rescue/devices.h"
 #include "loader/rescue/raise.h"
 
@@ -25,7 +27,7 @@ namespace pm {
 
 class ParachuteWatch {
 public:
-    explicit ParachuteWatch(Paths paths) : paths_(std::move(paths)) {}
+    explicit ParachuteWatch(Paths paths) : paths_(std::move(paths)), copy_(paths_) {}
 
     // Under the writer's lock. Adds a sentence for each thing that was done or is wrong.
     void look(std::vector<std::string> &sentences);
@@ -39,6 +41,7 @@ private:
     void make();
 
     Paths paths_;
+    ParachuteCopy copy_;
     Retry loaded_, improved_, made_;
     std::string reported_;  // why it could not be loaded
     pid_t maker_ = 0;       // the process that makes it; 0: none

@@ -12,6 +12,7 @@
 #include "loader/parachute/render.h"
 #include "loader/parachute/store.h"
 #include "loader/parachute/table.h"
+#include "loader/rescue/copy.h"
 #include "loader/rescue/devices.h"
 #include "loader/state/ban_list.h"
 #include "loader/state/history.h"
@@ -208,10 +209,14 @@ void record_not_loaded(const Paths &paths, const Fault &fault) {
 
 ParachuteChange drop_parachute(const Paths &paths) {
     const std::optional<Note> note = parachute::read_note(paths);
-    if (!note && !is_there()) return std::nullopt;
-    if (auto removed = parachute::remove_table(); !removed) return tl::unexpected(removed.error());
-    if (auto removed = parachute::remove_note(paths); !removed)
-        return tl::unexpected(removed.error());
+    if (!note && !is_there()) {
+        if (auto gone = let_go_of_parachute(paths); !gone) return tl::unexpected(gone.error());
+        return std::nullopt;
+    }
+    const Done removed = parachute::remove_table()
+                             .and_then([&] { return parachute::remove_note(paths); })
+                             .and_then([&] { return let_go_of_parachute(paths); });
+    if (!removed) return tl::unexpected(removed.error());
     const std::string text = name_of(note.value_or(Note())) + " is removed from nftables";
     record_parachute(paths, note.value_or(Note()), "done", text);
     return text;
@@ -250,7 +255,9 @@ ParachuteChange adjust_parachute(const Paths &paths) {
 
 Done ban_in_parachute(const Paths &paths) {
     if (!is_there()) return {};
-    return read_bans(paths).and_then(parachute::replace_bans);
+    return read_bans(paths).and_then(parachute::replace_bans).and_then([&] {
+        return let_go_of_parachute(paths);
+    });
 }
 
 }  // namespace pm

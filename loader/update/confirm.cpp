@@ -114,7 +114,7 @@ Result<Outcome> confirm(const Paths &paths) {
     for (const std::string &name : release_numbers(*rollout.pins(), now.state.record))
         outcome.notes.push_back(
             fmt::format("{} is not closed any more: it is no interface of the policy", name));
-    (void)close_by_nftables({});  // `watch` makes it again where it is needed
+    (void)close_by_nftables(paths, {});  // `watch` makes it again where it is needed
     return outcome;
 }
 

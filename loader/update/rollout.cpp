@@ -98,7 +98,7 @@ Done Rollout::prepare(Candidate candidate) {
 // Devices that no program can close. Not undone: the next change says anew which these are.
 void Rollout::close_others() {
     if (candidate_.without_number.empty() || !candidate_.closes) return;
-    if (auto closed = close_by_nftables(candidate_.without_number); !closed)
+    if (auto closed = close_by_nftables(paths_, candidate_.without_number); !closed)
         for (const Device &one : candidate_.without_number)
             not_attached_.push_back(fmt::format("{} may be an absent interface, and is open: {}",
                                                 one.name, closed.error().message));
@@ -350,7 +350,7 @@ Done Rollout::commit(const Commit &commit) {
                 for (const std::string &name : release_numbers(*pins_, record))
                     notes_.push_back(fmt::format(
                         "{} is not closed any more: it is no interface of the policy", name));
-                if (candidate_.without_number.empty()) (void)close_by_nftables({});
+                if (candidate_.without_number.empty()) (void)close_by_nftables(paths_, {});
             }
             forget_detached(commit.deadline.has_value());
         });

@@ -9,7 +9,6 @@
 #include "loader/attach/attach.h"
 #include "loader/base/clock.h"
 #include "loader/base/lock.h"
-#include "loader/host/nft_close.h"
 #include "loader/kernel/switch.h"
 #include "loader/state/history.h"
 #include "loader/update/ban.h"
@@ -164,11 +163,27 @@ void Watcher::close_by_nftables(const std::vector<Device> &without_number,
     std::vector<std::uint32_t> indexes;
     for (const Device &one : devices) indexes.push_back(one.index);
     const bool is_known = closed_by_nftables_ == indexes;
-    if (is_known && (indexes.empty() || is_closed_by_nftables())) return;
-    auto closed = pm::close_by_nftables(devices);
+    if (is_known && (indexes.empty() || is_closed_by_nftables()))
+        return hold_closed(devices, sentences);
+    auto closed = pm::close_by_nftables(paths_, devices);
     if (is_known || !closed) tried_in_vain_ = true;
     closed_by_nftables_ = closed ? std::optional(indexes) : std::nullopt;
-    if (!closed) report_problem("closed devices", closed.error(), sentences);
+    if (!closed) return report_problem("closed devices", closed.error(), sentences);
+    hold_closed(devices, sentences);
+}
+
+// So that a flush by others does not open them until the next look.
+void Watcher::hold_closed(const std::vector<Device> &devices, Sentences &sentences) {
+    if (devices.empty() || closing_copy_.is_held()) return copy_problem_.clear();
+    if (copied_.is_due()) {
+        const Done held = closing_copy_.hold(devices);
+        if (held)
+            copied_.succeeded();
+        else
+            copied_.failed();
+        copy_problem_ = held ? "" : "closed devices: " + held.error().message;
+    }
+    if (!copy_problem_.empty()) report_problem(copy_problem_, sentences);
 }
 
 void Watcher::put_in_force(NicsInForce nics, Sentences &sentences) {

@@ -31,6 +31,7 @@
 #include "loader/base/paths.h"
 #include "loader/base/retry.h"
 #include "loader/host/device.h"
+#include "loader/host/nft_close.h"
 #include "loader/kernel/pins.h"
 #include "loader/kernel/switch.h"
 #include "loader/update/keeper.h"
@@ -40,7 +41,8 @@ namespace pm {
 
 class Watcher {
 public:
-    explicit Watcher(Paths paths) : paths_(std::move(paths)), keeper_(paths_) {}
+    explicit Watcher(Paths paths)
+        : paths_(std::move(paths)), keeper_(paths_), closing_copy_(paths_) {}
 
     // One look, under the writer's lock. It does nothing while a command holds that. Returns what
     // was done and what is wrong, a sentence each.
@@ -79,6 +81,7 @@ private:
     void tell(const NicsInForce &nics, Sentences &sentences);
     void close_by_nftables(const std::vector<Device> &without_number,
                            const std::vector<Device> &open, Sentences &sentences);
+    void hold_closed(const std::vector<Device> &devices, Sentences &sentences);
     void put_in_force(NicsInForce nics, Sentences &sentences);
     void refresh(NicsInForce nics, const Pins &pins, const Switch &control, Sentences &sentences);
     void report_done(const std::string &text, Sentences &sentences);
@@ -98,6 +101,9 @@ private:
     Sentences refresh_problems_, refresh_notes_;  // of the last try
     // Closed by nftables; none: not known, since before this process began.
     std::optional<std::vector<std::uint32_t>> closed_by_nftables_;
+    ClosingCopy closing_copy_;
+    Retry copied_;
+    std::string copy_problem_;  // of the last try
 };
 
 }  // namespace pm

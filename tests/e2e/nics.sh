@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
-# Wires from the Edge to the user that can be plugged under any name, and datagrams that the policy
-# forbids, sent all the time. Sourced by nics_test.sh, after lab.sh.
+# Wires from the Edge to the user that can be plugged under any name. Sourced by nics_test.sh, after
+# lab.sh and hear.sh.
 
 export A=02:00:00:00:0a:01 B=02:00:00:00:0b:01 C=02:00:00:00:0c:01
 
@@ -68,46 +68,9 @@ confirmed_on_two() {
     forget_kernel
 }
 
-# What the Edge hears on the ports that the policy forbids (9) and permits (7).
-begin_to_hear() {
-    nsenter --net="/run/netns/$LAB_NET-edge" /usr/bin/python3 -u -c '
-import select, socket
-sockets = {}
-for port in (7, 9):
-    one = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    one.bind(("0.0.0.0", port))
-    sockets[one] = port
-while True:
-    for one in select.select(list(sockets), [], [])[0]:
-        print(sockets[one], one.recvfrom(100)[0].decode(), flush=True)
-' >"$LAB/log/heard" 2>&1 &
-    HEARER=$!
-    lab_await edge udp 7
-    lab_await edge udp 9
-}
-# Datagrams to port 9 by every wire there is, without end. A wire that is not there yet is tried again.
-begin_to_send() {
-    nsenter --net="/run/netns/$LAB_NET-user" /usr/bin/python3 -u -c '
-import socket, time
-while True:
-    for address in ("192.0.2.1", "198.51.100.1"):
-        out = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        try:
-            out.sendto(b"forbidden", (address, 9))
-        except OSError:
-            pass
-        out.close()
-    time.sleep(0.0005)
-' >"$LAB/log/sent" 2>&1 &
-    SENDER=$!
-}
-end_traffic() {
-    kill "$SENDER" "$HEARER" 2>/dev/null || true
-    wait "$SENDER" "$HEARER" 2>/dev/null || true
-}
-heard() { grep -c "^$1 " "$LAB/log/heard"; } # PORT
-nothing_forbidden_passed() {
-    expect_equal 0 "$(heard 9 || true)" "forbidden datagrams that passed"
+begin_traffic() {
+    begin_to_hear
+    begin_to_send 192.0.2.1 198.51.100.1
 }
 # USERS_END WORD: a datagram that the policy permits. One that is sent as soon as the wire is up may be
 # lost.
@@ -124,5 +87,6 @@ of() { status -i "$1" | jq -r "$2"; } # INTERFACE FILTER
 state_of() { status | jq -rs 'map("\(.interface) \(.mode) \(.drift)") | join(", ")'; }
 
 has_history() { pm history --json | jq -r 'select(.action == "attach") | .message' | grep -F -- "$1" >/dev/null; }
+has_table() { in_ns edge nft list tables | grep -F "table inet $1" >/dev/null; } # NAME'S_BEGINNING
 is_open_again() { ! in_ns edge nft list table inet portmatrix-closed 2>/dev/null; }
 index_of() { in_ns edge ip -j link show dev "$1" | jq '.[0].ifindex'; }

@@ -12,6 +12,8 @@ here=$(cd "$(dirname "$0")" && pwd)
 . "$here/lab.sh"
 # shellcheck source=tests/e2e/cases.sh
 . "$here/cases.sh"
+# shellcheck source=tests/e2e/hear.sh
+. "$here/hear.sh"
 # shellcheck source=tests/e2e/nics.sh
 . "$here/nics.sh"
 # shellcheck source=tests/e2e/exporter.sh
@@ -27,8 +29,7 @@ case_one_interface_that_was_renamed() {
     expect_status 0 pm restore
     expect_output "wan0 is called ens5 now"
     expect_output "is in force on wan0"
-    begin_to_hear
-    begin_to_send
+    begin_traffic
     raise wan0 ens5
     permitted_passes wan0 renamed
     expect_equal "wan0 enforce name" "$(state_of)" status
@@ -45,8 +46,7 @@ case_one_of_two_that_was_renamed() {
     plug lan0 ens6 $B
     expect_status 0 pm restore
     expect_output "lan0 is called ens6 now"
-    begin_to_hear
-    begin_to_send
+    begin_traffic
     raise wan0 wan0
     raise lan0 ens6
     permitted_passes wan0 first
@@ -64,8 +64,7 @@ case_one_of_two_that_is_absent_comes_back() {
     expect_output "is in force on wan0, and lan0 is absent: no device has its name or its hardware address $B"
     expect_status 0 pm restore # the service tries again, and then watches
     expect_output "lan0 is absent"
-    begin_to_hear
-    begin_to_send
+    begin_traffic
     raise wan0 wan0
     permitted_passes wan0 first
     expect_equal "wan0 enforce null, lan0 off attachment" "$(state_of)" status
@@ -88,8 +87,7 @@ case_one_of_two_that_is_absent_comes_back() {
     end_traffic
     nothing_forbidden_passed
     # It goes while the host runs, and comes under another name.
-    begin_to_hear
-    begin_to_send
+    begin_traffic
     unplug lan0
     wait_for 10 lan0_is_off
     plug lan0 ens6 $B
@@ -141,8 +139,7 @@ case_two_that_were_swapped() {
     plug lan0 wan0 $B
     expect_status 1 pm restore
     expect_output "has the name of wan0 and the hardware address of lan0, two interfaces of the policy: closed"
-    begin_to_hear
-    begin_to_send
+    begin_traffic
     raise wan0 lan0
     raise lan0 wan0
     permitted_is_dropped wan0 first
@@ -183,8 +180,7 @@ case_two_that_are_swapped_while_the_host_runs() {
     expect_status 0 pm restore
     raise wan0 wan0
     raise lan0 lan0
-    begin_to_hear
-    begin_to_send
+    begin_traffic
     permitted_passes wan0 before
     start_watch
     swap_names
@@ -208,8 +204,7 @@ case_one_that_was_replaced() {
     plug lan0 lan0 $B
     expect_status 0 pm restore
     expect_output "wan0 has another hardware address than when it was confirmed: $C, not $A"
-    begin_to_hear
-    begin_to_send
+    begin_traffic
     raise wan0 wan0
     permitted_passes wan0 replaced
     expect_equal "{\"confirmed\":\"$A\",\"now\":\"$C\"}" "$(of wan0 '.address | tojson')" "the addresses"
@@ -255,12 +250,18 @@ case_one_for_which_there_is_no_number() {
     in_ns edge nft list table inet portmatrix-closed | grep "iif \"ens9\" drop" >/dev/null
     send_datagrams user 203.0.113.1 9 100
     permitted_is_dropped lan1 closed
-    in_ns edge nft flush ruleset # by others
-    wait_for 10 in_ns edge nft list table inet portmatrix-closed
+    wait_for 10 has_table portmatrix-held-closed
+    begin_to_send 203.0.113.1
+    for _ in 1 2 3 4 5; do
+        in_ns edge nft flush ruleset # by others
+        wait_for 10 in_ns edge nft list table inet portmatrix-closed
+    done
+    kill "$SENDER"
     nothing_forbidden_passed
     grep -q "closed with nftables" <<<"$(of ens9 .closed)"
     unplug lan1
     wait_for 10 is_open_again
+    wait_for 10 refused has_table portmatrix-held
     kill "$HEARER"
     stop_watch TERM
     pm detach --all
@@ -276,8 +277,7 @@ case_all_are_absent() {
     expect_equal "wan0 off attachment, lan0 off attachment" "$(state_of)" status
     start_watch
     watch_said "degraded: wan0 is absent"
-    begin_to_hear
-    begin_to_send
+    begin_traffic
     plug wan0 wan0 $A
     wait_for 10 watch_said "wan0 has appeared, and is attached"
     raise wan0 wan0

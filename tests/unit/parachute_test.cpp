@@ -97,6 +97,16 @@ TEST(ParachuteLoad, DevicesAndBansComeWhenItIsLoaded) {
     EXPECT_THAT(text, HasSubstr(R"("2001:db8::","2001:db8:ffff:)"));
 }
 
+TEST(ParachuteLoad, TheCopyIsTheSameUnderAnotherName) {
+    const std::string commands = parachute::render(mixed_policy()).commands;
+    std::string copy = parachute::copy_text("another", commands, {}, {}, 1000);
+    EXPECT_THAT(copy, Not(HasSubstr(parachute::table_name)));
+    const std::string loaded = parachute::load_text(commands, {}, {}, 1000);
+    EXPECT_EQ(count(copy, R"("table":"another")"),
+              count(loaded, R"("table":"portmatrix-parachute")"));
+    EXPECT_EQ(count(copy, R"("add":{"table")"), 0U);
+}
+
 class ParachuteFiles : public testing::Test {
 protected:
     const TemporaryFolder folder_;
