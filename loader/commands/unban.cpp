@@ -16,7 +16,7 @@ int run_unban(const UnbanArguments &arguments) {
     if (!lock) return end_unchanged("unban", lock.error());
     auto outcome = unban(Paths::from_environment(), *prefixes);
     if (!outcome) return end_unchanged("unban", outcome.error());
-    if (auto done = ban_in_parachute(Paths::from_environment()); !done) return end(done.error());
+    if (auto done = unban_in_parachute(Paths::from_environment()); !done) return end(done.error());
     return end_done("unban", prefixes_text(*prefixes) + " lifted", *outcome);
 }
 

@@ -15,6 +15,18 @@ namespace {
 
 constexpr const char *check = "parachute";
 
+void examine_filtering(const Paths &paths, const parachute::Note &note, const std::string &on,
+                       Findings &findings) {
+    findings.wrong(
+        check,
+        fmt::format("nftables filters {} by generation {}, not the programs: {}{}", on,
+                    note.generation, note.why, note.fallback.empty() ? "" : "; " + note.fallback),
+        "mend that, then: portmatrix restore");
+    if (!is_held(parachute::copy_file(paths)))
+        findings.warning(check, "a flush of nftables opens the host until it is loaded again",
+                         "'portmatrix watch' holds a copy that others cannot flush");
+}
+
 void examine_loaded(const Paths &paths, const parachute::Note &note, Findings &findings) {
     const auto there = has_nft_table(parachute::table_name);
     const std::string on = note.interfaces.empty()
@@ -28,19 +40,13 @@ void examine_loaded(const Paths &paths, const parachute::Note &note, Findings &f
                         on, there.error().message),
             "see 'nft list tables'");
     else if (!*there)
-        findings.wrong(check, fmt::format("{} is filtered by nothing: it was removed", on),
-                       "portmatrix restore");
-    else {
         findings.wrong(check,
-                       fmt::format("nftables filters {} by generation {}, not the programs: {}{}",
-                                   on, note.generation, note.why,
-                                   note.fallback.empty() ? "" : "; " + note.fallback),
-                       "mend that, then: portmatrix restore");
-        if (!is_held(parachute::copy_file(paths)))
-            findings.warning(check,
-                             "whoever flushes nftables opens the host until it is loaded again",
-                             "'portmatrix watch' holds a copy that others cannot flush");
-    }
+                       is_held(parachute::copy_file(paths))
+                           ? fmt::format("its table was removed; a copy filters {}", on)
+                           : fmt::format("{} is filtered by nothing: it was removed", on),
+                       "portmatrix restore");
+    else
+        examine_filtering(paths, note, on, findings);
 }
 
 }  // namespace

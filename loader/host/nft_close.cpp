@@ -20,12 +20,18 @@ std::string chain(const char *hook, const std::string &rules) {
                        hook, rules);
 }
 
-std::string table(const std::string &name, const std::vector<Device> &devices) {
+std::vector<std::uint32_t> indexes_of(const std::vector<Device> &devices) {
     std::vector<std::uint32_t> indexes;
     for (const Device &one : devices) indexes.push_back(one.index);
+    return indexes;
+}
+
+// `flags`: none, or such as "flags owner;".
+std::string table(const std::string &name, const char *flags, const std::vector<Device> &devices) {
+    const std::vector<std::uint32_t> indexes = indexes_of(devices);
     const std::string in = fmt::format("iif {{ {} }} drop;", fmt::join(indexes, ", "));
     const std::string out = fmt::format("oif {{ {} }} drop;", fmt::join(indexes, ", "));
-    return fmt::format("table inet {} {{\n{}{}{}}}\n", name, chain("input", in),
+    return fmt::format("table inet {} {{ {}\n{}{}{}}}\n", name, flags, chain("input", in),
                        chain("output", out), chain("forward", in + " " + out));
 }
 
@@ -39,21 +45,47 @@ bool is_closed_by_nftables() {
     return has_nft_table(table_name).value_or(false);
 }
 
-Done close_by_nftables(const Paths &paths, const std::vector<Device> &devices) {
+Done set_closed_devices(const std::vector<Device> &devices) {
     const std::string removed =
         fmt::format("table inet {0} {{}}\ndelete table inet {0}\n", table_name);
-    Done done;
     if (!devices.empty())
-        done = run_nftables("close a device with nftables", removed + table(table_name, devices));
-    else if (has_nft_table(table_name).value_or(true))  // where the kernel does not say, it may be
-        done = run_nftables("open a device that nftables closed", removed);
-    return done.and_then([&] { return let_go(copy_file(paths)); });
+        return run_nftables("close a device with nftables",
+                            removed + table(table_name, "", devices));
+    if (!has_nft_table(table_name).value_or(true)) return {};  // where it is not known, it may be
+    return run_nftables("open a device that nftables closed", removed);
 }
 
-ClosingCopy::ClosingCopy(const Paths &paths) : table_(copy_file(paths)) {}
+Done close_by_nftables(const Paths &paths, const std::vector<Device> &devices) {
+    return set_closed_devices(devices).and_then([&] { return let_go(copy_file(paths)); });
+}
+
+ClosingCopy::ClosingCopy(const Paths &paths) : file_(copy_file(paths)), table_(file_) {}
 
 Done ClosingCopy::hold(const std::vector<Device> &devices) {
-    return table_.hold([&](const std::string &name) { return table(name, devices); });
+    auto held =
+        table_.hold([&](const std::string &name) { return table(name, "flags owner;", devices); });
+    if (!held) (void)let_go(file_);  // the one before closes what is open now
+    return held;
+}
+
+const std::string &ClosingCopy::keep(const std::vector<Device> &devices) {
+    const std::string wanted = fmt::format("{}", fmt::join(indexes_of(devices), ", "));
+    const bool is_held = table_.is_held() && held_ == wanted;
+    if (devices.empty()) {
+        const Done gone = let_go(file_);
+        problem_ = gone ? "" : gone.error().message;
+    } else if (is_held) {
+        made_.succeeded();
+        problem_.clear();
+    } else if (made_.is_due(wanted)) {
+        made_.failed(wanted);  // unless the next look finds it
+        const Done done = hold(devices);
+        held_ = wanted;
+        problem_ = done ? ""
+                        : fmt::format("a flush of nftables by others opens them for a moment: {}",
+                                      done.error().message);
+    }
+    return problem_;
 }
 
 }  // namespace pm

@@ -31,14 +31,15 @@ constexpr const char *what = "hold a copy of the table";
 constexpr const char *holds = "holds";  // what the child says once it does
 constexpr std::size_t longest_message = 65536;
 
-// Nothing of the parent's is kept open, above all no lock. Returns a copy of `keep`.
+// Nothing of the parent's is kept open, above all no lock. Returns a copy of `keep`; none: that
+// cannot be had.
 Fd close_others(int keep) {
     constexpr int kept = STDERR_FILENO + 1;
-    const Fd silence(open("/dev/null", O_RDWR | O_CLOEXEC));
-    for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) (void)dup2(silence.get(), fd);
-    if (keep != kept) (void)dup3(keep, kept, O_CLOEXEC);
-    (void)close_range(kept + 1, ~0U, 0);
-    return Fd(kept);
+    if (keep != kept && dup3(keep, kept, O_CLOEXEC) < 0) return {};
+    const int silence = open("/dev/null", O_RDWR | O_CLOEXEC);
+    for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
+        if (dup2(silence, fd) < 0) return {};
+    return close_range(kept + 1, ~0U, 0) == 0 ? Fd(kept) : Fd();
 }
 
 // 0: it cannot be seen.
@@ -98,15 +99,16 @@ Done HeldTable::hold(const Commands &commands) {
     if (child < 0) return cannot(what, errno);
     if (child == 0) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
-        if (getppid() == parent) hold_here(file_, commands, close_others(to.get()));
+        Fd out = close_others(to.get());
+        if (out && getppid() == parent) hold_here(file_, commands, std::move(out));
         _exit(0);
     }
     to = Fd();
     const auto answer = read_whole(from.get(), 256, longest_message);
     const bool is_holding = answer && *answer == holds;
     const pid_t ended = is_holding ? std::exchange(holder_, child) : child;
-    if (ended) {  // it has ended already, or does so now: the file is another's
-        if (is_holding) kill(ended, SIGKILL);
+    if (ended) {
+        kill(ended, SIGKILL);
         while (waitpid(ended, nullptr, 0) < 0 && errno == EINTR) {
         }
     }
@@ -117,7 +119,7 @@ Done HeldTable::hold(const Commands &commands) {
 
 bool HeldTable::is_held() {
     if (holder_ && waitpid(holder_, nullptr, WNOHANG) != 0) holder_ = 0;
-    return holder_ != 0;
+    return holder_ != 0 && pm::is_held(file_);  // a table goes before its process
 }
 
 bool is_held(const std::filesystem::path &file) {
@@ -127,16 +129,20 @@ bool is_held(const std::filesystem::path &file) {
 
 Done let_go(const std::filesystem::path &file) {
     constexpr int tries = 500;
-    const auto name = read_file(file);
-    if (unlink(file.c_str()) != 0) {
-        if (errno == ENOENT || errno == ENOTDIR) return {};
-        return cannot(fmt::format("remove {}", file.string()), errno);
-    }
+    const std::filesystem::path going = file.string() + ".going";  // until it has gone
+    if (rename(file.c_str(), going.c_str()) != 0 && errno != ENOENT && errno != ENOTDIR)
+        return cannot(fmt::format("rename {}", file.string()), errno);
+    if (inode_of(going) == 0) return {};
+    const auto name = read_file(going);
+    if (!name) return tl::unexpected(name.error());
     for (int i = 0; i < tries; ++i) {
-        if (!name || !has_nft_table(*name).value_or(true)) return {};
+        if (!has_nft_table(*name).value_or(true)) {
+            unlink(going.c_str());
+            return {};
+        }
         std::this_thread::sleep_for(std::chrono::milliseconds(10));
     }
-    return fault(fmt::format("the table {} is still there: its process does not end", *name),
+    return fault(fmt::format("the table {} still filters: its process does not end", *name),
                  "systemctl restart portmatrix");
 }
 

@@ -6,7 +6,7 @@
 // Both filter: what one of them drops is dropped.
 //
 // The file of a copy (RUN/*.held) has the name of its table. The copy goes as soon as the file is
-// removed, or replaced by that of a newer one, whose table is there by then.
+// renamed, or replaced by that of a newer one, whose table is there by then.
 #pragma once
 
 #include <sys/types.h>
@@ -25,12 +25,13 @@ public:
     explicit HeldTable(std::filesystem::path file) : file_(std::move(file)) {}
 
     // The commands that fill the table of this name, which is there and empty: JSON, or what
-    // `nft -f` reads.
+    // `nft -f` reads. A command that adds the table again must say `flags owner;`.
     using Commands = std::function<std::string(const std::string &name)>;
 
-    // Makes a copy and holds it until another is made, the file goes or this process ends. A
-    // fault: the one before stays.
+    // Makes a copy and holds it until another is made, somebody lets go of it, or this process
+    // ends. A fault: there is none, or the one before.
     Done hold(const Commands &commands);
+    // Is the copy that this object made still there?
     bool is_held();
 
 private:
@@ -41,7 +42,8 @@ private:
 // Is there a copy, whichever process holds it? Not, where the kernel does not say.
 bool is_held(const std::filesystem::path &file);
 
-// On return there is no copy, whichever process held it. A fault: it is still there.
+// On return there is no copy, whichever process held it. A fault: there may be one still; the next
+// call tries again. The caller holds the writer's lock, so that none is made meanwhile.
 Done let_go(const std::filesystem::path &file);
 
 }  // namespace pm

@@ -15,6 +15,7 @@ namespace pm {
 // One table is asked for by its name: the answer is it, or ENOENT.
 Result<bool> has_nft_table(const std::string &name) {
     constexpr const char *what = "ask nftables for its tables";
+    if (name.size() >= NFT_NAME_MAXLEN) return false;
     std::array<char, 512> buffer = {};
     nlmsghdr *request = mnl_nlmsg_put_header(buffer.data());
     request->nlmsg_type = NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETTABLE;

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The copy of the loaded parachute that a flush by others leaves in force (host/nft_hold.h). It has
-// the bans of when it was made; who changes them lets go of it, and `watch` makes another.
+// the bans of when it was made. What takes something from the parachute lets go of the copy, and
+// `watch` makes another.
 #pragma once
 
-#include <cstdint>
-#include <optional>
 #include <string>
 
 #include "loader/base/fault.h"
@@ -23,16 +22,19 @@ class ParachuteCopy {
 public:
     explicit ParachuteCopy(Paths paths);
 
-    // Under the writer's lock. Makes a copy of what is loaded, if there is none or another was
-    // loaded since, and lets go of it where none is loaded. Returns why there is none, once.
-    std::optional<std::string> keep();
+    // Under the writer's lock, with each look. Makes a copy of what is loaded if there is none, or
+    // if another parachute or other bans are loaded since. Lets go of it where none is loaded.
+    // Returns what is wrong, once; empty: nothing.
+    std::string keep();
 
 private:
     Done make(const parachute::Note &note);
+    std::string keep_of(const parachute::Note &note);
+    std::string tell(std::string problem);
 
     Paths paths_;
     HeldTable table_;
-    std::uint64_t since_ = 0;  // of the parachute that the copy was made of
+    std::string source_;  // what the copy was made of
     Retry made_;
     std::string reported_;
 };

@@ -77,7 +77,7 @@ void ParachuteWatch::look(std::vector<std::string> &sentences) {
     if (auto lowered = lower_parachute(paths_); lowered && *lowered) sentences.push_back(**lowered);
     (void)note_that_it_is_there(paths_);  // else the exporter does not believe it any more
     make();
-    if (auto problem = copy_.keep()) sentences.push_back(*problem);
+    if (const std::string problem = copy_.keep(); !problem.empty()) sentences.push_back(problem);
 }
 
 }  // namespace pm

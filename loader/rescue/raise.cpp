@@ -12,6 +12,7 @@
 #include "loader/parachute/render.h"
 #include "loader/parachute/store.h"
 #include "loader/parachute/table.h"
+#include "loader/rescue/choice.h"
 #include "loader/rescue/copy.h"
 #include "loader/rescue/devices.h"
 #include "loader/state/ban_list.h"
@@ -23,7 +24,6 @@ namespace pm {
 namespace {
 
 using parachute::Note;
-using parachute::Stored;
 
 void record_parachute(const Paths &paths, const Note &note, const char *outcome,
                       const std::string &message) {
@@ -44,43 +44,6 @@ bool is_there() {
 // Nothing: none was ever confirmed. A fault: it cannot be read.
 Result<std::optional<Generation>> confirmed_generation(const Paths &paths) {
     return Store::open(paths).and_then([](const Store &s) { return s.confirmed_generation(); });
-}
-
-Result<Policy> policy_of(const Paths &paths, const Generation &generation) {
-    return Store::open(paths).and_then(
-        [&](const Store &s) { return stored_policy(s, generation.number); });
-}
-
-Stored closed_parachute() {
-    return {.generation = 0,
-            .policy = "essentials-only",
-            .sha256 = "",
-            .rendering = parachute::render_closed()};
-}
-
-struct Choice {
-    Stored parachute;
-    std::string fallback;  // why it is not that of the confirmed generation; empty: it is
-};
-
-// The best that there is; `confirmed` is null where it cannot be read.
-Choice choose_parachute(const Paths &paths, const Generation *confirmed) {
-    auto stored = parachute::read_stored(paths);
-    const bool usable = stored && *stored;
-    std::string fallback = "which generation is confirmed cannot be read";
-    if (confirmed) {
-        if (usable && (*stored)->generation == confirmed->number) return {std::move(**stored), ""};
-        auto policy = policy_of(paths, *confirmed);
-        if (policy)
-            return {{.generation = confirmed->number,
-                     .policy = confirmed->policy,
-                     .sha256 = confirmed->sha256,
-                     .rendering = parachute::render(*policy)},
-                    ""};
-        fallback = fmt::format("that of generation {} cannot be made: {}", confirmed->number,
-                               policy.error().message);
-    }
-    return {usable ? std::move(**stored) : closed_parachute(), fallback};
 }
 
 // Its generation in words.
@@ -250,14 +213,20 @@ ParachuteChange adjust_parachute(const Paths &paths) {
     const std::optional<Note> note = parachute::read_note(paths);
     if (!note) return std::nullopt;
     auto lowered = lower_parachute(paths);
-    return !lowered || *lowered ? lowered : raise_parachute(paths, note->why);
+    if (!lowered || *lowered) return lowered;
+    auto raised = raise_parachute(paths, note->why);
+    if (!raised || !*raised) return raised;
+    // The copy filters what the new one leaves alone.
+    return let_go_of_parachute(paths).map([&] { return *raised; });
 }
 
 Done ban_in_parachute(const Paths &paths) {
     if (!is_there()) return {};
-    return read_bans(paths).and_then(parachute::replace_bans).and_then([&] {
-        return let_go_of_parachute(paths);
-    });
+    return read_bans(paths).and_then(parachute::replace_bans);
+}
+
+Done unban_in_parachute(const Paths &paths) {
+    return ban_in_parachute(paths).and_then([&] { return let_go_of_parachute(paths); });
 }
 
 }  // namespace pm

@@ -7,8 +7,7 @@
 //   keep    by watch, if another removed the table
 //   lower   by whoever has put the programs on every interface, after the switch; and by detach
 //
-// Which policy: of the confirmed generation as it was rendered (parachute/store.h), else rendered
-// now from what is stored of it, else as an older one was rendered, else essentials alone.
+// Which policy it is of: choice.h.
 #pragma once
 
 #include <optional>
@@ -41,7 +40,8 @@ ParachuteChange lower_parachute(const Paths &paths);
 // Takes it away in any case.
 ParachuteChange drop_parachute(const Paths &paths);
 
-// Loads it anew, or takes it away, if other interfaces need it now.
+// Loads it anew, or takes it away, if other interfaces need it now. No copy of the one before is
+// left.
 ParachuteChange adjust_parachute(const Paths &paths);
 
 // Is its table there, and meant to be?
@@ -53,7 +53,10 @@ Done note_that_it_is_there(const Paths &paths);
 // Is its table there? Not, where the kernel does not say.
 bool has_parachute_table();
 
-// Puts the bans of the state folder into it, if it is loaded.
+// Puts the bans of the state folder into it, if it is loaded. Its copy has them after the next look
+// of `watch`.
 Done ban_in_parachute(const Paths &paths);
+// The same after bans were lifted: a copy that has them still has gone on return.
+Done unban_in_parachute(const Paths &paths);
 
 }  // namespace pm

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "loader/state/ban_list.h"
 
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <filesystem>
 #include <sstream>
@@ -76,6 +78,12 @@ Done write_bans(const Paths &paths, const std::vector<Ban> &bans) {
     std::string text = print_clock(clock_stamp()) + "\n" + print_bans(later);
     if (!earlier.empty()) text += print_clock(unknown_clock()) + "\n" + print_bans(earlier);
     return write_file(file_of(paths), text);
+}
+
+std::string version_of_bans(const Paths &paths) {
+    struct stat status = {};
+    if (lstat(file_of(paths).c_str(), &status) != 0) return {};
+    return fmt::format("{} {}.{}", status.st_ino, status.st_mtim.tv_sec, status.st_mtim.tv_nsec);
 }
 
 Result<std::vector<Ban>> read_bans(const Paths &paths) {

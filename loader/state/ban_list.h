@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "loader/base/fault.h"
@@ -21,6 +22,9 @@ Result<std::vector<Ban>> read_bans(const Paths &paths);
 
 // Replaces the file. The caller holds the writer's lock, and has made the state folder.
 Done write_bans(const Paths &paths, const std::vector<Ban> &bans);
+
+// Is another each time that the file is written.
+std::string version_of_bans(const Paths &paths);
 
 // The bans compiled for the map `bans`; empty: there are none.
 Result<std::vector<std::uint8_t>> compiled_bans(const std::vector<Ban> &bans);

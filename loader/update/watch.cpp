@@ -163,27 +163,19 @@ void Watcher::close_by_nftables(const std::vector<Device> &without_number,
     std::vector<std::uint32_t> indexes;
     for (const Device &one : devices) indexes.push_back(one.index);
     const bool is_known = closed_by_nftables_ == indexes;
-    if (is_known && (indexes.empty() || is_closed_by_nftables()))
-        return hold_closed(devices, sentences);
-    auto closed = pm::close_by_nftables(paths_, devices);
+    closed_devices_ = devices;
+    if (is_known && (indexes.empty() || is_closed_by_nftables())) return;
+    auto closed = set_closed_devices(devices);
     if (is_known || !closed) tried_in_vain_ = true;
     closed_by_nftables_ = closed ? std::optional(indexes) : std::nullopt;
-    if (!closed) return report_problem("closed devices", closed.error(), sentences);
-    hold_closed(devices, sentences);
+    if (!closed) report_problem("closed devices", closed.error(), sentences);
 }
 
-// So that a flush by others does not open them until the next look.
-void Watcher::hold_closed(const std::vector<Device> &devices, Sentences &sentences) {
-    if (devices.empty() || closing_copy_.is_held()) return copy_problem_.clear();
-    if (copied_.is_due()) {
-        const Done held = closing_copy_.hold(devices);
-        if (held)
-            copied_.succeeded();
-        else
-            copied_.failed();
-        copy_problem_ = held ? "" : "closed devices: " + held.error().message;
-    }
-    if (!copy_problem_.empty()) report_problem(copy_problem_, sentences);
+// A command has no time to hold anything.
+void Watcher::keep_closing_copy(Sentences &sentences) {
+    if (!closed_devices_) return;
+    const std::string &problem = closing_copy_.keep(*closed_devices_);
+    if (!problem.empty()) report_problem("closed devices: " + problem, sentences);
 }
 
 void Watcher::put_in_force(NicsInForce nics, Sentences &sentences) {
@@ -282,6 +274,7 @@ void Watcher::look_at_interfaces(Sentences &sentences) {
 void Watcher::begin_look() {
     problems_.clear();
     in_force_.clear();
+    closed_devices_.reset();
     tried_in_vain_ = false;
 }
 
@@ -302,6 +295,7 @@ std::vector<std::string> Watcher::look(const After &after) {
     const bool can_look = keep_in_force(sentences);
     if (can_look) {
         look_at_interfaces(sentences);
+        keep_closing_copy(sentences);
         if (bans_due_) place_bans(sentences);
         hold_pins(sentences);
     }

@@ -81,7 +81,7 @@ private:
     void tell(const NicsInForce &nics, Sentences &sentences);
     void close_by_nftables(const std::vector<Device> &without_number,
                            const std::vector<Device> &open, Sentences &sentences);
-    void hold_closed(const std::vector<Device> &devices, Sentences &sentences);
+    void keep_closing_copy(Sentences &sentences);
     void put_in_force(NicsInForce nics, Sentences &sentences);
     void refresh(NicsInForce nics, const Pins &pins, const Switch &control, Sentences &sentences);
     void report_done(const std::string &text, Sentences &sentences);
@@ -101,9 +101,8 @@ private:
     Sentences refresh_problems_, refresh_notes_;  // of the last try
     // Closed by nftables; none: not known, since before this process began.
     std::optional<std::vector<std::uint32_t>> closed_by_nftables_;
+    std::optional<std::vector<Device>> closed_devices_;  // likewise, of this look
     ClosingCopy closing_copy_;
-    Retry copied_;
-    std::string copy_problem_;  // of the last try
 };
 
 }  // namespace pm

@@ -14,12 +14,16 @@ here=$(cd "$(dirname "$0")" && pwd)
 . "$here/parachute.sh"
 
 held() { in_ns edge nft list tables | grep -o "portmatrix-held-parachute-[0-9]*" || true; }
-is_held() { [ "$(held | wc -l)" = 1 ]; }
-is_another_held() { [ "$(held | wc -l)" = 1 ] && [ "$(held)" != "$1" ]; } # THAN
+is_held() { [ -n "$(held)" ] && [ "$(held)" = "$(cat "$LAB/run/parachute.held")" ]; }
+is_another_held() { is_held && [ "$(held)" != "$1" ]; } # THAN
 is_not_held() { [ -z "$(held)" ]; }
+end_of_watch() {
+    [ ! -s "$LAB/run/watch" ] || kill -KILL "$(cat "$LAB/run/watch")" 2>/dev/null || true # of a case that failed
+}
 
 # A host that the parachute filters, and `watch`.
 begin_with_copy() {
+    end_of_watch
     begin
     boot_without_bpf
     start_watch_under /usr/bin/python3 "$here/without_bpf.py"
@@ -30,10 +34,12 @@ end_with_copy() {
     expect_status 0 pm restore
     is_not_held
 }
+# Until the end of the case `watch` does nothing, so that nobody loads the parachute again.
+stop_looking() { kill -STOP "$(cat "$LAB/run/watch")"; }
+look_again() { kill -CONT "$(cat "$LAB/run/watch")"; }
 
 case_no_flush_opens_the_host() {
     begin_with_copy
-    policy_holds
     begin_to_hear
     begin_to_send "$EDGE4"
     for _ in 1 2 3 4 5; do
@@ -44,10 +50,8 @@ case_no_flush_opens_the_host() {
     in_ns edge nft -f /dev/stdin <<<$'flush ruleset\ntable inet filter { chain in { type filter hook input priority 0; }; }'
     wait_for 10 is_loaded
     in_ns edge nft flush ruleset
-    in_ns edge nft delete table "${TABLE[@]}" 2>/dev/null || true # may not be there yet
     wait_for 10 is_loaded
     nothing_forbidden_passed
-    policy_holds
     # They do arrive where nothing stops them.
     stop_watch TERM
     in_ns edge nft flush ruleset
@@ -57,10 +61,40 @@ case_no_flush_opens_the_host() {
     is_gone
 }
 
-case_only_its_process_can_remove_the_copy() {
+case_the_copy_alone_filters_as_the_parachute_does() {
+    local before
     begin_with_copy
-    refused in_ns edge nft delete table inet "$(held)"
-    refused in_ns edge nft flush table inet "$(held)"
+    tcp_talks partner "$EDGE4" 5061
+    before=$(held)
+    pm_without_bpf ban "$PARTNER4"
+    wait_for 20 is_another_held "$before"
+    stop_looking
+    in_ns edge nft flush ruleset
+    policy_holds
+    refused tcp_talks partner "$EDGE4" 5061
+    tcp_talks partner "$EDGE6" 5061
+    is_gone
+    expect_status 1 pm doctor
+    expect_output "its table was removed; a copy filters eth0"
+    # What is lifted is lifted at once, though nobody makes another copy.
+    before=$(held)
+    pm_without_bpf unban "$PARTNER4"
+    is_not_held
+    tcp_talks partner "$EDGE4" 5061
+    look_again
+    wait_for 20 is_another_held "$before"
+    is_loaded
+    policy_holds
+    end_with_copy
+}
+
+case_only_its_process_can_change_the_copy() {
+    local before
+    begin_with_copy
+    before=$(held)
+    refused in_ns edge nft delete table inet "$before"
+    refused in_ns edge nft flush table inet "$before"
+    expect_equal "$before" "$(held)" "the copy"
     end_with_copy
 }
 
@@ -79,20 +113,21 @@ case_it_goes_with_the_parachute() {
     end_with_copy
 }
 
-case_bans_hold_through_a_flush_and_end_with_unban() {
-    local before
+case_a_process_that_does_not_end_is_told() {
+    local holder
     begin_with_copy
-    tcp_talks partner "$EDGE4" 5061
-    before=$(held)
-    pm_without_bpf ban "$PARTNER4"
-    wait_for 20 is_another_held "$before"
-    in_ns edge nft list set inet "$(held)" banned-v4 | grep "$PARTNER4"
-    refused tcp_talks partner "$EDGE4" 5061
-    before=$(held)
-    pm_without_bpf unban "$PARTNER4"
-    tcp_talks partner "$EDGE4" 5061
-    wait_for 20 is_another_held "$before"
-    policy_holds
+    holder=$(held)
+    stop_looking
+    kill -STOP "${holder##*-}"
+    for _ in 1 2; do
+        expect_status 1 pm detach --all
+        expect_output "the table $holder still filters: its process does not end"
+    done
+    kill -CONT "${holder##*-}"
+    expect_status 0 pm detach --all
+    is_not_held
+    tcp_talks attacker "$EDGE4" 22
+    look_again
     end_with_copy
 }
 
@@ -110,6 +145,22 @@ case_another_is_made_of_what_is_loaded_anew() {
     end_with_copy
 }
 
+case_that_none_can_be_held_is_told_once() {
+    end_of_watch
+    begin
+    boot_without_bpf
+    mkdir -p "$LAB/run/parachute.held.new/taken"
+    start_watch_under /usr/bin/python3 "$here/without_bpf.py"
+    wait_for 20 watch_said "a flush of nftables by others opens the host for a moment: cannot hold a copy of the table"
+    policy_holds
+    sleep 5 # two more looks
+    expect_equal 1 "$(grep -c "opens the host for a moment" "$LAB/log/watch")" "times that it was told"
+    rm -rf "$LAB/run/parachute.held.new"
+    wait_for 70 is_held
+    end_with_copy
+}
+
+# The parachute needs no `watch`; the copy is one more.
 case_a_killed_watch_leaves_the_parachute() {
     begin_with_copy
     stop_watch KILL
@@ -123,10 +174,10 @@ case_a_killed_watch_leaves_the_parachute() {
 case_doctor_says_that_none_is_held() {
     begin_with_copy
     expect_status 1 pm doctor
-    refused grep "opens the host" <<<"$OUTPUT"
+    refused grep "flush of nftables" <<<"$OUTPUT"
     stop_watch TERM
     expect_status 1 pm doctor
-    expect_output "whoever flushes nftables opens the host until it is loaded again"
+    expect_output "a flush of nftables opens the host until it is loaded again"
     expect_status 0 pm restore
 }
 

@@ -87,6 +87,6 @@ of() { status -i "$1" | jq -r "$2"; } # INTERFACE FILTER
 state_of() { status | jq -rs 'map("\(.interface) \(.mode) \(.drift)") | join(", ")'; }
 
 has_history() { pm history --json | jq -r 'select(.action == "attach") | .message' | grep -F -- "$1" >/dev/null; }
-has_table() { in_ns edge nft list tables | grep -F "table inet $1" >/dev/null; } # NAME'S_BEGINNING
+closing_is_held() { in_ns edge nft list table inet "$(cat "$LAB/run/closed.held")" | grep "iif .* drop" >/dev/null; }
 is_open_again() { ! in_ns edge nft list table inet portmatrix-closed 2>/dev/null; }
 index_of() { in_ns edge ip -j link show dev "$1" | jq '.[0].ifindex'; }

@@ -250,18 +250,23 @@ case_one_for_which_there_is_no_number() {
     in_ns edge nft list table inet portmatrix-closed | grep "iif \"ens9\" drop" >/dev/null
     send_datagrams user 203.0.113.1 9 100
     permitted_is_dropped lan1 closed
-    wait_for 10 has_table portmatrix-held-closed
+    wait_for 10 closing_is_held
     begin_to_send 203.0.113.1
     for _ in 1 2 3 4 5; do
         in_ns edge nft flush ruleset # by others
         wait_for 10 in_ns edge nft list table inet portmatrix-closed
     done
-    kill "$SENDER"
     nothing_forbidden_passed
     grep -q "closed with nftables" <<<"$(of ens9 .closed)"
+    stop_watch KILL
+    in_ns edge nft flush ruleset
+    wait_for 10 heard 9 # then nothing stops them
+    kill "$SENDER"
+    start_watch
+    wait_for 10 closing_is_held
     unplug lan1
     wait_for 10 is_open_again
-    wait_for 10 refused has_table portmatrix-held
+    wait_for 10 refused closing_is_held
     kill "$HEARER"
     stop_watch TERM
     pm detach --all

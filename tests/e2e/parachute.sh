@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
-# A host that boots without programs. Sourced by parachute_test.sh, after lab.sh and cases.sh.
+# A host that boots without programs. Sourced by parachute_test.sh and flush_test.sh, after lab.sh and cases.sh.
 
 TABLE=(inet portmatrix-parachute)
 is_loaded() { in_ns edge nft list tables | grep -F "${TABLE[*]}" >/dev/null; }

@@ -77,8 +77,7 @@ class Layout:
             for name, text in {**card_files("cd"), **self.files}.items():
                 guest.do("write", path=f"/etc/systemd/network/{name}", text=text)
             guest.must("networkctl", "reload")
-            found = {one["address"]: one["name"] for one in guest.do("devices") if one["parent"]}
-            self.names = {card: found[MACS[card]] for card in self.cards}
+            self.names = self.find(guest)
             self.prove_open(run.wires)
             guest.must("sh", "-c", "mkdir /run/new && tar -xf /dev/vdb -C /run/new")
             guest.must("sh", "-c", "dpkg -i /run/new/*.deb", timeout=170)
@@ -89,6 +88,17 @@ class Layout:
             time.sleep(3)  # what is made for the next boot beside the apply
             machine.power_off()
         return machine.disk
+
+    def find(self, guest):
+        """What udev called the cards; a driver may come late."""
+        until = time.monotonic() + PATIENCE
+        while True:
+            found = {one["address"]: one["name"] for one in guest.do("devices") if one["parent"]}
+            if all(MACS[card] in found for card in self.cards):
+                return {card: found[MACS[card]] for card in self.cards}
+            if time.monotonic() > until:
+                raise GuestFault(f"there are only the cards {found}")
+            time.sleep(0.05)
 
     def prove_open(self, wires):
         """Without a policy the host answers what will be forbidden: else its silence would prove nothing."""
