@@ -13,10 +13,8 @@
 #include "loader/attach/occupant.h"
 #include "loader/base/message.h"
 #include "loader/base/paths.h"
-#include "loader/host/nft_tables.h"
 #include "loader/kernel/switch.h"
 #include "loader/parachute/note.h"
-#include "loader/parachute/render.h"
 #include "loader/rescue/raise.h"
 #include "loader/rescue/renew.h"
 #include "loader/state/history.h"
@@ -50,8 +48,9 @@ namespace {
 
 // "; the parachute of generation 7 filters eth0 by nftables", or nothing.
 std::string parachute_text(const char *separator) {
-    const auto note = parachute::read_note(Paths::from_environment());
-    if (!note || !has_nft_table(parachute::table_name).value_or(false)) return {};
+    const Paths paths = Paths::from_environment();
+    const auto note = parachute::read_note(paths);
+    if (!note || !parachute::is_filtering(paths)) return {};
     return fmt::format(
         "{}the parachute of generation {} filters {} by nftables", separator, note->generation,
         note->interfaces.empty() ? std::string("every device")

@@ -15,10 +15,8 @@
 #include "loader/commands/common.h"
 #include "loader/commands/nic_notes.h"
 #include "loader/host/device.h"
-#include "loader/host/nft_tables.h"
 #include "loader/observe/snapshot.h"
 #include "loader/parachute/note.h"
-#include "loader/parachute/render.h"
 #include "loader/show/parachute.h"
 #include "loader/show/show.h"
 #include "loader/state/drift.h"
@@ -28,15 +26,15 @@ namespace {
 
 // Prints what the parachute filters. Returns the interfaces that it was loaded for.
 std::vector<std::string> print_parachute(const StatusArguments &arguments) {
-    auto note = parachute::read_note(Paths::from_environment());
+    const Paths paths = Paths::from_environment();
+    auto note = parachute::read_note(paths);
     if (!note) return {};
     if (!arguments.interfaces.empty())
         std::erase_if(note->interfaces, [&](const std::string &name) {
             return std::ranges::find(arguments.interfaces, name) == arguments.interfaces.end();
         });
-    const auto state = has_nft_table(parachute::table_name).value_or(false)
-                           ? show::ParachuteTable::loaded
-                           : show::ParachuteTable::gone;
+    const auto state =
+        parachute::is_filtering(paths) ? show::ParachuteTable::loaded : show::ParachuteTable::gone;
     fmt::print("{}", arguments.json ? show::parachute_json(*note, state)
                                     : show::parachute_text(*note, state));
     return note->interfaces;

@@ -10,6 +10,9 @@
 #include <nlohmann/json.hpp>
 
 #include "loader/base/file.h"
+#include "loader/host/nft_hold.h"
+#include "loader/host/nft_tables.h"
+#include "loader/parachute/render.h"
 
 namespace pm::parachute {
 namespace {
@@ -90,6 +93,10 @@ Done remove_note(const Paths &paths) {
 
 std::filesystem::path copy_file(const Paths &paths) {
     return paths.run / "parachute.held";
+}
+
+bool is_filtering(const Paths &paths) {
+    return has_nft_table(table_name).value_or(false) || is_held(copy_file(paths));
 }
 
 }  // namespace pm::parachute

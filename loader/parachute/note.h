@@ -40,7 +40,10 @@ std::optional<Note> read_note(const Paths &paths);
 Done write_note(const Paths &paths, const Note &note);
 Done remove_note(const Paths &paths);
 
-// Of the copy that others cannot flush (host/nft_hold.h).
+// Names the table of the copy that others cannot flush (host/nft_hold.h).
 std::filesystem::path copy_file(const Paths &paths);
+
+// Does its table filter, or the copy of it? Not, where the kernel does not say.
+bool is_filtering(const Paths &paths);
 
 }  // namespace pm::parachute

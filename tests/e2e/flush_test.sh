@@ -76,6 +76,8 @@ case_the_copy_alone_filters_as_the_parachute_does() {
     is_gone
     expect_status 1 pm doctor
     expect_output "its table was removed; a copy filters eth0"
+    pm status | sed -n 1p | grep "^PARACHUTE: nftables filters eth0"
+    pm status --json | jq -e 'select(.interface == "eth0") | .mode == "parachute" and .parachute.loaded'
     # What is lifted is lifted at once, though nobody makes another copy.
     before=$(held)
     pm_without_bpf unban "$PARTNER4"

@@ -73,7 +73,7 @@ def start(command, env=None, refused=None, log="/dev/null"):
 def end(pid, number=signal.SIGTERM):
     one = started.pop(pid)
     one.send_signal(number)
-    return one.wait(30)
+    return one.wait(120)  # a look at what cannot be loaded takes long, emulated
 
 
 def end_all():
