@@ -34,8 +34,14 @@ end_with_copy() {
     expect_status 0 pm restore
     is_not_held
 }
-# Until the end of the case `watch` does nothing, so that nobody loads the parachute again.
-stop_looking() { kill -STOP "$(cat "$LAB/run/watch")"; }
+# From now on `watch` does nothing, so that nobody loads the parachute again. It is stopped between two
+# looks: it holds the writer's lock in one.
+stop_looking() { wait_for 10 is_stopped_without_lock; }
+is_stopped_without_lock() {
+    kill -STOP "$(cat "$LAB/run/watch")"
+    until grep "^State:.T" "/proc/$(cat "$LAB/run/watch")/status"; do sleep 0.02; done
+    flock -n "$LAB/run/lock" true || { look_again; return 1; }
+}
 look_again() { kill -CONT "$(cat "$LAB/run/watch")"; }
 
 case_no_flush_opens_the_host() {
@@ -64,7 +70,7 @@ case_no_flush_opens_the_host() {
 case_the_copy_alone_filters_as_the_parachute_does() {
     local before
     begin_with_copy
-    tcp_talks partner "$EDGE4" 5061
+    wait_for 10 tcp_talks partner "$EDGE4" 5061
     before=$(held)
     pm_without_bpf ban "$PARTNER4"
     wait_for 20 is_another_held "$before"
@@ -72,7 +78,7 @@ case_the_copy_alone_filters_as_the_parachute_does() {
     in_ns edge nft flush ruleset
     policy_holds
     refused tcp_talks partner "$EDGE4" 5061
-    tcp_talks partner "$EDGE6" 5061
+    wait_for 10 tcp_talks partner "$EDGE6" 5061
     is_gone
     expect_status 1 pm doctor
     expect_output "its table was removed; a copy filters eth0"
@@ -82,7 +88,7 @@ case_the_copy_alone_filters_as_the_parachute_does() {
     before=$(held)
     pm_without_bpf unban "$PARTNER4"
     is_not_held
-    tcp_talks partner "$EDGE4" 5061
+    wait_for 10 tcp_talks partner "$EDGE4" 5061
     look_again
     wait_for 20 is_another_held "$before"
     is_loaded
@@ -111,7 +117,7 @@ case_it_goes_with_the_parachute() {
     begin_with_copy
     pm detach --all
     is_not_held
-    tcp_talks attacker "$EDGE4" 22
+    wait_for 10 tcp_talks attacker "$EDGE4" 22
     end_with_copy
 }
 
@@ -128,7 +134,7 @@ case_a_process_that_does_not_end_is_told() {
     kill -CONT "${holder##*-}"
     expect_status 0 pm detach --all
     is_not_held
-    tcp_talks attacker "$EDGE4" 22
+    wait_for 10 tcp_talks attacker "$EDGE4" 22
     look_again
     end_with_copy
 }

@@ -36,8 +36,8 @@ boot_without_bpf() {
 
 # What the matrix permits passes, what it does not is dropped.
 policy_holds() {
-    tcp_talks user "$EDGE4" 22
-    tcp_talks user "$EDGE6" 22
+    wait_for 10 tcp_talks user "$EDGE4" 22
+    wait_for 10 tcp_talks user "$EDGE6" 22
     ssh_is_closed
     refused tcp_talks attacker "$EDGE6" 22
 }
