@@ -27,7 +27,10 @@ Done check_usage(const DetachArguments &arguments) {
 // What nftables filters goes, too, once everything is detached.
 ParachuteChange adjust_nftables(const Paths &paths) {
     if (!is_all_detached(paths)) return adjust_parachute(paths);
-    return close_by_nftables(paths, {}).and_then([&] { return drop_parachute(paths); });
+    const Done opened = close_by_nftables(paths, {});
+    auto dropped = drop_parachute(paths);  // also where the other could not be taken away
+    if (!opened) return tl::unexpected(opened.error());
+    return dropped;
 }
 
 std::string unfiltered_text(const std::string &name) {

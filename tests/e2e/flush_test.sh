@@ -10,6 +10,8 @@ here=$(cd "$(dirname "$0")" && pwd)
 . "$here/cases.sh"
 # shellcheck source=tests/e2e/hear.sh
 . "$here/hear.sh"
+# shellcheck source=tests/e2e/looks.sh
+. "$here/looks.sh"
 # shellcheck source=tests/e2e/parachute.sh
 . "$here/parachute.sh"
 
@@ -154,18 +156,22 @@ case_another_is_made_of_what_is_loaded_anew() {
 }
 
 case_that_none_can_be_held_is_told_once() {
+    local looked
     end_of_watch
     begin
     boot_without_bpf
     mkdir -p "$LAB/run/parachute.held.new/taken"
-    start_watch_under /usr/bin/python3 "$here/without_bpf.py"
+    start_watch_and_hear /usr/bin/python3 "$here/without_bpf.py"
     wait_for 20 watch_said "a flush of nftables by others opens the host for a moment: cannot hold a copy of the table"
     policy_holds
-    sleep 5 # two more looks
+    looked=$(looks)
+    wait_for 60 has_looked $((looked + 3))
     expect_equal 1 "$(grep -c "opens the host for a moment" "$LAB/log/watch")" "times that it was told"
     rm -rf "$LAB/run/parachute.held.new"
     wait_for 70 is_held
-    end_with_copy
+    stop_watch_and_hear
+    expect_status 0 pm restore
+    is_not_held
 }
 
 # The parachute needs no `watch`; the copy is one more.
