@@ -37,6 +37,19 @@ std::string unfiltered_text(const std::string &name) {
     return fmt::format("{} is now unfiltered", name);
 }
 
+constexpr const char *again = "the same command clears away the rest";
+
+// What nftables still filters. By name, nothing is attached any more; while another interface is,
+// the next look of `watch` mends it.
+Fault still_filtered(const Paths &paths, const DetachArguments &arguments, Fault fault) {
+    if (!fault.hint.empty()) return fault;
+    if (arguments.all)
+        fault.hint = again;
+    else if (is_all_detached(paths))
+        fault.hint = "portmatrix detach --all clears away the rest";
+    return fault;
+}
+
 }  // namespace
 
 int run_detach(const DetachArguments &arguments) {
@@ -53,12 +66,10 @@ int run_detach(const DetachArguments &arguments) {
     if (!outcome) return end_unchanged("detach", outcome.error());
     for (const std::string &name : outcome->names) record_done("detach", unfiltered_text(name));
     auto dropped = adjust_nftables(paths);
-    if (!dropped) return end(dropped.error());
     for (const std::string &note : outcome->notes) print_note(note);
     for (const std::string &name : outcome->names) print_note(unfiltered_text(name));
-    if (!outcome->cleared)
-        return end(
-            Fault{outcome->cleared.error().message, "the same command clears away the rest"});
+    if (!outcome->cleared) return end(Fault{outcome->cleared.error().message, again});
+    if (!dropped) return end(still_filtered(paths, arguments, dropped.error()));
     if (*dropped) print_note(**dropped);
     if (outcome->names.empty()) print_note("nothing was attached");
     return end(Exit::done);
