@@ -40,7 +40,7 @@ Done ParachuteCopy::make(const parachute::Note &note) {
     });
 }
 
-std::string ParachuteCopy::tell(std::string problem) {
+std::string ParachuteCopy::tell(const std::string &problem) {
     return problem == std::exchange(reported_, problem) ? "" : problem;
 }
 

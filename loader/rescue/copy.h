@@ -30,7 +30,7 @@ public:
 private:
     Done make(const parachute::Note &note);
     std::string keep_of(const parachute::Note &note);
-    std::string tell(std::string problem);
+    std::string tell(const std::string &problem);
 
     Paths paths_;
     HeldTable table_;
