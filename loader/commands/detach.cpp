@@ -39,8 +39,9 @@ std::string unfiltered_text(const std::string &name) {
 
 constexpr const char *again = "the same command clears away the rest";
 
-// What nftables still filters. By name, nothing is attached any more; while another interface is,
-// the next look of `watch` mends it.
+// The remedy of what nftables still filters, where the fault has none of its own. The same command
+// by name would find nothing attached; and while another interface is, --all would open it: there
+// the next look of `watch` is the remedy.
 Fault still_filtered(const Paths &paths, const DetachArguments &arguments, Fault fault) {
     if (!fault.hint.empty()) return fault;
     if (arguments.all)

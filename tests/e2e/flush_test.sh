@@ -141,6 +141,28 @@ case_a_process_that_does_not_end_is_told() {
     end_with_copy
 }
 
+# By then nothing filters eth0: that is said as well, and what clears away the rest.
+case_what_is_left_is_told_beside_what_is_unfiltered() {
+    local by remedy
+    end_of_watch
+    for by in "-i eth0" --all; do
+        begin
+        echo portmatrix-held-parachute-1 >"$LAB/run/parachute.held"
+        mkdir -p "$LAB/run/parachute.held.going/taken"
+        # shellcheck disable=SC2086 # two words
+        expect_status 1 pm detach $by
+        expect_output "eth0 is now unfiltered"
+        expect_output "cannot rename $LAB/run/parachute.held: "
+        remedy="portmatrix detach --all"
+        [ "$by" != --all ] || remedy="the same command"
+        expect_output "$remedy clears away the rest"
+        wait_for 10 tcp_talks attacker "$EDGE4" 22
+        rm -r "$LAB/run/parachute.held.going"
+        expect_status 0 pm detach --all
+        refused test -e "$LAB/run/parachute.held"
+    done
+}
+
 case_another_is_made_of_what_is_loaded_anew() {
     local before
     begin_with_copy
