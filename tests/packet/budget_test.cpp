@@ -8,6 +8,7 @@
 #include <array>
 #include <cmath>
 #include <cstdarg>
+#include <cstdio>
 #include <cstdlib>
 #include <fstream>
 #include <map>

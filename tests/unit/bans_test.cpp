@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "policy/model/bans.h"
 
+#include <algorithm>
 #include <random>
 
 #include <gmock/gmock.h>
