@@ -33,7 +33,7 @@ without_tcx() {
 
 stranger() { # FILE: a program for TC that lets everything pass
     printf '__attribute__((section("tc"), used)) int stranger(void *context) { return 0; }\n' |
-        clang-16 -target bpf -O2 -g -c -x c -o "$1" -
+        compile_bpf "$1" -g
 }
 
 case_an_ingress_qdisc_is_not_taken_for_clsact() {
@@ -105,7 +105,7 @@ case_test_packets_are_asked_of_the_policy_in_force() {
     expect_output "the programs judge 4 test packets as the policy in force does"
     # Another program in the place of the one that is asked.
     printf '__attribute__((section("xdp"), used)) int liar(void *context) { return 2; }\n' |
-        clang-16 -target bpf -O2 -x c -c - -o "$LAB/liar.o"
+        compile_bpf "$LAB/liar.o"
     mv "$PORTMATRIX_PIN_DIR/ask_in" "$PORTMATRIX_PIN_DIR/kept"
     bpftool prog load "$LAB/liar.o" "$PORTMATRIX_PIN_DIR/ask_in" type xdp
     expect_status 1 pm doctor -i eth0
