@@ -15,6 +15,7 @@
 #include "loader/commands/common.h"
 #include "loader/show/table.h"
 #include "policy/base/fd.h"
+#include "policy/base/text.h"
 #include "policy/base/whole_file.h"
 
 namespace pm::command {
@@ -71,13 +72,20 @@ Result<std::vector<Prefix>> read_prefixes(const std::vector<std::string> &words,
     }
     std::set<Range> seen;
     std::erase_if(prefixes, [&](const Prefix &one) { return !seen.insert(one.range()).second; });
-    if (prefixes.empty()) return fault("nobody to ban is named", {}, Exit::usage);
+    if (prefixes.empty()) return fault("no prefix is named", {}, Exit::usage);
     return prefixes;
 }
 
-std::string prefixes_text(const std::vector<Prefix> &prefixes) {
-    return prefixes.size() == 1 ? to_string(prefixes[0])
-                                : fmt::format("{} prefixes", prefixes.size());
+std::string prefixes_text(const std::vector<Prefix> &prefixes, std::size_t changed) {
+    if (prefixes.size() == 1) return to_string(prefixes[0]);
+    return changed == prefixes.size() ? fmt::format("{} prefixes", prefixes.size())
+                                      : fmt::format("{} of {} prefixes", changed, prefixes.size());
+}
+
+Done check_owner(const std::string &owner) {
+    if (is_owner(owner)) return {};
+    return fault(fmt::format("{} is no name of an owner", quote(owner)),
+                 "write at most 64 letters, digits, or . _ - @, such as fail2ban", Exit::usage);
 }
 
 int end_done(const char *action, const std::string &what, const BanOutcome &outcome) {

@@ -232,6 +232,7 @@ std::string ban_json(const Ban &ban, std::uint64_t now) {
     constexpr std::uint64_t ns_a_second = 1'000'000'000;
     Json json;
     json["prefix"] = to_string(ban.prefix);
+    json["owner"] = ban.owner;
     json["created_at"] = time_or_null(ban.created * ns_a_second);
     json["expires_at"] = nullptr;
     json["seconds_left"] = nullptr;
