@@ -22,6 +22,7 @@ namespace pm::command {
 namespace {
 
 constexpr std::size_t guessed_size = 65536;  // bytes
+constexpr std::size_t size_limit = std::size_t{64} << 20;
 
 Done add_prefix(const std::string &word, std::vector<Prefix> &prefixes) {
     auto prefix = parse_prefix(word);
@@ -35,8 +36,9 @@ Done add_prefix(const std::string &word, std::vector<Prefix> &prefixes) {
 Result<std::string> read_list(const std::string &file) {
     const Fd opened(file == "-" ? -1 : ::open(file.c_str(), O_RDONLY | O_CLOEXEC));
     if (file != "-" && !opened) return cannot(fmt::format("read '{}'", file), errno);
-    auto text = read_whole(file == "-" ? STDIN_FILENO : opened.get(), guessed_size,
-                           std::string().max_size() / 4);
+    auto text = read_whole(file == "-" ? STDIN_FILENO : opened.get(), guessed_size, size_limit);
+    if (!text && text.error() == EFBIG)
+        return fault(fmt::format("'{}' is larger than {} MB, the limit", file, size_limit >> 20));
     if (!text) return cannot(fmt::format("read '{}'", file), text.error());
     return std::move(*text);
 }
