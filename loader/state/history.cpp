@@ -24,8 +24,10 @@
 
 #include "loader/base/clock.h"
 #include "loader/base/file.h"
+#include "loader/base/json_line.h"
 #include "loader/base/message.h"
 #include "policy/base/fd.h"
+#include "policy/base/text.h"
 
 namespace pm {
 namespace fs = std::filesystem;
@@ -207,7 +209,7 @@ std::string history_json(const HistoryEntry &entry) {
     json["outcome"] = entry.outcome;
     json["message"] = entry.message.empty() ? Json(nullptr) : Json(entry.message);
     json["time_ns"] = entry.time;
-    return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+    return json_line(json);
 }
 
 void record(const Paths &paths, HistoryEntry entry) {
@@ -215,6 +217,9 @@ void record(const Paths &paths, HistoryEntry entry) {
     if (entry.time == 0) entry.time = realtime_ns();
     if (entry.user.empty()) entry.user = login_user();
     if (entry.command.empty()) entry.command = command_line();
+    // The journal shows a field with odd bytes as a blob.
+    entry.message = printable(entry.message);
+    entry.command = printable(entry.command);
     send_to_journal(entry);
     if (repeats_last(paths, entry)) return;
     if (auto written = append(paths, history_json(entry)); !written)
