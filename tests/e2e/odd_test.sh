@@ -159,7 +159,7 @@ case_nor_is_a_file_name_or_a_word_of_the_command_line() {
         $'\e[31mno:' $'explain:--from=\e[31m' $'status:-i\e[31m' $'ban:\e[31m' $'ban:--file=\e[31m' \
         $'show:--generation=\e[31m' $'flows:--row=\e[31m\xff' $'export:--listen=\e[31m' \
         $'monitor:--pcap=/nowhere/\e[31m'; do
-        pm "${words%%:*}" ${words#*:} >"$LAB/out" 2>&1 </dev/null || true
+        pm "${words%%:*}" "${words#*:}" >"$LAB/out" 2>&1 </dev/null || true
         clean some <"$LAB/out" || { echo "output of $words" | cat -v; return 1; }
     done
     (pm check --json "$LAB/bad-$name" || true) | clean some
