@@ -167,7 +167,7 @@ case_nor_is_a_file_name_or_a_word_of_the_command_line() {
 
 # A service that reads the policy as root would show the file in the journal.
 case_a_link_to_a_file_of_root_is_not_quoted() {
-    install -m 600 /dev/stdin "$LAB/secret" <<<'root:hidden$word:19000'
+    install -m 600 /dev/stdin "$LAB/secret" <<<'root:hidden-word:19000'
     ln -s "$LAB/secret" "$LAB/set.txt"
     printf 'policy: linked\nedge: { host: interface }\npeers: { a: { file: set.txt } }\n%s\n' \
         'matrix: [ { id: web, transport: tcp, source: a, destination: host, port: 443 } ]' \
