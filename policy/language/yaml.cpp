@@ -13,6 +13,7 @@
 #include <yaml-cpp/yaml.h>
 
 #include "policy/base/text.h"
+#include "policy/language/pasted.h"
 #include "policy/language/yaml_input.h"
 
 namespace pm {
@@ -194,6 +195,23 @@ private:
     int documents_ = 0;
 };
 
+// YAML goes on with the text of a line whose blank is none, and stops in a later line. True: there
+// is such a blank in the line that it stopped in, or in the one before that has a text.
+bool refuse_odd_blank(const std::shared_ptr<const SourceFile> &file, Lines &lines, int stopped,
+                      Diagnostics &diagnostics) {
+    for (int line = stopped; line >= 0; --line) {
+        const std::string_view text = lines.rest(line, 0);
+        if (const auto odd = find_odd_blank(text)) {
+            const int column = lines.column(line, static_cast<int>(odd->at));
+            diagnostics.error({file, line + 1, column, 1},
+                              "not valid YAML: " + odd->what + " is no blank", "type a space");
+            return true;
+        }
+        if (line < stopped && text.find_first_not_of(' ') != text.npos) return false;
+    }
+    return false;
+}
+
 }  // namespace
 
 std::optional<Node> parse_yaml(const std::shared_ptr<const SourceFile> &file,
@@ -226,7 +244,7 @@ std::optional<Node> parse_yaml(const std::shared_ptr<const SourceFile> &file,
             // An alias whose anchor is missing does not get as far as OnAlias.
             if (error.msg == YAML::ErrorMsg::UNKNOWN_ANCHOR)
                 refuse(error.mark, alias_fault, anchor_hint);
-            else
+            else if (!refuse_odd_blank(file, lines, error.mark.line, diagnostics))
                 refuse(error.mark, "not valid YAML: " + printable(error.msg));
             return std::nullopt;
         }

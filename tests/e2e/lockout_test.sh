@@ -94,6 +94,7 @@ case_what_a_session_forwards_bars_nothing() {
 # Two processes serve it: of root, and of the user who has logged in.
 case_a_session_of_a_user_who_is_not_root() {
     pm detach --all
+    # shellcheck disable=SC2034 # its number is what is asked for
     coproc SFTP { exec nsenter --net="/run/netns/$LAB_NET-user" ssh -i "$LAB/key" -p 2222 -q -s \
         -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null games@"$EDGE4" sftp; }
     ssh=$SFTP_PID
