@@ -217,7 +217,29 @@ case_what_is_no_file_is_refused() {
     rm "$LAB/state/bans"
 }
 
+# A feed that broke off while it was fetched.
+case_a_set_file_that_has_lost_more_than_half_is_told() {
+    rm -f "$LAB/set.txt"
+    seq -f '192.0.2.%g' 1 9 >"$LAB/set.txt"
+    expect_status 0 pm apply -i eth0 "$LAB/linked.yaml"
+    local lines
+    for lines in 9 5; do # half is not more than half
+        seq -f '192.0.2.%g' 1 "$lines" >"$LAB/set.txt"
+        expect_status 0 pm apply "$LAB/linked.yaml"
+        refused expect_output "the files of set"
+    done
+    seq -f '192.0.2.%g' 1 9 >"$LAB/set.txt"
+    expect_status 0 pm apply "$LAB/linked.yaml"
+    seq -f '192.0.2.%g' 1 3 >"$LAB/set.txt"
+    expect_status 0 pm apply
+    expect_output "warning: the files of set a had 9 entries, and have 3 now"
+    expect_output "'portmatrix rollback' goes back"
+    expect_status 0 pm apply
+    refused expect_output "the files of set"
+}
+
 case_flow_records_follow_no_link() {
+    expect_status 0 pm apply -i eth0 "$here/edge.yaml"
     echo kept >"$LAB/other"
     ln -s "$LAB/other" "$LAB/flows.link"
     ln "$LAB/other" "$LAB/flows.hard"
