@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Flow records as lines of JSON. The reasons are named after IPFIX' flowEndReason.
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <utility>
 
 #include <fmt/core.h>
@@ -38,6 +40,27 @@ const char *reason_word(EndReason reason) {
     return "";
 }
 
+// A link is not followed: where others may write to the folder, it leads anywhere. O_NONBLOCK: to
+// open a pipe would wait for its reader.
+Result<Fd> open_file(const std::string &path) {
+    constexpr int flags =
+        O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
+    const auto refused = [&](const char *what) {
+        return fault(fmt::format("{} is {}", path, what),
+                     "name a new file; - is the standard output", Exit::refused);
+    };
+    Fd file(path == "-" ? Fd::copy_of(STDOUT_FILENO) : Fd(open(path.c_str(), flags, 0640)));
+    if (path == "-" && file) return file;
+    if (!file && errno == ELOOP) return refused("a link");
+    if (!file && errno == ENXIO) return refused("no regular file");  // a pipe without a reader
+    struct stat status = {};
+    if (!file || fstat(file.get(), &status) != 0)
+        return cannot(fmt::format("write {}", path), errno);
+    if (!S_ISREG(status.st_mode)) return refused("no regular file");
+    if (status.st_nlink > 1) return refused("a file with another name too");
+    return file;
+}
+
 class JsonSink : public FlowSink {
 public:
     explicit JsonSink(std::string path) : path_(std::move(path)) {}
@@ -45,10 +68,9 @@ public:
     void begin(const FlowNames &names, const FlowClock &clock) override {
         names_ = names;
         clock_ = clock;
-        file_ = path_ == "-"
-                    ? Fd::copy_of(STDOUT_FILENO)
-                    : Fd(open(path_.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640));
-        if (!file_) complain(errno);
+        auto file = open_file(path_);
+        if (!file) complain(file.error().message);
+        file_ = file ? std::move(*file) : Fd();
     }
     void record(const FlowRecord &record) override {
         Flow flow = {.interface = names_.interface(record.key),
@@ -79,16 +101,14 @@ private:
         if (file_ && !text_.empty()) {
             const int error = write_whole(file_.get(), text_);
             if (error != 0)
-                complain(error);
+                complain(fmt::format("cannot write {}: {}", path_, errno_text(error)));
             else
                 complained_ = false;
         }
         text_.clear();
     }
-    void complain(int error) {
-        if (!std::exchange(complained_, true))
-            print_note(fmt::format("flow records are lost: cannot write {}: {}", path_,
-                                   errno_text(error)));
+    void complain(const std::string &why) {
+        if (!std::exchange(complained_, true)) print_note("flow records are lost: " + why);
     }
 
     std::string path_, text_;
@@ -101,10 +121,7 @@ private:
 }  // namespace
 
 Result<std::unique_ptr<FlowSink>> open_json_flows(const std::string &path) {
-    if (path != "-") {
-        const Fd file(open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640));
-        if (!file) return cannot(fmt::format("write {}", path), errno);
-    }
+    if (const auto file = open_file(path); !file) return tl::unexpected(file.error());
     return std::make_unique<JsonSink>(path);
 }
 

@@ -2,6 +2,7 @@
 #include "loader/host/ssh_sessions.h"
 
 #include <netinet/tcp.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -22,6 +23,7 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::uint16_t usual_port = 22;
+constexpr std::string_view program = "sshd";  // its file and its process begin so
 
 // Did the process end while its folder was read?
 bool is_gone(const std::error_code &error) {
@@ -68,7 +70,30 @@ Result<std::optional<std::string>> name_of(const fs::path &process) {
     return name.map([](const std::string &text) { return std::optional(text); });
 }
 
-// The sockets of each process named sshd, or sshd-session as of OpenSSH 9.8.
+// Who is an sshd is asked of its file and its user: anybody may call a process sshd, or run sshd. A
+// process that is gone meanwhile is none.
+Result<bool> is_sshd(const fs::path &process) {
+    std::error_code error;
+    const std::string file = fs::read_symlink(process / "exe", error).filename();
+    if (error && is_gone(error)) return false;
+    struct stat status = {};
+    if (error || stat((process / "exe").c_str(), &status) != 0)
+        return cannot(fmt::format("read {}", (process / "exe").string()),
+                      error ? error.value() : errno);
+    const bool is_of_root = status.st_uid == 0 && (status.st_mode & (S_IWGRP | S_IWOTH)) == 0;
+    if (!is_of_root || !file.starts_with(program)) return false;
+    // Not the owner of its folder: who forbids core dumps gives that to root.
+    auto text = read_file(process / "status");
+    if (!text)
+        return fs::exists(process / "exe", error) ? Result<bool>(tl::unexpected(text.error()))
+                                                  : false;
+    constexpr std::string_view key = "\nUid:\t";
+    const std::size_t at = text->find(key);
+    return at != std::string::npos && text->compare(at + key.size(), 2, "0\t") == 0;
+}
+
+// The sockets of each sshd, or sshd-session as of OpenSSH 9.8. Where a user has logged in, the
+// process of root beside the user's has the connection too.
 Result<std::vector<Inodes>> sshd_processes() {
     std::vector<Inodes> processes;
     auto all = entries_of("/proc");
@@ -76,7 +101,10 @@ Result<std::vector<Inodes>> sshd_processes() {
     for (const fs::path &process : *all) {
         auto name = name_of(process);
         if (!name) return tl::unexpected(name.error());
-        if (!*name || !(*name)->starts_with("sshd")) continue;
+        if (!*name || !(*name)->starts_with(program)) continue;
+        auto is_real = is_sshd(process);
+        if (!is_real) return tl::unexpected(is_real.error());
+        if (!*is_real) continue;
         auto inodes = sockets_of(process);
         if (!inodes) return tl::unexpected(inodes.error());
         processes.push_back(std::move(*inodes));

@@ -14,6 +14,9 @@ namespace pm {
 //    An sshd that listens and has a connection serves a session, and forwards by that port;
 // 3. of an sshd process that has no session of 1 or 2. Its listener is inetd, has ended, or has
 //    another port by now. All other connections of an sshd process are what its session forwards.
+//
+// An sshd process is one of root whose file belongs to root and is called sshd. What others run or
+// call sshd bars no policy and no ban.
 Result<std::vector<TcpSocket>> ssh_sessions();
 
 }  // namespace pm

@@ -159,12 +159,12 @@ std::string quoted(const std::string &text) {
     return json_text(Json(text));
 }
 
-// The fields of a flow, without braces; `quote` stands around its ports. Written as text, for
-// tables have millions of flows and a JSON object of each is slow.
-std::string flow_fields(const Flow &one, const char *quote) {
+// The fields of a flow, without braces. Written as text, for tables have millions of flows and a
+// JSON object of each is slow.
+std::string flow_fields(const Flow &one) {
     const auto port = [&](bool local) {
         const std::string text = flow_port(one.key, local);
-        return text.empty() ? "null" : quote + text + quote;
+        return text.empty() ? "null" : "\"" + text + "\"";
     };
     return fmt::format(R"("interface":{},"row":{},"direction":"{}","transport":"{}",)"
                        R"("local":"{}","local_port":{},"remote":"{}","remote_port":{},)"
@@ -179,10 +179,10 @@ std::string flow_fields(const Flow &one, const char *quote) {
 }
 
 // A line that begins with the fields of `head`.
-std::string flow_line(const Json &head, const Flow &flow, const char *quote) {
+std::string flow_line(const Json &head, const Flow &flow) {
     std::string text = json_line(head);
     text.resize(text.size() - std::strlen("}\n"));
-    return text + "," + flow_fields(flow, quote) + "}\n";
+    return text + "," + flow_fields(flow) + "}\n";
 }
 
 const char *change_name(Change::What what) {
@@ -193,7 +193,7 @@ const char *change_name(Change::What what) {
 }  // namespace
 
 std::string flow_json(const Flow &flow) {
-    return "{" + flow_fields(flow, "\"") + "}\n";
+    return "{" + flow_fields(flow) + "}\n";
 }
 
 std::string flow_record_json(const FlowRecordHead &head, const Flow &flow) {
@@ -203,7 +203,7 @@ std::string flow_record_json(const FlowRecordHead &head, const Flow &flow) {
                           {"reason", head.reason},
                           {"start", time_text(head.start * ns_per_ms)},
                           {"last", time_text(head.last * ns_per_ms)}},
-                     flow, "");
+                     flow);
 }
 
 std::string diff_json(const std::vector<Change> &changes, const std::vector<FlowChange> &flows) {
@@ -219,7 +219,7 @@ std::string diff_json(const std::vector<Change> &changes, const std::vector<Flow
         Json json = {{"change", cut ? "cut" : "credited"}, {"kind", "flow"}};
         json["reason"] = cut ? Json(reason_label(one.reason)) : Json(nullptr);
         json["new_row"] = text_or_null(one.row);
-        text += flow_line(json, one.flow, "\"");
+        text += flow_line(json, one.flow);
     }
     return text;
 }

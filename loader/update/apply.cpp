@@ -10,6 +10,7 @@
 #include "loader/attach/targets.h"
 #include "loader/base/clock.h"
 #include "loader/state/detached.h"
+#include "loader/state/drift.h"
 #include "loader/state/store.h"
 #include "loader/update/reconcile.h"
 #include "loader/update/rollout.h"
@@ -18,6 +19,8 @@
 #include "policy/image/catalog.h"
 #include "policy/image/compile.h"
 #include "policy/judge/question.h"
+#include "policy/model/diff.h"
+#include "policy/model/print.h"
 
 namespace pm {
 namespace {
@@ -223,6 +226,19 @@ void prune(Store &store, std::uint64_t number, const InForce &in_force_before,
     store.prune(needed);
 }
 
+// A warning for each set whose files may have been cut off. Where the policy in force cannot be
+// read there is nothing to compare with.
+std::vector<std::string> shrinking_warnings(const Catalog &in_force, const Policy &policy) {
+    std::vector<std::string> warnings;
+    if (in_force.generation == 0 || in_force.sha256 == digest(policy)) return warnings;
+    const auto before = read_policy_in_force(in_force);
+    if (!before) return warnings;
+    for (const std::string &sentence : shrunk_sets(*before, policy))
+        warnings.push_back("warning: " + sentence +
+                           "; if that is a mistake, 'portmatrix rollback' goes back");
+    return warnings;
+}
+
 }  // namespace
 
 Result<Applied> apply(const Paths &paths, const Policy &policy, const ApplyRequest &request) {
@@ -235,6 +251,8 @@ Result<Applied> apply(const Paths &paths, const Policy &policy, const ApplyReque
         return tl::unexpected(ready.error());
 
     const Generation &generation = plan->generation;
+    std::vector<std::string> notes;
+    if (!request.shadow) notes = shrinking_warnings(rollout.in_force_before().catalog, policy);
     if (request.shadow) {
         if (auto done = rollout.commit_shadow(); !done) return tl::unexpected(done.error());
     } else {
@@ -244,11 +262,12 @@ Result<Applied> apply(const Paths &paths, const Policy &policy, const ApplyReque
         if (!done) return tl::unexpected(done.error());
         prune(*store, generation.number, rollout.in_force_before(), *stored);
     }
+    notes.insert(notes.end(), rollout.notes().begin(), rollout.notes().end());
     return Applied{.generation = generation.number,
                    .sha256 = generation.sha256,
                    .mode = generation.mode,
                    .interfaces = generation.interfaces,
-                   .notes = rollout.notes()};
+                   .notes = std::move(notes)};
 }
 
 }  // namespace pm

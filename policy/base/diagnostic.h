@@ -16,6 +16,9 @@ struct SourceFile {
     std::string name;  // as shown to the user
     std::string path;  // canonical
     std::string text;
+    // It was reached by a link, and not everybody may read it: whoever made the link may want it
+    // quoted in an error. No message has a word of it.
+    bool is_secret = false;
 };
 
 // A position in a file. Line and column count from 1; line 0: the file as a whole.

@@ -71,6 +71,23 @@ std::string opened_path(int fd, const std::filesystem::path &path) {
     return error ? std::filesystem::absolute(path).lexically_normal().string() : link.string();
 }
 
+// Others may read it only if they may search every folder on the way.
+bool may_all_read(const struct stat &status, const std::filesystem::path &path) {
+    if ((status.st_mode & S_IROTH) == 0) return false;
+    for (auto folder = path.parent_path(); folder.has_relative_path();
+         folder = folder.parent_path()) {
+        struct stat of = {};
+        if (stat(folder.c_str(), &of) != 0 || (of.st_mode & S_IXOTH) == 0) return false;
+    }
+    return true;
+}
+
+// Did a link lead to the opened file? A file with two names may have got the second one as a link.
+bool is_linked(const struct stat &status, const std::string &opened,
+               const std::filesystem::path &path) {
+    return status.st_nlink > 1 || opened != std::filesystem::absolute(path).lexically_normal();
+}
+
 }  // namespace
 
 tl::expected<std::shared_ptr<const SourceFile>, SourceError> read_source(
@@ -87,8 +104,12 @@ tl::expected<std::shared_ptr<const SourceFile>, SourceError> read_source(
     if (!text)
         return tl::unexpected(text.error() == EFBIG ? too_large(size_limit)
                                                     : system_error(text.error()));
-    return std::make_shared<const SourceFile>(
-        SourceFile{std::move(name), opened_path(file.get(), path), std::move(*text)});
+    std::string opened = opened_path(file.get(), path);
+    const bool is_secret = is_linked(status, opened, path) && !may_all_read(status, opened);
+    return std::make_shared<const SourceFile>(SourceFile{.name = std::move(name),
+                                                         .path = std::move(opened),
+                                                         .text = std::move(*text),
+                                                         .is_secret = is_secret});
 }
 
 }  // namespace pm

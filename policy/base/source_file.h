@@ -29,6 +29,7 @@ struct SourceError {
 //   it belongs to root or the caller (under sudo also to the user who called sudo)
 //   not everybody may write to it
 //   it is not larger than the limit.
+// A link is followed; of a file that a link leads to and not everybody may read, nothing is quoted.
 // `name` is what the user is shown.
 tl::expected<std::shared_ptr<const SourceFile>, SourceError> read_source(
     const std::filesystem::path &path, std::string name, std::size_t size_limit);

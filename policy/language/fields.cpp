@@ -66,7 +66,7 @@ std::optional<std::string> Reading::free_text(const Node &node, std::string_view
 std::optional<Name> Reading::name(const Node &node, std::string_view what) const {
     const std::string *found = text(node, what);
     if (!found) return std::nullopt;
-    auto name = value_of(node, parse_name(*found, what));
+    auto name = value_of(node, parse_name(*found, what), name_hint(*found));
     if (!name) return std::nullopt;
     return Name{std::move(*name), at(node)};
 }
@@ -96,9 +96,17 @@ void Reading::each(const Node &node, std::string_view what,
 Fields::Fields(const Reading &reading, const Node &map, std::string_view what,
                const std::vector<std::string> &keys)
     : map_(map) {
+    const NodeEntry *before = nullptr;
     for (const NodeEntry &entry : map.entries) {
+        const NodeEntry *left = std::exchange(before, &entry);
         if (std::ranges::find(keys, entry.key.text) != keys.end()) continue;
-        std::string hint = did_you_mean(entry.key.text, keys);
+        std::string hint = character_hint(entry.key.text);
+        if (hint.empty()) hint = did_you_mean(entry.key.text, keys);
+        // In braces a comma begins a key: { port: 443,5061 }.
+        if (hint.empty() && left && left->value.kind == Node::Kind::scalar &&
+            entry.value.kind == Node::Kind::null)
+            hint = fmt::format("several values are a list: {}: [{}, {}]", printable(left->key.text),
+                               printable(left->value.text), printable(entry.key.text));
         if (hint.empty()) hint = fmt::format("its keys: {}", joined(keys));
         reading.error(entry.key, fmt::format("{} has no key {}", what, quote(entry.key.text)),
                       std::move(hint));

@@ -15,6 +15,7 @@
 
 #include "policy/base/diagnostic.h"
 #include "policy/language/document.h"
+#include "policy/language/pasted.h"
 #include "policy/language/yaml.h"
 
 namespace pm {
@@ -54,7 +55,7 @@ struct Reading {
     std::optional<T> value_of(const Node &node, tl::expected<T, std::string> parsed,
                               const std::string &hint = {}) const {
         if (parsed) return std::move(*parsed);
-        error(node, parsed.error(), hint);
+        error(node, parsed.error(), hint.empty() ? character_hint(node.text) : hint);
         return std::nullopt;
     }
 };

@@ -47,7 +47,8 @@ bool read_transport(const Reading &reading, const Node &node, const Fields &fiel
     if (const Node *transport = fields.find("transport")) {
         const std::string *text = reading.text(*transport, "'transport'");
         written.transport =
-            text ? reading.value_of(*transport, parse_transport(*text)) : std::nullopt;
+            text ? reading.value_of(*transport, parse_transport(*text), transport_hint(*text))
+                 : std::nullopt;
         if (!written.transport) return false;
     } else if (given) {
         if (port) {

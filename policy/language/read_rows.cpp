@@ -40,7 +40,9 @@ bool read_transports(const Reading &reading, const Node &node, Row &row) {
     bool whole = node.kind != Node::Kind::list || !node.items.empty();
     reading.each(node, "'transport'", [&](const Node &item) {
         const std::string *text = reading.text(item, "a transport");
-        const auto number = text ? reading.value_of(item, parse_transport(*text)) : std::nullopt;
+        const auto number =
+            text ? reading.value_of(item, parse_transport(*text), transport_hint(*text))
+                 : std::nullopt;
         if (!number) {
             whole = false;
         } else if (has_transport(row, *number)) {

@@ -202,7 +202,8 @@ std::optional<PortItems> read_ports(const Reading &reading, const Node &node, Po
             if (name) item.name = name->text, items.push_back(std::move(item));
             whole = whole && name;
         } else if (const auto range =
-                       text ? reading.value_of(each, parse_port_range(*text)) : std::nullopt) {
+                       text ? reading.value_of(each, parse_port_range(*text), port_hint(*text))
+                            : std::nullopt) {
             item.range = *range;
             items.push_back(std::move(item));
         } else {

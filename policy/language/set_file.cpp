@@ -12,6 +12,7 @@
 #include "policy/base/sha256.h"
 #include "policy/base/source_file.h"
 #include "policy/base/text.h"
+#include "policy/language/pasted.h"
 
 namespace pm {
 namespace {
@@ -55,6 +56,10 @@ public:
 
     std::optional<SetFile> read() {
         std::string_view rest = file_->text;
+        if (is_utf16(rest)) {
+            diagnostics_.error({file_, 1, 1, 1}, utf16_fault, utf16_hint(*file_));
+            return std::nullopt;
+        }
         if (rest.find('\r') != rest.npos) {
             diagnostics_.error(
                 {file_}, "a carriage return: the lines end as on Windows",
@@ -92,7 +97,7 @@ private:
             line.substr(0, static_cast<std::size_t>(word.data() - line.data()));
         diagnostics_.error({file_, number, 1 + static_cast<int>(count_code_points(before)),
                             static_cast<int>(count_code_points(word))},
-                           prefix.error());
+                           prefix.error(), line_hint(word));
     }
 
     std::shared_ptr<const SourceFile> file_;

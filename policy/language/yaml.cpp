@@ -13,6 +13,7 @@
 #include <yaml-cpp/yaml.h>
 
 #include "policy/base/text.h"
+#include "policy/language/pasted.h"
 #include "policy/language/yaml_fault.h"
 #include "policy/language/yaml_input.h"
 
@@ -192,6 +193,23 @@ private:
     int documents_ = 0;
 };
 
+// YAML goes on with the text of a line whose blank is none, and stops in a later line. True: there
+// is such a blank in the line that it stopped in, or in the one before that has a text.
+bool refuse_odd_blank(const std::shared_ptr<const SourceFile> &file, Lines &lines, int stopped,
+                      Diagnostics &diagnostics) {
+    for (int line = stopped; line >= 0; --line) {
+        const std::string_view text = lines.rest(line, 0);
+        if (const auto odd = find_odd_blank(text)) {
+            const int column = lines.column(line, static_cast<int>(odd->at));
+            diagnostics.error({file, line + 1, column, 1},
+                              "not valid YAML: " + odd->what + " is no blank", "type a space");
+            return true;
+        }
+        if (line < stopped && text.find_first_not_of(' ') != text.npos) return false;
+    }
+    return false;
+}
+
 }  // namespace
 
 std::optional<Node> parse_yaml(const std::shared_ptr<const SourceFile> &file,
@@ -221,6 +239,7 @@ std::optional<Node> parse_yaml(const std::shared_ptr<const SourceFile> &file,
         return std::nullopt;
     } catch (const YAML::Exception &error) {
         if (!feed.is_stopped()) {
+            if (refuse_odd_blank(file, lines, error.mark.line, diagnostics)) return std::nullopt;
             const YamlFault found = yaml_fault(error.msg);
             refuse(error.mark, found.fault, found.hint);
             return std::nullopt;

@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include "policy/language/pasted.h"
+
 namespace pm {
 namespace {
 
@@ -31,6 +33,10 @@ Fault character_fault(const CodePoint &point, std::string_view rest, bool in_ind
 }  // namespace
 
 bool check_characters(const std::shared_ptr<const SourceFile> &file, Diagnostics &diagnostics) {
+    if (is_utf16(file->text)) {
+        diagnostics.error({file, 1, 1, 1}, utf16_fault, utf16_hint(*file));
+        return false;
+    }
     std::string_view rest = file->text;
     int line = 1, column = 1;
     bool in_indentation = true;

@@ -174,6 +174,27 @@ void diff_settings(const Policy &before, const Policy &after, std::vector<Change
     add("flow-capacity", std::to_string(before.flow_capacity), std::to_string(after.flow_capacity));
 }
 
+// Entries of the set's files; 0: it has none.
+std::uint64_t file_entries(const AddressSetDef &set) {
+    std::uint64_t count = 0;
+    for (const auto *items : {&set.items, &set.except})
+        for (const SetItem &one : *items) count += one.file_count;
+    return count;
+}
+
+void add_shrunk(const std::map<std::string, AddressSetDef> &before,
+                const std::map<std::string, AddressSetDef> &after,
+                std::vector<std::string> &sentences) {
+    for (const auto &[name, set] : after) {
+        const auto old = before.find(name);
+        if (old == before.end()) continue;
+        const std::uint64_t was = file_entries(old->second), is = file_entries(set);
+        if (is != 0 && is * 2 < was)
+            sentences.push_back(
+                fmt::format("the files of set {} had {} entries, and have {} now", name, was, is));
+    }
+}
+
 // Their order has no meaning, but it is part of the policy's digest, so a change of it is told.
 void diff_expectations(const Policy &before, const Policy &after, std::vector<Change> &changes) {
     const auto all = [](const Policy &policy) {
@@ -207,6 +228,13 @@ std::vector<Change> diff(const Policy &before, const Policy &after) {
     diff_settings(before, after, changes);
     diff_expectations(before, after, changes);
     return changes;
+}
+
+std::vector<std::string> shrunk_sets(const Policy &before, const Policy &after) {
+    std::vector<std::string> sentences;
+    add_shrunk(before.roles, after.roles, sentences);
+    add_shrunk(before.peers, after.peers, sentences);
+    return sentences;
 }
 
 }  // namespace pm

@@ -20,4 +20,8 @@ struct Change {
 // same id are compared. Sets are equal if they hold the same addresses, however that is written.
 std::vector<Change> diff(const Policy &before, const Policy &after);
 
+// A sentence for each set whose files have less than half of the entries that those of the set of
+// the same name had before: a file may have been cut off.
+std::vector<std::string> shrunk_sets(const Policy &before, const Policy &after);
+
 }  // namespace pm

@@ -94,7 +94,7 @@ for number in range(20):  # over several active timeouts
     time.sleep(0.4)
 PYTHON
     wait_for 15 all_is_told || all_is_told
-    jq -es 'map(select(.remote_port == 40404)) | length >= 3 and all(.event == "update")
+    jq -es 'map(select(.remote_port == "40404")) | length >= 3 and all(.event == "update")
             and (map(.packets_in) | add) == 20' "$LAB/flows.json"
 }
 
@@ -119,11 +119,11 @@ while not os.path.exists(sys.argv[2] + "/banned"):
 for number in range(5):
     out.sendto(b"x" * 100, (sys.argv[1], 3478))
 PYTHON
-    wait_for 10 is_told '.remote_port == 40405'
+    wait_for 10 is_told '.remote_port == "40405"'
     expect_status 0 pm ban "$MESSENGER4"
     touch "$LAB/banned"
     wait
-    wait_for 10 is_told '.remote_port == 40405 and .event == "end" and .reason == "forced-end"'
+    wait_for 10 is_told '.remote_port == "40405" and .event == "end" and .reason == "forced-end"'
     expect_status 0 pm unban "$MESSENGER4"
 }
 

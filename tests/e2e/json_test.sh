@@ -7,6 +7,8 @@ here=$(cd "$(dirname "$0")" && pwd)
 . "$here/lab.sh"
 # shellcheck source=tests/e2e/cases.sh
 . "$here/cases.sh"
+# shellcheck source=tests/e2e/exporter.sh
+. "$here/exporter.sh"
 
 # FILTER: true of the JSON on stdin, one object a line.
 holds() { jq -es "$1" >/dev/null || { echo "not so: $1"; return 1; }; }
@@ -86,6 +88,24 @@ case_flows() {
            and .local_port == \"3478\" and .transport == \"udp\" and .direction == \"in\")" <"$LAB/flows"
     holds "any(.[]; .row == \"access-sip-tls-in\" and .remote == \"$USER6\" and .local_port == \"443\")" \
         <"$LAB/flows"
+}
+
+# One datum has one form: what the exporter writes of a flow has the types of `flows --json`.
+case_flow_records_have_the_fields_of_flows() {
+    lab_start edge export "$PORTMATRIX" export --listen 9927 --json-flows "$LAB/flows.json" \
+        --active-timeout 1s --interval 1s
+    wait_for 10 read_metrics
+    wait_for 20 a_stun_flow_is_told
+    stop_exporter
+    expect_fields . "$FLOW" <"$LAB/flows.json"
+    expect_fields . '{"time":"string","event":"string","reason":"string","start":"string","last":"string"}' \
+        <"$LAB/flows.json"
+    jq -es 'any(.[]; .row == "av-stun-in" and .local_port == "3478")' "$LAB/flows.json" >/dev/null
+}
+
+a_stun_flow_is_told() { # one that was there at the first look has nothing new to tell
+    stun_talks messenger "$EDGE4"
+    grep -F av-stun-in "$LAB/flows.json"
 }
 
 case_explain_in_the_kernel() {

@@ -91,6 +91,48 @@ case_what_a_session_forwards_bars_nothing() {
     ssh_ends
 }
 
+# Two processes serve it: of root, and of the user who has logged in.
+case_a_session_of_a_user_who_is_not_root() {
+    pm detach --all
+    # shellcheck disable=SC2034 # its number is what is asked for
+    coproc SFTP { exec nsenter --net="/run/netns/$LAB_NET-user" ssh -i "$LAB/key" -p 2222 -q -s \
+        -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null games@"$EDGE4" sftp; }
+    ssh=$SFTP_PID
+    wait_for 10 serves_games
+    expect_status 4 pm apply -i eth0 "$LAB/cut.yaml"
+    expect_output "cut 1 SSH session of this host, from $USER4 (no-"
+    ssh_ends
+}
+serves_games() { sessions | grep -o 'pid=[0-9]*' | cut -d= -f2 | xargs -r ps -o user= -p | grep games; }
+
+# Anybody could bar each ban of his address, and each policy.
+case_who_calls_himself_sshd_bars_nothing() {
+    local nobody=(setpriv --reuid nobody --regid nogroup --clear-groups)
+    install -m 755 "$(command -v socat)" "$LAB/sshd"
+    install -m 755 -o nobody "$(command -v socat)" "$LAB/sshd-session"
+    # The file is called so, and is root's; it is called so, and root runs it; and the real sshd.
+    lab_start edge false-1 "${nobody[@]}" "$LAB/sshd" TCP-LISTEN:2223,fork EXEC:cat
+    lab_start edge false-2 "$LAB/sshd-session" TCP-LISTEN:2224,fork EXEC:cat
+    install -m 600 -o nobody "$LAB/host_key" "$LAB/nobodys_key"
+    printf 'Port 2225\nHostKey %s\nUsePAM no\nPidFile none\n' "$LAB/nobodys_key" >"$LAB/nobodys_config"
+    lab_start edge false-3 "${nobody[@]}" /usr/sbin/sshd -D -e -f "$LAB/nobodys_config"
+    lab_await edge tcp 2223 2224 2225
+    local port
+    local -a talks=()
+    for port in 2223 2224 2225; do
+        in_ns user socat -u "TCP:$EDGE4:$port" "OPEN:$LAB/log/to-$port,creat" &
+        talks+=("$!")
+        wait_for 5 is_served "$port"
+    done
+    pm detach --all
+    expect_status 0 pm apply -i eth0 "$LAB/cut.yaml"
+    expect_status 0 pm ban "$USER4"
+    expect_status 0 pm unban "$USER4"
+    kill "${talks[@]}"
+    in_ns edge ss -Hltnp "sport >= :2223 and sport <= :2225" | grep -o 'pid=[0-9]*' | cut -d= -f2 | sort -u | xargs kill
+}
+is_served() { in_ns edge ss -Htn state established "sport = :$1" | grep . ; }
+
 lab_make
 trap 'lab_remove "$LAB"' EXIT
 start_ssh

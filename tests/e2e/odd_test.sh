@@ -165,6 +165,106 @@ case_nor_is_a_file_name_or_a_word_of_the_command_line() {
     (pm check --json "$LAB/bad-$name" || true) | clean some
 }
 
+# A service that reads the policy as root would show the file in the journal.
+case_a_link_to_a_file_of_root_is_not_quoted() {
+    install -m 600 /dev/stdin "$LAB/secret" <<<'root:hidden-word:19000'
+    ln -s "$LAB/secret" "$LAB/set.txt"
+    printf 'policy: linked\nedge: { host: interface }\npeers: { a: { file: set.txt } }\n%s\n' \
+        'matrix: [ { id: web, transport: tcp, source: a, destination: host, port: 443 } ]' \
+        >"$LAB/linked.yaml"
+    printf 'policy: linked\ninclude: [set.txt]\n' >"$LAB/including.yaml"
+    local policy command
+    for policy in linked including; do
+        for command in check "check --json" "apply -i eth0" diff; do
+            # shellcheck disable=SC2086 # words
+            expect_status 3 pm $command "$LAB/$policy.yaml"
+            refused grep -F hidden <<<"$OUTPUT"
+            expect_output "it is not quoted, as a link leads to it"
+        done
+    done
+    # As the policy itself, and by a hard link.
+    ln "$LAB/secret" "$LAB/hard.txt"
+    for file in set.txt hard.txt; do
+        expect_status 3 pm check "$LAB/$file"
+        refused grep -F hidden <<<"$OUTPUT"
+    done
+    refused grep -rF hidden "$LAB/state"
+    rm "$LAB/hard.txt"
+    # A file by its own name is quoted, and a link is followed.
+    expect_status 3 pm check "$LAB/secret"
+    expect_output hidden
+    echo 192.0.2.1 >"$LAB/secret"
+    expect_status 0 pm check "$LAB/linked.yaml"
+}
+
+case_what_is_no_file_is_refused() {
+    mkfifo "$LAB/pipe"
+    local what
+    for what in pipe:"a named pipe" bpf:"a directory"; do
+        ln -sfn "$LAB/${what%%:*}" "$LAB/set.txt"
+        expect_status 3 timeout 10 nsenter --net="/run/netns/$LAB_NET-edge" "$PORTMATRIX" check "$LAB/linked.yaml"
+        expect_output "it is ${what#*:}, not a file"
+    done
+    ln -sfn /dev/zero "$LAB/set.txt"
+    expect_status 3 pm check "$LAB/linked.yaml"
+    expect_output "it is a device, not a file"
+    # In the state folder.
+    expect_status 0 pm apply -i eth0 "$here/edge.yaml"
+    rm -f "$LAB/state/bans"
+    mkfifo "$LAB/state/bans"
+    expect_status 1 timeout 10 nsenter --net="/run/netns/$LAB_NET-edge" "$PORTMATRIX" ban 198.51.100.9
+    expect_output "$LAB/state/bans: it is not a regular file"
+    rm "$LAB/state/bans"
+}
+
+# A feed that broke off while it was fetched.
+case_a_set_file_that_has_lost_more_than_half_is_told() {
+    rm -f "$LAB/set.txt"
+    seq -f '192.0.2.%g' 1 9 >"$LAB/set.txt"
+    expect_status 0 pm apply -i eth0 "$LAB/linked.yaml"
+    local lines
+    for lines in 9 5; do # half is not more than half
+        seq -f '192.0.2.%g' 1 "$lines" >"$LAB/set.txt"
+        expect_status 0 pm apply "$LAB/linked.yaml"
+        refused expect_output "the files of set"
+    done
+    seq -f '192.0.2.%g' 1 9 >"$LAB/set.txt"
+    expect_status 0 pm apply "$LAB/linked.yaml"
+    seq -f '192.0.2.%g' 1 3 >"$LAB/set.txt"
+    expect_status 0 pm apply
+    expect_output "warning: the files of set a had 9 entries, and have 3 now"
+    expect_output "'portmatrix rollback' goes back"
+    expect_status 0 pm apply
+    refused expect_output "the files of set"
+}
+
+case_flow_records_follow_no_link() {
+    expect_status 0 pm apply -i eth0 "$here/edge.yaml"
+    echo kept >"$LAB/other"
+    ln -s "$LAB/other" "$LAB/flows.link"
+    ln "$LAB/other" "$LAB/flows.hard"
+    mkfifo "$LAB/flows.pipe"
+    local file
+    for file in link hard pipe; do
+        expect_status 4 timeout 10 nsenter --net="/run/netns/$LAB_NET-edge" "$PORTMATRIX" export \
+            --json-flows "$LAB/flows.$file"
+        expect_output "$LAB/flows.$file is "
+    done
+    expect_status 4 pm export --json-flows /dev/null
+    expect_output "no regular file"
+    expect_equal kept "$(cat "$LAB/other")" "the linked file"
+    # Also where the link is put there while it runs.
+    rm -f "$LAB/flows.json"
+    lab_start edge export "$PORTMATRIX" export --listen 9927 --json-flows "$LAB/flows.json" \
+        --active-timeout 1s --interval 1s
+    pings user "$EDGE4" 3
+    wait_for 20 test -s "$LAB/flows.json"
+    ln -sf "$LAB/other" "$LAB/flows.json"
+    wait_for 20 grep -F "flow records are lost: $LAB/flows.json is a link" "$LAB/log/export"
+    stop_exporter
+    expect_equal kept "$(cat "$LAB/other")" "the linked file"
+}
+
 lab_make
 trap 'lab_remove "$LAB"' EXIT
 lab_echo edge 22

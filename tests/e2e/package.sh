@@ -83,6 +83,10 @@ case_units_are_sound() {
     host sh -c "systemd-analyze verify $UNITS/portmatrix*.service $UNITS/portmatrix*.socket $UNITS/portmatrix*.path" 2>&1 |
         tee "$LAB/log/verify"
     expect_equal "" "$(cat "$LAB/log/verify")" "systemd-analyze verify"
+    local folder
+    for folder in /etc/portmatrix /etc/portmatrix/sets /usr/share/portmatrix/policies; do
+        host grep -qx "PathChanged=$folder" "$UNITS/portmatrix.path"
+    done
     # Thresholds are in tenths.
     host systemd-analyze security --offline=yes --threshold=20 portmatrix.service
     host systemd-analyze security --offline=yes --threshold=6 portmatrix-exporter.service

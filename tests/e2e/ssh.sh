@@ -14,6 +14,7 @@ PidFile $LAB/sshd.pid
 UsePAM no
 StrictModes no
 PermitRootLogin prohibit-password
+Subsystem sftp internal-sftp
 END
     chmod 755 "$LAB"
     lab_start edge sshd /usr/sbin/sshd -D -e -f "$LAB/sshd_config"

