@@ -2,6 +2,7 @@
 #include "loader/attach/takeover.h"
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -98,6 +99,16 @@ Done take_over(const Pins &pins, unsigned number, const Device &device,
         if (auto pinned = pin(link.fd.get(), pins.path(number, link.hook)); !pinned) done = pinned;
     }
     return done;
+}
+
+Result<bool> leave_newer(const Paths &paths) {
+    auto build = Pins::build(paths);
+    if (!build) return tl::unexpected(build.error());
+    if (!*build || (*build)->abi <= PM_ABI_VERSION) return false;
+    const fs::path abi = paths.pins / "abi";
+    if (unlink(abi.c_str()) != 0)
+        return cannot(fmt::format("remove the pin {}", abi.string()), errno);
+    return true;
 }
 
 void forget_left(const Paths &paths) {

@@ -9,6 +9,7 @@
 #include <fmt/core.h>
 
 #include "loader/attach/attach.h"
+#include "loader/attach/layout_takeover.h"
 #include "loader/attach/occupant.h"
 #include "loader/attach/takeover.h"
 #include "loader/attach/targets.h"
@@ -137,6 +138,7 @@ Done take_off_unpinned(const Paths &paths, const std::string &name) {
 }  // namespace
 
 Result<DetachOutcome> detach_interfaces(const Paths &paths, const std::vector<std::string> &names) {
+    if (auto taken = take_over_layout(paths); !taken) return tl::unexpected(taken.error());
     auto pins = Pins::open(paths);
     if (!pins) return tl::unexpected(pins.error());
     if (!*pins)
@@ -146,6 +148,7 @@ Result<DetachOutcome> detach_interfaces(const Paths &paths, const std::vector<st
 
 Result<DetachOutcome> detach_interfaces_by_force(const Paths &paths,
                                                  const std::vector<std::string> &names) {
+    if (auto taken = take_over_layout(paths); !taken) return tl::unexpected(taken.error());
     auto pins = Pins::open(paths);
     if (!pins) return tl::unexpected(pins.error());
     DetachOutcome outcome;
@@ -172,7 +175,23 @@ Result<DetachOutcome> detach_interfaces_by_force(const Paths &paths,
     return outcome;
 }
 
+namespace {
+
+// Reads no map, so that it does not matter which layout they have.
+Result<DetachOutcome> unfilter_noted(const Paths &paths) {
+    DetachOutcome outcome;
+    auto done = stop_noted(paths, {.all = true}, [&] {
+        return unfilter_all(paths).map(
+            [&](std::vector<std::string> &&names) { outcome.names = std::move(names); });
+    });
+    return done.map([&] { return std::move(outcome); });
+}
+
+}  // namespace
+
 Result<DetachOutcome> detach_all(const Paths &paths) {
+    if (auto build = Pins::build(paths); build && *build && (*build)->abi < PM_ABI_VERSION)
+        return unfilter_noted(paths);
     auto pins = Pins::open(paths);
     if (!pins) return tl::unexpected(pins.error());
     if (*pins) return detach_from(paths, **pins, {});
@@ -185,15 +204,7 @@ Result<DetachOutcome> detach_all(const Paths &paths) {
 
 Result<DetachOutcome> detach_all_by_force(const Paths &paths) {
     auto outcome = detach_all(paths);
-    if (outcome) return outcome;
-    outcome = DetachOutcome();
-    return stop_noted(paths, {.all = true},
-                      [&] {
-                          return unfilter_all(paths).map([&](std::vector<std::string> &&names) {
-                              outcome->names = std::move(names);
-                          });
-                      })
-        .map([&] { return std::move(*outcome); });
+    return outcome ? std::move(outcome) : unfilter_noted(paths);
 }
 
 }  // namespace pm

@@ -8,6 +8,7 @@
 #include <fmt/ranges.h>
 
 #include "loader/attach/attach.h"
+#include "loader/attach/layout_takeover.h"
 #include "loader/attach/takeover.h"
 #include "loader/kernel/pins.h"
 #include "loader/kernel/switch.h"
@@ -171,8 +172,22 @@ void Keeper::end_takeover(KeeperReport &report) {
     forget_left(paths_);
 }
 
+// Each try loads programs, which takes seconds.
+void Keeper::take_over_older(KeeperReport &report) {
+    if (!taken_over_.is_due()) return report.problems.push_back(not_taken_over_);
+    auto taken = take_over_layout(paths_);
+    if (!taken) {
+        not_taken_over_ = with_hint(taken.error());
+        taken_over_.failed();
+        return report.problems.push_back(not_taken_over_);
+    }
+    taken_over_.succeeded();
+    if (!taken->empty()) report.done.push_back(*taken);
+}
+
 KeeperReport Keeper::look() {
     KeeperReport report;
+    take_over_older(report);
     keep_pins(report);
     if (!report.is_held) restore_lost(report);
     if (!report.is_held) end_takeover(report);
