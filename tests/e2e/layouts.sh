@@ -6,7 +6,8 @@ attached_program() { in_ns edge ip -j link show dev eth0 | jq '.[0].xdp.prog.id'
 program_of() { bpftool -j prog show pinned "$PORTMATRIX_PIN_DIR/interface-0/$1_program" | jq .id; } # HOOK
 leftovers() { find "$PORTMATRIX_PIN_DIR" -name 'next_*' -o -name 'layout-*' -o -name left; }
 
-relayout() { in_ns edge "$(dirname "$PORTMATRIX")/tests/pm_relayout" "$@"; }
+RELAYOUT=$(dirname "$PORTMATRIX")/tests/pm_relayout
+relayout() { in_ns edge "$RELAYOUT" "$@"; }
 
 # FIXTURE: what is attached becomes what the release with that layout attached.
 age() {
