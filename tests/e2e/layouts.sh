@@ -19,6 +19,7 @@ version_of() { basename "$1" .o.xz; }
 # To be called when a policy is in force by this release.
 layouts_begin() {
     local layout
+    # shellcheck disable=SC2034 # for the cases
     VERSION=$(abi)
     for layout in "$ROOT"/tests/layouts/*.o.xz; do
         xz -dc "$layout" >"$LAB/$(basename "$layout" .xz)"
