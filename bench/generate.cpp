@@ -5,6 +5,7 @@
 // the frames: a sending socket costs ten times what the filters that are measured cost.
 #include <net/if.h>
 
+#include <cerrno>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>

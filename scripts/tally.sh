@@ -107,6 +107,12 @@ tally_command() {
     fi
 }
 
+# NAME REASON: what cannot be run here. It does not count; the table names it.
+tally_absent() {
+    printf '== %s\nnot run: %s\n' "$1" "$2"
+    tally_table+=("$(printf '%-28s not run: %s' "$1" "$2")")
+}
+
 # NAME COMMAND...: what the rest needs. It counts only if it fails, and is the end then.
 tally_need() {
     local name=$1 begin=$SECONDS

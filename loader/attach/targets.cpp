@@ -8,6 +8,7 @@
 
 #include "loader/attach/attach.h"
 #include "loader/kernel/switch.h"
+#include "policy/base/text.h"
 
 namespace pm {
 namespace {
@@ -39,6 +40,13 @@ Done check_placed(const Policy &policy, const std::string &name) {
         fmt::format("the policy places no role on {}", name),
         fmt::format("name it under 'interfaces', or detach it: portmatrix detach -i {}", name),
         Exit::usage);
+}
+
+// What is stored of an interface is UTF-8: after a reboot it could not be found by another name.
+Done check_name(const std::string &name) {
+    if (is_utf8(name)) return {};
+    return fault(fmt::format("the name of the interface {} is not UTF-8", quote(name)),
+                 "give it another name: ip link set dev NAME name eth9", Exit::refused);
 }
 
 // `known`: where the interfaces with a number are now.
@@ -183,9 +191,11 @@ Result<std::vector<Target>> choose_targets(const Pins *pins, const Policy &polic
     std::erase_if(*targets, &Target::stranger);
     if (targets->empty())
         return fault("no interface is named and none is attached", "name one with -i", Exit::usage);
-    for (const Target &one : *targets)
+    for (const Target &one : *targets) {
+        if (auto named = check_name(one.name); !named) return tl::unexpected(named.error());
         if (auto placed = check_placed(policy, one.name); !placed)
             return tl::unexpected(placed.error());
+    }
     return targets;
 }
 

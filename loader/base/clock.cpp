@@ -4,11 +4,12 @@
 #include <time.h>
 
 #include <cstdlib>
-#include <fstream>
 #include <sstream>
 
 #include <fmt/chrono.h>
 #include <fmt/core.h>
+
+#include "loader/base/file.h"
 
 namespace pm {
 namespace {
@@ -54,8 +55,8 @@ std::string time_text(std::uint64_t ns) {
 
 ClockStamp clock_stamp() {
     ClockStamp stamp;
-    if (!(std::ifstream("/proc/sys/kernel/random/boot_id") >> stamp.boot))
-        stamp.boot.assign(1, unknown_boot);
+    std::istringstream id(read_file("/proc/sys/kernel/random/boot_id").value_or(std::string()));
+    if (!(id >> stamp.boot)) stamp.boot.assign(1, unknown_boot);
     stamp.offset = seconds_of(CLOCK_REALTIME) - seconds_of(CLOCK_BOOTTIME);
     return stamp;
 }

@@ -22,8 +22,14 @@ constexpr std::size_t guessed_size = 65536;  // bytes
 }  // namespace
 
 Result<std::string> read_file(const fs::path &path) {
-    Fd fd(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
-    if (!fd) return cannot(fmt::format("read {}", path.string()), errno);
+    // Without O_NONBLOCK, opening a named pipe would wait for a writer. A regular file ignores it.
+    Fd fd(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+    struct stat status = {};
+    if (!fd || fstat(fd.get(), &status) != 0)
+        return cannot(fmt::format("read {}", path.string()), errno);
+    if (!S_ISREG(status.st_mode))
+        return fault(fmt::format("cannot read {}: it is not a regular file", path.string()),
+                     "look at what has put it there, and remove it");
     auto text = read_whole(fd.get(), guessed_size, std::string().max_size() / 4);
     if (!text) return cannot(fmt::format("read {}", path.string()), text.error());
     return std::move(*text);

@@ -14,6 +14,7 @@
 
 namespace pm {
 
+// All of a regular file. One that breaks off is a fault, never a shorter text.
 Result<std::string> read_file(const std::filesystem::path &path);
 
 // What a folder has, in no order; nothing where there is no folder. A folder that cannot be read to

@@ -301,12 +301,19 @@ void CommandLine::add_changes() {
     ban->add_option("PREFIX", ban_.prefixes, "addresses or prefixes");
     ban->add_option("--file", ban_.file, "more of them, one a line; - is the standard input")
         ->type_name("FILE");
-    ban->add_option("--for", ban_.duration, "lifted by itself after this time, such as 10m")
+    ban->add_option("--for", ban_.duration,
+                    "lifted by itself after this time, such as 10m; -1: never")
         ->type_name("TIME");
+    ban->add_option("--owner", ban_.owner, "whose ban it is; admin if nobody is named")
+        ->type_name("NAME");
     ban->add_flag("--force", ban_.force, "even if an SSH session of this host is cut");
 
     CLI::App *unban = add_changing("unban", "lift bans", [this] { return run_unban(unban_); });
-    unban->add_option("PREFIX", unban_.prefixes, "as they were banned")->required();
+    unban->add_option("PREFIX", unban_.prefixes, "as they were banned");
+    unban->add_option("--file", unban_.file, "more of them, one a line; - is the standard input")
+        ->type_name("FILE");
+    unban->add_option("--owner", unban_.owner, "only this owner's; else those of all")
+        ->type_name("NAME");
 
     add_changing("confirm", "keep the policy that waits to be confirmed", run_confirm);
     add_changing("rollback", "one policy back, at once; again: forth", run_rollback);

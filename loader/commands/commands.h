@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "loader/attach/attach.h"
+#include "policy/model/bans.h"
 #include "policy/model/model.h"
 
 namespace pm::command {
@@ -126,12 +127,15 @@ struct BanArguments {
     std::vector<std::string> prefixes;
     std::string file;      // one a line; "-": standard input; empty: none
     std::string duration;  // "10m"; empty: until it is lifted
-    bool force = false;    // even if an SSH session of this host is cut
+    std::string owner = default_owner;
+    bool force = false;  // even if an SSH session of this host is cut
 };
 int run_ban(const BanArguments &arguments);
 
 struct UnbanArguments {
     std::vector<std::string> prefixes;
+    std::string file;   // as of ban
+    std::string owner;  // empty: of all owners
 };
 int run_unban(const UnbanArguments &arguments);
 

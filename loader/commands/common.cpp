@@ -19,6 +19,7 @@
 #include "loader/rescue/renew.h"
 #include "loader/state/history.h"
 #include "policy/base/diagnostic.h"
+#include "policy/base/text.h"
 
 namespace pm::command {
 
@@ -129,11 +130,11 @@ void record_refused(const std::string &action, const Fault &fault) {
 }
 
 void print_in_force() {
-    print_plain(fmt::format("  {}\n", in_force_text()));
+    print_plain(fmt::format("  {}\n", printable(in_force_text())));
 }
 
 void print_unchanged(const std::vector<std::string> &asked) {
-    print_plain(fmt::format("  nothing changed; {}\n", in_force_text(asked)));
+    print_plain(fmt::format("  nothing changed; {}\n", printable(in_force_text(asked))));
 }
 
 int end_unchanged(const std::string &action, const Fault &fault,

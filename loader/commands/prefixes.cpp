@@ -15,12 +15,14 @@
 #include "loader/commands/common.h"
 #include "loader/show/table.h"
 #include "policy/base/fd.h"
+#include "policy/base/text.h"
 #include "policy/base/whole_file.h"
 
 namespace pm::command {
 namespace {
 
 constexpr std::size_t guessed_size = 65536;  // bytes
+constexpr std::size_t size_limit = std::size_t{64} << 20;
 
 Done add_prefix(const std::string &word, std::vector<Prefix> &prefixes) {
     auto prefix = parse_prefix(word);
@@ -34,8 +36,9 @@ Done add_prefix(const std::string &word, std::vector<Prefix> &prefixes) {
 Result<std::string> read_list(const std::string &file) {
     const Fd opened(file == "-" ? -1 : ::open(file.c_str(), O_RDONLY | O_CLOEXEC));
     if (file != "-" && !opened) return cannot(fmt::format("read '{}'", file), errno);
-    auto text = read_whole(file == "-" ? STDIN_FILENO : opened.get(), guessed_size,
-                           std::string().max_size() / 4);
+    auto text = read_whole(file == "-" ? STDIN_FILENO : opened.get(), guessed_size, size_limit);
+    if (!text && text.error() == EFBIG)
+        return fault(fmt::format("'{}' is larger than {} MB, the limit", file, size_limit >> 20));
     if (!text) return cannot(fmt::format("read '{}'", file), text.error());
     return std::move(*text);
 }
@@ -71,13 +74,20 @@ Result<std::vector<Prefix>> read_prefixes(const std::vector<std::string> &words,
     }
     std::set<Range> seen;
     std::erase_if(prefixes, [&](const Prefix &one) { return !seen.insert(one.range()).second; });
-    if (prefixes.empty()) return fault("nobody to ban is named", {}, Exit::usage);
+    if (prefixes.empty()) return fault("no prefix is named", {}, Exit::usage);
     return prefixes;
 }
 
-std::string prefixes_text(const std::vector<Prefix> &prefixes) {
-    return prefixes.size() == 1 ? to_string(prefixes[0])
-                                : fmt::format("{} prefixes", prefixes.size());
+std::string prefixes_text(const std::vector<Prefix> &prefixes, std::size_t changed) {
+    if (prefixes.size() == 1) return to_string(prefixes[0]);
+    return changed == prefixes.size() ? fmt::format("{} prefixes", prefixes.size())
+                                      : fmt::format("{} of {} prefixes", changed, prefixes.size());
+}
+
+Done check_owner(const std::string &owner) {
+    if (is_owner(owner)) return {};
+    return fault(fmt::format("{} is no name of an owner", quote(owner)),
+                 "write at most 64 letters, digits, or . _ - @, such as fail2ban", Exit::usage);
 }
 
 int end_done(const char *action, const std::string &what, const BanOutcome &outcome) {

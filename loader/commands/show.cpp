@@ -10,6 +10,7 @@
 #include "loader/commands/commands.h"
 #include "loader/commands/common.h"
 #include "loader/state/store.h"
+#include "policy/base/text.h"
 #include "policy/model/print.h"
 
 namespace pm::command {
@@ -27,7 +28,7 @@ int show_generation(std::uint64_t number) {
                          Exit::usage});
     auto text = store->policy_text(number);
     if (!text) return end(text.error());
-    fmt::print("{}", *text);
+    fmt::print("{}", printable_lines(*text));
     return end(Exit::done);
 }
 
@@ -43,7 +44,7 @@ int run_show(const ShowArguments &arguments) {
     if (arguments.generation) return show_generation(*arguments.generation);
     auto deployment = need_policy_or_file();
     if (!deployment) return end(deployment.error());
-    fmt::print("{}", deployment->in_force.catalog.document);
+    fmt::print("{}", printable_lines(deployment->in_force.catalog.document));
     return end(Exit::done);
 }
 

@@ -1,23 +1,41 @@
 // SPDX-License-Identifier: Apache-2.0
 // The command unban: takes from the dynamic block list.
+#include <string>
+#include <vector>
+
+#include <fmt/core.h>
+
 #include "loader/base/paths.h"
 #include "loader/commands/commands.h"
 #include "loader/commands/common.h"
 #include "loader/commands/prefixes.h"
 #include "loader/rescue/raise.h"
 #include "loader/update/ban.h"
+#include "policy/base/text.h"
 
 namespace pm::command {
 
+namespace {
+
+std::string lifted_text(const std::vector<Prefix> &prefixes, const BanOutcome &outcome) {
+    if (outcome.changed == 0) return "nothing was banned, and nothing is lifted";
+    return fmt::format("{} lifted (banned by {})", prefixes_text(prefixes, outcome.changed),
+                       joined(outcome.owners));
+}
+
+}  // namespace
+
 int run_unban(const UnbanArguments &arguments) {
-    auto prefixes = read_prefixes(arguments.prefixes, {});
+    auto prefixes = read_prefixes(arguments.prefixes, arguments.file);
     if (!prefixes) return end_unchanged("unban", prefixes.error());
     auto lock = lock_as_root();
     if (!lock) return end_unchanged("unban", lock.error());
-    auto outcome = unban(Paths::from_environment(), *prefixes);
+    if (auto valid = check_owner(arguments.owner); !arguments.owner.empty() && !valid)
+        return end_unchanged("unban", valid.error());
+    auto outcome = unban(Paths::from_environment(), *prefixes, arguments.owner);
     if (!outcome) return end_unchanged("unban", outcome.error());
     if (auto done = unban_in_parachute(Paths::from_environment()); !done) return end(done.error());
-    return end_done("unban", prefixes_text(*prefixes) + " lifted", *outcome);
+    return end_done("unban", lifted_text(*prefixes, *outcome), *outcome);
 }
 
 }  // namespace pm::command

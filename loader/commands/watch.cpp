@@ -79,7 +79,7 @@ std::string unit_status(const Paths &paths, const Watcher &watcher,
 void tell_systemd(bool is_first, const std::string &status) {
     constexpr std::size_t longest = 2048;
     sd_notify(0, is_first ? "READY=1\nWATCHDOG=1" : "WATCHDOG=1");
-    sd_notify(0, ("STATUS=" + shortened(status, longest)).c_str());
+    sd_notify(0, ("STATUS=" + shortened(printable(status), longest)).c_str());
 }
 
 // What `watch` waits for.

@@ -11,11 +11,12 @@
 #include <cstdint>
 #include <cstdio>
 #include <filesystem>
-#include <fstream>
+#include <sstream>
 #include <string>
 
 #include <fmt/core.h>
 
+#include "loader/base/file.h"
 #include "loader/base/paths.h"
 #include "loader/doctor/proc.h"
 #include "loader/host/netlink.h"
@@ -68,9 +69,11 @@ void examine_jit(Findings &findings) {
 }
 
 void examine_privileges(Findings &findings) {
+    const auto text = read_file("/proc/self/status");
+    if (!text) return findings.note("privileges", text.error().message);
     std::uint64_t effective = 0;
-    std::ifstream file("/proc/self/status");
-    for (std::string line; std::getline(file, line);)
+    std::istringstream lines(*text);
+    for (std::string line; std::getline(lines, line);)
         if (line.starts_with("CapEff:")) effective = std::stoull(line.substr(7), nullptr, 16);
     const struct {
         unsigned number;

@@ -2,12 +2,13 @@
 #include "loader/doctor/policy.h"
 
 #include <algorithm>
-#include <fstream>
 #include <map>
+#include <sstream>
 
 #include <fmt/core.h>
 
 #include "loader/attach/exchange.h"
+#include "loader/base/file.h"
 #include "loader/base/lock.h"
 #include "loader/doctor/proc.h"
 #include "loader/kernel/deployment.h"
@@ -37,7 +38,9 @@ Ports parse_ports(const std::string &text) {
 // process: that process could then send what the row was not written for.
 void examine_ports(const Catalog &policy, Findings &findings) {
     unsigned first = 0, last = 0;
-    std::ifstream("/proc/sys/net/ipv4/ip_local_port_range") >> first >> last;
+    std::istringstream(
+        read_file("/proc/sys/net/ipv4/ip_local_port_range").value_or(std::string())) >>
+        first >> last;
     const std::string reserved = read_word("/proc/sys/net/ipv4/ip_local_reserved_ports");
     if (last == 0) {
         findings.note("reserved-ports", "which ports the kernel gives to processes cannot be read");

@@ -7,6 +7,7 @@
 
 #include "loader/kernel/deployment.h"
 #include "loader/show/words.h"
+#include "policy/base/text.h"
 #include "policy/model/labels.h"
 
 namespace pm::exporter {
@@ -37,6 +38,7 @@ public:
         MetricFamily &family = families_[metric];
         ClientMetric one;
         one.label = std::move(labels);
+        for (ClientMetric::Label &label : one.label) label.value = escaped(label.value);
         (family.type == MetricType::Counter ? one.counter.value : one.gauge.value) = value;
         family.metric.push_back(std::move(one));
     }

@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <time.h>
 
+#include <cerrno>
 #include <cstring>
 
 #include <microhttpd.h>

@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cstdio>
 #include <cstring>
@@ -14,8 +15,10 @@
 #include <bpf/libbpf.h>
 #include <fmt/core.h>
 
+#include "loader/base/message.h"
 #include "loader/kernel/jiffies.h"
 #include "maps/image.h"
+#include "policy/base/text.h"
 
 // The skeleton is made by bpftool, which does not write for our warnings.
 #pragma GCC diagnostic push
@@ -31,7 +34,11 @@ namespace {
 bool show_libbpf = false;
 
 int print_libbpf(libbpf_print_level level, const char *format, va_list arguments) {
-    return show_libbpf && level != LIBBPF_DEBUG ? std::vfprintf(stderr, format, arguments) : 0;
+    if (!show_libbpf || level == LIBBPF_DEBUG) return 0;
+    std::array<char, 2048> text;  // a longer one is cut
+    const int length = std::vsnprintf(text.data(), text.size(), format, arguments);
+    if (length > 0) print_plain(printable_lines(text.data()));
+    return length;
 }
 
 struct Constant {

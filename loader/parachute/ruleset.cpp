@@ -114,7 +114,8 @@ Json elements_of(const AddressSet &addresses) {
 }
 
 void Ruleset::add(const char *kind, Json object) {
-    text_ += Json({{"add", {{kind, in_table(std::move(object))}}}}).dump();
+    text_ += Json({{"add", {{kind, in_table(std::move(object))}}}})
+                 .dump(-1, ' ', false, Json::error_handler_t::replace);
     text_ += '\n';
 }
 

@@ -2,7 +2,6 @@
 #include "loader/parachute/store.h"
 
 #include <filesystem>
-#include <fstream>
 #include <system_error>
 
 #include <fmt/core.h>
@@ -81,11 +80,10 @@ Done store(const Paths &paths, const Stored &stored) {
 }
 
 std::uint64_t stored_generation(const Paths &paths) {
-    std::ifstream file(file_of(paths));
-    std::string line;
-    if (!std::getline(file, line)) return 0;
+    const auto text = read_file(file_of(paths));
+    if (!text) return 0;
     try {
-        const Json json = Json::parse(line);
+        const Json json = Json::parse(text->substr(0, text->find('\n')));
         return json.at("layout") == layout ? json.at("generation").get<std::uint64_t>() : 0;
     } catch (const Json::exception &) {
         return 0;

@@ -34,7 +34,9 @@ std::string whole(const std::string &lines) {
 }
 
 std::string command(const char *verb, const char *kind, Json object) {
-    return Json({{verb, {{kind, std::move(object)}}}}).dump() + "\n";
+    return Json({{verb, {{kind, std::move(object)}}}})
+               .dump(-1, ' ', false, Json::error_handler_t::replace) +
+           "\n";
 }
 
 std::string of_table(const char *verb) {

@@ -16,6 +16,7 @@
 #include "loader/kernel/switch.h"
 #include "loader/state/detached.h"
 #include "loader/update/stored_candidate.h"
+#include "policy/base/text.h"
 
 namespace pm {
 namespace {
@@ -177,6 +178,9 @@ parachute::Devices parachute_devices(const Coverage &coverage, const Generation 
             devices.zones[one.nic.name] = *zone;
     }
     leave_alone_what_stands_on(coverage, *nics, devices);
+    // nftables takes no other names: such a device is left to the essentials.
+    std::erase_if(devices.open, [](const std::string &name) { return !is_utf8(name); });
+    std::erase_if(devices.zones, [](const auto &one) { return !is_utf8(one.first); });
     return devices;
 }
 

@@ -5,6 +5,7 @@
 #include "loader/observe/flow_reader.h"
 #include "loader/show/show.h"
 #include "loader/show/table.h"
+#include "policy/base/text.h"
 #include "policy/model/labels.h"
 #include "policy/model/transports.h"
 
@@ -57,7 +58,7 @@ std::string diff_text(const std::vector<Change> &changes, const std::vector<Flow
                 break;
         }
     }
-    return text + flows_text(flows, true) + flows_text(flows, false);
+    return printable_lines(text + flows_text(flows, true) + flows_text(flows, false));
 }
 
 }  // namespace pm::show

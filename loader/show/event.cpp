@@ -32,7 +32,7 @@ std::string packet_text(const Dissection &what) {
 
 std::string drop_comment(const Drop &drop) {
     return fmt::format("{}: {}{}{}", drop.audit ? "would drop" : "dropped", drop.reason,
-                       drop.row.empty() ? "" : ", row ", drop.row);
+                       drop.row.empty() ? "" : ", row ", printable(drop.row));
 }
 
 std::string drop_text(const Drop &drop, bool colour) {
@@ -41,7 +41,7 @@ std::string drop_text(const Drop &drop, bool colour) {
                        drop.audit ? "(would drop) " : "", colour ? "\033[31m" : "", drop.reason,
                        colour ? "\033[0m" : "", packet_text(drop.what), drop.length,
                        drop.segments > 1 ? fmt::format(" in {} packets", drop.segments) : "",
-                       drop.row.empty() ? "" : ", row ", drop.row);
+                       drop.row.empty() ? "" : ", row ", printable(drop.row));
 }
 
 std::string notice_text(const Notice &notice, bool colour) {

@@ -7,6 +7,7 @@
 #include "loader/show/table.h"
 #include "loader/show/words.h"
 #include "maps/image.h"
+#include "policy/base/text.h"
 #include "policy/model/transports.h"
 
 namespace pm::show {
@@ -78,13 +79,13 @@ std::string explanation_text(const Explanation &explanation, bool colour) {
     const char *verdict = explanation.pass ? "pass" : "drop";
     const char *paint = explanation.pass ? "\033[32m" : "\033[31m";
     return fmt::format("{}{}{}{} ({}): {}\n  {}\n",
-                       explanation.interface.empty() ? "" : explanation.interface + ": ",
+                       explanation.interface.empty() ? "" : printable(explanation.interface) + ": ",
                        colour ? paint : "", verdict, colour ? "\033[0m" : "",
                        direction_name(static_cast<unsigned>(explanation.direction)),
                        !explanation.pass         ? explanation.reason
                        : explanation.row.empty() ? "not filtered"
-                                                 : "row " + explanation.row,
-                       explanation.why);
+                                                 : "row " + printable(explanation.row),
+                       printable(explanation.why));
 }
 
 }  // namespace pm::show

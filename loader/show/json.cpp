@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "loader/base/clock.h"
+#include "loader/base/json_line.h"
 #include "loader/kernel/deployment.h"
 #include "loader/observe/flow_reader.h"
 #include "loader/show/doctor.h"
@@ -20,11 +21,6 @@ namespace pm::show {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-std::string line(const Json &json) {
-    // Text from files may be broken UTF-8, which the library would refuse.
-    return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
-}
 
 Json text_or_null(const std::string &text) {
     return text.empty() ? Json(nullptr) : Json(text);
@@ -152,7 +148,7 @@ std::string status_json(const Snapshot &snapshot) {
         json["would_drop"] = drops_json(one, true);
         json["shadow"] = snapshot.shadow ? shadow_json(*snapshot.shadow, one) : Json(nullptr);
         json["flows"] = {{"live", one.live}, {"capacity", snapshot.flow_capacity}};
-        text += line(json);
+        text += json_line(json);
     }
     return text;
 }
@@ -160,7 +156,7 @@ std::string status_json(const Snapshot &snapshot) {
 namespace {
 
 std::string quoted(const std::string &text) {
-    return Json(text).dump(-1, ' ', false, Json::error_handler_t::replace);
+    return json_text(Json(text));
 }
 
 // The fields of a flow, without braces; `quote` stands around its ports. Written as text, for
@@ -184,7 +180,7 @@ std::string flow_fields(const Flow &one, const char *quote) {
 
 // A line that begins with the fields of `head`.
 std::string flow_line(const Json &head, const Flow &flow, const char *quote) {
-    std::string text = line(head);
+    std::string text = json_line(head);
     text.resize(text.size() - std::strlen("}\n"));
     return text + "," + flow_fields(flow, quote) + "}\n";
 }
@@ -202,22 +198,22 @@ std::string flow_json(const Flow &flow) {
 
 std::string flow_record_json(const FlowRecordHead &head, const Flow &flow) {
     constexpr std::uint64_t ns_per_ms = 1'000'000;
-    return flow_line({{"time", time_text(head.time * ns_per_ms)},
-                      {"event", head.event},
-                      {"reason", head.reason},
-                      {"start", time_text(head.start * ns_per_ms)},
-                      {"last", time_text(head.last * ns_per_ms)}},
+    return flow_line(Json{{"time", time_text(head.time * ns_per_ms)},
+                          {"event", head.event},
+                          {"reason", head.reason},
+                          {"start", time_text(head.start * ns_per_ms)},
+                          {"last", time_text(head.last * ns_per_ms)}},
                      flow, "");
 }
 
 std::string diff_json(const std::vector<Change> &changes, const std::vector<FlowChange> &flows) {
     std::string text;
     for (const Change &one : changes)
-        text += line({{"change", change_name(one.what)},
-                      {"kind", one.kind},
-                      {"name", one.name},
-                      {"before", text_or_null(one.before)},
-                      {"after", text_or_null(one.after)}});
+        text += json_line(Json{{"change", change_name(one.what)},
+                               {"kind", one.kind},
+                               {"name", one.name},
+                               {"before", text_or_null(one.before)},
+                               {"after", text_or_null(one.after)}});
     for (const FlowChange &one : flows) {
         const bool cut = one.reason != PM_UNDECIDED;
         Json json = {{"change", cut ? "cut" : "credited"}, {"kind", "flow"}};
@@ -232,6 +228,7 @@ std::string ban_json(const Ban &ban, std::uint64_t now) {
     constexpr std::uint64_t ns_a_second = 1'000'000'000;
     Json json;
     json["prefix"] = to_string(ban.prefix);
+    json["owner"] = ban.owner;
     json["created_at"] = time_or_null(ban.created * ns_a_second);
     json["expires_at"] = nullptr;
     json["seconds_left"] = nullptr;
@@ -241,7 +238,7 @@ std::string ban_json(const Ban &ban, std::uint64_t now) {
         json["expires_at"] = time_text(end);
         json["seconds_left"] = end > now ? (end - now) / ns_a_second : 0;
     }
-    return line(json);
+    return json_line(json);
 }
 
 std::string explanation_json(const Explanation &explanation) {
@@ -252,7 +249,7 @@ std::string explanation_json(const Explanation &explanation) {
     json["reason"] = text_or_null(explanation.reason);
     json["direction"] = direction_name(static_cast<unsigned>(explanation.direction));
     json["why"] = explanation.why;
-    return line(json);
+    return json_line(json);
 }
 
 std::string drop_json(const Drop &drop) {
@@ -284,17 +281,17 @@ std::string drop_json(const Drop &drop) {
     json["vlans"] = what.vlans;
     json["packets"] = drop.segments;
     json["bytes"] = drop.length;
-    return line(json);
+    return json_line(json);
 }
 
 std::string findings_json(const std::vector<Finding> &findings) {
     std::string text;
     for (const Finding &one : findings)
-        text += line({{"interface", text_or_null(one.interface)},
-                      {"check", one.check},
-                      {"grade", grade_name(one.grade)},
-                      {"message", one.text},
-                      {"remedy", text_or_null(one.remedy)}});
+        text += json_line(Json{{"interface", text_or_null(one.interface)},
+                               {"check", one.check},
+                               {"grade", grade_name(one.grade)},
+                               {"message", one.text},
+                               {"remedy", text_or_null(one.remedy)}});
     return text;
 }
 
@@ -309,7 +306,7 @@ std::string notice_json(const Notice &notice) {
     if (notice.seconds) json["seconds"] = number(notice.seconds);
     if (notice.generation) json["generation"] = number(notice.generation);
     if (!notice.policy.empty()) json["policy"] = notice.policy;
-    return line(json);
+    return json_line(json);
 }
 
 std::string diagnostics_json(const Diagnostics &diagnostics) {
@@ -324,7 +321,7 @@ std::string diagnostics_json(const Diagnostics &diagnostics) {
         json["message"] = one.message;
         json["witness"] = text_or_null(one.witness);
         json["hint"] = text_or_null(one.hint);
-        text += line(json);
+        text += json_line(json);
     }
     return text;
 }

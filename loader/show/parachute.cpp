@@ -2,20 +2,17 @@
 #include "loader/show/parachute.h"
 
 #include <fmt/core.h>
-#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
 #include "loader/base/clock.h"
+#include "loader/base/json_line.h"
 #include "loader/show/table.h"
+#include "policy/base/text.h"
 
 namespace pm::show {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-std::string line(const Json &json) {
-    return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
-}
 
 Json rows_json(const std::vector<parachute::Note::Closed> &closed) {
     Json rows = Json::array();
@@ -26,21 +23,21 @@ Json rows_json(const std::vector<parachute::Note::Closed> &closed) {
 }  // namespace
 
 std::string parachute_text(const parachute::Note &note, ParachuteTable state) {
-    const std::string on = note.interfaces.empty()
-                               ? "every device"
-                               : fmt::format("{}", fmt::join(note.interfaces, ", "));
+    const std::string on =
+        note.interfaces.empty() ? "every device" : printable(joined(note.interfaces));
     const std::string which = note.generation ? fmt::format("generation {}", note.generation)
                                               : std::string("the essentials alone");
     if (state == ParachuteTable::gone)
         return fmt::format(
             "OPEN: {} is filtered by nothing: the parachute was loaded and is gone from nftables\n"
             "  load it again: portmatrix restore\n  the programs: {}\n\n",
-            on, note.why);
+            on, printable(note.why));
     std::string text =
         fmt::format("PARACHUTE: nftables filters {} by {}, mode parachute, since {}\n  why: {}\n",
-                    on, which, time_text(note.since), note.why);
-    if (!note.fallback.empty()) text += fmt::format("  fallback: {}\n", note.fallback);
-    for (const auto &one : note.closed) text += fmt::format("  closed: {}: {}\n", one.row, one.why);
+                    on, which, time_text(note.since), printable(note.why));
+    if (!note.fallback.empty()) text += fmt::format("  fallback: {}\n", printable(note.fallback));
+    for (const auto &one : note.closed)
+        text += fmt::format("  closed: {}: {}\n", printable(one.row), printable(one.why));
     return text + "\n";
 }
 
@@ -65,11 +62,11 @@ std::string parachute_json(const parachute::Note &note, ParachuteTable state) {
                          {"generation", note.generation},
                          {"since", time_text(note.since)},
                          {"closed", rows_json(note.closed)}};
-    if (note.interfaces.empty()) return line(json);
+    if (note.interfaces.empty()) return json_line(json);
     std::string text;
     for (const std::string &name : note.interfaces) {
         json["interface"] = name;
-        text += line(json);
+        text += json_line(json);
     }
     return text;
 }
@@ -83,7 +80,8 @@ std::string closed_rows_text(const std::vector<parachute::ClosedRow> &rows) {
 
 std::string closed_rows_json(const std::vector<parachute::ClosedRow> &rows) {
     std::string text;
-    for (const parachute::ClosedRow &one : rows) text += line({{"row", one.id}, {"why", one.why}});
+    for (const parachute::ClosedRow &one : rows)
+        text += json_line(Json{{"row", one.id}, {"why", one.why}});
     return text;
 }
 

@@ -5,9 +5,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cerrno>
+
 #include <fmt/core.h>
 
 #include "maps/abi.h"
+#include "policy/base/text.h"
 #include "policy/base/whole_file.h"
 
 namespace pm {
@@ -112,7 +115,7 @@ std::uint32_t Pcapng::number_of(const std::string &interface) {
         const std::uint8_t nanoseconds = 9;
         Block block;
         block.add(link_ethernet).add(std::uint16_t{0}).add(std::uint32_t{PM_EVENT_BYTES});
-        block.option(interface_name, interface).option(time_resolution, &nanoseconds, 1);
+        block.option(interface_name, printable(interface)).option(time_resolution, &nanoseconds, 1);
         pending_ += block.end(interface_block);
     }
     return found->second;

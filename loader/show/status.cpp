@@ -28,7 +28,7 @@ std::string hook_text(const InterfaceStatus &interface) {
     if (ingress == PM_XDP_GENERIC) text += " (generic XDP counts merged packets)";
     if (interface.drifted && !interface.absent) text += "; what was attached is gone: apply again";
     if (!interface.renamed.empty())
-        text += fmt::format("; its name is {} now: apply again", interface.renamed);
+        text += fmt::format("; its name is {} now: apply again", printable(interface.renamed));
     return text;
 }
 
@@ -76,7 +76,7 @@ std::string drops_text(const InterfaceStatus &interface, bool would, bool colour
 }
 
 std::string shadow_text(const Catalog &policy, const InterfaceStatus &interface, bool colour) {
-    std::string text = fmt::format("\n  shadow: {} is judged beside\n", policy.policy);
+    std::string text = fmt::format("\n  shadow: {} is judged beside\n", printable(policy.policy));
     Table table({{"SHADOW WOULD"}, {"ROW"}, {"DIR"}, {"PACKETS", right}, {"BYTES", right}});
     for (const ShadowStatus &one : interface.shadow)
         table.add({one.reason ? fmt::format("drop ({})", one.reason) : "pass", one.row,
@@ -117,9 +117,9 @@ std::string status_text(const Snapshot &snapshot, bool colour) {
     for (const InterfaceStatus &one : snapshot.interfaces) {
         if (!text.empty()) text += "\n";
         text += now.state.epoch == 0
-                    ? fmt::format("{}: no policy, mode off\n", one.name)
-                    : fmt::format("{}: {}, generation {}, mode {}{}\n", one.name,
-                                  now.catalog.policy, now.catalog.generation,
+                    ? fmt::format("{}: no policy, mode off\n", printable(one.name))
+                    : fmt::format("{}: {}, generation {}, mode {}{}\n", printable(one.name),
+                                  printable(now.catalog.policy), now.catalog.generation,
                                   mode_name(one.filtered && !one.absent ? now.mode : PM_MODE_OFF),
                                   applied);
         text += nic_text(one);

@@ -181,14 +181,14 @@ std::string TopModel::title() const {
     std::string interfaces;
     for (const InterfaceStatus &one : now_.interfaces)
         interfaces += (interfaces.empty() ? "" : ",") + one.name;
-    return fmt::format("{} generation {} {}  on {}", now.catalog.policy, now.catalog.generation,
-                       mode_name(now.mode), interfaces);
+    return printable(fmt::format("{} generation {} {}  on {}", now.catalog.policy,
+                                 now.catalog.generation, mode_name(now.mode), interfaces));
 }
 
 std::string TopModel::alarm() const {
     std::string text;
     for (const InterfaceStatus &one : now_.interfaces)
-        if (one.drifted) text += one.name + " is not attached: apply again.  ";
+        if (one.drifted) text += printable(one.name) + " is not attached: apply again.  ";
     if (now_.in_force.seconds_left)
         text += fmt::format("Unconfirmed: rolled back in {} s.  ", *now_.in_force.seconds_left);
     if (now_.in_force.mode == PM_MODE_AUDIT) text += "Audit: nothing is dropped.";

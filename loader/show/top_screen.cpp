@@ -56,7 +56,7 @@ std::string cut(const std::string &text, int width) {
 void put(int line, const std::string &text, attr_t attributes = A_NORMAL, bool fill = false) {
     if (line < 0 || line >= LINES || COLS <= 0) return;
     attrset(static_cast<int>(attributes));
-    mvaddstr(line, 0, cut(text, COLS).c_str());
+    mvaddstr(line, 0, cut(printable(text), COLS).c_str());
     if (fill)
         for (int column = getcurx(stdscr); column < COLS && getcury(stdscr) == line; ++column)
             if (addch(' ') == ERR) break;

@@ -86,12 +86,12 @@ std::string version_of_bans(const Paths &paths) {
     return fmt::format("{} {}.{}", status.st_ino, status.st_mtim.tv_sec, status.st_mtim.tv_nsec);
 }
 
-Result<std::vector<Ban>> read_bans(const Paths &paths) {
+Result<BanList> read_ban_list(const Paths &paths) {
     auto exists = has_private_folder(paths.state);
     if (!exists) return tl::unexpected(exists.error());
     const fs::path path = file_of(paths);
     std::error_code error;
-    if (!*exists || (!fs::exists(path, error) && !error)) return std::vector<Ban>();
+    if (!*exists || (!fs::exists(path, error) && !error)) return BanList();
     auto text = read_file(path);
     if (!text) return tl::unexpected(text.error());
     auto bans = parse_list(*text);
@@ -99,8 +99,14 @@ Result<std::vector<Ban>> read_bans(const Paths &paths) {
         return fault(fmt::format("{}: {}", path.string(), bans.error()),
                      "mend or remove the file, then ban again");
     const std::uint64_t now = realtime_seconds();
-    std::erase_if(*bans, [&](const Ban &one) { return one.expires && *one.expires <= now; });
-    return std::move(*bans);
+    BanList list;
+    for (Ban &one : *bans)
+        (one.expires && *one.expires <= now ? list.ended : list.bans).push_back(std::move(one));
+    return list;
+}
+
+Result<std::vector<Ban>> read_bans(const Paths &paths) {
+    return read_ban_list(paths).map([](BanList &&list) { return std::move(list.bans); });
 }
 
 Result<std::vector<std::uint8_t>> compiled_bans(const std::vector<Ban> &bans) {

@@ -16,9 +16,13 @@
 
 namespace pm {
 
-// Without those that have expired. If the clock was stepped since the file was written, the times
-// are moved with it.
-Result<std::vector<Ban>> read_bans(const Paths &paths);
+// If the clock was stepped since the file was written, the times are moved with it.
+struct BanList {
+    std::vector<Ban> bans;
+    std::vector<Ban> ended;  // they stand in the file until it is written again
+};
+Result<BanList> read_ban_list(const Paths &paths);
+Result<std::vector<Ban>> read_bans(const Paths &paths);  // without those that have ended
 
 // Replaces the file. The caller holds the writer's lock, and has made the state folder.
 Done write_bans(const Paths &paths, const std::vector<Ban> &bans);

@@ -11,7 +11,6 @@
 #include <cerrno>
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <iterator>
 #include <optional>
 #include <sstream>
@@ -25,8 +24,10 @@
 
 #include "loader/base/clock.h"
 #include "loader/base/file.h"
+#include "loader/base/json_line.h"
 #include "loader/base/message.h"
 #include "policy/base/fd.h"
+#include "policy/base/text.h"
 
 namespace pm {
 namespace fs = std::filesystem;
@@ -44,16 +45,15 @@ std::string name_of(uid_t user) {
 
 // The kernel remembers who logged in, through su and sudo.
 std::string login_user() {
-    std::ifstream file("/proc/self/loginuid");
+    std::istringstream id(read_file("/proc/self/loginuid").value_or(std::string()));
     std::uint32_t user = 0;
-    if (file >> user && user != ~std::uint32_t{0}) return name_of(user);
+    if (id >> user && user != ~std::uint32_t{0}) return name_of(user);
     const char *sudo = std::getenv("SUDO_USER");
     return sudo && *sudo ? sudo : name_of(getuid());
 }
 
 std::string command_line() {
-    std::ifstream file("/proc/self/cmdline");
-    std::string text((std::istreambuf_iterator<char>(file)), {});
+    std::string text = read_file("/proc/self/cmdline").value_or(std::string());
     while (!text.empty() && text.back() == '\0') text.pop_back();
     std::ranges::replace(text, '\0', ' ');
     return text;
@@ -93,11 +93,11 @@ std::optional<HistoryEntry> parse_entry(const std::string &line) {
 
 // The entries of the last lines, as far as they are in the last 8 KB.
 std::vector<HistoryEntry> last_entries(const fs::path &path) {
-    constexpr std::streamoff longest = 8192;
-    std::ifstream file(path, std::ios::ate);
-    file.seekg(std::max(std::streamoff{0}, std::streamoff{file.tellg()} - longest));
+    constexpr std::size_t longest = 8192;
+    const std::string text = read_file(path).value_or(std::string());
+    std::istringstream lines(text.substr(text.size() - std::min(text.size(), longest)));
     std::vector<HistoryEntry> last;
-    for (std::string line; std::getline(file, line);)
+    for (std::string line; std::getline(lines, line);)
         if (auto entry = parse_entry(line)) last.push_back(std::move(*entry));
     return last;
 }
@@ -209,7 +209,7 @@ std::string history_json(const HistoryEntry &entry) {
     json["outcome"] = entry.outcome;
     json["message"] = entry.message.empty() ? Json(nullptr) : Json(entry.message);
     json["time_ns"] = entry.time;
-    return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+    return json_line(json);
 }
 
 void record(const Paths &paths, HistoryEntry entry) {
@@ -217,6 +217,9 @@ void record(const Paths &paths, HistoryEntry entry) {
     if (entry.time == 0) entry.time = realtime_ns();
     if (entry.user.empty()) entry.user = login_user();
     if (entry.command.empty()) entry.command = command_line();
+    // The journal shows a field with odd bytes as a blob.
+    entry.message = printable(entry.message);
+    entry.command = printable(entry.command);
     send_to_journal(entry);
     if (repeats_last(paths, entry)) return;
     if (auto written = append(paths, history_json(entry)); !written)

@@ -2,6 +2,7 @@
 #include "loader/update/ban.h"
 
 #include <map>
+#include <utility>
 
 #include <fmt/core.h>
 #include <fmt/ranges.h>
@@ -10,7 +11,9 @@
 #include "loader/host/own_addresses.h"
 #include "loader/kernel/banned_now.h"
 #include "loader/state/ban_list.h"
+#include "loader/update/kept_bans.h"
 #include "loader/update/rollout.h"
+#include "policy/base/text.h"
 #include "policy/image/ban_image.h"
 #include "policy/image/image_ranges.h"
 
@@ -21,23 +24,47 @@ constexpr int widest_v4 = 8, widest_v6 = 32;
 constexpr std::uint64_t rounding_ns = 1'500'000'000;
 constexpr std::size_t prefixes_warned_of = 100;  // of a longer list there are no warnings
 
-// By the range of the prefix, so that the same prefix is found again.
-using BanMap = std::map<Range, Ban>;
+// By the range of the prefix, so that the same prefix is found again, and by owner.
+using BanKey = std::pair<Range, std::string>;
+using BanMap = std::map<BanKey, Ban>;
+
+BanKey key_of(const Ban &ban) {
+    return {ban.prefix.range(), ban.owner};
+}
 
 std::vector<Ban> bans_in(const BanMap &map) {
     std::vector<Ban> bans;
-    for (const auto &[range, one] : map) bans.push_back(one);
+    for (const auto &[key, one] : map) bans.push_back(one);
     return bans;
 }
 
-// Opens the rollout and reads the bans as they are now.
-Result<BanMap> open_bans(const Paths &paths, Rollout &rollout) {
-    if (auto opened = rollout.open(); !opened) return tl::unexpected(opened.error());
-    auto bans = read_bans(paths);
-    if (!bans) return tl::unexpected(bans.error());
-    BanMap map;
-    for (const Ban &one : *bans) map[one.prefix.range()] = one;
-    return map;
+// The bans as they are now.
+struct OpenBans {
+    BanMap bans;
+    std::string unlisted;  // unlisted_text()
+};
+
+// Opens the rollout and reads them.
+Result<OpenBans> open_bans(const Paths &paths, Rollout &rollout) {
+    return rollout.open()
+        .and_then([&] { return read_kept_bans(paths, rollout.control()); })
+        .map([](const KeptBans &kept) {
+            OpenBans open = {.bans = {}, .unlisted = unlisted_text(kept)};
+            for (const Ban &one : kept.all()) open.bans[key_of(one)] = one;
+            return open;
+        });
+}
+
+// The bans of this prefix, and of those that it lies within.
+std::vector<Ban> bans_around(const BanMap &bans, const Prefix &prefix) {
+    std::vector<Ban> found;
+    for (int length = 0; length <= prefix.length; ++length) {
+        const Range range = Prefix{prefix.address, length}.range();
+        for (auto at = bans.lower_bound({range, ""}); at != bans.end() && at->first.first == range;
+             ++at)
+            found.push_back(at->second);
+    }
+    return found;
 }
 
 // An address of this host in the range, if there is one.
@@ -107,7 +134,86 @@ Result<BanOutcome> put_in_force(const Paths &paths, Rollout &rollout, const BanM
         (void)write_bans(paths, bans_in(before));  // the first fault is the one to report
         return tl::unexpected(done.error());
     }
-    return BanOutcome{.bans = bans.size(), .enforced = enforced, .notes = rollout.notes()};
+    return BanOutcome{.bans = bans.size(),
+                      .enforced = enforced,
+                      .changed = 0,
+                      .owners = {},
+                      .notes = rollout.notes()};
+}
+
+bool ends_later(const Ban &one, const Ban &other) {
+    return other.expires && (!one.expires || *one.expires > *other.expires);
+}
+
+// "banned until 2026-01-01T00:00:00.000Z by admin"
+std::string banned_text(const Ban &ban) {
+    return fmt::format(
+        "banned until {} by {}",
+        ban.expires ? time_text(*ban.expires * 1'000'000'000) : std::string("it is lifted"),
+        ban.owner);
+}
+
+std::string kept_text(const Ban &ban) {
+    return fmt::format(
+        "{} is {} already, and stays so; to shorten it, 'portmatrix unban {} --owner {}' first",
+        to_string(ban.prefix), banned_text(ban), to_string(ban.prefix), ban.owner);
+}
+
+// A ban whose owner is unknown has lost the prefixes that it was made of: what is lifted is cut out
+// of it. True if there was any such ban.
+bool cut_from_unknown(BanMap &bans, const Prefix &prefix) {
+    const Range range = prefix.range();
+    std::vector<Ban> hit;
+    for (const Ban &one : bans_around(bans, prefix))
+        if (one.owner == unknown_owner) hit.push_back(one);
+    for (auto at = bans.lower_bound({{range.first, {}}, ""});
+         at != bans.end() && at->first.first.first <= range.last; ++at)
+        if (at->second.owner == unknown_owner && at->first.first.last <= range.last)
+            hit.push_back(at->second);
+    for (const Ban &one : hit) {
+        bans.erase(key_of(one));
+        for (const Prefix &rest :
+             (AddressSet({one.prefix.range()}) - AddressSet({range})).prefixes()) {
+            Ban left = one;
+            left.prefix = rest;
+            bans[key_of(left)] = left;
+        }
+    }
+    return !hit.empty();
+}
+
+// Takes the bans of this prefix away. Whose they were.
+std::set<std::string> lift(BanMap &bans, const Prefix &prefix, const std::string &owner) {
+    std::set<std::string> owners;
+    const Range range = prefix.range();
+    for (auto at = bans.lower_bound({range, owner}); at != bans.end() && at->first.first == range &&
+                                                     (owner.empty() || at->first.second == owner);
+         at = bans.erase(at))
+        owners.insert(at->first.second);
+    if ((owner.empty() || owner == unknown_owner) && cut_from_unknown(bans, prefix))
+        owners.insert(unknown_owner);
+    return owners;
+}
+
+// That a prefix was not banned, or stays banned; nothing: it was lifted.
+std::vector<std::string> lift_notes(const BanMap &bans, const Prefix &prefix,
+                                    const std::string &owner, bool was_banned) {
+    std::vector<std::string> notes;
+    if (!was_banned)
+        notes.push_back(fmt::format("{} was not banned{}", to_string(prefix),
+                                    owner.empty() ? "" : " by " + owner));
+    std::vector<std::string> still;
+    for (const Ban &one : bans_around(bans, prefix))
+        still.push_back(one.prefix.length == prefix.length
+                            ? banned_text(one)
+                            : fmt::format("{} ({})", banned_text(one), to_string(one.prefix)));
+    if (!still.empty())
+        notes.push_back(fmt::format("warning: {} stays {}", to_string(prefix), joined(still)));
+    return notes;
+}
+
+void add_note(std::vector<std::string> &notes, const std::string &note) {
+    if (!note.empty()) notes.push_back(note);
 }
 
 }  // namespace
@@ -118,47 +224,81 @@ Result<BanOutcome> ban(const Paths &paths, const BanRequest &request) {
     if (!before) return tl::unexpected(before.error());
     auto own = own_addresses();
     if (!own) return tl::unexpected(own.error());
-    BanMap after = *before;
-    std::vector<std::string> warnings;
+    BanMap after = before->bans;
+    std::vector<std::string> notes;
+    std::size_t changed = 0;
+    const bool is_told = request.prefixes.size() <= prefixes_warned_of;
     const std::uint64_t now = realtime_seconds();
     const std::uint64_t begun = now + 1;  // the ban lasts its time at least
     for (const Prefix &prefix : request.prefixes) {
         if (auto allowed = check_prefix(prefix, *own, rollout); !allowed)
             return tl::unexpected(allowed.error());
-        if (request.prefixes.size() <= prefixes_warned_of)
-            if (auto warning = failsafe_warning(prefix, rollout)) warnings.push_back(*warning);
-        after[prefix.range()] = {
+        if (auto warning = is_told ? failsafe_warning(prefix, rollout) : std::nullopt)
+            notes.push_back(*warning);
+        const Ban wanted = {
             .prefix = prefix,
             .created = now,
-            .expires = request.seconds ? std::optional(begun + *request.seconds) : std::nullopt};
+            .expires = request.seconds ? std::optional(begun + *request.seconds) : std::nullopt,
+            .owner = request.owner};
+        Ban &one = after.try_emplace(key_of(wanted), wanted).first->second;
+        if (ends_later(one, wanted)) {
+            if (is_told) notes.push_back(kept_text(one));
+            continue;
+        }
+        one = wanted;
+        ++changed;
     }
-    auto outcome = put_in_force(paths, rollout, *before, after,
+    if (!is_told && changed < request.prefixes.size())
+        notes.push_back(fmt::format(
+            "{} of the prefixes are banned for longer already, and stay so; to shorten a ban, "
+            "'portmatrix unban' first",
+            request.prefixes.size() - changed));
+    auto outcome = put_in_force(paths, rollout, before->bans, after,
                                 request.force ? SshSessions::may_be_cut : SshSessions::guarded);
-    if (outcome) outcome->notes.insert(outcome->notes.end(), warnings.begin(), warnings.end());
+    if (!outcome) return outcome;
+    outcome->changed = changed;
+    add_note(outcome->notes, before->unlisted);
+    outcome->notes.insert(outcome->notes.end(), notes.begin(), notes.end());
     return outcome;
 }
 
-Result<BanOutcome> unban(const Paths &paths, const std::vector<Prefix> &prefixes) {
+Result<BanOutcome> unban(const Paths &paths, const std::vector<Prefix> &prefixes,
+                         const std::string &owner) {
     Rollout rollout(paths);
     auto before = open_bans(paths, rollout);
     if (!before) return tl::unexpected(before.error());
-    BanMap after = *before;
-    for (const Prefix &prefix : prefixes)
-        if (after.erase(prefix.range()) == 0)
-            return fault(fmt::format("{} is not banned", to_string(prefix)),
-                         "see 'portmatrix bans' for what is");
-    return put_in_force(paths, rollout, *before, after, SshSessions::may_be_cut);
+    BanMap after = before->bans;
+    std::set<std::string> owners;
+    std::vector<std::string> notes;
+    std::size_t changed = 0;
+    std::vector<bool> was_banned;
+    for (const Prefix &prefix : prefixes) {
+        const std::set<std::string> its = lift(after, prefix, owner);
+        owners.insert(its.begin(), its.end());
+        was_banned.push_back(!its.empty());
+        changed += !its.empty();
+    }
+    for (std::size_t i = 0; i < prefixes.size() && prefixes.size() <= prefixes_warned_of; ++i)
+        for (std::string &note : lift_notes(after, prefixes[i], owner, was_banned[i]))
+            notes.push_back(std::move(note));
+    auto outcome = put_in_force(paths, rollout, before->bans, after, SshSessions::may_be_cut);
+    if (!outcome) return outcome;
+    outcome->changed = changed;
+    outcome->owners = std::move(owners);
+    add_note(outcome->notes, before->unlisted);
+    outcome->notes.insert(outcome->notes.end(), notes.begin(), notes.end());
+    return outcome;
 }
 
 Result<std::optional<std::string>> place_bans_anew(const Paths &paths) {
     Rollout rollout(paths);
     auto list = open_bans(paths, rollout);
     if (!list) return tl::unexpected(list.error());
-    if (!list->empty())
-        if (auto done = write_bans(paths, bans_in(*list)); !done)
-            return tl::unexpected(done.error());
+    const std::vector<Ban> bans = bans_in(list->bans);
+    if (!bans.empty())
+        if (auto done = write_bans(paths, bans); !done) return tl::unexpected(done.error());
     if (!rollout.has_policy_in_force()) return std::nullopt;
-    auto image = compiled_bans(bans_in(*list));
+    auto image = compiled_bans(bans);
     if (!image) return tl::unexpected(image.error());
     const std::vector<BannedRange> before = banned_now(*rollout.control());
     const std::vector<BannedRange> after =

@@ -15,6 +15,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -27,25 +28,31 @@ namespace pm {
 struct BanRequest {
     std::vector<Prefix> prefixes;
     std::optional<std::uint64_t> seconds;  // none: until it is lifted
-    bool force = false;                    // even if an SSH session of this host is cut
+    std::string owner = default_owner;
+    bool force = false;  // even if an SSH session of this host is cut
 };
 
 struct BanOutcome {
-    std::size_t bans = 0;  // in the list now
-    bool enforced = true;  // false: no policy is in force, so nothing is dropped yet
+    std::size_t bans = 0;          // in the list now
+    bool enforced = true;          // false: no policy is in force, so nothing is dropped yet
+    std::size_t changed = 0;       // how many of the prefixes were banned or lifted
+    std::set<std::string> owners;  // whose bans were lifted
     std::vector<std::string> notes;
 };
 
-// Bans these prefixes from now on, and drops their live flows. A prefix that is banned already gets
-// the new time. Refused are
+// Bans these prefixes from now on, and drops their live flows. Each owner has a ban of its own on a
+// prefix, and the one that ends last holds. A prefix that the owner has banned already gets the new
+// time, but is never banned for less: that is said. Refused are
 // - prefixes wider than /8, for IPv6 /32;
 // - prefixes that hold an address of this host, or an own address of the policy;
 // - what would cut an SSH session, unless it is forced.
 Result<BanOutcome> ban(const Paths &paths, const BanRequest &request);
 
-// Lifts the bans of exactly these prefixes. If one of them is not banned, it is a fault and none is
-// lifted.
-Result<BanOutcome> unban(const Paths &paths, const std::vector<Prefix> &prefixes);
+// Lifts the bans of exactly these prefixes; of a ban whose owner is unknown also a part, as what it
+// was made of is not known. A prefix that is not banned is no fault, and is said. So is by whom a
+// prefix stays banned. `owner` empty: of all owners.
+Result<BanOutcome> unban(const Paths &paths, const std::vector<Prefix> &prefixes,
+                         const std::string &owner);
 
 // After the clock was set: puts the bans in force as long as their times say by the new clock, and
 // writes these times. Returns what changed, if that was more than a second for some address. No SSH

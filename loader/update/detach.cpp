@@ -55,9 +55,10 @@ Result<Detached> detached_with(const Paths &paths, const std::vector<std::string
 // between has detached nothing, and nothing that is detached looks as if others had removed it.
 template <typename Stop>
 Done stop_noted(const Paths &paths, const Detached &after, const Stop &stop) {
-    const Detached before = read_detached(paths).value_or(Detached());
+    const auto before = read_detached(paths);
     auto stopped = write_detached(paths, after).and_then(stop);
-    if (!stopped) (void)write_detached(paths, before);  // the first fault is the one to report
+    // The first fault is the one to report. What could not be read is not put back as empty.
+    if (!stopped && before) (void)write_detached(paths, *before);
     return stopped;
 }
 

@@ -13,6 +13,7 @@
 #include "loader/state/ban_list.h"
 #include "loader/state/detached.h"
 #include "loader/update/expiry.h"
+#include "loader/update/kept_bans.h"
 #include "loader/update/reset.h"
 #include "loader/update/session_guard.h"
 #include "policy/image/catalog.h"
@@ -134,9 +135,18 @@ Done Rollout::prepare_bans(const std::vector<std::uint8_t> &bans) {
         [&](std::uint32_t slot) { bans_ = static_cast<std::uint8_t>(1 + slot); });
 }
 
-// Bans that cannot be read are no reason to refuse a policy.
+// Bans that cannot be read are no reason to refuse a policy. Those that only the programs know are
+// put into the list at once, whatever becomes of the policy.
 Done Rollout::prepare_stored_bans() {
-    auto image = read_bans(paths_).and_then(compiled_bans);
+    auto kept = read_kept_bans(paths_, control());
+    auto image = kept.and_then([](const KeptBans &bans) { return compiled_bans(bans.all()); });
+    if (image && !kept->unlisted.empty()) {
+        notes_.push_back(unlisted_text(*kept));
+        auto written = make_private_folder(paths_.state).and_then([&] {
+            return write_bans(paths_, kept->all());
+        });
+        if (!written) notes_.push_back("warning: " + written.error().message);
+    }
     if (image) return prepare_bans(*image);
     if (bans_ == 0) unread_bans_ = image.error().message;
     notes_.push_back(

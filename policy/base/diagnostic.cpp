@@ -87,10 +87,11 @@ std::string render(const Diagnostic &diagnostic, bool colour) {
     const std::string column = has_line ? fmt::format(":{}", where.column) : "";
     std::string text =
         fmt::format("{}{}{}:{} {}{}:{} {}\n", bold, cite(where), column, plain, paint,
-                    is_error ? "error" : "warning", plain, diagnostic.message);
+                    is_error ? "error" : "warning", plain, printable(diagnostic.message));
     if (has_line) text += excerpt(where, paint, plain);
-    if (!diagnostic.witness.empty()) text += fmt::format("  witness: {}\n", diagnostic.witness);
-    if (!diagnostic.hint.empty()) text += fmt::format("  hint: {}\n", diagnostic.hint);
+    if (!diagnostic.witness.empty())
+        text += fmt::format("  witness: {}\n", printable(diagnostic.witness));
+    if (!diagnostic.hint.empty()) text += fmt::format("  hint: {}\n", printable(diagnostic.hint));
     return text;
 }
 

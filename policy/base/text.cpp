@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "policy/base/text.h"
 
+#include <algorithm>
+
+#include <fmt/format.h>
+
 namespace pm {
 
 CodePoint first_code_point(std::string_view text) {
@@ -38,6 +42,15 @@ bool is_writable(std::string_view text) {
     return true;
 }
 
+bool is_utf8(std::string_view text) {
+    while (!text.empty()) {
+        const std::size_t length = first_code_point(text).length;
+        if (length == 0) return false;
+        text.remove_prefix(length);
+    }
+    return true;
+}
+
 std::size_t count_code_points(std::string_view text) {
     std::size_t count = 0;
     for (const char byte : text) count += (static_cast<unsigned char>(byte) >> 6) != 2;
@@ -57,13 +70,25 @@ bool is_decimal(std::string_view text) {
            (text == "0" || text[0] != '0');
 }
 
+namespace {
+
+// Whatever changes more than the place where it stands: controls, ends of lines and paragraphs, and
+// what changes the direction of text.
+bool is_unprintable(char32_t value) {
+    return is_control(value) || value == '\n' || value == 0x61c || value == 0x200e ||
+           value == 0x200f || (value >= 0x2028 && value <= 0x202e) ||
+           (value >= 0x2066 && value <= 0x2069);
+}
+
+}  // namespace
+
 std::string printable(std::string_view text) {
     std::string shown;
     while (!text.empty()) {
         const CodePoint point = first_code_point(text);
         if (text[0] == '\t') {
             shown += ' ';
-        } else if (point.length == 0 || is_control(point.value) || text[0] == '\n') {
+        } else if (point.length == 0 || is_unprintable(point.value)) {
             shown += '?';
         } else {
             shown += text.substr(0, point.length);
@@ -71,6 +96,46 @@ std::string printable(std::string_view text) {
         text.remove_prefix(point.length == 0 ? 1 : point.length);
     }
     return shown;
+}
+
+std::string printable_lines(std::string_view text) {
+    std::string shown;
+    while (!text.empty()) {
+        const std::size_t end = std::min(text.find('\n'), text.size());
+        shown += printable(text.substr(0, end));
+        if (end < text.size()) shown += '\n';
+        text.remove_prefix(std::min(end + 1, text.size()));
+    }
+    return shown;
+}
+
+std::string escaped(std::string_view text) {
+    std::string shown;
+    while (!text.empty()) {
+        const CodePoint point = first_code_point(text);
+        const std::size_t length = std::max<std::size_t>(point.length, 1);
+        const bool is_plain = point.length > 0 && !is_unprintable(point.value);
+        for (const char byte : text.substr(0, length))
+            shown += is_plain ? std::string(1, byte)
+                              : fmt::format("\\x{:02x}", static_cast<unsigned char>(byte));
+        text.remove_prefix(length);
+    }
+    return shown;
+}
+
+std::string json_escaped(std::string_view json) {
+    std::string text;
+    text.reserve(json.size());
+    while (!json.empty()) {
+        const auto first = static_cast<unsigned char>(json[0]);
+        const CodePoint point = first >= 0x7f ? first_code_point(json) : CodePoint{first, 1};
+        if (first >= 0x7f && point.length > 0 && is_unprintable(point.value))
+            text += fmt::format("\\u{:04x}", static_cast<unsigned>(point.value));
+        else
+            text += json.substr(0, std::max<std::size_t>(point.length, 1));
+        json.remove_prefix(std::max<std::size_t>(point.length, 1));
+    }
+    return text;
 }
 
 std::string quote(std::string_view text) {

@@ -27,14 +27,25 @@ bool is_control(char32_t value);
 bool is_refused(char32_t value);
 bool is_writable(std::string_view text);  // UTF-8 without any such character
 
+bool is_utf8(std::string_view text);
+
 std::size_t count_code_points(std::string_view text);
 
-// `text` between single quotes for a message: control characters and broken bytes become '?',
-// a long text is cut.
+// `text` between single quotes for a message: what `printable` replaces becomes '?', a long text is
+// cut.
 std::string quote(std::string_view text);
 
-// The same without quotes and uncut, for a cited line.
+// The same without quotes and uncut, for a cited line and for every name and text that goes to a
+// terminal or a log. Replaced are control characters, broken bytes, line ends, and characters that
+// change the direction of the text around them.
 std::string printable(std::string_view text);
+std::string printable_lines(std::string_view text);  // line ends stay
+
+// The same characters as \xNN, a byte each, where different texts must stay different.
+std::string escaped(std::string_view text);
+
+// Of JSON text that is UTF-8: those of the characters that JSON permits, as \uNNNN.
+std::string json_escaped(std::string_view json);
 
 // `text`, cut where a character begins so that it has at most `most` bytes, "..." included.
 std::string shortened(std::string_view text, std::size_t most);

@@ -13,7 +13,10 @@ namespace pm {
 
 class Writer {
 public:
-    explicit Writer(std::size_t header_size) : bytes_(aligned(header_size)) {}
+    explicit Writer(std::size_t header_size) {
+        bytes_.reserve(4096);  // the smallest images fit; and g++ 14 sees that arrays follow
+        bytes_.resize(aligned(header_size));
+    }
 
     // The offset of the array in bytes. Offsets are 32 bits wide: the caller bounds the whole.
     template <typename T>

@@ -13,6 +13,7 @@
 #include <yaml-cpp/yaml.h>
 
 #include "policy/base/text.h"
+#include "policy/language/yaml_fault.h"
 #include "policy/language/yaml_input.h"
 
 namespace pm {
@@ -21,13 +22,11 @@ namespace {
 constexpr std::size_t depth_limit = 16;
 constexpr std::size_t node_limit = 500'000;  // four times what 10,000 rows commonly need
 
-constexpr const char *alias_fault = "aliases (*name) are not allowed";
-constexpr const char *anchor_hint = "write the value out";
-
 // Thrown by an event handler, to leave the parser.
 struct Refusal : std::exception {
     Refusal(YAML::Mark where, std::string fault, std::string remedy = {})
         : mark(where), message(std::move(fault)), hint(std::move(remedy)) {}
+    Refusal(YAML::Mark where, const YamlFault &fault) : Refusal(where, fault.fault, fault.hint) {}
     YAML::Mark mark;
     std::string message, hint;
 };
@@ -71,7 +70,7 @@ public:
     }
 
     void OnAlias(const YAML::Mark &mark, YAML::anchor_t) override {
-        throw Refusal(mark, alias_fault, anchor_hint);
+        throw Refusal(mark, alias_fault);
     }
 
     void OnScalar(const YAML::Mark &mark, const std::string &tag, YAML::anchor_t anchor,
@@ -121,11 +120,10 @@ private:
 
     void refuse_properties(const YAML::Mark &mark, const std::string &tag, YAML::anchor_t anchor) {
         const std::string_view rest = lines_.rest(mark.line, mark.column);
-        if (anchor != 0) throw Refusal(mark, "anchors (&name) are not allowed", anchor_hint);
+        if (anchor != 0) throw Refusal(mark, anchor_fault);
         // yaml-cpp gives quoted text the tag "!".
         if (!(tag.empty() || tag == "?" || tag == "!") || rest.starts_with('!'))
-            throw Refusal(mark, "tags (!name) are not allowed",
-                          "remove the tag; all values are text");
+            throw Refusal(mark, tag_fault);
     }
 
     // A block scalar ends in a line feed that the user does not mean. All other texts have none.
@@ -223,11 +221,8 @@ std::optional<Node> parse_yaml(const std::shared_ptr<const SourceFile> &file,
         return std::nullopt;
     } catch (const YAML::Exception &error) {
         if (!feed.is_stopped()) {
-            // An alias whose anchor is missing does not get as far as OnAlias.
-            if (error.msg == YAML::ErrorMsg::UNKNOWN_ANCHOR)
-                refuse(error.mark, alias_fault, anchor_hint);
-            else
-                refuse(error.mark, "not valid YAML: " + printable(error.msg));
+            const YamlFault found = yaml_fault(error.msg);
+            refuse(error.mark, found.fault, found.hint);
             return std::nullopt;
         }
     }

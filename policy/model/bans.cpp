@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "policy/model/bans.h"
 
+#include <algorithm>
 #include <iterator>
 #include <sstream>
 
@@ -13,18 +14,32 @@ namespace {
 
 tl::expected<Ban, std::string> parse_line(const std::string &line) {
     std::istringstream words(line);
-    std::string prefix, created, expires, more;
-    words >> prefix >> created >> expires >> more;
+    std::string prefix, created, expires, owner = default_owner, more;
+    words >> prefix >> created >> expires;
+    if (std::string word; words >> word) owner = word;
+    words >> more;
     auto parsed = parse_prefix(prefix);
     if (!parsed) return tl::unexpected(parsed.error());
     const auto since = parse_digits<std::uint64_t>(created);
     const auto until = parse_digits<std::uint64_t>(expires);
-    if (!since || (!until && expires != "never") || !more.empty())
-        return tl::unexpected(fmt::format("'{}' is not PREFIX CREATED EXPIRES", line));
-    return Ban{*parsed, *since, until};
+    if (!since || (!until && expires != "never") || !is_owner(owner) || !more.empty())
+        return tl::unexpected(fmt::format("{} is not PREFIX CREATED EXPIRES OWNER", quote(line)));
+    return Ban{.prefix = *parsed, .created = *since, .expires = until, .owner = owner};
 }
 
 }  // namespace
+
+bool is_owner(std::string_view text) {
+    constexpr std::size_t longest = 64;
+    auto is_plain = [](char one) {
+        return (one >= '0' && one <= '9') || (one >= 'a' && one <= 'z') ||
+               (one >= 'A' && one <= 'Z');
+    };
+    return !text.empty() && text.size() <= longest && is_plain(text[0]) &&
+           std::ranges::all_of(text, [&](char one) {
+               return is_plain(one) || std::string_view("._-@").find(one) != std::string_view::npos;
+           });
+}
 
 tl::expected<std::vector<Ban>, std::string> parse_bans(const std::string &text) {
     std::vector<Ban> bans;
@@ -41,10 +56,11 @@ tl::expected<std::vector<Ban>, std::string> parse_bans(const std::string &text) 
 }
 
 std::string print_bans(const std::vector<Ban> &bans) {
-    std::string text = "# portmatrix bans: PREFIX CREATED EXPIRES, in seconds since 1970\n";
+    std::string text = "# portmatrix bans: PREFIX CREATED EXPIRES OWNER, in seconds since 1970\n";
     for (const Ban &ban : bans)
-        fmt::format_to(std::back_inserter(text), "{} {} {}\n", to_string(ban.prefix), ban.created,
-                       ban.expires ? std::to_string(*ban.expires) : "never");
+        fmt::format_to(std::back_inserter(text), "{} {} {}{}\n", to_string(ban.prefix), ban.created,
+                       ban.expires ? std::to_string(*ban.expires) : "never",
+                       ban.owner == default_owner ? "" : " " + ban.owner);
     return text;
 }
 

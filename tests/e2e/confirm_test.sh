@@ -268,7 +268,7 @@ case_a_damaged_record_bars_no_confirm() {
 # An interface that cannot be filtered leaves no other one open.
 case_an_interface_that_cannot_be_filtered_opens_no_other() {
     printf '%s\n' '__attribute__((section("xdp"), used)) int stranger(void *context) { return 2; }' |
-        clang-16 -target bpf -O2 -x c -c - -o "$LAB/stranger.o"
+        compile_bpf "$LAB/stranger.o"
     in_ns edge ip link add spare type veth peer name spare1
     expect_status 0 pm apply -i spare
     reboot

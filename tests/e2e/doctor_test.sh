@@ -30,7 +30,7 @@ stranger() { # SECTION FILE: a program that lets everything pass
     local verdict=0
     [ "$1" = xdp ] && verdict=2
     printf '__attribute__((section("%s"), used)) int stranger(void *context) { return %s; }\n' "$1" "$verdict" |
-        clang-16 -target bpf -O2 -g -c -x c -o "$2" -
+        compile_bpf "$2" -g
 }
 
 # PIN: attaches this program on the way out of eth0, before all others, until its standard input ends.

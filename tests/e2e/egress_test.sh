@@ -210,7 +210,7 @@ case_large_datagrams_leave_and_arrive() {
 # A filter behind ours can still drop what ours lets pass.
 case_a_filter_behind_ours_is_asked_too() {
     printf '%s\n' '__attribute__((section("tc"), used)) int last(void *context) { return 2; }' |
-        clang-16 -target bpf -O2 -g -x c -c - -o "$LAB/last.o"
+        compile_bpf "$LAB/last.o" -g
     pings edge "$MESSENGER4" 1
     in_ns edge tc qdisc replace dev eth0 clsact
     in_ns edge tc filter add dev eth0 egress prio 60000 bpf da obj "$LAB/last.o" sec tc

@@ -124,6 +124,23 @@ case_fail2ban_lifts_it() {
     wait_for 5 pings attacker "$EDGE4" 1
 }
 
+# The action adds the unit to fail2ban's -1. The jail has a ban of its own beside the administrator's.
+case_bantime_minus_one_bans_for_ever() {
+    fail2ban_stop
+    fail2ban_start -1
+    pm ban "$ATTACKER4" --for 1h
+    fail2ban set kamailio banip "$ATTACKER4"
+    wait_for 20 has_ban_for_ever
+    fail2ban set kamailio unbanip "$ATTACKER4"
+    wait_for 20 refused has_ban_for_ever
+    is_banned
+    pm unban "$ATTACKER4"
+    pings attacker "$EDGE4" 1
+}
+has_ban_for_ever() {
+    pm bans --json | jq -e 'select(.owner == "fail2ban-kamailio" and .expires_at == null)' >/dev/null
+}
+
 # A fail2ban that was killed lifts no ban: the ban ends by its own time.
 case_a_ban_ends_though_fail2ban_is_gone() {
     fail2ban_stop

@@ -308,7 +308,7 @@ end_attack_unseen() { # no status can be asked
 case_the_hint_about_a_strangers_program_works() {
     local how
     printf '%s\n' '__attribute__((section("xdp"), used)) int stranger(void *context) { return 2; }' |
-        clang-16 -target bpf -O2 -x c -c - -o "$LAB/stranger.o"
+        compile_bpf "$LAB/stranger.o"
     begin
     stop_watch TERM
     expect_status 0 pm detach --all

@@ -118,6 +118,13 @@ in_ns() {
     nsenter --net="/run/netns/$LAB_NET-$name" "$@"
 }
 
+# FILE [OPTION...]: the program for the kernel whose text is the standard input.
+compile_bpf() {
+    local file=$1
+    shift
+    "${CLANG:-$("$ROOT/scripts/tool" clang)}" -target bpf -O2 "$@" -x c -c - -o "$file"
+}
+
 pm() { in_ns edge "$PORTMATRIX" "$@"; }
 
 # shellcheck source=tests/e2e/status.sh

@@ -67,7 +67,7 @@ case_a_broken_policy_changes_nothing() {
 
 case_a_foreign_xdp_program_is_named_and_left_alone() {
     printf '%s\n' '__attribute__((section("xdp"), used)) int stranger(void *context) { return 2; }' |
-        clang-16 -target bpf -O2 -x c -c - -o "$LAB/stranger.o"
+        compile_bpf "$LAB/stranger.o"
     in_ns edge ip link set dev eth0 xdp obj "$LAB/stranger.o" sec xdp
     expect_status 4 pm apply -i eth0 "$here/edge.yaml"
     expect_output stranger

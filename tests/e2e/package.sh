@@ -65,7 +65,7 @@ install_from() { # FOLDER
 }
 
 case_lintian_finds_nothing() {
-    lintian --fail-on error,warning --no-tag-display-limit "$PACKAGES"/portmatrix*_*.deb
+    lintian --fail-on error,warning --tag-display-limit 0 "$PACKAGES"/portmatrix*_*.deb
 }
 
 case_it_installs() {

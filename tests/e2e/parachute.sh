@@ -45,7 +45,7 @@ policy_holds() {
 # An XDP program that is none of ours.
 put_stranger() { # LINK
     [ -e "$LAB/stranger.o" ] ||
-        clang-16 -O2 -target bpf -x c -c -o "$LAB/stranger.o" - <<'END'
+        compile_bpf "$LAB/stranger.o" <<'END'
 struct context;
 __attribute__((section("xdp"), used)) int stranger(struct context *c) { return 2; }
 char _license[] __attribute__((section("license"), used)) = "GPL";

@@ -33,7 +33,7 @@ without_tcx() {
 
 stranger() { # FILE: a program for TC that lets everything pass
     printf '__attribute__((section("tc"), used)) int stranger(void *context) { return 0; }\n' |
-        clang-16 -target bpf -O2 -g -c -x c -o "$1" -
+        compile_bpf "$1" -g
 }
 
 case_an_ingress_qdisc_is_not_taken_for_clsact() {
@@ -105,7 +105,7 @@ case_test_packets_are_asked_of_the_policy_in_force() {
     expect_output "the programs judge 4 test packets as the policy in force does"
     # Another program in the place of the one that is asked.
     printf '__attribute__((section("xdp"), used)) int liar(void *context) { return 2; }\n' |
-        clang-16 -target bpf -O2 -x c -c - -o "$LAB/liar.o"
+        compile_bpf "$LAB/liar.o"
     mv "$PORTMATRIX_PIN_DIR/ask_in" "$PORTMATRIX_PIN_DIR/kept"
     bpftool prog load "$LAB/liar.o" "$PORTMATRIX_PIN_DIR/ask_in" type xdp
     expect_status 1 pm doctor -i eth0
@@ -163,6 +163,66 @@ case_a_list_of_prefixes_is_read_to_its_end_or_not_at_all() {
     expect_equal "" "$(pm bans --json)" bans
     expect_status 0 pm ban --file "$LAB/prefixes.txt"
     expect_equal 257 "$(pm bans --json | wc -l)" bans
+}
+
+# FILE COMMAND...: it fails if the file breaks off, wherever that is, and names it.
+fails_with_a_torn() {
+    local file=$1 step
+    shift
+    for step in 1 2; do
+        pm_traced -P "$file" -e trace=read -e "inject=read:error=EIO:when=$step" "$PORTMATRIX" "$@"
+        [ "$STATUS" -ne 0 ] || { echo "exit 0 with $file torn at $step: $*"; cat "$LAB/log/out"; return 1; }
+        OUTPUT=$(cat "$LAB/log/out")
+        expect_output "$file"
+    done
+}
+
+# The end of what could be read is not the end of the file.
+case_a_file_that_breaks_off_is_no_shorter_file() {
+    seq -f '198.18.%g.0/24' 0 255 >"$LAB/set.txt"
+    sed "s|everyone: any|everyone: { file: $LAB/set.txt }|" "$LAB/cut.yaml" >"$LAB/files.yaml"
+    printf 'include: [%s]\npolicy: outer\n' "$LAB/cut.yaml" >"$LAB/outer.yaml"
+    expect_status 0 pm apply -i eth0 "$here/edge.yaml"
+    expect_status 0 pm ban 198.51.100.9
+    local before file
+    before=$(state_in_force; cat "$LAB/state/bans")
+    for file in set.txt files.yaml; do
+        fails_with_a_torn "$LAB/$file" check "$LAB/files.yaml"
+        fails_with_a_torn "$LAB/$file" apply "$LAB/files.yaml"
+    done
+    fails_with_a_torn "$LAB/cut.yaml" apply "$LAB/outer.yaml"
+    fails_with_a_torn "$LAB/state/bans" ban 198.51.100.10
+    fails_with_a_torn "$LAB/state/bans" unban 198.51.100.9
+    fails_with_a_torn "$LAB/state/bans" bans
+    fails_with_a_torn "$LAB/state/history.jsonl" history
+    cp "$LAB/state/history.jsonl" "$LAB/state/history.jsonl.1"
+    fails_with_a_torn "$LAB/state/history.jsonl.1" history
+    expect_equal "$before" "$(state_in_force; cat "$LAB/state/bans")" "in force"
+    # What is detached by command stays so.
+    in_ns edge ip link add torn0 type veth peer name torn1
+    expect_status 0 pm apply -i torn0
+    expect_status 0 pm detach -i torn0
+    file=$(find "$LAB/state" "$LAB/run" -name detached)
+    fails_with_a_torn "$file" detach -i eth0
+    expect_equal torn0 "$(cat "$file")" "detached by command"
+    expect_equal 1 "$(status | jq -s 'map(select(.interface == "eth0" and .mode == "enforce")) | length')" eth0
+    in_ns edge ip link delete torn0
+    expect_status 0 pm unban 198.51.100.9
+    pm detach --all
+}
+
+# A list without end is refused.
+case_a_list_that_cannot_be_read_bans_nobody() {
+    expect_status 0 pm apply -i eth0 "$here/edge.yaml"
+    local before
+    before=$(pm bans --json | wc -l)
+    expect_status 1 pm ban --file /dev/zero
+    expect_output "'/dev/zero' is larger than 64 MB, the limit"
+    expect_status 1 pm ban --file "$LAB"
+    expect_output "cannot read '$LAB'"
+    expect_status 1 pm ban --file - </dev/zero
+    expect_equal "$before" "$(pm bans --json | wc -l)" bans
+    pm detach --all
 }
 
 # A folder of generations that breaks off must not look as if there were fewer.

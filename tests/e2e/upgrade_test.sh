@@ -92,7 +92,7 @@ case_a_test_packet_that_fails_changes_nothing() {
     before=$(policy_in_force)
     # A probe program that always says "row 0": the verdicts of the candidate differ.
     printf '%s\n' '__attribute__((section("xdp"), used)) int liar(void *context) { return 0; }' |
-        clang-16 -target bpf -O2 -x c -c - -o "$LAB/liar.o"
+        compile_bpf "$LAB/liar.o"
     mv "$PORTMATRIX_PIN_DIR/ask_in" "$PORTMATRIX_PIN_DIR/true_ask_in"
     bpftool prog load "$LAB/liar.o" "$PORTMATRIX_PIN_DIR/ask_in" type xdp
     expect_status 1 pm apply "$LAB/large.yaml"

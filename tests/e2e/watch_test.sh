@@ -204,7 +204,7 @@ watches_again() { [ "$(grep -c "watching:" "$LAB/log/watch")" -eq 2 ]; }
 
 case_a_foreign_program_is_told_once_and_left_alone() {
     printf '%s\n' '__attribute__((section("xdp"), used)) int stranger(void *context) { return 2; }' |
-        clang-16 -target bpf -O2 -x c -c - -o "$LAB/stranger.o"
+        compile_bpf "$LAB/stranger.o"
     stop_watch TERM
     bpftool link detach pinned "$(LINK ingress)"
     in_ns edge ip link set dev eth0 xdp obj "$LAB/stranger.o" sec xdp

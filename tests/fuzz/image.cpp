@@ -2,6 +2,7 @@
 // A hostile image in the map: user space reads its catalog, look-ups and bans, and never reads
 // outside the slot. The input is bytes to write into a good image, five for each: where, and what.
 // A first byte of 0 means that the rest is the image itself.
+#include <algorithm>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>

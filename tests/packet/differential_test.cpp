@@ -3,6 +3,7 @@
 // and the oracle must agree on every one. PM_SEED repeats a run, PM_PAIRS sets its size; a
 // difference is shrunk before it is shown.
 #include <algorithm>
+#include <cstdio>
 #include <cstdlib>
 #include <functional>
 #include <map>

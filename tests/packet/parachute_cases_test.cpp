@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the parachute does with packets of flows: answers, errors, fragments, bans; and its size.
+#include <cstdio>
 #include <optional>
 #include <stdexcept>
 

@@ -3,6 +3,7 @@
 // and through the programs, which are asked what they say of it. What the parachute passes, they
 // must pass. PM_SEED repeats a run, PM_PARACHUTE_PACKETS sets its size.
 #include <algorithm>
+#include <cstdio>
 #include <cstdlib>
 #include <map>
 #include <random>

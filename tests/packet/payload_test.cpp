@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Payload checks of rows: what each accepts and refuses, and that a flow is checked once.
+#include <algorithm>
+
 #include "policy/model/transports.h"
 #include "tests/packet/catalogue.h"
 #include "tests/support/payloads.h"
@@ -39,9 +41,10 @@ Bytes with_byte(Bytes bytes, std::size_t at, std::uint8_t value) {
     return bytes;
 }
 
-Bytes joined(Bytes one, const Bytes &other) {
-    one.insert(one.end(), other.begin(), other.end());
-    return one;
+Bytes joined(const Bytes &one, const Bytes &other) {
+    Bytes both(one.size() + other.size());
+    std::copy(other.begin(), other.end(), std::copy(one.begin(), one.end(), both.begin()));
+    return both;
 }
 
 std::vector<PayloadCase> tls_cases() {

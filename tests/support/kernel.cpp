@@ -4,6 +4,7 @@
 #include <linux/bpf.h>
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "policy/model/bans.h"
 
+#include <algorithm>
 #include <random>
 
 #include <gmock/gmock.h>
@@ -172,12 +173,33 @@ TEST(Bans, TextReadsBack) {
     EXPECT_EQ(again[0].expires, std::nullopt);
 }
 
+TEST(Bans, OwnersReadBackAndOlderLinesAreOfTheAdministrator) {
+    Ban other = ban("198.51.100.0/24", now + 60);
+    other.owner = "fail2ban-sshd";
+    const std::vector<Ban> again = parse_bans(print_bans({ban("198.51.100.0/24"), other})).value();
+    ASSERT_EQ(again.size(), 2u);
+    EXPECT_EQ(again[0].owner, "admin");
+    EXPECT_EQ(again[1].owner, "fail2ban-sshd");
+    EXPECT_EQ(parse_bans("198.51.100.1 1 never\n").value()[0].owner, "admin");
+}
+
+TEST(Bans, OfSeveralOnOnePrefixTheLatestEndHolds) {
+    const Bans bans({ban("198.51.100.7", now + 5), ban("198.51.100.7", now + 50),
+                     ban("198.51.100.7", now + 10), ban("203.0.113.0/24", now + 5),
+                     ban("203.0.113.0/24")});
+    EXPECT_EQ(bans.until("198.51.100.7"), boot + 50'000'000'000);
+    EXPECT_EQ(bans.until("198.51.100.8"), 0u);
+    EXPECT_EQ(bans.until("203.0.113.255"), never);
+    EXPECT_EQ(bans.until("203.0.114.0"), 0u);
+}
+
 TEST(Bans, WrongLinesAreNamed) {
     EXPECT_THAT(parse_bans("# comment\n\n198.51.100.1/24 1 never\n").error(),
                 testing::HasSubstr("line 3: "));
     EXPECT_THAT(parse_bans("198.51.100.1 1\n").error(),
                 testing::HasSubstr("is not PREFIX CREATED EXPIRES"));
-    EXPECT_THAT(parse_bans("198.51.100.1 1 2 3\n").error(), testing::HasSubstr("line 1"));
+    EXPECT_THAT(parse_bans("198.51.100.1 1 2 a b\n").error(), testing::HasSubstr("line 1"));
+    EXPECT_THAT(parse_bans("198.51.100.1 1 2 -a\n").error(), testing::HasSubstr("line 1"));
     EXPECT_THAT(parse_bans("198.51.100.1 -1 never\n").error(), testing::HasSubstr("line 1"));
 }
 

@@ -115,6 +115,14 @@ TEST(Text, KnowsUtf8) {
 
 TEST(Text, QuotesSafely) {
     EXPECT_EQ(quote("a\033b\xc2\x85"), "'a?b?'");
+    EXPECT_EQ(printable("a\u202eb\u2066c\u2028d\n"), "a?b?c?d?");
+    EXPECT_EQ(printable_lines("a\033\nb\u009b31m\n\n"), "a?\nb?31m\n\n");
+    EXPECT_EQ(printable_lines("a\xff"), "a?");
+    EXPECT_EQ(escaped("\u00e4\033[31m\xff\n\u009b"), "\u00e4\\x1b[31m\\xff\\x0a\\xc2\\x9b");
+    EXPECT_EQ(json_escaped("\"\u00e4\u202e\x7f\u009b\u00a0\""),
+              "\"\u00e4\\u202e\\u007f\\u009b\u00a0\"");
+    EXPECT_TRUE(is_utf8("a\033\u00e4"));
+    EXPECT_FALSE(is_utf8("a\xff"));
     EXPECT_EQ(quote(std::string(79, 'a') + "\xe2\x82\xac"), "'" + std::string(79, 'a') + "...'");
 }
 

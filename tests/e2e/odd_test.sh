@@ -1,0 +1,172 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Names and files that are not what they should be: escape sequences, broken UTF-8, links, pipes.
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+# shellcheck source=tests/e2e/lab.sh
+. "$here/lab.sh"
+# shellcheck source=tests/e2e/cases.sh
+. "$here/cases.sh"
+# shellcheck source=tests/e2e/exporter.sh
+. "$here/exporter.sh"
+# shellcheck source=tests/e2e/parachute.sh
+. "$here/parachute.sh"
+
+ESCAPE=$'a\e[31mb' C1=$'c\xc2\x9b31md' BIDI=$'e\xe2\x80\xaef' DELETE=$'g\x7f\ah' BROKEN=$'i\xff\xfej'
+
+clean() { /usr/bin/python3 "$here/clean.py" "$@"; }
+
+add_odd() { # NAME...: interfaces of these names
+    local name
+    for name in "$@"; do
+        in_ns edge ip link add "$name" type veth
+        in_ns edge ip link set "$name" up
+    done
+}
+
+remove_odd() { # NAME...
+    local name
+    for name in "$@"; do in_ns edge ip link delete "$name"; done
+}
+
+# Each command, as text and as JSON, on both outputs.
+commands_are_clean() {
+    local words
+    while read -r words; do
+        # shellcheck disable=SC2086 # the words of a command
+        pm $words >"$LAB/out" 2>"$LAB/err" </dev/null || true
+        clean <"$LAB/out" || { echo "stdout of $words"; return 1; }
+        clean <"$LAB/err" || { echo "stderr of $words"; return 1; }
+    done <<END
+status
+status --json
+doctor
+doctor --json
+history
+history --json
+flows
+flows --json
+top --once
+show
+diff $here/edge.yaml
+diff $LAB/other.yaml --json
+explain --from 192.0.2.1:4000 --to $EDGE4:443 --proto tcp
+explain --from 192.0.2.1:4000 --to $EDGE4:443 --proto tcp --json
+bans
+apply --mode audit
+apply --mode enforce
+apply $LAB/nothing.yaml
+ban $EDGE4
+restore
+rollback
+END
+}
+
+case_no_escape_sequence_of_an_interface_name_is_printed() {
+    variant other >/dev/null
+    add_odd "$ESCAPE" "$C1" "$BIDI" "$DELETE"
+    expect_status 0 pm apply -i eth0 -i "$ESCAPE" -i "$C1" -i "$BIDI" -i "$DELETE" "$here/edge.yaml"
+    clean some <<<"$OUTPUT"
+    commands_are_clean
+    # In JSON the name is whole.
+    pm status --json | jq -es --arg name "$ESCAPE" 'any(.interface == $name)' >/dev/null
+    pm status --json | jq -es --arg name "$C1" 'any(.interface == $name)' >/dev/null
+    expect_status 2 pm detach -i $'n\e[1mo'
+    clean some <<<"$OUTPUT"
+    clean some <"$LAB/state/history.jsonl"
+}
+
+case_nor_by_the_exporter_and_the_monitor() {
+    lab_start edge export "$PORTMATRIX" export --listen 9927 --json-flows "$LAB/flows.json" \
+        --active-timeout 1s --interval 1s
+    wait_for 10 read_metrics
+    clean some <"$LAB/metrics"
+    # One series for each name.
+    expect_equal 5 "$(grep -c '^portmatrix_flows{' "$LAB/metrics")" "series of flows"
+    grep -qF 'interface="a\\x1b[31mb"' "$LAB/metrics"
+    pings user "$EDGE4" 1
+    wait_for 20 test -s "$LAB/flows.json"
+    stop_exporter
+    clean some <"$LAB/flows.json"
+    clean <"$LAB/log/export"
+    pm export --textfile "$LAB/odd.prom" >"$LAB/log/textfile" 2>&1 &
+    local process=$!
+    wait_for 20 test -s "$LAB/odd.prom"
+    kill "$process"
+    wait "$process" || true
+    clean some <"$LAB/odd.prom"
+}
+
+case_nor_of_a_device_that_was_renamed_or_is_gone() {
+    start_watch
+    in_ns edge ip link set dev "$ESCAPE" down
+    in_ns edge ip link set dev "$ESCAPE" name $'x\e[32my'
+    wait_for 20 drift_is_name
+    commands_are_clean
+    remove_odd $'x\e[32my' "$C1"
+    wait_for 20 one_is_absent
+    commands_are_clean
+    stop_watch TERM
+    clean some <"$LAB/log/watch"
+    remove_odd "$BIDI" "$DELETE"
+    pm detach --all
+}
+drift_is_name() { status | jq -es 'any(.drift == "name")'; }
+one_is_absent() { status | jq -es 'any(.absent == true)'; }
+
+# It ended in an exception of the JSON library.
+case_an_interface_name_that_is_not_utf8_is_refused() {
+    add_odd "$BROKEN"
+    expect_status 0 pm apply -i eth0 "$here/edge.yaml"
+    expect_status 4 pm apply -i "$BROKEN"
+    expect_output "the name of the interface 'i??j' is not UTF-8"
+    expect_output "ip link set dev NAME name"
+    clean some <<<"$OUTPUT"
+    refused expect_output "json.exception"
+    expect_equal eth0 "$(status | jq -r .interface)" "what is filtered"
+    commands_are_clean
+    expect_status 1 pm doctor -i "$BROKEN" || true
+    clean some <<<"$OUTPUT"
+}
+
+# nftables takes UTF-8 only: one device with another name kept the parachute from loading.
+case_such_a_name_does_not_keep_the_parachute_from_loading() {
+    add_odd "$ESCAPE"
+    expect_status 0 pm apply --mode enforce "$here/edge.yaml"
+    wait_for 10 is_rendered
+    boot_without_bpf
+    clean some <<<"$OUTPUT"
+    policy_holds
+    commands_are_clean
+    expect_status 0 pm apply --mode enforce "$here/edge.yaml"
+    is_gone
+    # A device that is filtered by programs, beside one that is not.
+    expect_status 0 pm apply -i "$ESCAPE"
+    wait_for 10 is_rendered
+    boot_without_bpf
+    policy_holds
+    expect_status 0 pm restore
+    remove_odd "$ESCAPE" "$BROKEN"
+    pm detach --all
+}
+
+case_nor_is_a_file_name_or_a_word_of_the_command_line() {
+    local name=$'p\e[31m\xffq.yaml'
+    cp "$here/edge.yaml" "$LAB/$name"
+    printf 'policy: x\nmatrix: [ { id: "\e[31m", nothing: 1 } ]\n\xff\n' >"$LAB/bad-$name"
+    local -a words
+    for words in "check:$LAB/$name" "check:$LAB/bad-$name" "apply:$LAB/bad-$name" "check:$LAB/no-$name" \
+        $'\e[31mno:' $'explain:--from=\e[31m' $'status:-i\e[31m' $'ban:\e[31m' $'ban:--file=\e[31m' \
+        $'show:--generation=\e[31m' $'flows:--row=\e[31m\xff' $'export:--listen=\e[31m' \
+        $'monitor:--pcap=/nowhere/\e[31m'; do
+        pm "${words%%:*}" "${words#*:}" >"$LAB/out" 2>&1 </dev/null || true
+        clean some <"$LAB/out" || { echo "output of $words" | cat -v; return 1; }
+    done
+    (pm check --json "$LAB/bad-$name" || true) | clean some
+}
+
+lab_make
+trap 'lab_remove "$LAB"' EXIT
+lab_echo edge 22
+lab_await edge tcp 22
+run_cases "$@"
