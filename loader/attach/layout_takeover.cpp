@@ -2,11 +2,13 @@
 #include "loader/attach/layout_takeover.h"
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <filesystem>
 #include <optional>
+#include <set>
 #include <utility>
 
 #include <fmt/core.h>
@@ -26,11 +28,6 @@ using Kind = MapChange::Kind;
 
 constexpr const char *program_names[] = {"ingress_program", "egress_program"};
 constexpr const char *probe_names[] = {"ask_in", "ask_out"};
-
-bool is_there(const fs::path &path) {
-    std::error_code error;
-    return fs::exists(path, error);
-}
 
 // The numbers of the interfaces that have a folder, whichever layout made it.
 Result<std::vector<unsigned>> numbers_of(const Paths &paths) {
@@ -52,11 +49,13 @@ bool is_flow_table(const std::string &name) {
                                [&](const FlowTable &table) { return table.name == name; });
 }
 
-void remove_folder(const fs::path &folder) {
+Done remove_folder(const fs::path &folder) {
+    auto entries = list_folder(folder);
+    if (!entries) return tl::unexpected(entries.error());
     std::error_code ignored;
-    const auto entries = list_folder(folder);
-    for (const fs::path &one : entries.value_or(std::vector<fs::path>())) fs::remove(one, ignored);
-    fs::remove(folder, ignored);
+    for (const fs::path &one : *entries) fs::remove(one, ignored);
+    if (rmdir(folder.c_str()) == 0 || errno == ENOENT) return {};
+    return cannot(fmt::format("remove the folder {}", folder.string()), errno);
 }
 
 class LayoutTakeover {
@@ -66,7 +65,7 @@ public:
 
     Done begin(std::uint32_t from);  // steps 1 to 4
     Done finish();                   // steps 5 to 7
-    bool has_begun() const { return is_there(folder_); }
+    Result<bool> has_begun() const { return is_there(folder_); }
 
 private:
     Done make_maps();
@@ -77,7 +76,8 @@ private:
     Done add_missing();
     Done rename_interface(const Pins &pins, unsigned number);
     Done rename_maps();
-    void remove_unused();
+    Done remove_unused();
+    Done check_old() const;
     bool is_kept(const std::string &name) const {
         return name != "abi" && !name.starts_with("next_") && !changes_.contains(name);
     }
@@ -88,27 +88,13 @@ private:
     fs::path folder_;
     MapChanges changes_;
     Maps old_;
-    Maps maps_;  // that the programs of the target use
+    Maps maps_;                        // that the programs of the target use
+    std::set<std::string> in_folder_;  // of these
 };
-
-// The sizes of those that are made anew are those that the old ones have.
-Result<ProgramOptions> sizes_of(const Maps &maps) {
-    ProgramOptions options;
-    auto images = map_info(maps.fd("images"), "images"), bans = map_info(maps.fd("bans"), "bans"),
-         outside = map_info(maps.fd("outside"), "outside");
-    for (const auto *info : {&images, &bans, &outside})
-        if (!*info) return tl::unexpected(info->error());
-    options.image_slot = images->value_size;
-    options.bans_slot = bans->value_size;
-    for (const FlowTable &table : flow_tables)
-        if (std::string_view(table.name) == "outside")
-            options.flow_capacity = outside->max_entries / table.parts * table.whole;
-    return options;
-}
 
 // Step 1, and the probe programs of step 2.
 Done LayoutTakeover::make_maps() {
-    auto options = sizes_of(old_);
+    auto options = options_of_sizes(old_);
     if (!options) return tl::unexpected(options.error());
     Maps kept;
     options->anew.insert("abi");
@@ -122,7 +108,7 @@ Done LayoutTakeover::make_maps() {
     auto program = Program::load(*options);
     if (!program) return tl::unexpected(program.error());
 
-    remove_folder(folder_);
+    if (auto done = remove_folder(folder_); !done) return done;
     if (mkdir(folder_.c_str(), 0700) != 0)
         return cannot(fmt::format("make the folder {}", folder_.string()), errno);
     if (auto done = pin(old_.fd("abi"), folder_ / "from"); !done) return done;
@@ -136,25 +122,28 @@ Done LayoutTakeover::make_maps() {
     });
 }
 
+// An empty map in place of one that should be there would let everything pass, or cut every flow.
+Done LayoutTakeover::check_old() const {
+    for (const auto &[name, change] : changes_)
+        if (change.kind == Kind::copied && name != "rows" && old_.fd(name) < 0)
+            return fault(fmt::format("the map '{}' is not pinned", name));
+    return {};
+}
+
 // Step 2. One interface at a time, so that few descriptors are open.
 Done LayoutTakeover::load_hooks(unsigned number) {
     const Pins pins = Pins::of(paths_, {});
-    const bool keeps_rows = !changes_.contains("rows") && is_there(pins.path(number, "rows"));
-    Fd rows;
-    if (keeps_rows) {
-        auto opened = open_pin(pins.path(number, "rows"));
-        if (!opened) return tl::unexpected(opened.error());
-        rows = std::move(*opened);
-    }
+    Result<Fd> rows = changes_.contains("rows") ? Fd() : open_if_there(pins.path(number, "rows"));
+    if (!rows) return tl::unexpected(rows.error());
     auto program = Program::load({.interface = number,
                                   .probes = false,
                                   .shared = &maps_,
-                                  .rows = rows.get(),
+                                  .rows = rows->get(),
                                   .object = target_.object});
     if (!program) return tl::unexpected(program.error());
     std::error_code ignored;
     fs::remove(pins.path(number, next_name("rows")), ignored);  // left by another takeover
-    if (!keeps_rows)
+    if (!*rows)  // they change, or others removed them
         if (auto done = pin(program->rows(), pins.path(number, next_name("rows"))); !done)
             return done;
     return pin_anew(program->ingress(), pins.path(number, next_name("ingress_program")))
@@ -168,7 +157,7 @@ Done LayoutTakeover::copy_all(const Pins &pins) {
     auto numbers = numbers_of(paths_);
     if (!numbers) return tl::unexpected(numbers.error());
     for (const auto &[name, change] : changes_) {
-        if (change.kind != Kind::copied || old_.fd(name) < 0 || is_flow_table(name)) continue;
+        if (change.kind != Kind::copied || name == "rows" || is_flow_table(name)) continue;
         if (auto done = copy_map(old_.fd(name), maps_.fd(name), name, change, Entries::all); !done)
             return done;
     }
@@ -197,6 +186,7 @@ Done LayoutTakeover::begin(std::uint32_t from) {
     if (!opened) return tl::unexpected(opened.error());
     for (const auto &[name, fd] : opened->maps().all()) old_.add(name, Fd::copy_of(fd.get()));
     changes_ = changes_since(from, target_.steps);
+    if (auto checked = check_old(); !checked) return checked;
     auto numbers = numbers_of(paths_);
     if (!numbers) return tl::unexpected(numbers.error());
     if (auto made = make_maps(); !made) return made;
@@ -236,6 +226,7 @@ Done LayoutTakeover::open_maps() {
         auto map = open_pin(entry);
         if (!map) return tl::unexpected(map.error());
         maps_.add(entry.filename(), std::move(*map));
+        in_folder_.insert(entry.filename());
     }
     return {};
 }
@@ -244,11 +235,13 @@ Done LayoutTakeover::open_maps() {
 Done LayoutTakeover::put_behind_links(const Pins &pins, unsigned number) {
     Fd programs[2];
     for (int i = 0; i < 2; ++i) {
-        const fs::path next = pins.path(number, next_name(program_names[i]));
-        auto program = open_pin(is_there(next) ? next : pins.path(number, program_names[i]));
+        auto next = open_if_there(pins.path(number, next_name(program_names[i])));
+        if (!next) return tl::unexpected(next.error());
+        auto program = *next ? std::move(next) : open_if_there(pins.path(number, program_names[i]));
         if (!program) return tl::unexpected(program.error());
         programs[i] = std::move(*program);
     }
+    if (!programs[0] && !programs[1]) return {};  // a folder that was made, and no more
     auto interfaces = pins.interfaces();
     if (!interfaces) return tl::unexpected(interfaces.error());
     Pins::Interface interface {
@@ -262,7 +255,7 @@ Done LayoutTakeover::put_behind_links(const Pins &pins, unsigned number) {
 // Step 6. A map whose pin has been renamed was dealt with before.
 Done LayoutTakeover::add_missing() {
     for (const auto &[name, change] : changes_) {
-        if (change.kind != Kind::copied || !is_there(folder_ / name) || old_.fd(name) < 0) continue;
+        if (change.kind != Kind::copied || !in_folder_.contains(name)) continue;
         auto done = copy_map(old_.fd(name), maps_.fd(name), name, change, Entries::missing);
         if (!done) return done;
     }
@@ -271,17 +264,15 @@ Done LayoutTakeover::add_missing() {
 
 Done LayoutTakeover::rename_interface(const Pins &pins, unsigned number) {
     for (const char *name : {"rows", program_names[0], program_names[1]}) {
-        const fs::path next = pins.path(number, next_name(name));
-        if (!is_there(next)) continue;
-        if (auto done = rename_pin(next, pins.path(number, name)); !done) return done;
+        auto done = rename_if_there(pins.path(number, next_name(name)), pins.path(number, name));
+        if (!done) return done;
     }
     return {};
 }
 
 Done LayoutTakeover::rename_maps() {
     for (const char *name : probe_names)
-        if (is_there(pin_of(next_name(name))))
-            if (auto done = rename_pin(pin_of(next_name(name)), pin_of(name)); !done) return done;
+        if (auto done = rename_if_there(pin_of(next_name(name)), pin_of(name)); !done) return done;
     auto entries = list_folder(folder_);
     if (!entries) return tl::unexpected(entries.error());
     for (const fs::path &entry : *entries) {
@@ -291,21 +282,28 @@ Done LayoutTakeover::rename_maps() {
     return {};
 }
 
-// The copies of a growth that was interrupted (exchange.h) are used by no program any more.
-void LayoutTakeover::remove_unused() {
+// The copies of a growth that was interrupted (exchange.h) are used by no program any more, nor are
+// maps of takeovers that were given up. At last the folder goes, and `from` with it.
+Done LayoutTakeover::remove_unused() {
     std::error_code ignored;
     for (const auto &[name, fd] : old_.all()) {
         const auto change = changes_.find(name);
         const bool removed = change != changes_.end() && change->second.kind == Kind::removed;
         if (removed || name.starts_with("next_")) fs::remove(pin_of(name), ignored);
     }
-    remove_folder(folder_);  // and `from` with it
+    const auto entries = list_folder(paths_.pins);
+    for (const fs::path &entry : entries.value_or(std::vector<fs::path>()))
+        if (entry.filename().string().starts_with("layout-") && entry != folder_)
+            (void)remove_folder(entry);  // it is in nobody's way
+    return remove_folder(folder_);
 }
 
 Done LayoutTakeover::finish() {
-    if (!is_there(folder_ / "from")) {  // killed while it removed the folder
-        remove_folder(folder_);
-        return {};
+    auto has_from = is_there(folder_ / "from");
+    if (!has_from) return tl::unexpected(has_from.error());
+    if (!*has_from) {  // killed while it removed the folder
+        if (rmdir(folder_.c_str()) == 0) return {};
+        return cannot(fmt::format("remove the folder {}", folder_.string()), errno);
     }
     if (auto opened = open_maps(); !opened) return opened;
     auto numbers = numbers_of(paths_);
@@ -320,19 +318,54 @@ Done LayoutTakeover::finish() {
     if (!all) return all;
     for (const unsigned number : *numbers)
         if (auto done = rename_interface(pins, number); !done) return done;
-    return rename_maps().map([&] { remove_unused(); });
+    return rename_maps().and_then([&] { return remove_unused(); });
 }
 
 }  // namespace
 
-Done change_layout(const Paths &paths, const LayoutTarget &target) {
+namespace {
+
+// The layout that a takeover which has begun is from.
+std::optional<std::uint32_t> begun_from(const Paths &paths, std::uint32_t version) {
+    const Fd fd(bpf_obj_get((Pins::layout_folder(paths, version) / "from").c_str()));
+    const auto build = fd ? read_build(fd.get()) : Result<pm_build>(fault(""));
+    return build ? std::optional(build->abi) : std::nullopt;
+}
+
+// Finishes a takeover to the layout that `abi` has, if one has begun. Was there one?
+Result<bool> finish_begun(const Paths &paths, std::uint32_t version,
+                          const std::vector<LayoutStep> &steps) {
+    LayoutTarget target = {.version = version, .steps = {}};
+    for (const LayoutStep &step : steps)
+        if (step.to <= version || steps.size() == 1) target.steps.push_back(step);
+    LayoutTakeover takeover(paths, target);
+    auto begun = takeover.has_begun();
+    if (!begun || !*begun) return begun;
+    return takeover.finish().map([] { return true; });
+}
+
+}  // namespace
+
+Result<std::optional<std::uint32_t>> change_layout(const Paths &paths, const LayoutTarget &target) {
+    std::optional<std::uint32_t> from;
     auto build = Pins::build(paths);
     if (!build) return tl::unexpected(build.error());
-    if (!*build) return {};
+    if (!*build) return from;
+    const std::uint32_t now = (*build)->abi;
+    const auto begun = begun_from(paths, now);
+    auto finished = finish_begun(paths, now, target.steps);
+    if (!finished) return tl::unexpected(finished.error());
+    if (*finished) from = begun.value_or(now);
+    if (now == target.version) return from;
     LayoutTakeover takeover(paths, target);
-    if ((*build)->abi != target.version)
-        if (auto begun = takeover.begin((*build)->abi); !begun) return begun;
-    return takeover.has_begun() ? takeover.finish() : Done();
+    return takeover.begin(now).and_then([&] { return takeover.finish(); }).map([&] {
+        return std::optional(from.value_or(now));
+    });
+}
+
+bool is_of_older_layout(const Paths &paths) {
+    const auto build = Pins::build(paths);
+    return build && *build && ((*build)->abi < PM_ABI_VERSION || Pins::are_being_taken_over(paths));
 }
 
 Result<std::string> take_over_layout(const Paths &paths) {
@@ -340,24 +373,25 @@ Result<std::string> take_over_layout(const Paths &paths) {
     if (!build) return tl::unexpected(build.error());
     const Layouts &layouts = known_layouts();
     if (!*build || (*build)->abi > PM_ABI_VERSION) return std::string();
-    const std::uint32_t before = (*build)->abi;
-    if (before < layouts.oldest)
+    if ((*build)->abi < layouts.oldest)
         return fault(fmt::format("what is attached has layout {}; the oldest that this portmatrix "
                                  "can take over is {}",
-                                 before, layouts.oldest),
+                                 (*build)->abi, layouts.oldest),
                      "it goes on filtering; 'portmatrix detach --all --force' leaves this host "
                      "unfiltered until the next apply");
+    const std::uint32_t before = begun_from(paths, (*build)->abi).value_or((*build)->abi);
     auto done = change_layout(paths, {.version = PM_ABI_VERSION, .steps = layouts.steps});
     if (done)
-        return before == PM_ABI_VERSION
-                   ? std::string()
-                   : fmt::format("what an older portmatrix had attached (layout {}) is taken over",
-                                 before);
+        return *done
+                   ? fmt::format("what an older portmatrix had attached (layout {}) is taken over",
+                                 **done)
+                   : std::string();
     return fault(
         fmt::format("cannot take over what an older portmatrix has attached (layout {}): {}",
                     before, done.error().message),
-        done.error().hint.empty() ? "it goes on filtering; try again: portmatrix restore"
-                                  : done.error().hint);
+        fmt::format("it goes on filtering; {}", done.error().hint.empty()
+                                                    ? "try again: portmatrix restore"
+                                                    : done.error().hint));
 }
 
 }  // namespace pm

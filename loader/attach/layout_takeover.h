@@ -28,14 +28,20 @@
 //   to take over goes on with step 5. Whatever was done is done again, which changes nothing.
 //   Meanwhile every interface is filtered, by old or by new programs.
 //
+//   A takeover to another layout than this that was interrupted there is finished first.
+//
 // What is lost
-//   Of maps that are used as they are: nothing. Of changed maps: what the old programs write to an
-//   entry after it was copied in step 3. These are milliseconds; a new flow of that time is added
-//   in step 6, and packets that it sends in between may be dropped as of an unknown flow. If step 5
-//   comes later, because this was interrupted, it is what was written until then.
+//   Of maps that are used as they are: nothing. Of changed maps:
+//   - what the old programs write to an entry after it was copied in step 3. These are
+//   milliseconds,
+//     or the time until a takeover that was interrupted is finished. A new flow of that time is
+//     added in step 6; packets that it sends in between may be dropped as of an unknown flow. An
+//     entry that the new programs have removed by then comes back, and ends by its idle time;
+//   - the order in which a full table forgets its flows.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -50,12 +56,16 @@ namespace pm {
 // filtering, or some of those of this one do already.
 Result<std::string> take_over_layout(const Paths &paths);
 
+// Is there something that take_over_layout() has to do?
+bool is_of_older_layout(const Paths &paths);
+
 // For tests, which make a release older or newer.
 struct LayoutTarget {
     std::uint32_t version;
     std::vector<LayoutStep> steps;
     std::string object = {};  // the file of its programs; empty: those of this build
 };
-Done change_layout(const Paths &paths, const LayoutTarget &target);
+// The layout that it was before; nothing: there was nothing to do.
+Result<std::optional<std::uint32_t>> change_layout(const Paths &paths, const LayoutTarget &target);
 
 }  // namespace pm

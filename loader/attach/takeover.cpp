@@ -12,6 +12,9 @@
 #include <bpf/bpf.h>
 #include <fmt/core.h>
 
+#include "loader/attach/attach.h"
+#include "loader/kernel/switch.h"
+
 namespace pm {
 namespace fs = std::filesystem;
 
@@ -98,6 +101,31 @@ Done take_over(const Pins &pins, unsigned number, const Device &device,
         fs::remove(pins.path(number, link.hook), ignored);  // by who was killed here before
         if (auto pinned = pin(link.fd.get(), pins.path(number, link.hook)); !pinned) done = pinned;
     }
+    return done;
+}
+
+Result<std::vector<std::string>> finish_taking_over(const Paths &paths) {
+    std::vector<std::string> done;
+    auto links = left_links(paths);
+    if (!links) return tl::unexpected(links.error());
+    if (links->empty()) return done;
+    auto pins = Pins::open(paths);
+    if (!pins) return tl::unexpected(pins.error());
+    if (!*pins) return done;
+    auto control = Switch::open((*pins)->maps(), Access::read);
+    if (!control) return tl::unexpected(control.error());
+    if (control->state().record.mode == PM_MODE_OFF) return done;
+    auto interfaces = (*pins)->interfaces();
+    if (!interfaces) return tl::unexpected(interfaces.error());
+    for (const Pins::Interface &one : *interfaces) {
+        const auto device = device_of(**pins, one);
+        if (!device || !has_left_link(*links, *device)) continue;
+        if (auto taken = take_over(**pins, one.number, *device, *links); !taken)
+            return tl::unexpected(taken.error());
+        done.push_back(
+            fmt::format("the programs that others had left on {} are replaced", one.name()));
+    }
+    forget_left(paths);
     return done;
 }
 

@@ -45,6 +45,10 @@ Done take_over(const Pins &pins, unsigned number, const Device &device,
 // them over. Flows and counters are lost. Nothing to do if the layout is not newer: false.
 Result<bool> leave_newer(const Paths &paths);
 
+// Ends what a process began that was killed, if a policy is in force by the pinned maps. What was
+// done, a sentence for each interface.
+Result<std::vector<std::string>> finish_taking_over(const Paths &paths);
+
 // Links that nobody takes over go with their pins.
 void forget_left(const Paths &paths);
 

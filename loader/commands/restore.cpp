@@ -15,6 +15,7 @@
 #include "loader/kernel/pins.h"
 #include "loader/rescue/raise.h"
 #include "loader/state/detached.h"
+#include "loader/state/store.h"
 
 namespace pm::command {
 namespace {
@@ -32,6 +33,14 @@ Done leave_newer_release(const Paths &paths, const RestoreArguments &arguments) 
             "puts the confirmed policy and the bans in force and keeps the host filtered; the "
             "counters and all flows are lost, so that connections are judged as at a first attach",
             Exit::refused);
+    const auto store = Store::open(paths);
+    const auto confirmed = store ? store->confirmed() : tl::unexpected(store.error());
+    if (!confirmed || !*confirmed)
+        return fault(fmt::format("nothing that this release could put in force is confirmed{}",
+                                 confirmed ? std::string() : ": " + confirmed.error().message),
+                     fmt::format("confirm a policy with release {} first: portmatrix confirm",
+                                 (*build)->release),
+                     Exit::refused);
     auto left = leave_newer(paths);
     if (!left) return tl::unexpected(left.error());
     print_note(fmt::format("flows and counters of release {} are given up", (*build)->release));

@@ -4,9 +4,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstring>
-#include <thread>
 
 #include <bpf/bpf.h>
 #include <fmt/core.h>
@@ -72,10 +70,9 @@ Fault other_layout(const pm_build &build) {
             "'portmatrix restore --downgrade'; 'detach --all --force' leaves this host unfiltered"};
 }
 
-// While another process takes over from another layout.
-bool is_taken_over_now(const Paths &paths) {
-    std::error_code error;
-    return fs::exists(Pins::layout_folder(paths, PM_ABI_VERSION), error);
+Fault being_taken_over() {
+    return {"what is attached is being taken over from another layout",
+            "try again; if that goes on, 'portmatrix restore' finishes it or says why it fails"};
 }
 
 Result<std::uint32_t> id_of_abi(const Paths &paths, Access access) {
@@ -127,6 +124,24 @@ Done rename_pin(const fs::path &from, const fs::path &to) {
     return {};
 }
 
+Result<bool> is_there(const fs::path &path) {
+    struct stat about = {};
+    if (lstat(path.c_str(), &about) == 0) return true;
+    if (errno == ENOENT) return false;
+    return cannot(fmt::format("look for {}", path.string()), errno);
+}
+
+Result<Fd> open_if_there(const fs::path &path) {
+    Fd fd(bpf_obj_get(path.c_str()));
+    if (fd || errno == ENOENT) return fd;
+    return cannot(fmt::format("open the pin {}", path.string()), errno);
+}
+
+Done rename_if_there(const fs::path &from, const fs::path &to) {
+    if (rename(from.c_str(), to.c_str()) == 0 || errno == ENOENT) return {};
+    return cannot(fmt::format("rename the pin {}", from.string()), errno);
+}
+
 std::string next_name(const std::string &name) {
     return "next_" + name;
 }
@@ -141,6 +156,11 @@ fs::path Pins::path(unsigned number, const std::string &name) const {
 
 fs::path Pins::layout_folder(const Paths &paths, std::uint32_t version) {
     return paths.pins / fmt::format("{}{}", layout_prefix, version);
+}
+
+bool Pins::are_being_taken_over(const Paths &paths) {
+    std::error_code error;
+    return fs::exists(layout_folder(paths, PM_ABI_VERSION), error);
 }
 
 Result<std::optional<pm_build>> Pins::build(const Paths &paths, Access access) {
@@ -168,24 +188,18 @@ Done Pins::open_maps() {
 }
 
 Result<std::optional<Pins>> Pins::open(const Paths &paths, Access access) {
-    for (int pauses = 0;; ++pauses) {
-        auto now = build(paths, access);
-        if (!now) return tl::unexpected(now.error());
-        if (!*now) return std::nullopt;
-        if ((*now)->abi != PM_ABI_VERSION) return tl::unexpected(other_layout(**now));
-        if (!is_taken_over_now(paths)) break;
-        if (pauses == 100)
-            return fault("what is attached is being taken over from another layout",
-                         "try again; if that goes on, 'portmatrix restore' says why it fails");
-        std::this_thread::sleep_for(std::chrono::milliseconds(50));
-    }
+    auto now = build(paths, access);
+    if (!now) return tl::unexpected(now.error());
+    if (!*now) return std::nullopt;
+    if ((*now)->abi != PM_ABI_VERSION) return tl::unexpected(other_layout(**now));
+    if (are_being_taken_over(paths)) return tl::unexpected(being_taken_over());
     Pins pins(paths.pins, access);
     auto before = id_of_abi(paths, access);
     if (!before) return tl::unexpected(before.error());
     if (auto opened = pins.open_maps(); !opened) return tl::unexpected(opened.error());
     auto after = id_of_abi(paths, access);
     if (!after) return tl::unexpected(after.error());
-    if (*before != *after || is_taken_over_now(paths))
+    if (*before != *after || are_being_taken_over(paths))
         return fault("other maps were attached meanwhile", "try again");
     return pins;
 }

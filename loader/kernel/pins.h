@@ -56,15 +56,20 @@ Done pin_anew(int fd, const std::filesystem::path &path);
 // What has the name `to` goes in the same instant.
 Done rename_pin(const std::filesystem::path &from, const std::filesystem::path &to);
 
+// Where it decides what is done whether something is there: what cannot be told is a fault.
+Result<bool> is_there(const std::filesystem::path &path);
+Result<Fd> open_if_there(const std::filesystem::path &path);  // no descriptor: there is no such pin
+Done rename_if_there(const std::filesystem::path &from, const std::filesystem::path &to);
+
 // "next_NAME": what is about to replace NAME.
 std::string next_name(const std::string &name);
 
 class Pins {
 public:
-    // Nothing, if nothing is attached. A fault if the maps have another layout: the version in
-    // `abi` is compared before anything else is opened, and once more at the end. Waits up to 5 s
-    // while another process takes over from another layout. To open pins for reading, a process
-    // needs only the right to read the files.
+    // Nothing, if nothing is attached. A fault if the maps have another layout, or if another
+    // process takes over from one: `abi` is looked at before anything else is opened, and it must
+    // be the same map at the end. To open pins for reading, a process needs only the right to read
+    // the files.
     static Result<std::optional<Pins>> open(const Paths &paths, Access access = Access::write);
 
     // The same for who takes over: whatever layout the maps have, and if a takeover is going on.
@@ -75,6 +80,9 @@ public:
 
     // What `abi` says; nothing, if nothing is attached.
     static Result<std::optional<pm_build>> build(const Paths &paths, Access access = Access::write);
+
+    // Are the pins about to be those of this release? It may have been interrupted.
+    static bool are_being_taken_over(const Paths &paths);
 
     // The folder of maps that are about to be those of this layout.
     static std::filesystem::path layout_folder(const Paths &paths, std::uint32_t version);

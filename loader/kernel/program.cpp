@@ -225,6 +225,20 @@ Result<Program> Program::load(const ProgramOptions &options) {
     return program;
 }
 
+Result<ProgramOptions> options_of_sizes(const Maps &maps) {
+    ProgramOptions options;
+    auto images = map_info(maps.fd("images"), "images"), bans = map_info(maps.fd("bans"), "bans"),
+         outside = map_info(maps.fd("outside"), "outside");
+    for (const auto *info : {&images, &bans, &outside})
+        if (!*info) return tl::unexpected(info->error());
+    options.image_slot = images->value_size;
+    options.bans_slot = bans->value_size;
+    for (const FlowTable &table : flow_tables)
+        if (std::string_view(table.name) == "outside")
+            options.flow_capacity = outside->max_entries / table.parts * table.whole;
+    return options;
+}
+
 pm_build this_build() {
     std::size_t size = 0;
     const auto *bytes = static_cast<const std::uint8_t *>(portmatrix::elf_bytes(&size));

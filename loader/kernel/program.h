@@ -52,6 +52,9 @@ struct ProgramOptions {
     std::uint32_t verifier_log = 0;
 };
 
+// With the sizes that these maps have, for maps that are to take their place.
+Result<ProgramOptions> options_of_sizes(const Maps &maps);
+
 // The loaded programs, their `rows`, and the shared maps: descriptors that live as long as this.
 class Program {
 public:

@@ -191,8 +191,8 @@ Result<DetachOutcome> unfilter_noted(const Paths &paths) {
 }  // namespace
 
 Result<DetachOutcome> detach_all(const Paths &paths) {
-    if (auto build = Pins::build(paths); build && *build && (*build)->abi < PM_ABI_VERSION)
-        return unfilter_noted(paths);
+    // What cannot be taken over can be taken off all the same.
+    if (is_of_older_layout(paths) && !take_over_layout(paths)) return unfilter_noted(paths);
     auto pins = Pins::open(paths);
     if (!pins) return tl::unexpected(pins.error());
     if (*pins) return detach_from(paths, **pins, {});

@@ -29,7 +29,7 @@ struct KeeperReport {
     std::vector<std::string> done;      // what was put right, a sentence each
     std::vector<std::string> told;      // likewise, and it stands in the history already
     std::vector<std::string> problems;  // what could not be, a sentence each
-    bool is_held = false;  // what is in force has no pins that can be read, only descriptors
+    bool is_held = false;  // what is in force has no pins that can be read: programs filter by it
 };
 
 class Keeper {

@@ -5,7 +5,7 @@
 # next command finishes what was begun. PM_FAULTS, PM_ERRORS and PM_CALLS are those of fault_test.sh.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
-PM_CALLS=${PM_CALLS:-bpf openat mmap fcntl rename mkdir unlink rmdir}
+PM_CALLS=${PM_CALLS:-bpf openat mmap fcntl newfstatat rename mkdir unlink rmdir}
 # shellcheck source=tests/e2e/lab.sh
 . "$here/lab.sh"
 # shellcheck source=tests/e2e/cases.sh

@@ -123,6 +123,77 @@ case_a_map_that_is_missing_is_not_made_anew() {
 }
 cp_pin() { bpftool map pin pinned "$PORTMATRIX_PIN_DIR/$1" "$PORTMATRIX_PIN_DIR/kept"; }
 
+# Likewise one that is to be copied.
+case_a_map_that_is_missing_is_not_copied_from_nothing() {
+    cp_pin control
+    rm "$PORTMATRIX_PIN_DIR/control"
+    refused relayout copy $((VERSION + 1)) control
+    expect_equal "$VERSION" "$(abi)" "layout"
+    refused tcp_talks attacker "$EDGE4" 22
+    mv "$PORTMATRIX_PIN_DIR/kept" "$PORTMATRIX_PIN_DIR/control"
+    relayout copy $((VERSION + 1)) control
+    relayout copy "$VERSION" control
+    expect_equal contoso-edge "$(policy_in_force)" "in force"
+}
+
+# VERSION MAP...: a takeover that is killed when its maps are those that count, and before all programs use
+# them.
+copy_halfway() {
+    refused in_ns edge strace -f -o "$LAB/log/strace" -e trace=rename -e inject=rename:signal=KILL:when=2 \
+        "$RELAYOUT" copy "$@" 2>/dev/null
+    expect_equal "$1" "$(abi)" "layout halfway"
+    [ -e "$PORTMATRIX_PIN_DIR/layout-$1" ]
+}
+
+# The release after the next one finishes first what that of between had begun.
+case_a_takeover_by_a_third_release() {
+    local flows=(outside opening assured)
+    open_line
+    copy_halfway $((VERSION + 1)) "${flows[@]}"
+    relayout copy $((VERSION + 2)) "${flows[@]}"
+    line_echoes third
+    expect_equal "" "$(leftovers)" "pins left"
+    relayout copy "$VERSION" "${flows[@]}"
+    close_line
+    expect_equal "$(program_of ingress)" "$(attached_program)" "program on the interface"
+}
+
+# Halfway, each way to detach leaves nothing.
+case_detached_halfway() {
+    local how
+    for how in "-i eth0" --all "--all --force"; do
+        relayout copy $((VERSION + 1)) control
+        copy_halfway "$VERSION" control
+        # shellcheck disable=SC2086 # words
+        expect_status 0 pm detach $how
+        tcp_talks attacker "$EDGE4" 22
+        expect_equal "" "$(in_ns edge tc filter show dev eth0 egress 2>/dev/null)" "filters left"
+        expect_status 0 pm apply -i eth0 "$here/edge.yaml"
+        expect_equal "" "$(leftovers)" "pins left"
+    done
+}
+
+# The service has no CAP_SYS_ADMIN, without which the kernel does not tell names of programs.
+case_the_service_takes_over_with_its_rights_alone() {
+    age "$OLDEST"
+    in_ns edge setpriv --bounding-set -sys_admin "$PORTMATRIX" restore --service
+    expect_equal null "$(drift)" drift
+    expect_equal "$(program_of ingress)" "$(attached_program)" "program on the interface"
+    expect_equal "" "$(leftovers)" "pins left"
+}
+
+# A `watch` of this release leaves alone what a newer one has pinned.
+case_watch_of_the_release_before() {
+    start_watch
+    wait_for 10 watch_said "watching: in force on eth0"
+    relayout copy $((VERSION + 1)) control
+    wait_for 10 watch_said "has layout $((VERSION + 1))"
+    stop_watch TERM
+    refused tcp_talks attacker "$EDGE4" 22
+    relayout copy "$VERSION" control
+    expect_equal contoso-edge "$(policy_in_force)" "in force"
+}
+
 # Others removed the pins of an interface's programs. Its links still run them.
 case_links_without_pins_of_programs_get_new_programs() {
     age "$OLDEST"

@@ -26,6 +26,11 @@ int usage() {
     return 2;
 }
 
+int end(const pm::Fault &fault) {
+    fmt::print(stderr, "pm_relayout: {}\n", pm::with_hint(fault));
+    return 1;
+}
+
 pm::MapChanges copies(const std::vector<std::string> &names) {
     pm::MapChanges changes;
     for (const std::string &name : names) changes[name] = {};
@@ -55,8 +60,7 @@ int main(int count, char **values) {
     pm::show_libbpf_messages(false);
     const pm::Paths paths = pm::Paths::from_environment();
     auto lock = pm::Lock::writer(paths);
-    auto done = lock ? pm::change_layout(paths, target) : pm::Done(tl::unexpected(lock.error()));
-    if (done) return 0;
-    fmt::print(stderr, "pm_relayout: {}\n", pm::with_hint(done.error()));
-    return 1;
+    if (!lock) return end(lock.error());
+    auto done = pm::change_layout(paths, target);
+    return done ? 0 : end(done.error());
 }
