@@ -192,6 +192,8 @@ def break_copy(fault: Fault, folder: pathlib.Path) -> str:
     for name in ("bpf", "maps"):
         shutil.copytree(ROOT / name, folder / name)
     shutil.copy(ROOT / "Makefile.bpf", folder)
+    (folder / "scripts").mkdir()
+    shutil.copy(ROOT / "scripts/tool", folder / "scripts")  # by which it finds clang
     path = folder / fault.file
     text = path.read_text()
     if fault.instead is None:  # every such line
