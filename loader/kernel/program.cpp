@@ -183,7 +183,7 @@ Result<Program> Program::load(const ProgramOptions &options) {
     Program program;
     program.object_.reset(open_object(options));
     bpf_object *object = program.object_.get();
-    if (!object) return cannot("open the programs", errno);
+    if (!object) return cannot("open the programs", errno, remedy_of_load(errno));
 
     auto sizes = options.shared ? reuse_maps(object, options) : size_maps(object, options);
     if (!sizes) return tl::unexpected(sizes.error());

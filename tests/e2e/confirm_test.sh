@@ -252,6 +252,7 @@ case_what_was_compiled_anew_reads_its_set_files_again() {
     tcp_talks attacker "$EDGE4" 22
     refused tcp_talks user "$EDGE4" 22
     printf '192.0.2.40\n' >"$LAB/admins.txt"
+    wait_for 20 no_session # which the apply would cut
     expect_status 0 pm apply
     tcp_talks user "$EDGE4" 22
 }

@@ -262,7 +262,7 @@ case_across_a_restart_of_everything() {
 case_the_collector_has_it_all() {
     stop --tcp 9927
     stop --udp $COLLECTOR
-    { echo '['; nfdump -R "$LAB/nfcapd" -o json -q; echo ']'; } >"$LAB/nfdump.json"
+    nfdump_records "$LAB/nfcapd" >"$LAB/nfdump.json"
     same_rows nfdump "$LAB/table" "$LAB/nfdump.json"
     echo "# $(jq length "$LAB/nfdump.json") records of $(wc -l <"$LAB/rows.nfdump") rows"
 }

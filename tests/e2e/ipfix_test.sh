@@ -179,7 +179,7 @@ case_tshark_reads_every_field() {
 case_nfdump_has_the_same_records() {
     kill "$(in_ns edge ss -Hlunp "sport = :$NFCAPD" | grep -o 'pid=[0-9]*' | cut -d= -f2 | head -n 1)"
     wait_for 10 refused is_listening edge udp $NFCAPD
-    { echo '['; nfdump -R "$LAB/nfcapd" -o json -q; echo ']'; } >"$LAB/nfdump.json"
+    nfdump_records "$LAB/nfcapd" >"$LAB/nfdump.json"
     jq -r '.[] | [.src4_addr // .src6_addr, .dst4_addr // .dst6_addr, .in_bytes, .in_packets,
             .out_bytes // 0, .out_packets // 0] | map(tostring) | join(" ")' \
         "$LAB/nfdump.json" | sort >"$LAB/nfdump"

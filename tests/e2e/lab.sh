@@ -267,6 +267,11 @@ tcp_talks() {
     [ "$(in_ns "$1" socat -t $((2 * SLOW)) -T $((2 * SLOW)) - "TCP:$(bracket "$2"):$3,$options" <<<matrix 2>/dev/null)" = matrix ]
 }
 
+no_session() { [ -z "$(in_ns edge ss -Htn state established '( sport = :22 )')" ]; }
+
+# FOLDER: what nfcapd has stored there, as one array. Versions of nfdump differ in whether they print one.
+nfdump_records() { { echo '['; nfdump -R "$1" -o json -q; echo ']'; } | jq flatten; }
+
 # The matrix opens port 22 to administrators, and the attacker is none.
 ssh_is_closed() { ! tcp_talks attacker "$EDGE4" 22; }
 
