@@ -29,8 +29,12 @@
 
 /* The version of all layouts, in a pinned map of its own. A loader compares it first: libbpf would
  * silently use a pinned map of the same size but another layout. Raise it with every change of a
- * layout here, in image.h or of a map. */
-#define PM_ABI_VERSION 3
+ * layout here, in image.h or of a map, and say in loader/attach/layouts.cpp what has changed: by
+ * that a newer release takes over what an older one has attached. */
+#define PM_ABI_VERSION 4
+/* The version of image.h alone. A stored image of another version is compiled anew. A change there
+ * raises both. */
+#define PM_IMAGE_VERSION 3
 
 #define PM_INTERFACES 16 /* interfaces under one policy */
 #define PM_RECORD_BITS 4 /* the low bits of an epoch, which choose its record */
@@ -260,8 +264,10 @@ PM_ASSERT(sizeof(struct pm_control) == 16 + PM_RECORDS * 24, "pm_control");
 struct pm_build {
 	__u32 abi; /* PM_ABI_VERSION of the release that made the maps */
 	__u32 programs; /* hash of the object that the attached programs come from */
+	char release[24]; /* the release that it was part of; NUL-terminated. Layout 3 has no such
+			     field */
 };
-PM_ASSERT(sizeof(struct pm_build) == 8, "pm_build");
+PM_ASSERT(sizeof(struct pm_build) == 32, "pm_build");
 
 /* An epoch is put together and taken apart here and nowhere else. */
 static inline __u64 pm_epoch(__u64 sequence, __u32 index)

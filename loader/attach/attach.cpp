@@ -66,10 +66,16 @@ bool may_be_replaced(std::uint32_t program) {
     return program == 0 || name_of_program(program) == "pm_egress";
 }
 
+// By the pins alone: to ask for a program's name needs CAP_SYS_ADMIN, which the service does not
+// have.
 bool filter_is_ours(const fs::path &folder, std::uint32_t ifindex) {
-    const Fd program(bpf_obj_get((folder / "egress_program").c_str()));
     const std::uint32_t there = filter_program(ifindex);
-    return program && there != 0 && there == program_id(program.get());
+    if (there == 0) return false;
+    for (const std::string &name : {std::string("egress_program"), next_name("egress_program")}) {
+        const Fd program(bpf_obj_get((folder / name).c_str()));
+        if (program && there == program_id(program.get())) return true;
+    }
+    return false;
 }
 
 void take_off_egress(const fs::path &folder, std::uint32_t ifindex) {
@@ -335,7 +341,15 @@ Done replace(const Pins &pins, const Pins::Interface &interface, int ingress, in
     });
     if (!replaced) return replaced;
     const std::uint32_t there = filter_program(interface.entry.ifindex);
-    if (there == 0 || !may_be_replaced(there)) return {};  // TCX, or none
+    if (there == 0) return {};  // TCX, or none
+    if (!filter_is_ours(pins.folder(interface.number), interface.entry.ifindex)) {
+        const std::string name = name_of_program(there);
+        if (name.empty())
+            return fault(
+                fmt::format("whose egress filter is on {} cannot be told", interface.name()),
+                "run it with CAP_SYS_ADMIN");
+        if (name != "pm_egress") return {};
+    }
     Filter filter(interface.entry.ifindex);
     filter.options.prog_fd = egress;
     filter.options.flags = BPF_TC_F_REPLACE;

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "loader/attach/exchange.h"
 
-#include <sys/mman.h>
-
 #include <algorithm>
 #include <bit>
 #include <cstring>
@@ -10,6 +8,7 @@
 #include <fmt/core.h>
 
 #include "loader/attach/attach.h"
+#include "loader/kernel/mapping.h"
 #include "loader/kernel/program.h"
 
 namespace pm {
@@ -17,41 +16,6 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr const char *slot_maps[] = {"images", "bans"};
-
-std::string next_name(const std::string &name) {
-    return "next_" + name;
-}
-
-Done rename_pin(const fs::path &from, const fs::path &to) {
-    if (rename(from.c_str(), to.c_str()) != 0)
-        return cannot(fmt::format("rename the pin {}", from.string()), errno);
-    return {};
-}
-
-Done pin_anew(int fd, const fs::path &path) {
-    std::error_code ignored;
-    fs::remove(path, ignored);
-    return pin(fd, path);
-}
-
-// A map in the memory of this process, for as long as the object lives.
-class Mapping {
-public:
-    Mapping(int fd, std::size_t size, int protection)
-        : size_(size), at_(mmap(nullptr, size, protection, MAP_SHARED, fd, 0)) {}
-    Mapping(const Mapping &) = delete;
-    Mapping &operator=(const Mapping &) = delete;
-    ~Mapping() {
-        if (at_ != MAP_FAILED) munmap(at_, size_);
-    }
-    std::uint8_t *bytes() const {
-        return at_ == MAP_FAILED ? nullptr : static_cast<std::uint8_t *>(at_);
-    }
-
-private:
-    std::size_t size_;
-    void *at_;
-};
 
 // A map like `name` with larger slots and the same content.
 Result<Fd> enlarged(const Maps &maps, const char *name, std::uint32_t slot) {
@@ -150,8 +114,7 @@ Done Replacement::replace_all() {
     if (auto done = replace_probes(); !done) return done;
     auto abi = Map<std::uint32_t, pm_build>::of(pins_.maps(), "abi");
     if (!abi) return tl::unexpected(abi.error());
-    if (auto done = abi->put(0, {.abi = PM_ABI_VERSION, .programs = build_hash()}); !done)
-        return done;
+    if (auto done = abi->put(0, this_build()); !done) return done;
     std::error_code error;
     for (const char *name : slot_maps)
         if (fs::exists(pins_.path(next_name(name)), error))
@@ -179,7 +142,8 @@ Done finish_replacing(const Paths &paths, const Pins &pins) {
 Result<bool> is_other_build(const Pins &pins) {
     auto abi = Map<std::uint32_t, pm_build>::of(pins.maps(), "abi");
     if (!abi) return tl::unexpected(abi.error());
-    return abi->get(0).map([](const pm_build &build) { return build.programs != build_hash(); });
+    return abi->get(0).map(
+        [](const pm_build &build) { return build.programs != this_build().programs; });
 }
 
 std::uint32_t slot_size_for(std::size_t bytes, std::uint32_t minimum) {

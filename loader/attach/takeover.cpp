@@ -2,6 +2,7 @@
 #include "loader/attach/takeover.h"
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -10,6 +11,9 @@
 
 #include <bpf/bpf.h>
 #include <fmt/core.h>
+
+#include "loader/attach/attach.h"
+#include "loader/kernel/switch.h"
 
 namespace pm {
 namespace fs = std::filesystem;
@@ -98,6 +102,41 @@ Done take_over(const Pins &pins, unsigned number, const Device &device,
         if (auto pinned = pin(link.fd.get(), pins.path(number, link.hook)); !pinned) done = pinned;
     }
     return done;
+}
+
+Result<std::vector<std::string>> finish_taking_over(const Paths &paths) {
+    std::vector<std::string> done;
+    auto links = left_links(paths);
+    if (!links) return tl::unexpected(links.error());
+    if (links->empty()) return done;
+    auto pins = Pins::open(paths);
+    if (!pins) return tl::unexpected(pins.error());
+    if (!*pins) return done;
+    auto control = Switch::open((*pins)->maps(), Access::read);
+    if (!control) return tl::unexpected(control.error());
+    if (control->state().record.mode == PM_MODE_OFF) return done;
+    auto interfaces = (*pins)->interfaces();
+    if (!interfaces) return tl::unexpected(interfaces.error());
+    for (const Pins::Interface &one : *interfaces) {
+        const auto device = device_of(**pins, one);
+        if (!device || !has_left_link(*links, *device)) continue;
+        if (auto taken = take_over(**pins, one.number, *device, *links); !taken)
+            return tl::unexpected(taken.error());
+        done.push_back(
+            fmt::format("the programs that others had left on {} are replaced", one.name()));
+    }
+    forget_left(paths);
+    return done;
+}
+
+Result<bool> leave_newer(const Paths &paths) {
+    auto build = Pins::build(paths);
+    if (!build) return tl::unexpected(build.error());
+    if (!*build || (*build)->abi <= PM_ABI_VERSION) return false;
+    const fs::path abi = paths.pins / "abi";
+    if (unlink(abi.c_str()) != 0)
+        return cannot(fmt::format("remove the pin {}", abi.string()), errno);
+    return true;
 }
 
 void forget_left(const Paths &paths) {

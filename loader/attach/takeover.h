@@ -40,6 +40,15 @@ bool has_left_link(const std::vector<LeftLink> &links, const Device &device);
 Done take_over(const Pins &pins, unsigned number, const Device &device,
                const std::vector<LeftLink> &links);
 
+// Lets go of maps whose layout is newer than that of this release, so that their links are such as
+// others have left. Their programs go on judging until the next who puts a policy in force takes
+// them over. Flows and counters are lost. Nothing to do if the layout is not newer: false.
+Result<bool> leave_newer(const Paths &paths);
+
+// Ends what a process began that was killed, if a policy is in force by the pinned maps. What was
+// done, a sentence for each interface.
+Result<std::vector<std::string>> finish_taking_over(const Paths &paths);
+
 // Links that nobody takes over go with their pins.
 void forget_left(const Paths &paths);
 

@@ -322,6 +322,8 @@ void CommandLine::add_changes() {
                      [this] { return run_restore(restore_); });
     restore->add_flag("--service", restore_.for_service,
                       "end well also with the parachute, since watch comes next");
+    restore->add_flag("--downgrade", restore_.downgrade,
+                      "also from what a newer release has attached: flows and counters are lost");
     // What runs beside an apply; nobody types it.
     add("render-parachute", "make the parachute of the confirmed policy", run_render_parachute)
         ->group("");

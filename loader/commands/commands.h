@@ -143,6 +143,7 @@ int run_confirm();
 int run_rollback();
 struct RestoreArguments {
     bool for_service = false;  // `watch` comes next, and goes on from a parachute
+    bool downgrade = false;    // from the maps of a newer release too
 };
 int run_restore(const RestoreArguments &arguments);
 

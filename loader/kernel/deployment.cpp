@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "loader/kernel/deployment.h"
 
+#include <chrono>
+#include <thread>
+
 #include <fmt/core.h>
 
 #include "loader/base/clock.h"
@@ -48,6 +51,11 @@ Result<Deployment> read_deployment(Pins pins, const InForce *known) {
 Result<std::optional<Deployment>> open_deployment(const Paths &paths, Access access,
                                                   const InForce *known) {
     auto pins = Pins::open(paths, access);
+    // A reader holds no lock. Another process may be taking over from another layout just now.
+    for (int pauses = 0; !pins && pauses < 60 && Pins::are_being_taken_over(paths); ++pauses) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(50));
+        pins = Pins::open(paths, access);
+    }
     if (!pins) return tl::unexpected(pins.error());
     if (!*pins) return std::nullopt;
     return read_deployment(std::move(**pins), known);

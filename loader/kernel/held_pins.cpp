@@ -104,7 +104,7 @@ Done HeldPins::take(const Paths &paths, const std::vector<std::string> &detached
     if (!now) return tl::unexpected(now.error());
     const auto lost = std::ranges::any_of(
         held_, [&](const auto &one) { return is_missing(one.first, *now, detached); });
-    if (lost && !is_of_others(*now)) return {};
+    if (lost && !is_of_others(*now) && !has_other_abi(*now)) return {};
     if (!now->contains("abi") || !now->contains("control")) now->clear();
     held_ = std::move(*now);
     return {};
@@ -114,6 +114,19 @@ Done HeldPins::take(const Paths &paths, const std::vector<std::string> &detached
 bool HeldPins::is_of_others(const ByName &now) const {
     const auto control = now.find("control");
     return control != now.end() && control->second.id != held_.at("control").id;
+}
+
+// Another process has taken over from one layout to another.
+bool HeldPins::has_other_abi(const ByName &now) const {
+    const auto there = now.find("abi"), held = held_.find("abi");
+    return there != now.end() && held != held_.end() && there->second.id != held->second.id;
+}
+
+bool HeldPins::has_other_layout(const ByName &now) {
+    const auto there = now.find("abi");
+    if (there == now.end()) return false;
+    const auto build = read_build(there->second.fd.get());
+    return !build || build->abi != PM_ABI_VERSION;
 }
 
 int HeldPins::fd(const std::string &name) const {
@@ -191,6 +204,8 @@ Result<std::vector<std::string>> HeldPins::missing(const Paths &paths,
     std::vector<std::string> names;
     auto now = pinned_now(paths);
     if (!now) return tl::unexpected(now.error());
+    // A newer release has taken over, or another process from an older one: what it made is whole.
+    if (has_other_layout(*now) || (has_other_abi(*now) && !is_of_others(*now))) return names;
     if (is_of_others(*now)) {
         HeldPins others;
         others.held_ = std::move(*now);

@@ -9,7 +9,8 @@
 //   - all, if the maps that are pinned now are others and a policy is in force by them;
 //   - those of an interface without an entry in the map `interfaces`, or with other pins than held;
 //   - a link whose device is gone, or that was detached;
-//   - next_NAME, if NAME is not what it was: an exchange (attach/exchange.h) has ended.
+//   - next_NAME, if NAME is not what it was: an exchange (attach/exchange.h) has ended;
+//   - all, if `abi` is another map: another process has taken over from one layout to another.
 //   If a link runs a program that is not held, programs were exchanged since the last look. Then
 //   the maps held may be those of before, and nothing is pinned again.
 //
@@ -65,6 +66,8 @@ private:
     int fd(const std::string &name) const;
     std::optional<pm_interface> entry(unsigned number) const;
     bool is_of_others(const ByName &now) const;
+    bool has_other_abi(const ByName &now) const;
+    static bool has_other_layout(const ByName &now);
     bool is_missing(const std::string &name, const ByName &now,
                     const std::vector<std::string> &detached) const;
     Done check_programs() const;

@@ -3,6 +3,9 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
+#include <cstring>
+
 #include <bpf/bpf.h>
 #include <fmt/core.h>
 
@@ -12,6 +15,8 @@
 namespace pm {
 namespace fs = std::filesystem;
 namespace {
+
+constexpr const char *layout_prefix = "layout-";
 
 bool is_probe(const std::string &name) {
     return name.ends_with("ask_in") || name.ends_with("ask_out");
@@ -37,11 +42,13 @@ void remove_files(const fs::path &folder) {
 // Removes everything in it, in the order that pins.h says.
 void remove_content(const fs::path &folder) {
     std::error_code error;
-    std::vector<fs::path> interfaces;  // with any number: another layout may have more of them
-    for (const auto &entry : fs::directory_iterator(folder, error))
-        if (entry.path().filename().string().starts_with("interface-"))
-            interfaces.push_back(entry.path());
-    for (const fs::path &one : interfaces) {
+    std::vector<fs::path> folders;  // with any number: another layout may have more of them
+    for (const auto &entry : fs::directory_iterator(folder, error)) {
+        const std::string name = entry.path().filename();
+        if (name.starts_with("interface-") || name.starts_with(layout_prefix))
+            folders.push_back(entry.path());
+    }
+    for (const fs::path &one : folders) {
         remove_files(one);
         fs::remove(one, error);
     }
@@ -49,21 +56,29 @@ void remove_content(const fs::path &folder) {
     remove_files(folder);
 }
 
-Done check_abi(const Maps &maps) {
-    auto info = map_info(maps.fd("abi"), "abi");
-    if (!info) return tl::unexpected(info.error());
-    // In another layout `abi` may have another size. The version comes first in all of them.
-    std::vector<std::uint32_t> value(info->value_size / 4 + 1);
-    const std::uint32_t key = 0;
-    if (bpf_map_lookup_elem(maps.fd("abi"), &key, value.data()) != 0)
-        return cannot("read the map 'abi'", errno);
-    if (value[0] != PM_ABI_VERSION)
-        return fault(
-            fmt::format("what is attached has layout {}, this portmatrix has {}", value[0],
-                        PM_ABI_VERSION),
-            "detach with the version that attached it, or with 'detach --all --force'; the host "
-            "is unfiltered until the next apply");
-    return {};
+Fault other_layout(const pm_build &build) {
+    const std::string whose =
+        build.release[0] != 0 ? fmt::format(", of release {},", build.release) : "";
+    const std::string what = fmt::format("what is attached{} has layout {}, this portmatrix has {}",
+                                         whose, build.abi, PM_ABI_VERSION);
+    if (build.abi < PM_ABI_VERSION)
+        return {what,
+                "it goes on filtering; to take it over, or to see why that fails: "
+                "portmatrix restore"};
+    return {what,
+            "it goes on filtering; use the release that attached it, or go back to this one with "
+            "'portmatrix restore --downgrade'; 'detach --all --force' leaves this host unfiltered"};
+}
+
+Fault being_taken_over() {
+    return {"what is attached is being taken over from another layout",
+            "try again; if that goes on, 'portmatrix restore' finishes it or says why it fails"};
+}
+
+Result<std::uint32_t> id_of_abi(const Paths &paths, Access access) {
+    auto abi = open_pin(paths.pins / "abi", access);
+    if (!abi) return tl::unexpected(abi.error());
+    return map_info(abi->get(), "abi").map([](const bpf_map_info &info) { return info.id; });
 }
 
 }  // namespace
@@ -83,6 +98,54 @@ Done pin(int fd, const fs::path &path) {
     return {};
 }
 
+// In another layout `abi` may have another size. The version comes first in all of them.
+Result<pm_build> read_build(int fd) {
+    auto info = map_info(fd, "abi");
+    if (!info) return tl::unexpected(info.error());
+    std::vector<std::uint8_t> value(std::max<std::size_t>(info->value_size, sizeof(pm_build)));
+    const std::uint32_t key = 0;
+    if (bpf_map_lookup_elem(fd, &key, value.data()) != 0)
+        return cannot("read the map 'abi'", errno);
+    pm_build build = {};
+    std::memcpy(&build, value.data(), std::min<std::size_t>(info->value_size, sizeof(build)));
+    build.release[sizeof(build.release) - 1] = 0;
+    return build;
+}
+
+Done pin_anew(int fd, const fs::path &path) {
+    std::error_code ignored;
+    fs::remove(path, ignored);
+    return pin(fd, path);
+}
+
+Done rename_pin(const fs::path &from, const fs::path &to) {
+    if (rename(from.c_str(), to.c_str()) != 0)
+        return cannot(fmt::format("rename the pin {}", from.string()), errno);
+    return {};
+}
+
+Result<bool> is_there(const fs::path &path) {
+    struct stat about = {};
+    if (lstat(path.c_str(), &about) == 0) return true;
+    if (errno == ENOENT) return false;
+    return cannot(fmt::format("look for {}", path.string()), errno);
+}
+
+Result<Fd> open_if_there(const fs::path &path) {
+    Fd fd(bpf_obj_get(path.c_str()));
+    if (fd || errno == ENOENT) return fd;
+    return cannot(fmt::format("open the pin {}", path.string()), errno);
+}
+
+Done rename_if_there(const fs::path &from, const fs::path &to) {
+    if (rename(from.c_str(), to.c_str()) == 0 || errno == ENOENT) return {};
+    return cannot(fmt::format("rename the pin {}", from.string()), errno);
+}
+
+std::string next_name(const std::string &name) {
+    return "next_" + name;
+}
+
 fs::path Pins::folder(unsigned number) const {
     return folder_ / folder_name(number);
 }
@@ -91,26 +154,64 @@ fs::path Pins::path(unsigned number, const std::string &name) const {
     return folder(number) / name;
 }
 
-Result<std::optional<Pins>> Pins::open(const Paths &paths, Access access) {
+fs::path Pins::layout_folder(const Paths &paths, std::uint32_t version) {
+    return paths.pins / fmt::format("{}{}", layout_prefix, version);
+}
+
+bool Pins::are_being_taken_over(const Paths &paths) {
+    std::error_code error;
+    return fs::exists(layout_folder(paths, PM_ABI_VERSION), error);
+}
+
+Result<std::optional<pm_build>> Pins::build(const Paths &paths, Access access) {
     auto exists = has_private_folder(paths.pins);
     if (!exists) return tl::unexpected(exists.error());
     std::error_code error;
     if (!*exists || !fs::exists(paths.pins / "abi", error)) return std::nullopt;
-
-    Pins pins(paths.pins, access);
-    auto abi = open_pin(pins.path("abi"), access);
+    auto abi = open_pin(paths.pins / "abi", access);
     if (!abi) return tl::unexpected(abi.error());
-    pins.maps_.add("abi", std::move(*abi));
-    if (auto checked = check_abi(pins.maps_); !checked) return tl::unexpected(checked.error());
-    auto entries = list_folder(paths.pins);
+    return read_build(abi->get()).map([](const pm_build &build) { return std::optional(build); });
+}
+
+Done Pins::open_maps() {
+    auto entries = list_folder(folder_);
     if (!entries) return tl::unexpected(entries.error());
+    std::error_code error;
     for (const fs::path &entry : *entries) {
         const std::string name = entry.filename();
         if (!fs::is_regular_file(entry, error) || !is_ours(name) || is_probe(name)) continue;
-        auto map = open_pin(entry, access);
+        auto map = open_pin(entry, access_);
         if (!map) return tl::unexpected(map.error());
-        pins.maps_.add(name, std::move(*map));
+        maps_.add(name, std::move(*map));
     }
+    return {};
+}
+
+Result<std::optional<Pins>> Pins::open(const Paths &paths, Access access) {
+    auto now = build(paths, access);
+    if (!now) return tl::unexpected(now.error());
+    if (!*now) return std::nullopt;
+    if ((*now)->abi != PM_ABI_VERSION) return tl::unexpected(other_layout(**now));
+    if (are_being_taken_over(paths)) return tl::unexpected(being_taken_over());
+    Pins pins(paths.pins, access);
+    auto before = id_of_abi(paths, access);
+    if (!before) return tl::unexpected(before.error());
+    if (auto opened = pins.open_maps(); !opened) return tl::unexpected(opened.error());
+    auto after = id_of_abi(paths, access);
+    if (!after) return tl::unexpected(after.error());
+    if (*before != *after || are_being_taken_over(paths))
+        return fault("other maps were attached meanwhile", "try again");
+    return pins;
+}
+
+Result<Pins> Pins::open_any_layout(const Paths &paths) {
+    Pins pins(paths.pins);
+    return pins.open_maps().map([&] { return std::move(pins); });
+}
+
+Pins Pins::of(const Paths &paths, Maps maps) {
+    Pins pins(paths.pins);
+    pins.maps_ = std::move(maps);
     return pins;
 }
 
@@ -131,7 +232,7 @@ Result<Pins> Pins::create(const Paths &paths, const Program &program) {
     pin_as(program.ask_out(), "ask_out");
     auto abi = Map<std::uint32_t, pm_build>::of(pins.maps_, "abi");
     if (!abi) return tl::unexpected(abi.error());
-    if (done) done = abi->put(0, {.abi = PM_ABI_VERSION, .programs = build_hash()});
+    if (done) done = abi->put(0, this_build());
     pin_as(pins.maps_.fd("abi"), "abi");
     if (!done) {
         remove_all(paths);

@@ -10,6 +10,8 @@
 //     ingress_program, egress_program   its programs
 //     ingress, egress                   their links; a clsact filter has none (attach/attach.h)
 //   next_NAME           a map or program that is about to replace NAME (attach/exchange.h)
+//   layout-VERSION/     maps of that layout that are about to replace those above
+//                       (attach/layout_takeover.h)
 //
 // Order in which they are made
 //   1. create(): what an interrupted run left is removed; all maps but `abi`; the probe programs;
@@ -45,12 +47,45 @@ Result<Fd> open_pin(const std::filesystem::path &path, Access access = Access::w
 // Pins a map, program or link under a name that is free.
 Done pin(int fd, const std::filesystem::path &path);
 
+// The one value of the map `abi`, of whatever layout. What an older one does not have is 0.
+Result<pm_build> read_build(int fd);
+
+// What has the name goes first.
+Done pin_anew(int fd, const std::filesystem::path &path);
+
+// What has the name `to` goes in the same instant.
+Done rename_pin(const std::filesystem::path &from, const std::filesystem::path &to);
+
+// Where it decides what is done whether something is there: what cannot be told is a fault.
+Result<bool> is_there(const std::filesystem::path &path);
+Result<Fd> open_if_there(const std::filesystem::path &path);  // no descriptor: there is no such pin
+Done rename_if_there(const std::filesystem::path &from, const std::filesystem::path &to);
+
+// "next_NAME": what is about to replace NAME.
+std::string next_name(const std::string &name);
+
 class Pins {
 public:
-    // Nothing, if nothing is attached. A fault if the maps have another layout: the version in
-    // `abi` is compared before anything else is opened. To open pins for reading, a process needs
-    // only the right to read the files.
+    // Nothing, if nothing is attached. A fault if the maps have another layout, or if another
+    // process takes over from one: `abi` is looked at before anything else is opened, and it must
+    // be the same map at the end. To open pins for reading, a process needs only the right to read
+    // the files.
     static Result<std::optional<Pins>> open(const Paths &paths, Access access = Access::write);
+
+    // The same for who takes over: whatever layout the maps have, and if a takeover is going on.
+    static Result<Pins> open_any_layout(const Paths &paths);
+
+    // The pins of these maps, which are open.
+    static Pins of(const Paths &paths, Maps maps);
+
+    // What `abi` says; nothing, if nothing is attached.
+    static Result<std::optional<pm_build>> build(const Paths &paths, Access access = Access::write);
+
+    // Are the pins about to be those of this release? It may have been interrupted.
+    static bool are_being_taken_over(const Paths &paths);
+
+    // The folder of maps that are about to be those of this layout.
+    static std::filesystem::path layout_folder(const Paths &paths, std::uint32_t version);
 
     // Pins the shared maps and the probe programs of `program`.
     static Result<Pins> create(const Paths &paths, const Program &program);
@@ -85,6 +120,8 @@ public:
 private:
     explicit Pins(std::filesystem::path folder, Access access = Access::write)
         : folder_(std::move(folder)), access_(access) {}
+
+    Done open_maps();
 
     std::filesystem::path folder_;
     Access access_;

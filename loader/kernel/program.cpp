@@ -8,6 +8,7 @@
 #include <bit>
 #include <cstdio>
 #include <cstring>
+#include <string_view>
 #include <vector>
 
 #include <bpf/btf.h>
@@ -119,13 +120,16 @@ Result<Sizes> size_maps(bpf_object *object, const ProgramOptions &options) {
                  .assured = sizes.back().entries};
 }
 
-// Uses maps that exist, of the sizes that they have.
-Result<Sizes> reuse_maps(bpf_object *object, const Maps &shared, int rows) {
+// Uses maps that exist, of the sizes that they have. Others are of the sizes asked for.
+Result<Sizes> reuse_maps(bpf_object *object, const ProgramOptions &options) {
+    if (!options.anew.empty())
+        if (auto sizes = size_maps(object, options); !sizes) return sizes;
     bpf_map *map = nullptr;
     bpf_object__for_each_map(map, object) {
         const char *name = bpf_map__name(map);
-        if (bpf_map__is_internal(map) || (!is_shared(map) && rows < 0)) continue;
-        const int fd = is_shared(map) ? shared.fd(name) : rows;
+        if (bpf_map__is_internal(map) || options.anew.contains(name)) continue;
+        if (!is_shared(map) && options.rows < 0) continue;
+        const int fd = is_shared(map) ? options.shared->fd(name) : options.rows;
         auto info = map_info(fd, name);
         if (!info) return tl::unexpected(info.error());
         // libbpf refuses a map whose sizes are not those of the object; so the object takes the
@@ -135,15 +139,10 @@ Result<Sizes> reuse_maps(bpf_object *object, const Maps &shared, int rows) {
         if (int error = bpf_map__reuse_fd(map, fd))
             return cannot(fmt::format("use the map '{}'", name), error);
     }
-    auto images = map_info(shared.fd("images"), "images");
-    auto bans = map_info(shared.fd("bans"), "bans");
-    if (!images) return tl::unexpected(images.error());
-    if (!bans) return tl::unexpected(bans.error());
-    auto assured = map_info(shared.fd("assured"), "assured");
-    if (!assured) return tl::unexpected(assured.error());
-    return Sizes{.image_slot = images->value_size,
-                 .bans_slot = bans->value_size,
-                 .assured = assured->max_entries};
+    auto find = [&](const char *name) { return bpf_object__find_map_by_name(object, name); };
+    return Sizes{.image_slot = bpf_map__value_size(find("images")),
+                 .bans_slot = bpf_map__value_size(find("bans")),
+                 .assured = bpf_map__max_entries(find("assured"))};
 }
 
 bpf_object *open_object(const ProgramOptions &wanted) {
@@ -186,8 +185,7 @@ Result<Program> Program::load(const ProgramOptions &options) {
     bpf_object *object = program.object_.get();
     if (!object) return cannot("open the programs", errno, remedy_of_load(errno));
 
-    auto sizes = options.shared ? reuse_maps(object, *options.shared, options.rows)
-                                : size_maps(object, options);
+    auto sizes = options.shared ? reuse_maps(object, options) : size_maps(object, options);
     if (!sizes) return tl::unexpected(sizes.error());
     auto set = set_constants(object, {{"pm_interface", options.interface},
                                       {"pm_image_mask", sizes->image_slot - 1},
@@ -227,12 +225,28 @@ Result<Program> Program::load(const ProgramOptions &options) {
     return program;
 }
 
-std::uint32_t build_hash() {
+Result<ProgramOptions> options_of_sizes(const Maps &maps) {
+    ProgramOptions options;
+    auto images = map_info(maps.fd("images"), "images"), bans = map_info(maps.fd("bans"), "bans"),
+         outside = map_info(maps.fd("outside"), "outside");
+    for (const auto *info : {&images, &bans, &outside})
+        if (!*info) return tl::unexpected(info->error());
+    options.image_slot = images->value_size;
+    options.bans_slot = bans->value_size;
+    for (const FlowTable &table : flow_tables)
+        if (std::string_view(table.name) == "outside")
+            options.flow_capacity = outside->max_entries / table.parts * table.whole;
+    return options;
+}
+
+pm_build this_build() {
     std::size_t size = 0;
     const auto *bytes = static_cast<const std::uint8_t *>(portmatrix::elf_bytes(&size));
-    std::uint32_t hash = 2166136261u;  // FNV-1a
-    for (std::size_t i = 0; i < size; ++i) hash = (hash ^ bytes[i]) * 16777619u;
-    return hash;
+    pm_build build = {.abi = PM_ABI_VERSION, .programs = 2166136261u, .release = {}};
+    for (std::size_t i = 0; i < size; ++i)
+        build.programs = (build.programs ^ bytes[i]) * 16777619u;  // FNV-1a
+    std::string_view(PM_VERSION).copy(build.release, sizeof(build.release) - 1);
+    return build;
 }
 
 void show_libbpf_messages(bool on) {

@@ -5,10 +5,12 @@
 
 #include <cstdint>
 #include <memory>
+#include <set>
 #include <string>
 
 #include "loader/base/fault.h"
 #include "loader/kernel/map.h"
+#include "maps/abi.h"
 
 struct bpf_object;
 
@@ -37,6 +39,9 @@ struct ProgramOptions {
 
     // The maps to use; null: new ones, of the sizes below.
     const Maps *shared = nullptr;
+    // Those that are made anew all the same. Any other that `shared` lacks is a fault: programs
+    // with an empty map in place of the one in use would let everything pass.
+    std::set<std::string> anew = {};
     int rows = -1;                        // the map of the interface's counters; -1: a new one
     std::uint32_t image_slot = 2u << 20;  // bytes, a power of two from 4096
     std::uint32_t bans_slot = 64u << 10;  // likewise
@@ -46,6 +51,9 @@ struct ProgramOptions {
     // What the verifier is to log, as BPF_LOG_*; libbpf passes it on as debugging messages.
     std::uint32_t verifier_log = 0;
 };
+
+// With the sizes that these maps have, for maps that are to take their place.
+Result<ProgramOptions> options_of_sizes(const Maps &maps);
 
 // The loaded programs, their `rows`, and the shared maps: descriptors that live as long as this.
 class Program {
@@ -69,8 +77,9 @@ private:
     int ingress_ = -1, egress_ = -1, ask_in_ = -1, ask_out_ = -1, rows_ = -1;
 };
 
-// A hash of the built-in object, to tell it from those of other builds; not a secure one.
-std::uint32_t build_hash();
+// What stands in `abi` once the programs of this build are attached: the layout, a hash of the
+// built-in object, to tell it from those of other builds (not a secure one), and the release.
+pm_build this_build();
 
 void show_libbpf_messages(bool on);  // libbpf's warnings, which speak to developers, on stderr
 

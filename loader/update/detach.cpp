@@ -9,6 +9,7 @@
 #include <fmt/core.h>
 
 #include "loader/attach/attach.h"
+#include "loader/attach/layout_takeover.h"
 #include "loader/attach/occupant.h"
 #include "loader/attach/takeover.h"
 #include "loader/attach/targets.h"
@@ -138,6 +139,7 @@ Done take_off_unpinned(const Paths &paths, const std::string &name) {
 }  // namespace
 
 Result<DetachOutcome> detach_interfaces(const Paths &paths, const std::vector<std::string> &names) {
+    if (auto taken = take_over_layout(paths); !taken) return tl::unexpected(taken.error());
     auto pins = Pins::open(paths);
     if (!pins) return tl::unexpected(pins.error());
     if (!*pins)
@@ -147,6 +149,7 @@ Result<DetachOutcome> detach_interfaces(const Paths &paths, const std::vector<st
 
 Result<DetachOutcome> detach_interfaces_by_force(const Paths &paths,
                                                  const std::vector<std::string> &names) {
+    if (auto taken = take_over_layout(paths); !taken) return tl::unexpected(taken.error());
     auto pins = Pins::open(paths);
     if (!pins) return tl::unexpected(pins.error());
     DetachOutcome outcome;
@@ -173,7 +176,23 @@ Result<DetachOutcome> detach_interfaces_by_force(const Paths &paths,
     return outcome;
 }
 
+namespace {
+
+// Reads no map, so that it does not matter which layout they have.
+Result<DetachOutcome> unfilter_noted(const Paths &paths) {
+    DetachOutcome outcome;
+    auto done = stop_noted(paths, {.all = true}, [&] {
+        return unfilter_all(paths).map(
+            [&](std::vector<std::string> &&names) { outcome.names = std::move(names); });
+    });
+    return done.map([&] { return std::move(outcome); });
+}
+
+}  // namespace
+
 Result<DetachOutcome> detach_all(const Paths &paths) {
+    // What cannot be taken over can be taken off all the same.
+    if (is_of_older_layout(paths) && !take_over_layout(paths)) return unfilter_noted(paths);
     auto pins = Pins::open(paths);
     if (!pins) return tl::unexpected(pins.error());
     if (*pins) return detach_from(paths, **pins, {});
@@ -186,15 +205,7 @@ Result<DetachOutcome> detach_all(const Paths &paths) {
 
 Result<DetachOutcome> detach_all_by_force(const Paths &paths) {
     auto outcome = detach_all(paths);
-    if (outcome) return outcome;
-    outcome = DetachOutcome();
-    return stop_noted(paths, {.all = true},
-                      [&] {
-                          return unfilter_all(paths).map([&](std::vector<std::string> &&names) {
-                              outcome->names = std::move(names);
-                          });
-                      })
-        .map([&] { return std::move(*outcome); });
+    return outcome ? std::move(outcome) : unfilter_noted(paths);
 }
 
 }  // namespace pm

@@ -8,6 +8,7 @@
 #include <fmt/ranges.h>
 
 #include "loader/attach/attach.h"
+#include "loader/attach/layout_takeover.h"
 #include "loader/attach/takeover.h"
 #include "loader/kernel/pins.h"
 #include "loader/kernel/switch.h"
@@ -152,27 +153,31 @@ void Keeper::report_failsafe(const Outcome &outcome, KeeperReport &report) {
 
 // Links that were left are taken over by a Rollout; this ends what a killed one began.
 void Keeper::end_takeover(KeeperReport &report) {
-    auto links = left_links(paths_);
-    if (!links) return report.problems.push_back(links.error().message);
-    if (links->empty()) return;
-    auto pins = Pins::open(paths_);
-    const auto in_force = in_force_now(paths_);
-    if (!pins || !*pins || !in_force || *in_force == InForce::nothing) return;
-    auto interfaces = (*pins)->interfaces();
-    if (!interfaces) return report.problems.push_back(interfaces.error().message);
-    for (const Pins::Interface &one : *interfaces) {
-        const auto device = device_of(**pins, one);
-        if (!device || !has_left_link(*links, *device)) continue;
-        if (auto done = take_over(**pins, one.number, *device, *links); !done)
-            return report.problems.push_back(done.error().message);
-        report.done.push_back(
-            fmt::format("the programs that others had left on {} are replaced", one.name()));
+    auto done = finish_taking_over(paths_);
+    if (!done) return report.problems.push_back(done.error().message);
+    report.done.insert(report.done.end(), done->begin(), done->end());
+}
+
+// Each try loads programs, which takes seconds. While it fails, no map can be read.
+void Keeper::take_over_older(KeeperReport &report) {
+    if (taken_over_.is_due()) {
+        auto taken = take_over_layout(paths_);
+        if (taken) {
+            taken_over_.succeeded();
+            if (!taken->empty()) report.done.push_back(*taken);
+            return;
+        }
+        not_taken_over_ = with_hint(taken.error());
+        taken_over_.failed();
     }
-    forget_left(paths_);
+    report.is_held = true;
+    report.problems.push_back(not_taken_over_);
 }
 
 KeeperReport Keeper::look() {
     KeeperReport report;
+    take_over_older(report);
+    if (report.is_held) return report;
     keep_pins(report);
     if (!report.is_held) restore_lost(report);
     if (!report.is_held) end_takeover(report);

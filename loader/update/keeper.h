@@ -4,6 +4,7 @@
 //
 // - Pins that others removed are made again from descriptors (kernel/held_pins.h). Nothing was
 //   detached meanwhile. Pins that another mount hides are out of sight, which is the same.
+// - What a release with an older layout has attached is taken over (attach/layout_takeover.h).
 // - If nothing is in force, or failsafe rows alone, but a generation is confirmed, it is put in
 //   force: `watch` did not run when the pins went, or the first policy was interrupted.
 //
@@ -28,7 +29,7 @@ struct KeeperReport {
     std::vector<std::string> done;      // what was put right, a sentence each
     std::vector<std::string> told;      // likewise, and it stands in the history already
     std::vector<std::string> problems;  // what could not be, a sentence each
-    bool is_held = false;  // what is in force has no pins that can be read, only descriptors
+    bool is_held = false;  // what is in force has no pins that can be read: programs filter by it
 };
 
 class Keeper {
@@ -46,12 +47,13 @@ private:
     void report_not_restored(std::string text, KeeperReport &report);
     void report_failsafe(const Outcome &outcome, KeeperReport &report);
     void end_takeover(KeeperReport &report);
+    void take_over_older(KeeperReport &report);
 
     Paths paths_;
     HeldPins held_;
     std::vector<std::string> detached_;  // names of interfaces that were detached by command
-    Retry restored_;
-    std::string not_restored_;  // why the last try failed
+    Retry restored_, taken_over_;
+    std::string not_restored_, not_taken_over_;  // why the last try failed
 };
 
 }  // namespace pm

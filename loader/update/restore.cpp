@@ -4,6 +4,7 @@
 #include <fmt/core.h>
 #include <fmt/ranges.h>
 
+#include "loader/attach/takeover.h"
 #include "loader/state/store.h"
 #include "loader/update/rollout.h"
 #include "loader/update/stored_candidate.h"
@@ -35,8 +36,11 @@ Result<std::optional<Outcome>> outcome_in_force(const Rollout &rollout,
 // What a look of `watch` would do.
 Result<std::optional<Outcome>> attach_what_has_come(const Paths &paths,
                                                     const std::string &note = {}) {
+    auto replaced = finish_taking_over(paths);
+    if (!replaced) return tl::unexpected(replaced.error());
     Watcher watcher(paths);
-    const std::vector<std::string> done = watcher.look_under_lock();
+    std::vector<std::string> done = watcher.look_under_lock();
+    done.insert(done.begin(), replaced->begin(), replaced->end());
     Rollout rollout(paths);
     if (auto opened = rollout.open(); !opened) return tl::unexpected(opened.error());
     auto outcome = outcome_in_force(rollout, note);

@@ -8,6 +8,7 @@
 
 #include "loader/attach/attach.h"
 #include "loader/attach/exchange.h"
+#include "loader/attach/layout_takeover.h"
 #include "loader/host/nft_close.h"
 #include "loader/state/ban_list.h"
 #include "loader/state/detached.h"
@@ -33,6 +34,9 @@ Done Rollout::open_control() {
 }
 
 Done Rollout::open() {
+    auto taken = take_over_layout(paths_);
+    if (!taken) return tl::unexpected(taken.error());
+    if (!taken->empty()) notes_.push_back(*taken);
     auto pins = Pins::open(paths_);
     if (!pins) return tl::unexpected(pins.error());
     pins_ = std::move(*pins);

@@ -5,8 +5,9 @@
 // The steps, and how each is undone
 //
 // 1. open() reads what is pinned and in force. First it ends what an interrupted command began: an
-//    exchange of programs (exchange.h), and a deadline that has passed (expiry.h). Neither changes
-//    what packets meet, and neither is undone.
+//    exchange of programs (exchange.h), and a deadline that has passed (expiry.h). And it takes
+//    over what a release with an older layout has attached (layout_takeover.h). None of these
+//    changes what packets meet, and none is undone.
 // 2. prepare() does everything that can fail:
 //    a. replaces programs of another build, and maps whose slots are too small for the image. Not
 //       undone: the new programs judge as the old ones;

@@ -118,7 +118,7 @@ tl::expected<std::vector<std::uint8_t>, std::string> compile_bans(const std::vec
     pm_ban_image header{};
     Writer writer(sizeof header);
     header.magic = PM_BANS_MAGIC;
-    header.abi = PM_ABI_VERSION;
+    header.abi = PM_IMAGE_VERSION;
     header.expiries = writer.append(expiries);
     header.peers = write_intervals(intervals, writer);
     header.size = static_cast<std::uint32_t>(writer.size());

@@ -150,9 +150,9 @@ tl::expected<Catalog, std::string> read_catalog(pm_view view) {
     const Reader reader(view);
     if (pm_field(view, pm_image, magic) != PM_IMAGE_MAGIC)
         return tl::unexpected(std::string{"it is not a compiled policy"});
-    if (const std::uint32_t abi = pm_field(view, pm_image, abi); abi != PM_ABI_VERSION)
+    if (const std::uint32_t abi = pm_field(view, pm_image, abi); abi != PM_IMAGE_VERSION)
         return tl::unexpected(
-            fmt::format("it has layout {}; this program reads layout {}", abi, PM_ABI_VERSION));
+            fmt::format("it has layout {}; this program reads layout {}", abi, PM_IMAGE_VERSION));
     const std::uint32_t rows = pm_field(view, pm_image, row_count);
     const std::uint32_t base = pm_field(view, pm_image, catalog);
     const std::uint32_t catalog_size = pm_field(view, pm_image, catalog_size);

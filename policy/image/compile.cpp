@@ -119,7 +119,7 @@ tl::expected<Image, std::string> compile(const Policy &policy, const CompileOpti
     pm_image header{};
     Writer writer(sizeof header);
     header.magic = PM_IMAGE_MAGIC;
-    header.abi = PM_ABI_VERSION;
+    header.abi = PM_IMAGE_VERSION;
     header.flags = policy.fragments_drop ? PM_IMAGE_FRAGMENTS_DROP : 0;
     set_zones(policy, options, header);
     set_own_filter(policy, header);

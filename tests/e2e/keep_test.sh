@@ -16,25 +16,6 @@ here=$(cd "$(dirname "$0")" && pwd)
 pins_now() { (cd "$PORTMATRIX_PIN_DIR" && find . -type f | sort); }
 has_pins() { [ "$(pins_now)" = "$1" ]; } # LIST
 
-# The attacker sends to a port that the policy closes, all through. None of it may arrive.
-begin_attack() {
-    : >"$LAB/log/arrived"
-    lab_start attacker attack /usr/bin/python3 -c 'import socket, time
-out = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-while True:
-    out.sendto(b"open\n", ("'"$EDGE4"'", 9999))
-    time.sleep(0.0005)'
-    attack=$!
-    wait_for 5 attack_is_dropped "$(closed_count)"
-}
-attack_is_dropped() { [ "$(closed_count)" -gt $(($1 + 20)) ]; } # BEFORE
-closed_count() { pm status -i eth0 --json | jq '[.drops[] | select(.reason == "no-service") | .packets] | add // 0'; }
-end_attack() {
-    wait_for 5 attack_is_dropped "$(closed_count)"
-    kill "$attack"
-    expect_equal 0 "$(wc -c <"$LAB/log/arrived")" "bytes that passed"
-}
-
 # COMMAND...: removes pins while watch runs. All comes back, nothing passes meanwhile, and it is told.
 removed_by_others() { # SAID COMMAND...
     local before said=$1

@@ -325,7 +325,7 @@ pings_answered_beyond() { [ "$(grep -c icmp_seq= "$LAB/log/pings")" -gt "$1" ]; 
 set_build() {
     # shellcheck disable=SC2046 # one word a byte
     bpftool map update pinned "$PORTMATRIX_PIN_DIR/abi" key 0 0 0 0 value hex \
-        $(printf '%02x 00 00 00 %02x 00 00 00' "$1" "$2")
+        $(printf '%02x 00 00 00 %02x 00 00 00' "$1" "$2") $(printf '00 %.0s' {1..24})
 }
 abi() { printf '%d\n' "$(bpftool -j map dump pinned "$PORTMATRIX_PIN_DIR/abi" | jq -r '.[0].value[0]')"; }
 

@@ -69,9 +69,7 @@ case_switches_and_takeovers() {
     for round in $(seq 1 100); do
         pm apply "$(variant "switch-$((round % 3))")" 2>"$LAB/log/apply"
     done
-    bpftool map update pinned "$PORTMATRIX_PIN_DIR/abi" key 0 0 0 0 value hex \
-        "$(printf '%02x' "$(bpftool -j map dump pinned "$PORTMATRIX_PIN_DIR/abi" | jq -r '.[0].value[0]')")" \
-        00 00 00 00 00 00 00
+    set_build "$(abi)" 0
     pm apply 2>&1 | grep "replaced by those of this build"
     /usr/bin/python3 -c 'for i in range(200000): print(f"12.{i >> 16}.{i >> 8 & 255}.{i & 255}")' \
         >"$LAB/peers.txt"

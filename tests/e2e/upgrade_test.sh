@@ -8,29 +8,12 @@ here=$(cd "$(dirname "$0")" && pwd)
 . "$here/lab.sh"
 # shellcheck source=tests/e2e/cases.sh
 . "$here/cases.sh"
+# shellcheck source=tests/e2e/line.sh
+. "$here/line.sh"
 
 pinned() { bpftool -j map show pinned "$PORTMATRIX_PIN_DIR/images" | jq .bytes_value; }
 ingress_program() { bpftool -j prog show pinned "$PORTMATRIX_PIN_DIR/interface-0/ingress_program" | jq .id; }
 attached_program() { in_ns edge ip -j link show dev eth0 | jq '.[0].xdp.prog.id'; }
-
-# A connection that stays open during a case; each line on it must come back.
-open_line() {
-    coproc TALK { exec nsenter --net="/run/netns/$LAB_NET-user" socat - "TCP:$EDGE4:22"; }
-    talk=$TALK_PID
-    exec 7<&"${TALK[0]}" 8>&"${TALK[1]}"
-    line_echoes before
-}
-line_echoes() { # WORD
-    local line
-    echo "$1" >&8
-    read -r -t $((3 * SLOW)) line <&7
-    expect_equal "$1" "$line" echo
-}
-close_line() {
-    line_echoes after
-    kill "$talk"
-    wait "$talk" || true
-}
 
 case_a_policy_that_outgrows_its_memory_gets_more() {
     local size packets
@@ -91,13 +74,13 @@ case_a_newer_build_takes_over() {
     refused expect_output "replaced by"
 }
 
-case_another_layout_is_refused_and_goes_on_enforcing() {
+case_a_newer_layout_is_refused_and_goes_on_enforcing() {
     local version
     version=$(abi)
     set_build $((version + 1)) 0
     expect_status 1 pm apply "$here/edge.yaml"
     expect_output "layout $((version + 1)), this portmatrix has $version"
-    expect_output "detach with the version that attached it"
+    expect_output "portmatrix restore --downgrade"
     expect_output "goes on enforcing"
     refused tcp_talks attacker "$EDGE4" 22
     set_build "$version" 0

@@ -37,7 +37,7 @@ TEST(Image, HeaderAndAlignment) {
     const Image image = compile(b.policy).value();
     const pm_image &header = image.header();
     EXPECT_EQ(header.magic, PM_IMAGE_MAGIC);
-    EXPECT_EQ(header.abi, static_cast<unsigned>(PM_ABI_VERSION));
+    EXPECT_EQ(header.abi, static_cast<unsigned>(PM_IMAGE_VERSION));
     EXPECT_EQ(header.size, image.bytes.size());
     EXPECT_EQ(header.flags, static_cast<unsigned>(PM_IMAGE_FRAGMENTS_DROP));
     EXPECT_EQ(header.generation, 0U);
@@ -228,7 +228,7 @@ TEST(Image, ADamagedImageIsRefusedOrReadInsideItsBounds) {
     };
     EXPECT_EQ(broken([](pm_image &h) { h.magic = 0; }), "it is not a compiled policy");
     EXPECT_EQ(broken([](pm_image &h) { h.abi = 99; }),
-              "it has layout 99; this program reads layout " + std::to_string(PM_ABI_VERSION));
+              "it has layout 99; this program reads layout " + std::to_string(PM_IMAGE_VERSION));
     const std::string exceeds = "the compiled policy is damaged: its parts exceed its size";
     EXPECT_EQ(broken([](pm_image &h) { h.size = ~0U; }), exceeds);
     EXPECT_EQ(broken([](pm_image &h) { h.row_count = PM_ROWS_MAX + 1; }), exceeds);

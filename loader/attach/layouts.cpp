@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "loader/attach/layouts.h"
+
+#include <utility>
+
+#include "maps/abi.h"
+
+namespace pm {
+namespace {
+
+Convert both(const Convert &first, const Convert &second) {
+    if (!first || !second) return first ? first : second;
+    return [first, second](const Bytes &bytes) { return second(first(bytes)); };
+}
+
+// `before` and then `change` of the same map.
+MapChange combined(const MapChange &before, const MapChange &change) {
+    using Kind = MapChange::Kind;
+    if (before.kind != Kind::copied || change.kind != Kind::copied)
+        return {.kind = change.kind == Kind::copied ? before.kind : change.kind};
+    return {.kind = Kind::copied,
+            .key = both(before.key, change.key),
+            .value = both(before.value, change.value)};
+}
+
+}  // namespace
+
+const Layouts &known_layouts() {
+    static const Layouts layouts = {
+        .oldest = 3,
+        .steps =
+            {
+                {.to = 4, .changes = {}},  // `abi` names the release
+            },
+    };
+    return layouts;
+}
+
+MapChanges changes_since(std::uint32_t from, const std::vector<LayoutStep> &steps) {
+    MapChanges changes;
+    for (const LayoutStep &step : steps) {
+        if (step.to <= from) continue;
+        for (const auto &[name, change] : step.changes) {
+            const auto before = changes.find(name);
+            changes[name] = before == changes.end() ? change : combined(before->second, change);
+        }
+    }
+    return changes;
+}
+
+}  // namespace pm

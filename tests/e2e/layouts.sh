@@ -1,0 +1,30 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: Apache-2.0
+# Layouts of the maps, older and newer. Sourced after lab.sh and cases.sh.
+
+attached_program() { in_ns edge ip -j link show dev eth0 | jq '.[0].xdp.prog.id'; }
+program_of() { bpftool -j prog show pinned "$PORTMATRIX_PIN_DIR/interface-0/$1_program" | jq .id; } # HOOK
+leftovers() { find "$PORTMATRIX_PIN_DIR" -name 'next_*' -o -name 'layout-*' -o -name left; }
+
+RELAYOUT=$(dirname "$PORTMATRIX")/tests/pm_relayout
+relayout() { in_ns edge "$RELAYOUT" "$@"; }
+
+# FIXTURE: what is attached becomes what the release with that layout attached.
+age() {
+    relayout age "$LAB/$(basename "$1" .xz)" "$(version_of "$1")"
+    expect_equal "$(version_of "$1")" "$(abi)" "layout"
+}
+version_of() { basename "$1" .o.xz; }
+
+# To be called when a policy is in force by this release.
+layouts_begin() {
+    local layout
+    # shellcheck disable=SC2034 # for the cases
+    VERSION=$(abi)
+    for layout in "$ROOT"/tests/layouts/*.o.xz; do
+        xz -dc "$layout" >"$LAB/$(basename "$layout" .xz)"
+        : "${OLDEST:=$layout}"
+    done
+    # shellcheck disable=SC2034 # for the cases
+    OLDEST_VERSION=$(version_of "$OLDEST")
+}
