@@ -40,6 +40,17 @@ Result<std::vector<fs::path>> entries_of(const fs::path &folder) {
     return entries;
 }
 
+// What a link in a process's folder points to; nothing: the process has ended, or the link is gone.
+// A process that ends while its link is read answers EACCES; asked again, it is not there.
+Result<std::optional<std::string>> link_of(const fs::path &link) {
+    std::error_code error;
+    fs::path target = fs::read_symlink(link, error);
+    if (error.value() == EACCES) target = fs::read_symlink(link, error);
+    if (!error) return target.string();
+    if (is_gone(error)) return std::nullopt;
+    return cannot(fmt::format("read {}", link.string()), error.value());
+}
+
 using Inodes = std::set<std::uint32_t>;
 
 Result<Inodes> sockets_of(const fs::path &process) {
@@ -47,13 +58,11 @@ Result<Inodes> sockets_of(const fs::path &process) {
     if (!files) return tl::unexpected(files.error());
     Inodes inodes;
     for (const fs::path &open : *files) {
-        std::error_code error;
-        const std::string target = fs::read_symlink(open, error);
-        if (error && !is_gone(error))
-            return cannot(fmt::format("read {}", open.string()), error.value());
+        const auto target = link_of(open);
+        if (!target) return tl::unexpected(target.error());
         constexpr std::string_view prefix = "socket:[";
-        if (target.starts_with(prefix))
-            inodes.insert(static_cast<std::uint32_t>(std::stoul(target.substr(prefix.size()))));
+        if (*target && (*target)->starts_with(prefix))
+            inodes.insert(static_cast<std::uint32_t>(std::stoul((*target)->substr(prefix.size()))));
     }
     return inodes;
 }
@@ -73,20 +82,23 @@ Result<std::optional<std::string>> name_of(const fs::path &process) {
 // Who is an sshd is asked of its file and its user: anybody may call a process sshd, or run sshd. A
 // process that is gone meanwhile is none.
 Result<bool> is_sshd(const fs::path &process) {
-    std::error_code error;
-    const std::string file = fs::read_symlink(process / "exe", error).filename();
-    if (error && is_gone(error)) return false;
+    const fs::path exe = process / "exe";
+    const auto file = link_of(exe);
+    if (!file) return tl::unexpected(file.error());
+    if (!*file || !fs::path(**file).filename().string().starts_with(program)) return false;
     struct stat status = {};
-    if (error || stat((process / "exe").c_str(), &status) != 0)
-        return cannot(fmt::format("read {}", (process / "exe").string()),
-                      error ? error.value() : errno);
-    const bool is_of_root = status.st_uid == 0 && (status.st_mode & (S_IWGRP | S_IWOTH)) == 0;
-    if (!is_of_root || !file.starts_with(program)) return false;
+    if (stat(exe.c_str(), &status) != 0) {
+        const int why = errno;
+        const auto again = link_of(exe);
+        return again && !*again ? Result<bool>(false) : cannot("look at " + exe.string(), why);
+    }
+    if (status.st_uid != 0 || (status.st_mode & (S_IWGRP | S_IWOTH)) != 0) return false;
     // Not the owner of its folder: who forbids core dumps gives that to root.
     auto text = read_file(process / "status");
-    if (!text)
-        return fs::exists(process / "exe", error) ? Result<bool>(tl::unexpected(text.error()))
-                                                  : false;
+    if (!text) {
+        const auto again = link_of(exe);
+        return again && !*again ? Result<bool>(false) : tl::unexpected(text.error());
+    }
     constexpr std::string_view key = "\nUid:\t";
     const std::size_t at = text->find(key);
     return at != std::string::npos && text->compare(at + key.size(), 2, "0\t") == 0;
