@@ -79,9 +79,29 @@ Result<std::optional<std::string>> name_of(const fs::path &process) {
     return name.map([](const std::string &text) { return std::optional(text); });
 }
 
-// Who is an sshd is asked of its file and its user: anybody may call a process sshd, or run sshd. A
-// process that is gone meanwhile is none.
+// Its real user; none: it has ended.
+Result<std::optional<std::string>> user_of(const fs::path &process) {
+    // Not the owner of its folder: who forbids core dumps gives that to root.
+    auto text = read_file(process / "status");
+    if (!text) {
+        std::error_code error;
+        if (!fs::exists(process / "status", error)) return std::nullopt;
+        return tl::unexpected(text.error());
+    }
+    constexpr std::string_view key = "\nUid:\t";
+    const std::size_t at = text->find(key);
+    if (at == std::string::npos) return std::nullopt;  // it ended while it was read
+    const std::size_t begin = at + key.size();
+    return text->substr(begin, text->find('\t', begin) - begin);
+}
+
+// Who is an sshd is asked of its user and its file: anybody may call a process sshd, or run sshd.
+// The file is looked at only where the process is root's, since others can choose one that cannot
+// be looked at. A process that is gone meanwhile is none.
 Result<bool> is_sshd(const fs::path &process) {
+    const auto user = user_of(process);
+    if (!user) return tl::unexpected(user.error());
+    if (!*user || **user != "0") return false;
     const fs::path exe = process / "exe";
     const auto file = link_of(exe);
     if (!file) return tl::unexpected(file.error());
@@ -92,16 +112,7 @@ Result<bool> is_sshd(const fs::path &process) {
         const auto again = link_of(exe);
         return again && !*again ? Result<bool>(false) : cannot("look at " + exe.string(), why);
     }
-    if (status.st_uid != 0 || (status.st_mode & (S_IWGRP | S_IWOTH)) != 0) return false;
-    // Not the owner of its folder: who forbids core dumps gives that to root.
-    auto text = read_file(process / "status");
-    if (!text) {
-        const auto again = link_of(exe);
-        return again && !*again ? Result<bool>(false) : tl::unexpected(text.error());
-    }
-    constexpr std::string_view key = "\nUid:\t";
-    const std::size_t at = text->find(key);
-    return at != std::string::npos && text->compare(at + key.size(), 2, "0\t") == 0;
+    return status.st_uid == 0 && (status.st_mode & (S_IWGRP | S_IWOTH)) == 0;
 }
 
 // The sockets of each sshd, or sshd-session as of OpenSSH 9.8. Where a user has logged in, the

@@ -125,11 +125,17 @@ case_who_calls_himself_sshd_bars_nothing() {
         wait_for 5 is_served "$port"
     done
     pm detach --all
-    expect_status 0 pm apply -i eth0 "$LAB/cut.yaml"
+    expect_status 0 in_ns edge strace -qq -o "$LAB/log/looked" "$PORTMATRIX" apply -i eth0 "$LAB/cut.yaml"
+    # A file that a user has chosen may be one that cannot be looked at (FUSE), or not in time (NFS).
+    refused grep -E "/proc/($(pids_of 2223 | paste -sd'|'))/exe" "$LAB/log/looked"
+    grep -qE "/proc/($(pids_of 2224 | paste -sd'|'))/exe" "$LAB/log/looked"
     expect_status 0 pm ban "$USER4"
     expect_status 0 pm unban "$USER4"
     kill "${talks[@]}"
-    in_ns edge ss -Hltnp "sport >= :2223 and sport <= :2225" | grep -o 'pid=[0-9]*' | cut -d= -f2 | sort -u | xargs kill
+    for port in 2223 2224 2225; do pids_of "$port"; done | sort -u | xargs kill
+}
+pids_of() { # PORT
+    in_ns edge ss -Htnap "sport = :$1" | grep -o 'pid=[0-9]*' | cut -d= -f2 | sort -u
 }
 is_served() { in_ns edge ss -Htn state established "sport = :$1" | grep . ; }
 
