@@ -21,11 +21,13 @@
 #include "loader/doctor/findings.h"
 #include "loader/doctor/host.h"
 #include "loader/doctor/interface.h"
+#include "loader/doctor/memory.h"
 #include "loader/doctor/parachute.h"
 #include "loader/doctor/policy.h"
 #include "loader/host/device.h"
 #include "loader/kernel/deployment.h"
 #include "loader/kernel/pins.h"
+#include "loader/kernel/program.h"
 #include "loader/kernel/switch.h"
 #include "loader/observe/snapshot.h"
 #include "loader/rescue/renew.h"
@@ -88,6 +90,20 @@ void examine_unattached(Findings &findings) {
     findings.about("");
 }
 
+// Of the maps that are there, else of those that an apply would make.
+void examine_maps(const Pins *pins, std::size_t attached, Findings &findings) {
+    const auto options = pins ? options_of_sizes(pins->maps()) : ProgramOptions();
+    const auto host = host_memory();
+    if (!options) return;  // damaged pins were found already
+    const auto maps = map_memory(*options);
+    if (host && maps)
+        return examine_memory(*maps, *host,
+                              pins ? std::optional(static_cast<unsigned>(attached)) : std::nullopt,
+                              findings);
+    findings.note("memory", "how much memory the maps take cannot be told: " +
+                                (host ? maps.error() : host.error()).message);
+}
+
 // The devices: those asked for, else what is attached, else all that could be.
 Result<std::vector<Device>> choose_devices(const std::vector<std::string> &asked,
                                            const Attachments &attached) {
@@ -129,6 +145,7 @@ int run_doctor(const DoctorArguments &arguments) {
             examine_attached(paths, **pins, attached, findings);
         else
             examine_unattached(findings);
+        if (pins) examine_maps(*pins ? &**pins : nullptr, attached.size(), findings);
     }
     auto devices = choose_devices(arguments.interfaces, attached);
     if (!devices) return end(devices.error());

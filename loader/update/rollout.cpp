@@ -4,9 +4,7 @@
 #include <algorithm>
 
 #include <fmt/core.h>
-#include <fmt/ranges.h>
 
-#include "loader/attach/attach.h"
 #include "loader/attach/exchange.h"
 #include "loader/attach/layout_takeover.h"
 #include "loader/host/nft_close.h"
@@ -21,7 +19,6 @@
 namespace pm {
 namespace {
 
-constexpr std::uint32_t image_slot_min = 2u << 20;
 constexpr std::size_t image_max = std::size_t{256} << 20;
 
 }  // namespace
@@ -87,7 +84,7 @@ Done Rollout::prepare(Candidate candidate) {
                      "shorten its sets");
     SlotSizes sizes;
     if (control_ && candidate_.image.bytes.size() > control_->image_slot_size())
-        sizes.image = slot_size_for(candidate_.image.bytes.size(), image_slot_min);
+        sizes.image = slot_size_for(candidate_.image.bytes.size(), ProgramOptions{}.image_slot);
     return make_room(sizes)
         .and_then([&] { return load(); })
         .and_then([&] { return attach(); })
@@ -195,129 +192,6 @@ Done Rollout::guard_bans(const std::string &hint) const {
 
 Done Rollout::commit_bans() {
     return control_->republish([&](pm_record &record) { record.bans = bans_; });
-}
-
-Done Rollout::load() {
-    ProgramOptions options;
-    options.image_slot = slot_size_for(candidate_.image.bytes.size(), image_slot_min);
-    options.flow_capacity = candidate_.flow_capacity;
-    if (!pins_) {
-        options.hooks = false;
-        auto loaded = Program::load(options);
-        if (!loaded) return tl::unexpected(loaded.error());
-        probes_.emplace(std::move(*loaded));
-    }
-    options.hooks = true;
-    options.probes = false;
-    options.shared = probes_ ? &probes_->maps() : &pins_->maps();
-    for (const Target &target : candidate_.targets) {
-        if (!target.is_new && pins_ && pins_->has_interface(target.number)) continue;
-        options.interface = target.number;
-        auto loaded = Program::load(options);
-        if (!loaded) return tl::unexpected(loaded.error());
-        hooks_.emplace(target.number, std::move(*loaded));
-    }
-    return {};
-}
-
-void Rollout::detach_target(const Target &target) {
-    pm_interface entry = {};
-    if (target.device) entry.ifindex = target.device->index;
-    (void)detach(*pins_, {target.number, entry});  // nothing more can be done about it
-}
-
-// Its entry has the name before anything is attached: the device may be called otherwise.
-Done Rollout::pin_target(const Target &target, const Program &program) {
-    undo_.add([this, target] { detach_target(target); });
-    pm_interface entry = {};
-    target.shown_name().copy(entry.name, sizeof(entry.name) - 1);
-    entry.stranger = target.stranger;
-    entry.generic = candidate_.xdp == XdpMode::generic;
-    return clear_number(*pins_, target.number)
-        .and_then([&] { return pins_->pin_interface(target.number, program); })
-        .and_then([&] { return pins_->set_interface(target.number, entry); });
-}
-
-Done Rollout::attach_target(const Target &target, const Program *program) {
-    if (program)
-        if (auto pinned = pin_target(target, *program); !pinned) return pinned;
-    if (!target.device) {
-        if (program)
-            notes_.push_back(fmt::format("{} is absent, and filtered as soon as it is there",
-                                         target.shown_name()));
-        return {};
-    }
-    if (has_left_link(left_, *target.device)) return attach_later(target);
-    auto attached = pm::attach(*pins_, target.number, *target.device, candidate_.xdp);
-    if (!attached) return tl::unexpected(attached.error());
-    if (!attached->note.empty()) notes_.push_back(attached->note);
-    if (!program) return {};
-    const auto vlans = vlans_of(target.device->name);
-    if (!vlans)
-        notes_.push_back(fmt::format("whether {} has VLANs cannot be told: {}", target.name,
-                                     vlans.error().message));
-    else if (!vlans->empty())
-        notes_.push_back(
-            fmt::format("the policy holds for {} as for {}", fmt::join(*vlans, ", "), target.name));
-    return {};
-}
-
-// Its links judge by the policy that they have, until the new one is in force.
-Done Rollout::attach_later(const Target &target) {
-    later_.push_back(target);
-    pm_interface entry = {};
-    entry.ifindex = target.device->index;
-    target.name.copy(entry.name, sizeof(entry.name) - 1);
-    return pins_->set_interface(target.number, entry);
-}
-
-// After the switch nothing may fail. What is left to do is done by the next look of `watch`.
-void Rollout::take_over_left() {
-    bool all = true;
-    for (const Target &target : later_) {
-        auto done = take_over(*pins_, target.number, *target.device, left_).and_then([&] {
-            return pm::attach(*pins_, target.number, *target.device, candidate_.xdp);
-        });
-        all = all && done;
-        notes_.push_back(
-            done ? fmt::format("the programs that others had left on {} are replaced", target.name)
-                 : fmt::format("warning: {}", with_hint(done.error())));
-    }
-    if (all && !left_.empty()) forget_left(paths_);
-}
-
-Done Rollout::attach() {
-    auto left = left_links(paths_);
-    if (!left) return tl::unexpected(left.error());
-    left_ = std::move(*left);
-    if (!pins_) {
-        auto created = Pins::create(paths_, *probes_);
-        if (!created) return tl::unexpected(created.error());
-        pins_ = std::move(*created);
-        undo_.add([this] { Pins::remove_all(paths_); });
-        if (auto opened = open_control(); !opened) return opened;
-    }
-    std::vector<Target> attached;
-    bool any = false;
-    for (const Target &target : candidate_.targets) {
-        auto hooks = hooks_.find(target.number);
-        auto done = attach_target(target, hooks == hooks_.end() ? nullptr : &hooks->second);
-        if (!done && candidate_.extent == Extent::all_or_none) return done;
-        if (!done && target.stranger)
-            candidate_.without_number.push_back(*target.device);
-        else if (!done)
-            not_attached_.push_back(with_hint(done.error()));
-        any = any || done;
-        if (done || !target.is_new)  // what was attached before keeps its number
-            attached.push_back(target);
-        else
-            detach_target(target);
-    }
-    if (!any)
-        return fault(
-            fmt::format("no interface can be filtered: {}", fmt::join(not_attached_, "; ")));
-    candidate_.targets = std::move(attached);
-    return {};
 }
 
 Done Rollout::clear_new() {

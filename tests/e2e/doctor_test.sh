@@ -54,6 +54,7 @@ case_with_nothing_attached_it_says_what_it_can() {
     found kernel ok || found kernel note
     found hz ok "jiffies a second"
     found privileges ok
+    found memory ok "the maps take" || found memory note "the maps take"
     found driver note "driver veth"
     found mtu ok "MTU 1500"
     jq -es 'all(.[]; has("interface") and has("check") and has("grade") and has("message") and has("remedy"))' \
@@ -224,6 +225,31 @@ case_folders_that_others_may_write() {
     chmod 0700 "$LAB/state"
     examine 0
     found state ok
+}
+
+# AVAILABLE COMMAND...: with a /proc/meminfo that says so many kB are left.
+with_memory() {
+    sed "s/^MemAvailable:.*/MemAvailable: $1 kB/" /proc/meminfo >"$LAB/meminfo"
+    # shellcheck disable=SC2016 # expanded by the inner shell
+    in_ns edge unshare --mount sh -c 'mount --bind "$0" /proc/meminfo && exec "$@"' "$LAB/meminfo" \
+        "$PORTMATRIX" "${@:2}"
+}
+
+# Regression: memory at scale. Nothing is made that would leave the host without memory.
+case_too_little_memory_is_told_and_refused() {
+    expect_status 0 pm detach --all
+    expect_status 1 with_memory 70000 doctor --json # it was filtered
+    echo "$OUTPUT" >"$LAB/found"
+    found memory warning "this host can give 68 MB: 64 MB are kept for its other work" "lower 'flow-capacity'"
+    expect_status 4 with_memory 70000 apply -i eth0 "$here/edge.yaml"
+    expect_output "the maps need"
+    refused grep -q xdp < <(in_ns edge ip link show dev eth0)
+    expect_status 0 pm apply -i eth0 "$here/edge.yaml"
+    # What is there needs no more: it can be changed.
+    expect_status 0 with_memory 70000 apply -i eth0 "$here/edge.yaml"
+    expect_status 0 with_memory 70000 doctor --json
+    echo "$OUTPUT" >"$LAB/found"
+    found memory ok "in all; 68 MB are available" || found memory note "in all; 68 MB are available"
 }
 
 case_an_interface_that_is_gone() {
