@@ -10,10 +10,15 @@
 namespace pm {
 
 void Diagnostics::error(Location where, std::string message, std::string hint) {
-    if (where.file && where.file->is_secret) {
-        message =
-            "it is wrong; it is not quoted, as a link leads to it and not everybody may read it";
-        hint = fmt::format("see what is wrong with 'portmatrix check {}'", where.file->path);
+    if (where.file && where.file->secret != Secret::no) {
+        const bool is_linked = where.file->secret == Secret::linked;
+        message = fmt::format(
+            "what stands here is wrong; it is not quoted, as {} and not everybody may read it",
+            is_linked ? "a link leads to it" : "the file has a second name (a hard link)");
+        hint = fmt::format(
+            "look at {}{}; what is wrong is said where {}",
+            where.line ? fmt::format("line {} of ", where.line) : "", printable(where.file->path),
+            is_linked ? "the file is named without a link" : "a copy of it is named instead");
     }
     all_.push_back({.severity = Severity::error,
                     .where = std::move(where),
@@ -56,7 +61,7 @@ std::size_t offset_of(std::string_view line, int index) {
 // The cited line and the caret below it. Of a long line, only what surrounds the caret.
 std::string excerpt(const Location &where, std::string_view paint, std::string_view plain) {
     constexpr int before = 60, shown = 120;
-    if (where.file->is_secret) return {};
+    if (where.file->secret != Secret::no) return {};
     std::string_view line = line_of(where.file->text, where.line);
     if (line.empty()) return {};  // the end of the file
     const int column = std::max(where.column, 1);

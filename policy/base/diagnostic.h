@@ -10,15 +10,17 @@
 
 namespace pm {
 
+// Why no message quotes a word of a file: not everybody may read it, and who gave it this name, by
+// a link or by a second name, may want it shown.
+enum class Secret { no, linked, second_name };
+
 // A policy or set file as it was read. It is read once, so that messages cite the text that was
 // judged.
 struct SourceFile {
     std::string name;  // as shown to the user
     std::string path;  // canonical
     std::string text;
-    // It was reached by a link, and not everybody may read it: whoever made the link may want it
-    // quoted in an error. No message has a word of it.
-    bool is_secret = false;
+    Secret secret = Secret::no;
 };
 
 // A position in a file. Line and column count from 1; line 0: the file as a whole.

@@ -82,10 +82,12 @@ bool may_all_read(const struct stat &status, const std::filesystem::path &path) 
     return true;
 }
 
-// Did a link lead to the opened file? A file with two names may have got the second one as a link.
-bool is_linked(const struct stat &status, const std::string &opened,
-               const std::filesystem::path &path) {
-    return status.st_nlink > 1 || opened != std::filesystem::absolute(path).lexically_normal();
+// A second name may have been put there as a link is: to have a file shown.
+Secret secret_of(const struct stat &status, const std::string &opened,
+                 const std::filesystem::path &path) {
+    const bool is_linked = opened != std::filesystem::absolute(path).lexically_normal();
+    if ((!is_linked && status.st_nlink <= 1) || may_all_read(status, opened)) return Secret::no;
+    return is_linked ? Secret::linked : Secret::second_name;
 }
 
 }  // namespace
@@ -105,11 +107,11 @@ tl::expected<std::shared_ptr<const SourceFile>, SourceError> read_source(
         return tl::unexpected(text.error() == EFBIG ? too_large(size_limit)
                                                     : system_error(text.error()));
     std::string opened = opened_path(file.get(), path);
-    const bool is_secret = is_linked(status, opened, path) && !may_all_read(status, opened);
+    const Secret secret = secret_of(status, opened, path);
     return std::make_shared<const SourceFile>(SourceFile{.name = std::move(name),
                                                          .path = std::move(opened),
                                                          .text = std::move(*text),
-                                                         .is_secret = is_secret});
+                                                         .secret = secret});
 }
 
 }  // namespace pm

@@ -32,6 +32,15 @@ void wrong_kind(const Reading &reading, const Node &node, std::string_view what,
         reading.error(node, fmt::format("{} must be {}, not {}", what, wanted, kind_of(node)));
 }
 
+// In braces a comma begins a key, which has no value then: { port: 443,5061 }.
+std::string list_hint(const NodeEntry &left, const NodeEntry &entry) {
+    if (left.key.line != entry.key.line || left.value.kind != Node::Kind::scalar ||
+        entry.value.kind != Node::Kind::null)
+        return {};
+    return fmt::format("several values are a list: {}: [{}, {}]", printable(left.key.text),
+                       printable(left.value.text), printable(entry.key.text));
+}
+
 }  // namespace
 
 bool Reading::expect_map(const Node &node, std::string_view what) const {
@@ -102,11 +111,7 @@ Fields::Fields(const Reading &reading, const Node &map, std::string_view what,
         if (std::ranges::find(keys, entry.key.text) != keys.end()) continue;
         std::string hint = character_hint(entry.key.text);
         if (hint.empty()) hint = did_you_mean(entry.key.text, keys);
-        // In braces a comma begins a key: { port: 443,5061 }.
-        if (hint.empty() && left && left->value.kind == Node::Kind::scalar &&
-            entry.value.kind == Node::Kind::null)
-            hint = fmt::format("several values are a list: {}: [{}, {}]", printable(left->key.text),
-                               printable(left->value.text), printable(entry.key.text));
+        if (hint.empty() && left) hint = list_hint(*left, entry);
         if (hint.empty()) hint = fmt::format("its keys: {}", joined(keys));
         reading.error(entry.key, fmt::format("{} has no key {}", what, quote(entry.key.text)),
                       std::move(hint));

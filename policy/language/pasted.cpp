@@ -161,11 +161,19 @@ std::string character_hint(std::string_view text) {
 }
 
 std::optional<OddBlank> find_odd_blank(std::string_view line) {
-    char32_t before = ' ';
+    char32_t before = ' ', quote = 0;
     for (std::size_t at = 0; at < line.size();) {
         const CodePoint point = first_code_point(line.substr(at));
-        if (point.value == '#' && before == ' ') return std::nullopt;
-        if (is_odd_blank(point.value)) return OddBlank{at, name_of_blank(point.value)};
+        if (quote != 0) {
+            if (point.value == quote && before != '\\') quote = 0;
+        } else if (std::u32string_view(U" [{,").find(before) != std::u32string_view::npos &&
+                   (point.value == '"' || point.value == '\'')) {
+            quote = point.value;
+        } else if (point.value == '#' && before == ' ') {
+            return std::nullopt;
+        } else if (is_odd_blank(point.value)) {
+            return OddBlank{at, name_of_blank(point.value)};
+        }
         before = point.value;
         at += std::max<std::size_t>(point.length, 1);
     }

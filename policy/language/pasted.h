@@ -21,7 +21,7 @@ std::string line_hint(std::string_view text);       // of a set file: "192.0.2.1
 // Blanks and quotes that are none to this language.
 std::string character_hint(std::string_view text);
 
-// A blank that is no space, in a line of YAML but not in a comment.
+// A blank that is no space, in a line of YAML but not in a comment or a text in quotes.
 struct OddBlank {
     std::size_t at;    // bytes from the beginning of the line
     std::string what;  // "a no-break space (U+00A0)"

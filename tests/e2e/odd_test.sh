@@ -188,6 +188,8 @@ case_a_link_to_a_file_of_root_is_not_quoted() {
         expect_status 3 pm check "$LAB/$file"
         refused grep -F hidden <<<"$OUTPUT"
     done
+    expect_output "the file has a second name (a hard link) and not everybody may read it"
+    expect_output "look at line 1 of $LAB/hard.txt"
     refused grep -rF hidden "$LAB/state"
     rm "$LAB/hard.txt"
     # A file by its own name is quoted, and a link is followed.

@@ -96,12 +96,13 @@ TEST(Source, NothingIsQuotedOfAFileThatOnlyTheLinkMakesReadable) {
     ASSERT_EQ(chmod(secret.c_str(), 0600), 0);
     for (const std::string &policy : {as_set, as_policy}) {
         EXPECT_THAT(said(policy), testing::Not(testing::HasSubstr("hidden")));
-        EXPECT_THAT(said(policy), testing::HasSubstr("error: it is wrong; it is not quoted"));
-        EXPECT_THAT(said(policy), testing::HasSubstr("portmatrix check " + secret.string()));
+        EXPECT_THAT(said(policy), testing::HasSubstr("it is not quoted, as a link leads to it"));
+        EXPECT_THAT(said(policy), testing::HasSubstr("look at line 1 of " + secret.string()));
     }
     std::filesystem::remove(link);
     std::filesystem::create_hard_link(secret, link);
     EXPECT_THAT(said(as_set), testing::Not(testing::HasSubstr("hidden")));
+    EXPECT_THAT(said(as_set), testing::HasSubstr("as the file has a second name (a hard link)"));
     std::filesystem::remove(link);
     std::filesystem::rename(secret, link);  // its own name
     EXPECT_THAT(said(as_set), testing::HasSubstr("hidden"));
