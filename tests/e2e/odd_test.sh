@@ -247,10 +247,11 @@ case_flow_records_follow_no_link() {
     ln "$LAB/other" "$LAB/flows.hard"
     mkfifo "$LAB/flows.pipe"
     local file
+    local -A is=([link]="a link" [hard]="a file with another name too" [pipe]="no regular file")
     for file in link hard pipe; do
         expect_status 4 timeout 10 nsenter --net="/run/netns/$LAB_NET-edge" "$PORTMATRIX" export \
             --json-flows "$LAB/flows.$file"
-        expect_output "$LAB/flows.$file is "
+        expect_output "$LAB/flows.$file is ${is[$file]}"
     done
     expect_status 4 pm export --json-flows /dev/null
     expect_output "no regular file"

@@ -153,7 +153,7 @@ TEST(FlowsJson, HasNoPortsWhereTheProtocolHasNone) {
     EXPECT_EQ(line["remote_port"], nullptr);
 }
 
-TEST(FlowsJson, PortsAreTextButNumbersInAFlowRecord) {
+TEST(FlowsJson, PortsAreTextAsInAFlowRecord) {
     Flow flow;
     flow.state = "established";
     flow.key.protocol = PM_PROTO_TCP;
