@@ -248,7 +248,21 @@ void CommandLine::add_screens() {
     CLI::App *doctor = add("doctor", "what is in the way, and what to do about it",
                            [this] { return run_doctor(doctor_); });
     add_interfaces(doctor, doctor_.interfaces, "look at this interface; repeats");
+    CLI::Option *kernel =
+        doctor
+            ->add_option("--kernel", doctor_.kernel,
+                         "try the programs on this installed kernel, in an emulator")
+            ->type_name("VERSION")
+            ->excludes("--interface");
+    doctor->add_option("--root", doctor_.root, "where that kernel is installed, if not here")
+        ->type_name("DIR")
+        ->needs(kernel);
     add_json(doctor, doctor_.json);
+    // What runs in that kernel; nobody types it.
+    CLI::App *examine = add("examine-kernel", "try the programs on the running kernel",
+                            [this] { return run_examine_kernel(doctor_); });
+    examine->group("");
+    add_json(examine, doctor_.json);
 }
 
 void CommandLine::add_export() {

@@ -95,9 +95,14 @@ int run_top(const TopArguments &arguments);
 
 struct DoctorArguments {
     std::vector<std::string> interfaces;
+    std::string kernel;               // examine this one instead; empty: this host
+    std::string root = "/";           // below which it is installed
+    std::vector<std::string> checks;  // only these; empty: all
     bool json = false;
 };
 int run_doctor(const DoctorArguments &arguments);
+int examine_kernel(const DoctorArguments &arguments);
+int run_examine_kernel(const DoctorArguments &arguments);  // in that kernel
 
 struct ExportArguments {
     std::vector<std::string> listen;      // ADDR:PORT, PORT, unix:PATH

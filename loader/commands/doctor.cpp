@@ -126,9 +126,21 @@ Result<std::vector<Device>> choose_devices(const std::vector<std::string> &asked
     return devices;
 }
 
+// Also of an interface that is not there, if it was asked for.
+bool is_asked(const Finding &one, const DoctorArguments &arguments,
+              const std::vector<Device> &devices) {
+    const auto has = [](const std::vector<std::string> &list, const std::string &name) {
+        return list.empty() || std::ranges::find(list, name) != list.end();
+    };
+    return has(arguments.checks, one.check) &&
+           (one.interface.empty() || contains(devices, one.interface) ||
+            has(arguments.interfaces, one.interface));
+}
+
 }  // namespace
 
 int run_doctor(const DoctorArguments &arguments) {
+    if (!arguments.kernel.empty()) return examine_kernel(arguments);
     const Paths paths = Paths::from_environment();
     Findings findings;
     if (geteuid() == 0)
@@ -159,11 +171,7 @@ int run_doctor(const DoctorArguments &arguments) {
                        findings);
     }
     std::vector<Finding> all = findings.all();
-    std::erase_if(all, [&](const Finding &one) {
-        return !arguments.interfaces.empty() && !one.interface.empty() &&
-               !contains(*devices, one.interface) &&
-               std::ranges::find(arguments.interfaces, one.interface) == arguments.interfaces.end();
-    });
+    std::erase_if(all, [&](const Finding &one) { return !is_asked(one, arguments, *devices); });
     fmt::print("{}", arguments.json ? show::findings_json(all)
                                     : show::findings_text(all, colour_on(STDOUT_FILENO)));
     const bool wrong = std::any_of(all.begin(), all.end(), [](const Finding &one) {
