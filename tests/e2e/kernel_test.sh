@@ -67,10 +67,12 @@ case_what_is_missing_is_named_with_its_package() {
     expect_status 2 "$PORTMATRIX" doctor --kernel ../6.1
     expect_output "'../6.1' is no version of a kernel"
     : >"$LAB/empty"
+    # shellcheck disable=SC2016 # expanded by the inner shell
     expect_status 1 unshare --mount sh -c 'mount --bind "$0" /usr/bin/qemu-system-x86_64 && exec "$@"' \
         "$LAB/empty" "$PORTMATRIX" doctor --root "$folder" --kernel "$(basename "$folder")"
     expect_output "install the package qemu-system-x86"
     sed "s/^MemAvailable:.*/MemAvailable: 300000 kB/" /proc/meminfo >"$LAB/meminfo"
+    # shellcheck disable=SC2016 # expanded by the inner shell
     expect_status 4 unshare --mount sh -c 'mount --bind "$0" /proc/meminfo && exec "$@"' \
         "$LAB/meminfo" "$PORTMATRIX" doctor --root "$folder" --kernel "$(basename "$folder")"
     expect_output "the emulated kernel needs 512 MB of memory"
