@@ -56,6 +56,7 @@ private:
     void add_screens();
     void add_export();
     void add_changes();
+    void add_service();
     void refuse_empty_values();
     Fault fault_of(const CLI::ParseError &error);
 
@@ -96,6 +97,7 @@ CommandLine::CommandLine() {
     add_screens();
     add_export();
     add_changes();
+    add_service();
     refuse_empty_values();
 }
 
@@ -286,6 +288,16 @@ void CommandLine::add_changes() {
 
     add_changing("confirm", "keep the policy that waits to be confirmed", run_confirm);
     add_changing("rollback", "one policy back, at once; again: forth", run_rollback);
+    CLI::App *detach = add_changing("detach", "remove from interfaces, which are then unfiltered",
+                                    [this] { return run_detach(detach_); });
+    add_interfaces(detach, detach_.interfaces, "from this interface; repeats");
+    detach->add_flag("--all", detach_.all, "from all interfaces");
+    detach->add_flag("--force", detach_.force,
+                     "with --all: also what another version attached, or is damaged; with -i: also "
+                     "programs of portmatrix that have no pins here");
+}
+
+void CommandLine::add_service() {
     CLI::App *restore =
         add_changing("restore", "what boot runs: the last confirmed policy and the bans",
                      [this] { return run_restore(restore_); });
@@ -303,14 +315,6 @@ void CommandLine::add_changes() {
         ->add_option("--announce", watch_.announce,
                      "ask the running watch to look at an interface that has come, and wait")
         ->type_name("IFACE");
-
-    CLI::App *detach = add_changing("detach", "remove from interfaces, which are then unfiltered",
-                                    [this] { return run_detach(detach_); });
-    add_interfaces(detach, detach_.interfaces, "from this interface; repeats");
-    detach->add_flag("--all", detach_.all, "from all interfaces");
-    detach->add_flag("--force", detach_.force,
-                     "with --all: also what another version attached, or is damaged; with -i: also "
-                     "programs of portmatrix that have no pins here");
 }
 
 void CommandLine::refuse_empty_values() {

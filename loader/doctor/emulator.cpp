@@ -27,6 +27,10 @@ namespace pm {
 namespace {
 
 constexpr const char *emulator = "/usr/bin/qemu-system-x86_64";
+// Plugged into nothing. What it could do for the guest would keep XDP from it.
+constexpr const char *network_card =
+    "virtio-net-pci,netdev=net,romfile=,guest_csum=off,guest_tso4=off,guest_tso6=off,"
+    "guest_ecn=off,guest_ufo=off";
 constexpr unsigned guest_mb = 512;
 constexpr uid_t nobody = 65534;
 constexpr std::size_t answer_limit = 1u << 20;
@@ -72,18 +76,38 @@ struct Files {
 };
 
 std::vector<std::string> arguments_of(const Guest &guest, const Files &files) {
-    return {emulator, "-machine", "q35", "-accel", "tcg", "-cpu", "max", "-smp", "1", "-m",
-            std::to_string(guest_mb), "-nodefaults", "-no-user-config", "-display", "none",
-            "-no-reboot", "-sandbox",
+    return {emulator,
+            "-machine",
+            "q35",
+            "-accel",
+            "tcg",
+            "-cpu",
+            "max",
+            "-smp",
+            "1",
+            "-m",
+            std::to_string(guest_mb),
+            "-nodefaults",
+            "-no-user-config",
+            "-display",
+            "none",
+            "-no-reboot",
+            "-sandbox",
             "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny",
-            // A network card that is plugged into nothing; it does for the guest what would keep
-            // XDP from it.
-            "-netdev", "hubport,id=net,hubid=0", "-device",
-            "virtio-net-pci,netdev=net,romfile=,guest_csum=off,guest_tso4=off,guest_tso6=off,"
-            "guest_ecn=off,guest_ufo=off",
-            "-kernel", path_of(files.image), "-initrd", path_of(files.initramfs), "-append",
-            "console=ttyS0 panic=-1 LD_LIBRARY_PATH=/lib NO_COLOR=1 " + guest.words, "-serial",
-            "file:" + path_of(files.console), "-serial", "stdio"};
+            "-netdev",
+            "hubport,id=net,hubid=0",
+            "-device",
+            network_card,
+            "-kernel",
+            path_of(files.image),
+            "-initrd",
+            path_of(files.initramfs),
+            "-append",
+            "console=ttyS0 panic=-1 LD_LIBRARY_PATH=/lib NO_COLOR=1 " + guest.words,
+            "-serial",
+            "file:" + path_of(files.console),
+            "-serial",
+            "stdio"};
 }
 
 // In the child. Does not return.

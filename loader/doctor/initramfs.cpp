@@ -4,6 +4,7 @@
 #include <elf.h>
 #include <link.h>
 
+#include <cstdint>
 #include <vector>
 
 #include <fmt/core.h>
@@ -28,10 +29,12 @@ struct Libraries {
 // The first object is the program itself, and says which loader it wants.
 int note_object(dl_phdr_info *info, std::size_t, void *data) {
     auto &found = *static_cast<Libraries *>(data);
-    for (int i = 0; i < info->dlpi_phnum; ++i)
-        if (info->dlpi_phdr[i].p_type == PT_INTERP)
-            found.loader =
-                reinterpret_cast<const char *>(info->dlpi_addr + info->dlpi_phdr[i].p_vaddr);
+    for (int i = 0; i < info->dlpi_phnum; ++i) {
+        if (info->dlpi_phdr[i].p_type != PT_INTERP) continue;
+        const std::uintptr_t at = info->dlpi_addr + info->dlpi_phdr[i].p_vaddr;
+        // NOLINTNEXTLINE(performance-no-int-to-ptr): dl_iterate_phdr(3) gives numbers
+        found.loader = reinterpret_cast<const char *>(at);
+    }
     const fs::path name = info->dlpi_name;
     if (name.is_absolute() && name.filename() != found.loader.filename())  // not the vDSO
         found.others.push_back(name);
