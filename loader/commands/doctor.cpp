@@ -95,11 +95,8 @@ void examine_maps(const Pins *pins, std::size_t attached, Findings &findings) {
     const auto options = pins ? options_of_sizes(pins->maps()) : ProgramOptions();
     const auto host = host_memory();
     if (!options) return;  // damaged pins were found already
-    const auto maps = map_memory(*options);
-    if (host && maps)
-        return examine_memory(*maps, *host,
-                              pins ? std::optional(static_cast<unsigned>(attached)) : std::nullopt,
-                              findings);
+    const auto maps = map_memory(*options, static_cast<unsigned>(attached));
+    if (host && maps) return examine_memory(*maps, *host, findings);
     findings.note("memory", "how much memory the maps take cannot be told: " +
                                 (host ? maps.error() : host.error()).message);
 }

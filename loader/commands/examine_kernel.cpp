@@ -76,12 +76,11 @@ int run_examine_kernel(const DoctorArguments &arguments) {
     if (getpid() != 1)
         return end(Fault{"this runs in an emulator only", "portmatrix doctor --kernel VERSION",
                          Exit::usage});
-    int status = static_cast<int>(Exit::failed);
-    if (auto begun = begin_guest(); !begun) {
-        print_fault(begun.error());
-        end_guest(status);
-    }
-    status = judge_guest(arguments.json);
+    const auto begun = begin_guest();
+    if (!begun)
+        print_fault({"this kernel cannot be tried in an emulator: " + begun.error().message,
+                     "try it on a host that may fail"});
+    const int status = begun ? judge_guest(arguments.json) : static_cast<int>(Exit::failed);
     end_guest(status);
 }
 

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "loader/doctor/emulator.h"
 
+#include <fcntl.h>
 #include <grp.h>
+#include <linux/close_range.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -12,9 +14,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <chrono>
+#include <cstdio>
 #include <string_view>
 #include <vector>
 
@@ -33,12 +37,14 @@ constexpr const char *network_card =
     "guest_ecn=off,guest_ufo=off";
 constexpr unsigned guest_mb = 512;
 constexpr uid_t nobody = 65534;
+constexpr unsigned noexec_seal = 8;  // MFD_NOEXEC_SEAL, which hosts may insist on
 constexpr std::size_t answer_limit = 1u << 20;
 
 // The emulator opens its files by /proc/self/fd: nothing lies in a folder, and nothing is left when
 // anybody is killed.
 Result<Fd> file_with(const char *name, std::string_view content) {
-    Fd fd(memfd_create(name, 0));
+    Fd fd(memfd_create(name, MFD_CLOEXEC | noexec_seal));
+    if (!fd && errno == EINVAL) fd = Fd(memfd_create(name, MFD_CLOEXEC));  // before Linux 6.3
     if (!fd || fchmod(fd.get(), 0666) != 0) return cannot("make a file in memory", errno);
     while (!content.empty()) {
         const ssize_t size = write(fd.get(), content.data(), content.size());
@@ -110,32 +116,60 @@ std::vector<std::string> arguments_of(const Guest &guest, const Files &files) {
             "stdio"};
 }
 
+// What the caller holds open is not the emulator's.
+bool keep_only(const Files &files) {
+    if (close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) != 0) return false;
+    for (const Fd *one : {&files.image, &files.initramfs, &files.console})
+        if (fcntl(one->get(), F_SETFD, 0) != 0) return false;
+    return true;
+}
+
+bool give_up_privilege() {
+    const rlimit none = {0, 0}, some = {answer_limit * 64, answer_limit * 64};
+    if (chdir("/") != 0 || setrlimit(RLIMIT_CORE, &none) != 0 ||
+        setrlimit(RLIMIT_FSIZE, &some) != 0)
+        return false;
+    const bool is_root = geteuid() == 0;
+    return (!is_root || (setgroups(0, nullptr) == 0 && setresgid(nobody, nobody, nobody) == 0 &&
+                         setresuid(nobody, nobody, nobody) == 0)) &&
+           prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
+}
+
+// This host's work comes first, also where memory runs out.
+void stand_back() {
+    (void)setpriority(PRIO_PROCESS, 0, 10);
+    const Fd score(open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC));
+    if (score) (void)!write(score.get(), "900", 3);
+}
+
 // In the child. Does not return.
-[[noreturn]] void become_emulator(std::vector<std::string> &arguments, int output, int errors) {
+[[noreturn]] void become_emulator(std::vector<std::string> &arguments, const Files &files,
+                                  int output, pid_t parent) {
     std::vector<char *> words;
     for (std::string &one : arguments) words.push_back(one.data());
     words.push_back(nullptr);
     char path[] = "PATH=/usr/bin:/bin";
     char *const environment[] = {path, nullptr};
-    const rlimit none = {0, 0};
-    const bool is_root = geteuid() == 0;
-    const bool done =
-        freopen("/dev/null", "r", stdin) && dup2(output, STDOUT_FILENO) >= 0 &&
-        dup2(errors, STDERR_FILENO) >= 0 && chdir("/") == 0 && setrlimit(RLIMIT_CORE, &none) == 0 &&
-        (!is_root || (setgroups(0, nullptr) == 0 && setresgid(nobody, nobody, nobody) == 0 &&
-                      setresuid(nobody, nobody, nobody) == 0)) &&
-        prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && prctl(PR_SET_PDEATHSIG, SIGKILL) == 0;
-    (void)setpriority(PRIO_PROCESS, 0, 10);  // this host's work comes first
+    stand_back();
+    const bool done = freopen("/dev/null", "r", stdin) && dup2(output, STDOUT_FILENO) >= 0 &&
+                      dup2(files.errors.get(), STDERR_FILENO) >= 0 && keep_only(files) &&
+                      give_up_privilege() && prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 &&
+                      getppid() == parent;
     if (done) execve(emulator, words.data(), environment);
     _exit(127);
 }
 
-// True: the guest has ended; false: its time is over.
-bool read_answer(int fd, unsigned seconds, std::string &text) {
+bool has_said(std::string_view text, const std::string &last_word) {
+    const std::size_t at = text.rfind(last_word);
+    return at != text.npos && (at == 0 || text[at - 1] == '\n') && text.find('\n', at) != text.npos;
+}
+
+// True: the guest has ended, or said its last word; false: its time is over.
+bool read_answer(int fd, const Guest &guest, std::string &text) {
     using Clock = std::chrono::steady_clock;
-    const auto end = Clock::now() + std::chrono::seconds(seconds);
+    const auto end = Clock::now() + std::chrono::seconds(guest.seconds);
     std::array<char, 4096> buffer = {};
-    for (;;) {
+    while (!has_said(text, guest.last_word)) {
         const auto left =
             std::chrono::duration_cast<std::chrono::milliseconds>(end - Clock::now()).count();
         pollfd one = {.fd = fd, .events = POLLIN, .revents = 0};
@@ -144,13 +178,19 @@ bool read_answer(int fd, unsigned seconds, std::string &text) {
         if (one.revents == 0) continue;
         const ssize_t size = read(fd, buffer.data(), buffer.size());
         if (size <= 0) return true;
-        if (text.size() < answer_limit) text.append(buffer.data(), static_cast<std::size_t>(size));
+        text.append(buffer.data(), static_cast<std::size_t>(size));
+        if (text.size() > answer_limit) text.erase(0, text.size() - answer_limit);
     }
+    return true;
 }
 
+// The end of it.
 std::string read_back(const Fd &file) {
-    std::string text(answer_limit, '\0');
-    const ssize_t size = pread(file.get(), text.data(), text.size(), 0);
+    struct stat status = {};
+    if (fstat(file.get(), &status) != 0) return {};
+    std::string text(std::min(answer_limit, static_cast<std::size_t>(status.st_size)), '\0');
+    const off_t begin = status.st_size - static_cast<off_t>(text.size());
+    const ssize_t size = pread(file.get(), text.data(), text.size(), begin);
     text.resize(size > 0 ? static_cast<std::size_t>(size) : 0);
     return text;
 }
@@ -172,13 +212,13 @@ Result<Answer> run_guest(const Guest &guest) {
     const Fd from(ends[0]);
     Fd to(ends[1]);
     std::vector<std::string> arguments = arguments_of(guest, files);
-    const pid_t child = fork();
+    const pid_t parent = getpid(), child = fork();
     if (child < 0) return cannot("start the emulator", errno);
-    if (child == 0) become_emulator(arguments, to.get(), files.errors.get());
+    if (child == 0) become_emulator(arguments, files, to.get(), parent);
     to = Fd();
-    Answer answer;
-    const bool ended = read_answer(from.get(), guest.seconds, answer.text);
-    if (!ended) kill(child, SIGKILL);
+    Answer answer{};
+    answer.in_time = read_answer(from.get(), guest, answer.text);
+    kill(child, SIGKILL);
     while (waitpid(child, nullptr, 0) < 0 && errno == EINTR) continue;
     answer.console = read_back(files.console) + read_back(files.errors);
     return answer;

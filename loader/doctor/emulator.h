@@ -14,15 +14,17 @@ struct Guest {
     std::string image;      // a bzImage
     std::string initramfs;  // a cpio archive
     std::string words;      // of the kernel's command line
+    std::string last_word;  // a line of its answer that begins so is the last one
     unsigned seconds;       // after which it is ended
 };
 
 struct Answer {
     std::string text;     // a megabyte at most
+    bool in_time;         // it ended, or said its last word
     std::string console;  // what the kernel said, then what the emulator said
 };
 
-// Ends with the guest, which powers off.
+// Ends with the guest, at the latest.
 Result<Answer> run_guest(const Guest &guest);
 
 }  // namespace pm

@@ -5,16 +5,17 @@
 
 namespace pm {
 
-void examine_memory(const MapMemory &maps, const HostMemory &host, std::optional<unsigned> attached,
-                    Findings &findings) {
+void examine_memory(const MapMemory &maps, const HostMemory &host, Findings &findings) {
     MapMemory first = maps;
     first.interfaces = 1;
-    if (const auto enough = check_memory(first, host); !attached && !enough)
+    const bool are_there = maps.interfaces > 0;
+    if (const auto enough = check_memory(first, host); !are_there && !enough)
         return findings.warning("memory", enough.error().message, enough.error().hint);
-    std::string text = fmt::format("the maps take {} MB, and {} MB for each interface",
-                                   megabytes(maps.shared), megabytes(maps.interface));
-    if (attached)
-        text += fmt::format(", {} MB in all", megabytes(maps.shared + maps.interface * *attached));
+    const std::string each = fmt::format("{} MB, and {} MB for each interface",
+                                         megabytes(maps.shared), megabytes(maps.interface));
+    std::string text =
+        are_there ? fmt::format("the maps take {}, {} MB in all", each, megabytes(maps.all()))
+                  : fmt::format("with the default flow-capacity the maps would take {}", each);
     text += fmt::format("; {} MB are available", host.available >> 20);
     if (host.possible_cpus < 4 * host.online_cpus) return findings.fine("memory", std::move(text));
     findings.note("memory",

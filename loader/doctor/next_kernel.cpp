@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <linux/module.h>
+#include <net/if.h>
 #include <sys/mount.h>
 #include <sys/reboot.h>
 #include <sys/syscall.h>
@@ -99,6 +100,7 @@ Result<KernelReport> examine_next_kernel(const std::string &root, const std::str
     auto answer = run_guest({.image = std::move(kernel->image),
                              .initramfs = std::move(*initramfs),
                              .words = fmt::format("rdinit={} -- {}", program, words),
+                             .last_word = std::string(last_line),
                              .seconds = patience});
     if (!answer) return tl::unexpected(answer.error());
     KernelReport report{.text = {}, .status = -1};
@@ -113,6 +115,10 @@ Result<KernelReport> examine_next_kernel(const std::string &root, const std::str
     }
     report.text = printable_lines(report.text);
     if (report.status >= 0) return report;
+    if (!answer->in_time)
+        return fault(fmt::format("the kernel {} gave no answer in {} s:\n{}{}", version, patience,
+                                 report.text, last_lines(answer->console, 20)),
+                     "try again when this host is less busy");
     return fault(fmt::format("the kernel {} gave no answer:\n{}{}", version, report.text,
                              last_lines(answer->console, 20)),
                  "it may be that it does not run in an emulator: try it on a host that may fail");
@@ -137,6 +143,8 @@ Done begin_guest() {
     std::istringstream names(*order);
     for (std::string name; names >> name;)
         if (auto loaded = load_module(name); !loaded) return loaded;
+    if (if_nametoindex(guest_interface) == 0)
+        return fault("it has no driver for the emulator's network card (virtio_net)");
     return {};
 }
 

@@ -64,15 +64,16 @@ Result<HostMemory> host_memory() {
 }
 
 Done check_memory(const MapMemory &needed, const HostMemory &host) {
-    if (needed.all() + memory_reserve <= host.available) return {};
-    std::string hint = fmt::format(
-        "give the host more memory, lower 'flow-capacity', or filter fewer interfaces: each takes {} "
-        "MB",
-        megabytes(needed.interface));
-    if (host.possible_cpus > host.online_cpus)
+    if (needed.all() < 1u << 20 || needed.all() + memory_reserve <= host.available) return {};
+    std::string hint = "free memory, or shorten the sets of the policy";
+    if (needed.interface > 0)
+        hint = fmt::format(
+            "free memory, lower 'flow-capacity', or filter fewer interfaces: each takes {} MB",
+            megabytes(needed.interface));
+    if (needed.interface > 0 && host.possible_cpus > host.online_cpus)
         hint += fmt::format(
-            ", as this kernel is ready for {} CPUs; with {} it is less: start it with "
-            "possible_cpus={}",
+            ". This kernel is ready for {} CPUs and has {}: possible_cpus={} on its command line "
+            "makes that less",
             host.possible_cpus, host.online_cpus, host.online_cpus);
     return fault(
         fmt::format("the maps need {} MB of memory, and this host can give {} MB: {} MB are "

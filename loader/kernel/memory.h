@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What maps take of the memory of this host. The kernel takes it when a map is made, and what the
-// host then lacks, it takes from others: so it is asked before. Sizes are in bytes.
+// host then lacks, it takes from others: so a command that would make maps asks before it makes the
+// first. What has begun, a boot and `watch` do not ask: there the kernel's own refusal counts,
+// since what is not made leaves the host unfiltered. Sizes are in bytes.
 #pragma once
 
 #include <cstdint>
@@ -39,7 +41,7 @@ Result<HostMemory> host_memory();
 // What a host keeps for its other work.
 inline constexpr std::uint64_t memory_reserve = 64u << 20;
 
-// Refused (exit 4) where less than the reserve would be left.
+// Refused (exit 4) where less than the reserve would be left by what takes a megabyte or more.
 Done check_memory(const MapMemory &needed, const HostMemory &host);
 
 // In whole megabytes, rounded up.

@@ -145,34 +145,11 @@ Result<Sizes> reuse_maps(bpf_object *object, const ProgramOptions &options) {
                  .assured = bpf_map__max_entries(find("assured"))};
 }
 
-// The maps that are going to be made.
-MapMemory memory_of_new_maps(const bpf_object *object, unsigned interfaces, unsigned cpus) {
-    MapMemory memory{.interfaces = interfaces};
-    bpf_map *map = nullptr;
-    bpf_object__for_each_map(map, object) {
-        if (bpf_map__fd(map) >= 0) continue;
-        const std::uint64_t bytes = map_bytes({.type = bpf_map__type(map),
-                                               .key_size = bpf_map__key_size(map),
-                                               .value_size = bpf_map__value_size(map),
-                                               .entries = bpf_map__max_entries(map)},
-                                              cpus);
-        (std::strcmp(bpf_map__name(map), "rows") == 0 ? memory.interface : memory.shared) += bytes;
-    }
-    return memory;
-}
-
-// A host that does not tell its memory is no reason to leave it open: the kernel refuses what it
-// has no room for.
 Result<Sizes> prepare_maps(bpf_object *object, const ProgramOptions &options) {
     auto sizes = options.shared ? reuse_maps(object, options) : size_maps(object, options);
-    if (!sizes) return sizes;
-    if (!options.hooks)
+    if (sizes && !options.hooks)
         bpf_map__set_autocreate(bpf_object__find_map_by_name(object, "rows"), false);
-    const auto host = host_memory();
-    if (!host) return sizes;
-    const unsigned interfaces = std::max(options.interfaces, options.hooks ? 1u : 0u);
-    return check_memory(memory_of_new_maps(object, interfaces, host->possible_cpus), *host)
-        .map([&] { return *sizes; });
+    return sizes;
 }
 
 bpf_object *open_object(const ProgramOptions &wanted) {
@@ -258,14 +235,24 @@ Result<Program> Program::load(const ProgramOptions &options) {
     return program;
 }
 
-Result<MapMemory> map_memory(const ProgramOptions &options) {
+Result<MapMemory> map_memory(const ProgramOptions &options, unsigned interfaces) {
     const std::unique_ptr<bpf_object, decltype(&bpf_object__close)> object(open_object(options),
                                                                            &bpf_object__close);
     if (!object) return cannot("open the programs", errno, remedy_of_load(errno));
     if (auto sizes = size_maps(object.get(), options); !sizes) return tl::unexpected(sizes.error());
-    return host_memory().map([&](const HostMemory &host) {
-        return memory_of_new_maps(object.get(), options.interfaces, host.possible_cpus);
-    });
+    const int cpus = libbpf_num_possible_cpus();
+    if (cpus < 0) return cannot("count the CPUs", cpus);
+    MapMemory memory{.interfaces = interfaces};
+    bpf_map *map = nullptr;
+    bpf_object__for_each_map(map, object.get()) {
+        const std::uint64_t bytes = map_bytes({.type = bpf_map__type(map),
+                                               .key_size = bpf_map__key_size(map),
+                                               .value_size = bpf_map__value_size(map),
+                                               .entries = bpf_map__max_entries(map)},
+                                              static_cast<unsigned>(cpus));
+        (std::strcmp(bpf_map__name(map), "rows") == 0 ? memory.interface : memory.shared) += bytes;
+    }
+    return memory;
 }
 
 Result<ProgramOptions> options_of_sizes(const Maps &maps) {

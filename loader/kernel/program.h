@@ -47,9 +47,6 @@ struct ProgramOptions {
     std::uint32_t image_slot = 2u << 20;  // bytes, a power of two from 4096
     std::uint32_t bans_slot = 64u << 10;  // likewise
     std::uint32_t flow_capacity = 65536;  // of the three tables together
-    // How many interfaces the caller is going to load for, with this one: there must be memory for
-    // the `rows` of all of them. 0: only what this call makes.
-    unsigned interfaces = 0;
 
     std::string object = {};  // a file to load instead of the built-in object
     // What the verifier is to log, as BPF_LOG_*; libbpf passes it on as debugging messages.
@@ -62,7 +59,6 @@ Result<ProgramOptions> options_of_sizes(const Maps &maps);
 // The loaded programs, their `rows`, and the shared maps: descriptors that live as long as this.
 class Program {
 public:
-    // Refused (exit 4) where the host lacks the memory for the maps.
     static Result<Program> load(const ProgramOptions &options);
 
     int ingress() const { return ingress_; }  // pm_ingress (XDP); -1 where it was not loaded
@@ -82,8 +78,8 @@ private:
     int ingress_ = -1, egress_ = -1, ask_in_ = -1, ask_out_ = -1, rows_ = -1;
 };
 
-// What loading with these options takes.
-Result<MapMemory> map_memory(const ProgramOptions &options);
+// What new maps of these sizes take for so many interfaces.
+Result<MapMemory> map_memory(const ProgramOptions &options, unsigned interfaces);
 
 // What stands in `abi` once the programs of this build are attached: the layout, a hash of the
 // built-in object, to tell it from those of other builds (not a secure one), and the release.

@@ -112,6 +112,9 @@ Done Rollout::make_room(const SlotSizes &sizes) {
     auto other = is_other_build(*pins_);
     if (!other) return tl::unexpected(other.error());
     if (!*other && sizes.image == 0 && sizes.bans == 0) return {};
+    const MapMemory larger{.shared = PM_IMAGE_SLOTS * (std::uint64_t{sizes.image} + sizes.bans)};
+    if (const auto host = host_memory(); host && candidate_.extent == Extent::all_or_none)
+        if (auto enough = check_memory(larger, *host); !enough) return enough;
     if (auto replaced = replace_programs(paths_, sizes); !replaced) return replaced;
     if (*other) notes_.push_back("the programs were replaced by those of this build");
     auto pins = Pins::open(paths_);

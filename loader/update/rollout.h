@@ -132,6 +132,7 @@ private:
     Done open_control();
     Done read_before();
     Done make_room(const SlotSizes &sizes);
+    Done check_room(const ProgramOptions &options, std::size_t interfaces) const;
     Done load();
     Done attach();
     Done pin_target(const Target &target, const Program &program);

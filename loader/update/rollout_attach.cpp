@@ -11,6 +11,17 @@
 
 namespace pm {
 
+// A host that does not tell its memory is no reason to leave it open: the kernel refuses what it
+// has no room for.
+Done Rollout::check_room(const ProgramOptions &options, std::size_t interfaces) const {
+    const auto host = host_memory();
+    if (candidate_.extent != Extent::all_or_none || interfaces == 0 || !host) return {};
+    return map_memory(options, static_cast<unsigned>(interfaces)).and_then([&](MapMemory needed) {
+        if (pins_) needed.shared = 0;  // they are there
+        return check_memory(needed, *host);
+    });
+}
+
 Done Rollout::load() {
     std::vector<unsigned> numbers;
     for (const Target &target : candidate_.targets)
@@ -19,7 +30,7 @@ Done Rollout::load() {
     ProgramOptions options;
     options.image_slot = slot_size_for(candidate_.image.bytes.size(), options.image_slot);
     options.flow_capacity = candidate_.flow_capacity;
-    options.interfaces = static_cast<unsigned>(numbers.size());
+    if (auto enough = check_room(options, numbers.size()); !enough) return enough;
     if (!pins_) {
         options.hooks = false;
         auto loaded = Program::load(options);
@@ -34,7 +45,6 @@ Done Rollout::load() {
         auto loaded = Program::load(options);
         if (!loaded) return tl::unexpected(loaded.error());
         hooks_.emplace(number, std::move(*loaded));
-        --options.interfaces;
     }
     return {};
 }

@@ -15,10 +15,10 @@ void Diagnostics::error(Location where, std::string message, std::string hint) {
         message = fmt::format(
             "what stands here is wrong; it is not quoted, as {} and not everybody may read it",
             is_linked ? "a link leads to it" : "the file has a second name (a hard link)");
-        hint = fmt::format(
-            "look at {}{}; what is wrong is said where {}",
-            where.line ? fmt::format("line {} of ", where.line) : "", printable(where.file->path),
-            is_linked ? "the file is named without a link" : "a copy of it is named instead");
+        hint = fmt::format("look at {}{}, or name {} instead, and the message says what is wrong",
+                           where.line ? fmt::format("line {} of ", where.line) : "",
+                           printable(where.file->path),
+                           is_linked ? "the file itself" : "a copy of it");
     }
     all_.push_back({.severity = Severity::error,
                     .where = std::move(where),

@@ -160,22 +160,34 @@ std::string character_hint(std::string_view text) {
     return {};
 }
 
+namespace {
+
+// The rest of a text in quotes, with its end; `rest` begins behind the quote that it begins with.
+std::size_t quoted_length(std::string_view rest, char quote) {
+    for (std::size_t at = 0; at < rest.size(); ++at) {
+        const bool is_escape =
+            quote == '"' ? rest[at] == '\\' : rest[at] == quote && rest.substr(at + 1, 1) == "'";
+        if (is_escape)
+            ++at;
+        else if (rest[at] == quote)
+            return at + 1;
+    }
+    return rest.size();
+}
+
+}  // namespace
+
 std::optional<OddBlank> find_odd_blank(std::string_view line) {
-    char32_t before = ' ', quote = 0;
+    char32_t before = ' ';
     for (std::size_t at = 0; at < line.size();) {
         const CodePoint point = first_code_point(line.substr(at));
-        if (quote != 0) {
-            if (point.value == quote && before != '\\') quote = 0;
-        } else if (std::u32string_view(U" [{,").find(before) != std::u32string_view::npos &&
-                   (point.value == '"' || point.value == '\'')) {
-            quote = point.value;
-        } else if (point.value == '#' && before == ' ') {
-            return std::nullopt;
-        } else if (is_odd_blank(point.value)) {
-            return OddBlank{at, name_of_blank(point.value)};
-        }
+        const bool begins = std::u32string_view(U" :[{,").find(before) != std::u32string_view::npos;
+        if (point.value == '#' && before == ' ') return std::nullopt;
+        if (is_odd_blank(point.value)) return OddBlank{at, name_of_blank(point.value)};
         before = point.value;
         at += std::max<std::size_t>(point.length, 1);
+        if (begins && (before == '"' || before == '\''))
+            at += quoted_length(line.substr(at), static_cast<char>(before));
     }
     return std::nullopt;
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # doctor --kernel: the next kernel is asked before the reboot, in an emulator that may do nothing.
-# KERNELS: those to be asked, as tests/vm/kernel knows them ("6.1 6.12 7").
+# PM_KERNELS: those to be asked, as tests/vm/kernel knows them ("6.1 6.12 7").
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=tests/e2e/lab.sh
@@ -50,6 +50,20 @@ case_what_does_not_work_is_said() {
     rm -rf "$COPY"
 }
 
+# A kernel that is made for its host alone may lack the emulator's card.
+case_what_cannot_be_tried_is_not_called_broken() {
+    copy_of "$("$ROOT/tests/vm/kernel" 6.1)"
+    sed -i '/virtio_net/d' "$COPY"/lib/modules/*/modules.dep
+    expect_status 1 examine "$COPY"
+    expect_output "this kernel cannot be tried in an emulator: it has no driver for the emulator's network card"
+    echo broken >"$(find "$COPY/lib/modules/" -name 'virtio_pci.ko*')"
+    expect_status 1 examine "$COPY"
+    expect_output "cannot load the module virtio_pci.ko"
+    rm -rf "$COPY"
+    expect_status 2 "$PORTMATRIX" examine-kernel
+    expect_output "this runs in an emulator only"
+}
+
 case_a_kernel_without_an_answer_is_no_good_news() {
     copy_of "$("$ROOT/tests/vm/kernel" 6.1)"
     head -c 100000 /dev/zero >"$COPY/boot/vmlinuz-$(basename "$COPY")"
@@ -78,13 +92,14 @@ case_what_is_missing_is_named_with_its_package() {
     expect_output "the emulated kernel needs 512 MB of memory"
 }
 
+has_ended() { [ ! -e "/proc/$1/stat" ] || grep -q "^State:.Z" "/proc/$1/status"; }
 emulator() { pgrep -P "$1" qemu-system; }
 
 # Nor does it outlive who started it.
 case_the_emulator_has_no_privilege() {
     local folder doctor qemu
     folder=$("$ROOT/tests/vm/kernel" 6.1)
-    "$PORTMATRIX" doctor --root "$folder" --kernel "$(basename "$folder")" >"$LAB/log/doctor" 2>&1 &
+    "$PORTMATRIX" doctor --root "$folder" --kernel "$(basename "$folder")" >"$LAB/log/doctor" 2>&1 9</etc/shadow &
     doctor=$!
     wait_for 10 emulator "$doctor"
     qemu=$(emulator "$doctor")
@@ -92,9 +107,10 @@ case_the_emulator_has_no_privilege() {
     grep -q "^CapEff:.0000000000000000$" "/proc/$qemu/status"
     grep -q "^NoNewPrivs:.1$" "/proc/$qemu/status"
     refused grep -E "^Groups:.[0-9]" "/proc/$qemu/status"
+    refused grep shadow < <(readlink "/proc/$qemu/fd/"*)
     kill -KILL "$doctor"
     wait "$doctor" || true
-    wait_for 10 test ! -e "/proc/$qemu"
+    wait_for 10 has_ended "$qemu"
     # Nobody needs to be root for it.
     expect_status 0 setpriv --reuid 65534 --regid 65534 --clear-groups --bounding-set -all \
         "$PORTMATRIX" doctor --root "$folder" --kernel "$(basename "$folder")"

@@ -126,6 +126,7 @@ case_who_calls_himself_sshd_bars_nothing() {
     done
     pm detach --all
     expect_status 0 in_ns edge strace -qq -o "$LAB/log/looked" "$PORTMATRIX" apply -i eth0 "$LAB/cut.yaml"
+    [ -n "$(pids_of 2223)" ] && [ -n "$(pids_of 2224)" ]
     # A file that a user has chosen may be one that cannot be looked at (FUSE), or not in time (NFS).
     refused grep -E "/proc/($(pids_of 2223 | paste -sd'|'))/exe" "$LAB/log/looked"
     grep -qE "/proc/($(pids_of 2224 | paste -sd'|'))/exe" "$LAB/log/looked"

@@ -63,7 +63,7 @@ TEST(Maps, TakeTheMemoryThatIsForetold) {
         EXPECT_GT(told(fd.get()), bytes / 10 * 7) << name;
         EXPECT_LT(told(fd.get()), bytes / 10 * 11) << name;
     }
-    auto memory = map_memory(options);
+    auto memory = map_memory(options, 1);
     ASSERT_TRUE(memory) << memory.error().message;
     EXPECT_EQ(memory->interface, rows);
     // Beside the maps with names there are those of constants and variables.

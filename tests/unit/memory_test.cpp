@@ -42,9 +42,8 @@ TEST(CheckMemory, LeavesAReserve) {
         "other work");
     EXPECT_EQ(
         done.error().hint,
-        "give the host more memory, lower 'flow-capacity', or filter fewer interfaces: each "
-        "takes 196 MB, as this kernel is ready for 128 CPUs; with 4 it is less: start it with "
-        "possible_cpus=4");
+        "free memory, lower 'flow-capacity', or filter fewer interfaces: each takes 196 MB. This "
+        "kernel is ready for 128 CPUs and has 4: possible_cpus=4 on its command line makes that less");
 }
 
 TEST(CheckMemory, DoesNotBlameCpusThatAreThere) {
@@ -54,13 +53,24 @@ TEST(CheckMemory, DoesNotBlameCpusThatAreThere) {
     const auto done = check_memory(maps, small);
     ASSERT_FALSE(done);
     EXPECT_EQ(done.error().hint,
-              "give the host more memory, lower 'flow-capacity', or filter fewer interfaces: each "
-              "takes 196 MB");
+              "free memory, lower 'flow-capacity', or filter fewer interfaces: each takes 196 MB");
 }
 
-std::string found(const HostMemory &on, std::optional<unsigned> attached) {
+// What is small changes nothing for the host, and may be what it is filtered by.
+TEST(CheckMemory, TakesWhatIsSmall) {
+    HostMemory full = host;
+    full.available = 0;
+    EXPECT_TRUE(check_memory({.shared = mb - 1}, full));
+    const auto done = check_memory({.shared = 384 * mb}, full);
+    ASSERT_FALSE(done);
+    EXPECT_EQ(done.error().hint, "free memory, or shorten the sets of the policy");
+}
+
+std::string found(const HostMemory &on, unsigned interfaces) {
     Findings findings;
-    examine_memory(maps, on, attached, findings);
+    MapMemory those = maps;
+    those.interfaces = interfaces;
+    examine_memory(those, on, findings);
     return show::findings_text(findings.all(), false);
 }
 
@@ -73,10 +83,10 @@ TEST(ExamineMemory, SaysWhatTheMapsTake) {
         "all; 1024 MB are available\n"
         "0 wrong, 0 warnings\n");
     EXPECT_EQ(
-        found(host, std::nullopt),
-        "note    memory          the maps take 60 MB, and 196 MB for each interface; 1024 MB "
-        "are available: there are counters for each of the 128 CPUs that this kernel is ready "
-        "for, and 4 are there\n"
+        found(host, 0),
+        "note    memory          with the default flow-capacity the maps would take 60 MB, and "
+        "196 MB for each interface; 1024 MB are available: there are counters for each of the "
+        "128 CPUs that this kernel is ready for, and 4 are there\n"
         "                        remedy: if none is added while it runs, start the kernel with "
         "possible_cpus=4\n"
         "0 wrong, 0 warnings\n");
@@ -85,7 +95,7 @@ TEST(ExamineMemory, SaysWhatTheMapsTake) {
 TEST(ExamineMemory, WarnsWhereAnApplyWouldBeRefused) {
     HostMemory small = host;
     small.available = 300 * mb;
-    EXPECT_THAT(found(small, std::nullopt),
+    EXPECT_THAT(found(small, 0),
                 testing::StartsWith("warning memory          the maps need 256 MB"));
     // What is there has its memory.
     EXPECT_THAT(found(small, 1), testing::StartsWith("note "));
