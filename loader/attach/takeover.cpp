@@ -52,7 +52,7 @@ Done save_links(const Paths &paths) {
     std::error_code error;
     for (auto at = fs::directory_iterator(paths.pins, error);
          !error && at != fs::directory_iterator(); at.increment(error)) {
-        if (!at->path().filename().string().starts_with("interface-")) continue;
+        if (!at->path().filename().string().starts_with(interface_prefix)) continue;
         for (const char *hook : {"ingress", "egress"})
             if (auto saved = save_link(paths, at->path() / hook); !saved) return saved;
     }

@@ -16,14 +16,12 @@ namespace pm {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr const char *layout_prefix = "layout-";
-
 bool is_probe(const std::string &name) {
     return name.ends_with("ask_in") || name.ends_with("ask_out");
 }
 
 std::string folder_name(unsigned number) {
-    return fmt::format("interface-{}", number);
+    return fmt::format("{}{}", interface_prefix, number);
 }
 
 // The root of a bpffs also holds files of the kernel's own, progs.debug and maps.debug.
@@ -45,7 +43,7 @@ void remove_content(const fs::path &folder) {
     std::vector<fs::path> folders;  // with any number: another layout may have more of them
     for (const auto &entry : fs::directory_iterator(folder, error)) {
         const std::string name = entry.path().filename();
-        if (name.starts_with("interface-") || name.starts_with(layout_prefix))
+        if (name.starts_with(interface_prefix) || name.starts_with(layout_prefix))
             folders.push_back(entry.path());
     }
     for (const fs::path &one : folders) {
@@ -143,7 +141,7 @@ Done rename_if_there(const fs::path &from, const fs::path &to) {
 }
 
 std::string next_name(const std::string &name) {
-    return "next_" + name;
+    return std::string(next_prefix) + name;
 }
 
 fs::path Pins::folder(unsigned number) const {

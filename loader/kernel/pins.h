@@ -30,6 +30,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "loader/base/fault.h"
@@ -61,7 +62,10 @@ Result<bool> is_there(const std::filesystem::path &path);
 Result<Fd> open_if_there(const std::filesystem::path &path);  // no descriptor: there is no such pin
 Done rename_if_there(const std::filesystem::path &from, const std::filesystem::path &to);
 
-// "next_NAME": what is about to replace NAME.
+// How names of pins begin: of the folder of an interface, of a folder of maps of another layout,
+// and of what is about to replace the pin with the rest of the name.
+inline constexpr std::string_view interface_prefix = "interface-", layout_prefix = "layout-",
+                                  next_prefix = "next_";
 std::string next_name(const std::string &name);
 
 class Pins {
