@@ -13,6 +13,8 @@ here=$(cd "$(dirname "$0")" && pwd)
 . "$here/line.sh"
 # shellcheck source=tests/e2e/keeping.sh
 . "$here/keeping.sh"
+# shellcheck source=tests/e2e/parachute.sh
+. "$here/parachute.sh"
 # shellcheck source=tests/e2e/layouts.sh
 . "$here/layouts.sh"
 
@@ -107,6 +109,46 @@ case_watch_takes_over() {
     pm history --json | tail -n 5 | grep "is taken over" >/dev/null
 }
 
+# An interface that comes is closed by the parachute, which outlives a flush. Pins that others remove are made
+# again.
+case_watch_guards_what_it_cannot_take_over() {
+    local pins
+    wire_late
+    expect_status 0 pm apply -i late0
+    in_ns edge ip link delete late0
+    age "$OLDEST"
+    pins=$(pins_but_late)
+    begin_attack_on_older
+    start_watch_under /usr/bin/python3 "$here/without_bpf.py" --load
+    watch_said "cannot take over what an older portmatrix has attached (layout $OLDEST_VERSION)"
+    wire_late
+    wait_for 10 is_loaded
+    late_is_closed
+    in_ns edge nft flush ruleset
+    wait_for 10 is_loaded
+    late_is_closed
+    rm -rf "$PORTMATRIX_PIN_DIR" 2>/dev/null || true # it may be there again already
+    wait_for 10 has_pins_but_late "$pins"
+    watch_said "had been removed by others, and are there again"
+    rm -r "$PORTMATRIX_PIN_DIR"/{images,ask_in,interface-0} 2>/dev/null || true
+    wait_for 10 has_pins_but_late "$pins"
+    stop_watch TERM
+    start_watch
+    wait_for 20 watch_said "is taken over"
+    wait_for 10 is_gone
+    late_is_closed
+    end_attack
+    stop_watch TERM
+    expect_status 0 pm detach -i late0
+    in_ns edge ip link delete late0
+    expect_equal "" "$(leftovers)" "pins left"
+}
+# Links whose device has gone are not made again.
+pins_but_late() { pins_now | grep -v 'interface-1/[ine]*gress$'; }
+has_pins_but_late() { [ "$(pins_but_late)" = "$1" ]; } # LIST
+wire_late() { lab_wire late0 198.51.100; }
+late_is_closed() { refused tcp_talks user 198.51.100.1 22; }
+
 # The programs would meet an empty map in its place, by which nothing is in force.
 case_a_map_that_is_missing_is_not_made_anew() {
     local map
@@ -127,7 +169,8 @@ cp_pin() { bpftool map pin pinned "$PORTMATRIX_PIN_DIR/$1" "$PORTMATRIX_PIN_DIR/
 case_a_map_that_is_missing_is_not_copied_from_nothing() {
     cp_pin control
     rm "$PORTMATRIX_PIN_DIR/control"
-    refused relayout copy $((VERSION + 1)) control
+    expect_status 1 relayout copy $((VERSION + 1)) control
+    expect_output "the map 'control' is not pinned"
     expect_equal "$VERSION" "$(abi)" "layout"
     refused tcp_talks attacker "$EDGE4" 22
     mv "$PORTMATRIX_PIN_DIR/kept" "$PORTMATRIX_PIN_DIR/control"
@@ -156,6 +199,37 @@ case_a_takeover_by_a_third_release() {
     relayout copy "$VERSION" "${flows[@]}"
     close_line
     expect_equal "$(program_of ingress)" "$(attached_program)" "program on the interface"
+}
+
+# What was made by then goes again: it would need memory, and readers would wait for a takeover that nobody
+# does.
+case_a_takeover_that_fails_leaves_nothing() {
+    local how
+    age "$OLDEST"
+    for how in --load --memory; do
+        expect_status 1 in_ns edge /usr/bin/python3 "$here/without_bpf.py" "$how" "$PORTMATRIX" restore
+        expect_output "cannot take over what an older portmatrix has attached (layout $OLDEST_VERSION)"
+        expect_equal "" "$(leftovers)" "pins left"
+        refused tcp_talks attacker "$EDGE4" 22
+    done
+    expect_status 0 pm restore
+}
+
+# Nobody goes on with it, so `status` says so at once. It waits while somebody does.
+case_a_reader_waits_for_a_takeover_that_goes_on() {
+    relayout copy $((VERSION + 1)) control
+    copy_halfway "$VERSION" control
+    expect_status 1 in_ns edge strace -f -o "$LAB/log/strace" -e trace=clock_nanosleep "$PORTMATRIX" status
+    expect_output "what is attached is being taken over from another layout"
+    refused grep clock_nanosleep "$LAB/log/strace"
+    exec 9<"$LAB/run/lock"
+    flock 9
+    expect_status 1 in_ns edge strace -f -o "$LAB/log/strace" -e trace=clock_nanosleep "$PORTMATRIX" status
+    expect_output "what is attached is being taken over from another layout"
+    [ "$(grep -c clock_nanosleep "$LAB/log/strace")" -ge 60 ]
+    exec 9<&-
+    expect_status 0 pm restore
+    expect_status 0 pm status
 }
 
 # Halfway, each way to detach leaves nothing.
