@@ -168,7 +168,10 @@ Result<std::optional<pm_build>> Pins::build(const Paths &paths, Access access) {
     if (!*exists || !fs::exists(paths.pins / "abi", error)) return std::nullopt;
     auto abi = open_pin(paths.pins / "abi", access);
     if (!abi) return tl::unexpected(abi.error());
-    return read_build(abi->get()).map([](const pm_build &build) { return std::optional(build); });
+    auto build = read_build(abi->get());
+    if (!build) return tl::unexpected(build.error());
+    if (paths.leaves_newer && build->abi > PM_ABI_VERSION) return std::nullopt;
+    return std::optional(*build);
 }
 
 Done Pins::open_maps() {
@@ -215,6 +218,8 @@ Pins Pins::of(const Paths &paths, Maps maps) {
 
 Result<Pins> Pins::create(const Paths &paths, const Program &program) {
     if (auto ready = prepare_pin_folder(paths.pins); !ready) return tl::unexpected(ready.error());
+    std::error_code ignored;
+    fs::remove(paths.pins / "abi", ignored);  // first, so that the rest is always a leftover
     remove_content(paths.pins);
 
     Pins pins(paths.pins);

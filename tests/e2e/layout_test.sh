@@ -295,8 +295,8 @@ case_the_way_back_from_a_newer_layout() {
     expect_output "of release 9.1.0, has layout $((VERSION + 1)), this portmatrix has $VERSION"
     expect_status 4 pm restore
     expect_output "the counters and all flows are lost"
-    expect_status 4 pm restore --service
     begin_attack_on_older
+    cannot_cross
     expect_status 0 pm restore --downgrade
     expect_output "flows and counters of release 9.1.0 are given up"
     end_attack
@@ -307,6 +307,69 @@ case_the_way_back_from_a_newer_layout() {
     tcp_talks user "$EDGE4" 22
     expect_status 0 pm restore --downgrade
 }
+# Neither a program that does not load nor a generation that only the newer release can read gives up
+# anything.
+cannot_cross() {
+    local generation=$LAB/state/generations/$(jq .generation "$LAB/state/confirmed.json")
+    local pins
+    pins=$(pins_now)
+    expect_status 4 in_ns edge /usr/bin/python3 "$here/without_bpf.py" --load "$PORTMATRIX" restore --downgrade
+    stays_newer "the confirmed policy cannot be put in force: cannot load the programs into the kernel"
+    cp -r "$generation" "$LAB/generation"
+    echo '{"kind": "newer"}' >"$generation/about.json"
+    expect_status 4 pm restore --downgrade
+    stays_newer "the confirmed policy cannot be put in force: "
+    cp "$LAB/generation/about.json" "$generation"
+    echo newer >"$generation/image"
+    echo newer >"$generation/policy.yaml"
+    expect_status 4 pm restore --downgrade
+    stays_newer "policy.yaml cannot be read"
+    cp "$LAB/generation"/* "$generation"
+    mv "$LAB/state/confirmed.json" "$LAB"
+    expect_status 4 pm restore --downgrade
+    stays_newer "nothing that this release could put in force is confirmed"
+    mv "$LAB/confirmed.json" "$LAB/state"
+    rm -r "$LAB/generation"
+}
+stays_newer() { # TEXT
+    expect_output "$1"
+    refused grep -F "given up" <<<"$OUTPUT"
+    expect_equal $((VERSION + 1)) "$(abi)" "layout"
+    refused tcp_talks attacker "$EDGE4" 22
+    expect_equal "$pins" "$(pins_now)" "pins"
+}
+
+# What it has attached goes on filtering, and the service guards it. An interface that comes is closed.
+case_the_service_of_the_release_before() {
+    wire_late
+    expect_status 0 pm apply -i late0
+    in_ns edge ip link delete late0
+    relayout copy $((VERSION + 1))
+    begin_attack_on_older
+    wire_late
+    expect_status 0 pm restore --service
+    expect_output "what is attached is of a newer release ($(release), layout $((VERSION + 1)); this one has $VERSION)"
+    is_loaded
+    late_is_closed
+    start_watch
+    watch_said "has layout $((VERSION + 1))"
+    in_ns edge nft flush ruleset
+    wait_for 10 is_loaded
+    late_is_closed
+    rm -rf "$PORTMATRIX_PIN_DIR" 2>/dev/null || true
+    wait_for 10 test -e "$PORTMATRIX_PIN_DIR/abi"
+    expect_equal $((VERSION + 1)) "$(abi)" "layout"
+    stop_watch TERM
+    expect_status 0 pm restore --downgrade
+    wait_for 10 is_gone
+    late_is_closed
+    end_attack
+    expect_status 0 pm detach -i late0
+    in_ns edge ip link delete late0
+    expect_equal "" "$(leftovers)" "pins left"
+}
+release() { "$PORTMATRIX" --version | grep -oE '[0-9]+\.[0-9.]+' | head -n 1; }
+
 # What is dropped cannot be asked of it.
 begin_attack_on_older() {
     : >"$LAB/log/arrived"
