@@ -7,6 +7,7 @@
 
 #include <fmt/core.h>
 
+#include "loader/attach/layout_takeover.h"
 #include "loader/attach/takeover.h"
 #include "loader/base/message.h"
 #include "loader/base/paths.h"
@@ -28,11 +29,6 @@ void note_given_up(const Paths &paths, const std::optional<pm_build> &newer) {
     const std::string whose = newer->release[0] != 0 ? fmt::format("release {}", newer->release)
                                                      : fmt::format("layout {}", newer->abi);
     print_note(fmt::format("flows and counters of {} are given up", whose));
-}
-
-void print_open(const Fault &why) {
-    print_fault({"THIS HOST MAY BE OPEN: neither the programs nor nftables filter: " + why.message,
-                 why.hint});
 }
 
 Fault is_of_newer_release(const pm_build &build) {
@@ -57,17 +53,27 @@ Done need_confirmed(const Paths &paths) {
                  Exit::refused);
 }
 
-// It goes on filtering where it is attached. `watch` then holds its pins and says the same. An
-// interface that it is not attached to gets the parachute.
-int end_service(const Paths &paths, const Fault &newer) {
-    auto raised = raise_parachute(paths, newer.message);
-    if (!raised) record_not_loaded(paths, raised.error());
-    record_refused("restore", newer);
-    print_fault(newer);
-    if (!raised) print_open(raised.error());
+// Does something filter that `watch` guards until it can do better? It loads the parachute again
+// where others flush it, and holds the pins of another layout.
+bool is_guarded(const Paths &paths) {
+    const auto newer = newer_build(paths);
+    return is_parachute_loaded(paths) || is_of_older_layout(paths) || (newer && *newer);
+}
+
+// Something may have changed: it puts in force what it can.
+int end_failed(const Paths &paths, const RestoreArguments &arguments, const Fault &why) {
+    auto raised = raise_parachute(paths, why.message);
+    if (!raised) {
+        record_not_loaded(paths, raised.error());
+        print_fault({"THIS HOST MAY BE OPEN: neither the programs nor nftables filter: " +
+                         raised.error().message,
+                     raised.error().hint});
+    }
+    record_refused("restore", why);
+    print_fault(why);
     if (raised && *raised) print_note(**raised);
     print_in_force();
-    return end(Exit::done);
+    return end(arguments.for_service && is_guarded(paths) ? Exit::done : why.exit);
 }
 
 // Puts the last confirmed policy in force and ends; nothing: none was ever confirmed.
@@ -83,30 +89,18 @@ std::optional<int> restore_confirmed(const RestoreArguments &arguments) {
         print_note("nothing is put in force, as a command detached everything: portmatrix restore");
         return end(Exit::done);
     }
-    auto newer = newer_build(paths);
-    if (!newer) return end_unchanged("restore", newer.error());
-    if (*newer && !arguments.downgrade && arguments.for_service)
-        return end_service(paths, is_of_newer_release(**newer));
-    if (*newer && !arguments.downgrade)
-        return end_unchanged("restore", is_of_newer_release(**newer));
-    if (auto confirmed = *newer ? need_confirmed(paths) : Done(); !confirmed)
+    // What cannot be told now is a fault of restore().
+    const auto newer = newer_build(paths).value_or(std::nullopt);
+    if (newer && !arguments.downgrade)
+        return arguments.for_service ? end_failed(paths, arguments, is_of_newer_release(*newer))
+                                     : end_unchanged("restore", is_of_newer_release(*newer));
+    if (auto confirmed = newer ? need_confirmed(paths) : Done(); !confirmed)
         return end_unchanged("restore", confirmed.error());
     Paths left = paths;
     left.leaves_newer = arguments.downgrade;
     auto outcome = restore(left, detached.names);
-    note_given_up(paths, *newer);
-    if (!outcome) {  // something may have changed: it puts in force what it can
-        auto raised = raise_parachute(paths, outcome.error().message);
-        if (!raised) record_not_loaded(paths, raised.error());
-        if (!raised) print_open(raised.error());
-        record_refused("restore", outcome.error());
-        print_fault(outcome.error());
-        if (raised && *raised) print_note(**raised);
-        print_in_force();
-        // `watch` goes on from there: it loads it again where others flush it, and tries again.
-        if (arguments.for_service && raised && is_parachute_loaded(paths)) return end(Exit::done);
-        return end(outcome.error().exit);
-    }
+    note_given_up(paths, newer);
+    if (!outcome) return end_failed(paths, arguments, outcome.error());
     if (!*outcome) return std::nullopt;
     return end_in_force("restore", **outcome);
 }

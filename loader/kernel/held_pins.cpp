@@ -212,8 +212,10 @@ Result<std::vector<std::string>> HeldPins::missing(const Paths &paths,
     std::vector<std::string> names;
     auto now = pinned_now(paths);
     if (!now) return tl::unexpected(now.error());
-    // A newer release has taken over, or another process from an older one: what it made is whole.
-    if (has_other_abi(*now) && (has_other_layout(*now) || !is_of_others(*now))) return names;
+    // A newer release has taken over, or another process from an older one: what it made is whole,
+    // or the next takeover finishes it.
+    const bool is_other_layout = has_other_layout(*now) || has_other_layout(held_);
+    if (has_other_abi(*now) && (is_other_layout || !is_of_others(*now))) return names;
     if (is_of_others(*now)) {
         HeldPins others;
         others.held_ = std::move(*now);

@@ -163,7 +163,7 @@ Result<std::optional<Outcome>> restore(const Paths &paths,
         why = outcome.error();
     }  // what this rollout prepared is undone here
     // What a newer release has attached is better than failsafe rows alone.
-    if (auto newer = newer_build(paths); !newer || *newer)
+    if (auto newer = newer_build(paths); paths.leaves_newer && (!newer || *newer))
         return fault(not_restored(why),
                      "what is attached goes on filtering, with its flows and counters" +
                          (why.hint.empty() ? "" : "; " + why.hint),

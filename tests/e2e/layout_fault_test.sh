@@ -98,11 +98,5 @@ end_all() {
     end_attack
 }
 
-lab_make
-trap 'lab_remove "$LAB"' EXIT
-lab_services
-pm apply -i eth0 "$here/edge.yaml"
-lab_start edge arrived socat -u UDP4-RECV:9999 STDOUT
-lab_await edge udp 9999
 layouts_begin
 run_cases "$@"

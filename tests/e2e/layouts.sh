@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
-# Layouts of the maps, older and newer. Sourced after lab.sh and cases.sh.
+# Layouts of the maps, older and newer. Sourced after lab.sh and cases.sh; then layouts_begin, then run_cases.
 
 attached_program() { in_ns edge ip -j link show dev eth0 | jq '.[0].xdp.prog.id'; }
 program_of() { bpftool -j prog show pinned "$PORTMATRIX_PIN_DIR/interface-0/$1_program" | jq .id; } # HOOK
@@ -16,9 +16,15 @@ age() {
 }
 version_of() { basename "$1" .o.xz; }
 
-# To be called when a policy is in force by this release.
+# A lab whose Edge has a policy in force by this release, and hears what the attacker gets through.
 layouts_begin() {
     local layout
+    lab_make
+    trap 'lab_remove "$LAB"' EXIT
+    lab_services
+    pm apply -i eth0 "$ROOT/tests/e2e/edge.yaml"
+    lab_start edge arrived socat -u UDP4-RECV:9999 STDOUT
+    lab_await edge udp 9999
     # shellcheck disable=SC2034 # for the cases
     VERSION=$(abi)
     for layout in "$ROOT"/tests/layouts/*.o.xz; do
