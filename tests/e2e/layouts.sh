@@ -34,3 +34,13 @@ layouts_begin() {
     # shellcheck disable=SC2034 # for the cases
     OLDEST_VERSION=$(version_of "$OLDEST")
 }
+
+# What is dropped cannot be asked of it.
+begin_attack_on_older() {
+    : >"$LAB/log/arrived"
+    start_attack
+}
+
+# An interface of the policy that comes late, and whose other end the policy lets in nowhere.
+wire_late() { lab_wire late0 198.51.100; }
+late_is_closed() { refused tcp_talks user 198.51.100.1 22; }
