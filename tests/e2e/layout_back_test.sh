@@ -81,7 +81,7 @@ stays_newer() { # TEXT
 # What it has attached goes on filtering, and the service guards it. An interface that comes is closed.
 case_the_service_of_the_release_before() {
     wire_late
-    tcp_talks user 198.51.100.1 22
+    wait_for 10 tcp_talks user 198.51.100.1 22
     expect_status 0 pm apply -i late0
     in_ns edge ip link delete late0
     relayout copy $((VERSION + 1))

@@ -113,7 +113,7 @@ case_watch_takes_over() {
 case_watch_guards_what_it_cannot_take_over() {
     local pins
     wire_late
-    tcp_talks user 198.51.100.1 22
+    wait_for 10 tcp_talks user 198.51.100.1 22
     expect_status 0 pm apply -i late0
     in_ns edge ip link delete late0
     age "$OLDEST"
@@ -129,7 +129,7 @@ case_watch_guards_what_it_cannot_take_over() {
     late_is_closed
     rm -rf "$PORTMATRIX_PIN_DIR" 2>/dev/null || true # it may be there again already
     wait_for 10 has_pins_but_late "$pins"
-    watch_said "had been removed by others, and are there again"
+    wait_for 10 watch_said "had been removed by others, and are there again"
     rm -r "$PORTMATRIX_PIN_DIR"/{images,ask_in,interface-0} 2>/dev/null || true
     wait_for 10 has_pins_but_late "$pins"
     stop_watch TERM
