@@ -65,7 +65,7 @@ enum pm_image_flag {
 /* All offsets count bytes from the start of the image and are multiples of 8. */
 struct pm_image {
 	__u32 magic;
-	__u32 abi; /* PM_ABI_VERSION */
+	__u32 abi; /* PM_IMAGE_VERSION */
 	__u32 size; /* bytes in use */
 	__u32 flags; /* enum pm_image_flag */
 	__u64 generation; /* this and applied_at: written by the loader when it fills the slot */

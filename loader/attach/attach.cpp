@@ -347,7 +347,7 @@ Done replace(const Pins &pins, const Pins::Interface &interface, int ingress, in
         if (name.empty())
             return fault(
                 fmt::format("whose egress filter is on {} cannot be told", interface.name()),
-                "run it with CAP_SYS_ADMIN");
+                "only CAP_SYS_ADMIN can ask for its name: run 'portmatrix restore' as root");
         if (name != "pm_egress") return {};
     }
     Filter filter(interface.entry.ifindex);

@@ -157,7 +157,11 @@ Done Copy::run() {
         return fault(fmt::format("the map '{}' has type {} and is to have type {}", name_,
                                  old_.type, new_.type));
     if (is_hash(old_.type)) return hash();
-    if (!is_array(old_.type) || entries_ == Entries::missing) return {};
+    if (old_.type == BPF_MAP_TYPE_RINGBUF) return {};  // events that nobody has read yet
+    if (!is_array(old_.type))
+        return fault(fmt::format("the map '{}' has type {}, which cannot be copied", name_,
+                                 static_cast<std::uint32_t>(old_.type)));
+    if (entries_ == Entries::missing) return {};
     return (old_.map_flags & new_.map_flags & BPF_F_MMAPABLE) != 0 ? slots() : array();
 }
 

@@ -15,7 +15,8 @@ enum class Entries { all, missing };
 
 // Programs may write to both maps meanwhile. An entry that comes while this goes on may be missed.
 // The newer map may have fewer entries than the older: what has no room in a hash map is left out,
-// and of an array the entries beyond its end.
+// and of an array the entries beyond its end. Of a ring of events nothing is copied. Any other type
+// of map is a fault, so that none is left empty by accident.
 Done copy_map(int from, int to, const std::string &name, const MapChange &change, Entries entries);
 
 }  // namespace pm

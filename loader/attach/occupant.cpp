@@ -53,8 +53,9 @@ std::set<std::uint32_t> pinned_programs(const Paths &paths) {
     std::set<std::uint32_t> ids;
     const auto folders = list_folder(paths.pins);
     for (const fs::path &folder : folders.value_or(std::vector<fs::path>())) {
-        if (!folder.filename().string().starts_with("interface-")) continue;
-        for (const char *name : {"ingress_program", "next_ingress_program"}) {
+        if (!folder.filename().string().starts_with(interface_prefix)) continue;
+        for (const std::string &name :
+             {std::string("ingress_program"), next_name("ingress_program")}) {
             const auto fd = open_pin(folder / name);
             bpf_prog_info info = {};
             if (fd && ask(fd->get(), info)) ids.insert(info.id);

@@ -24,7 +24,7 @@ HookProof unseen(const Fault &why) {
 // Those pinned under a name, and under the name that is about to replace it.
 Result<ProgramIds> pinned_ids(const Pins &pins, unsigned number, const std::string &name) {
     ProgramIds ids;
-    for (const std::string &one : {name, "next_" + name})
+    for (const std::string &one : {name, next_name(name)})
         if (const auto fd = open_pin(pins.path(number, one)))
             if (const std::uint32_t id = program_id(fd->get())) ids.push_back(id);
     if (ids.empty())

@@ -52,7 +52,7 @@ Done save_links(const Paths &paths) {
     std::error_code error;
     for (auto at = fs::directory_iterator(paths.pins, error);
          !error && at != fs::directory_iterator(); at.increment(error)) {
-        if (!at->path().filename().string().starts_with("interface-")) continue;
+        if (!at->path().filename().string().starts_with(interface_prefix)) continue;
         for (const char *hook : {"ingress", "egress"})
             if (auto saved = save_link(paths, at->path() / hook); !saved) return saved;
     }
@@ -68,7 +68,9 @@ Result<std::vector<LeftLink>> left_links(const Paths &paths) {
     const auto exists = has_private_folder(paths.pins);
     if (!exists) return tl::unexpected(exists.error());
     if (!*exists) return links;
-    if (!fs::exists(paths.pins / "abi", error))
+    auto build = Pins::build(paths);
+    if (!build) return tl::unexpected(build.error());
+    if (!*build)
         if (auto saved = save_links(paths); !saved) return tl::unexpected(saved.error());
     for (auto at = fs::directory_iterator(left_folder(paths), error);
          !error && at != fs::directory_iterator(); at.increment(error)) {
@@ -108,7 +110,11 @@ Result<std::vector<std::string>> finish_taking_over(const Paths &paths) {
     std::vector<std::string> done;
     auto links = left_links(paths);
     if (!links) return tl::unexpected(links.error());
-    if (links->empty()) return done;
+    if (links->empty()) {
+        std::error_code ignored;
+        fs::remove(left_folder(paths), ignored);  // empty: who took them over was killed at that
+        return done;
+    }
     auto pins = Pins::open(paths);
     if (!pins) return tl::unexpected(pins.error());
     if (!*pins) return done;
@@ -129,14 +135,12 @@ Result<std::vector<std::string>> finish_taking_over(const Paths &paths) {
     return done;
 }
 
-Result<bool> leave_newer(const Paths &paths) {
-    auto build = Pins::build(paths);
-    if (!build) return tl::unexpected(build.error());
-    if (!*build || (*build)->abi <= PM_ABI_VERSION) return false;
-    const fs::path abi = paths.pins / "abi";
-    if (unlink(abi.c_str()) != 0)
-        return cannot(fmt::format("remove the pin {}", abi.string()), errno);
-    return true;
+Result<std::optional<pm_build>> newer_build(const Paths &paths) {
+    Paths all = paths;
+    all.leaves_newer = false;
+    auto build = Pins::build(all);
+    if (build && *build && (*build)->abi <= PM_ABI_VERSION) return std::nullopt;
+    return build;
 }
 
 void forget_left(const Paths &paths) {

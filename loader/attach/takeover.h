@@ -11,9 +11,13 @@
 // 4. forget_left() removes the pins in PINS/left.
 // Whoever is killed in between, or fails, leaves PINS/left: the next who puts a policy in force, or
 // `watch`, takes over what is there.
+//
+// The way back from a newer release is the same: with Paths::leaves_newer its maps count as left.
+// Nothing of them is removed before step 2, when the new programs are loaded already.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,6 +25,7 @@
 #include "loader/base/paths.h"
 #include "loader/host/device.h"
 #include "loader/kernel/pins.h"
+#include "maps/abi.h"
 #include "policy/base/fd.h"
 
 namespace pm {
@@ -40,10 +45,8 @@ bool has_left_link(const std::vector<LeftLink> &links, const Device &device);
 Done take_over(const Pins &pins, unsigned number, const Device &device,
                const std::vector<LeftLink> &links);
 
-// Lets go of maps whose layout is newer than that of this release, so that their links are such as
-// others have left. Their programs go on judging until the next who puts a policy in force takes
-// them over. Flows and counters are lost. Nothing to do if the layout is not newer: false.
-Result<bool> leave_newer(const Paths &paths);
+// What `abi` says, if its layout is newer than that of this release; nothing: it is not.
+Result<std::optional<pm_build>> newer_build(const Paths &paths);
 
 // Ends what a process began that was killed, if a policy is in force by the pinned maps. What was
 // done, a sentence for each interface.

@@ -23,7 +23,7 @@ Result<std::vector<std::string>> unfilter_all(const Paths &paths) {
     auto entries = list_folder(paths.pins);
     if (!entries) return tl::unexpected(entries.error());
     for (const fs::path &entry : *entries) {
-        if (!entry.filename().string().starts_with("interface-")) continue;
+        if (!entry.filename().string().starts_with(interface_prefix)) continue;
         const std::uint32_t index = detach_folder(entry);
         std::array<char, IF_NAMESIZE> name = {};
         if (index != 0 && if_indextoname(index, name.data())) names.emplace_back(name.data());

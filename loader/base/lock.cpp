@@ -65,6 +65,11 @@ Result<Lock> Lock::writer(const Paths &paths) {
     return acquire(paths, writers, 1000);
 }
 
+bool Lock::is_changing(const Paths &paths) {
+    const Fd fd(open((paths.run / writers.file).c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
+    return fd ? flock(fd.get(), LOCK_SH | LOCK_NB) != 0 : errno != ENOENT;
+}
+
 Result<Lock> Lock::watch(const Paths &paths) {
     return acquire(paths, watchers, 1);
 }

@@ -18,6 +18,8 @@ public:
     static Result<Lock> writer(const Paths &paths);
     // The same without waiting.
     static Result<Lock> writer_now(const Paths &paths);
+    // Does another process hold it? True where that cannot be told.
+    static bool is_changing(const Paths &paths);
     // To run `watch`, which there is once on a host.
     static Result<Lock> watch(const Paths &paths);
     static bool is_watched(const Paths &paths);  // does a `watch` run?

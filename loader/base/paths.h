@@ -14,6 +14,10 @@ struct Paths {
     std::filesystem::path state;  // PORTMATRIX_STATE_DIR, else /var/lib/portmatrix
     std::filesystem::path run;    // PORTMATRIX_RUN_DIR, else /run/portmatrix
 
+    // For `restore --downgrade`: maps of a newer layout count as what others have left
+    // (attach/takeover.h). They stay until other maps are made in their place.
+    bool leaves_newer = false;
+
     static Paths from_environment();
 };
 

@@ -60,7 +60,7 @@ std::string parachute_text(const char *separator) {
 
 std::string programs_in_force_text(const std::vector<std::string> &asked) {
     auto pins = Pins::open(Paths::from_environment());
-    if (!pins) return "what is in force cannot be read; it goes on enforcing";
+    if (!pins) return "what is in force stays, and cannot be read here";
     Outcome places;
     InForce now;
     if (*pins) {
@@ -80,17 +80,22 @@ std::string programs_in_force_text(const std::vector<std::string> &asked) {
                 ? fmt::format(", for {} s more unless it is confirmed", *now.seconds_left)
                 : "");
     if (std::string instead = parachute_text(""); !instead.empty()) return instead;
-    if (const auto own = devices_with_own_program(Paths::from_environment()); !own.empty())
-        return fmt::format(
-            "by the pins here no policy is in force, but programs of portmatrix without pins here "
-            "filter {}",
-            fmt::join(own, ", "));
+    if (std::string own = own_programs_text(); !own.empty()) return own;
     if (asked.empty()) return "no policy is in force; nothing is filtered";
     return fmt::format("{} {} not filtered", fmt::join(asked, ", "),
                        asked.size() == 1 ? "is" : "are");
 }
 
 }  // namespace
+
+std::string own_programs_text() {
+    const auto own = devices_with_own_program(Paths::from_environment());
+    if (own.empty()) return {};
+    return fmt::format(
+        "by the pins here no policy is in force, but programs of portmatrix without pins here "
+        "filter {}",
+        fmt::join(own, ", "));
+}
 
 std::string in_force_text(const std::vector<std::string> &asked) {
     if (geteuid() != 0) return "what is in force, only root can read";

@@ -63,6 +63,10 @@ void record_refused(const std::string &action, const Fault &fault);
 // "generation 41 stays in force on eth0". If nothing is: "eth0 is not filtered" of those `asked`.
 std::string in_force_text(const std::vector<std::string> &asked = {});
 
+// That programs of ours filter which have no pins here; empty: there are none. Where no policy is
+// in force by the pins, "nothing is filtered" would be wrong then.
+std::string own_programs_text();
+
 void print_in_force();                                             // that as the last line
 void print_unchanged(const std::vector<std::string> &asked = {});  // and that nothing changed
 

@@ -7,6 +7,7 @@
 
 #include <fmt/core.h>
 
+#include "loader/attach/layout_takeover.h"
 #include "loader/attach/takeover.h"
 #include "loader/base/message.h"
 #include "loader/base/paths.h"
@@ -20,31 +21,59 @@
 namespace pm::command {
 namespace {
 
-// What a newer release has attached goes on filtering until this one has its policy in force.
-Done leave_newer_release(const Paths &paths, const RestoreArguments &arguments) {
-    auto build = Pins::build(paths);
-    if (!build) return tl::unexpected(build.error());
-    if (!*build || (*build)->abi <= PM_ABI_VERSION) return {};
-    if (!arguments.downgrade)
-        return fault(
-            fmt::format("what is attached is of a newer release ({}, layout {}; this one has {})",
-                        (*build)->release, (*build)->abi, PM_ABI_VERSION),
+// If they are: a downgrade that fails early changes nothing.
+void note_given_up(const Paths &paths, const std::optional<pm_build> &newer) {
+    if (!newer) return;
+    const auto still = newer_build(paths);
+    if (!still || *still) return;
+    const std::string whose = newer->release[0] != 0 ? fmt::format("release {}", newer->release)
+                                                     : fmt::format("layout {}", newer->abi);
+    print_note(fmt::format("flows and counters of {} are given up", whose));
+}
+
+Fault is_of_newer_release(const pm_build &build) {
+    const std::string release =
+        build.release[0] != 0 ? fmt::format("{}, ", build.release) : std::string();
+    return {fmt::format("what is attached is of a newer release ({}layout {}; this one has {})",
+                        release, build.abi, PM_ABI_VERSION),
             "it goes on filtering. To go back to this release: portmatrix restore --downgrade. It "
             "puts the confirmed policy and the bans in force and keeps the host filtered; the "
             "counters and all flows are lost, so that connections are judged as at a first attach",
-            Exit::refused);
-    const auto store = Store::open(paths);
-    const auto confirmed = store ? store->confirmed() : tl::unexpected(store.error());
-    if (!confirmed || !*confirmed)
-        return fault(fmt::format("nothing that this release could put in force is confirmed{}",
-                                 confirmed ? std::string() : ": " + confirmed.error().message),
-                     fmt::format("confirm a policy with release {} first: portmatrix confirm",
-                                 (*build)->release),
-                     Exit::refused);
-    auto left = leave_newer(paths);
-    if (!left) return tl::unexpected(left.error());
-    print_note(fmt::format("flows and counters of release {} are given up", (*build)->release));
-    return {};
+            Exit::refused};
+}
+
+// Without it a downgrade would end with nothing in force.
+Done need_confirmed(const Paths &paths) {
+    const auto confirmed =
+        Store::open(paths).and_then([](const Store &s) { return s.confirmed(); });
+    if (confirmed && *confirmed) return {};
+    return fault(fmt::format("nothing that this release could put in force is confirmed{}",
+                             confirmed ? std::string() : ": " + confirmed.error().message),
+                 "confirm a policy with the newer release first: portmatrix confirm",
+                 Exit::refused);
+}
+
+// Does something filter that `watch` guards until it can do better? It loads the parachute again
+// where others flush it, and holds the pins of another layout.
+bool is_guarded(const Paths &paths) {
+    const auto newer = newer_build(paths);
+    return is_parachute_loaded(paths) || is_of_older_layout(paths) || (newer && *newer);
+}
+
+// Something may have changed: it puts in force what it can.
+int end_failed(const Paths &paths, const RestoreArguments &arguments, const Fault &why) {
+    auto raised = raise_parachute(paths, why.message);
+    if (!raised) {
+        record_not_loaded(paths, raised.error());
+        print_fault({"THIS HOST MAY BE OPEN: neither the programs nor nftables filter: " +
+                         raised.error().message,
+                     raised.error().hint});
+    }
+    record_refused("restore", why);
+    print_fault(why);
+    if (raised && *raised) print_note(**raised);
+    print_in_force();
+    return end(arguments.for_service && is_guarded(paths) ? Exit::done : why.exit);
 }
 
 // Puts the last confirmed policy in force and ends; nothing: none was ever confirmed.
@@ -60,24 +89,18 @@ std::optional<int> restore_confirmed(const RestoreArguments &arguments) {
         print_note("nothing is put in force, as a command detached everything: portmatrix restore");
         return end(Exit::done);
     }
-    if (auto left = leave_newer_release(paths, arguments); !left)
-        return end_unchanged("restore", left.error());
-    auto outcome = restore(paths, detached.names);
-    if (!outcome) {  // something may have changed: it puts in force what it can
-        auto raised = raise_parachute(paths, outcome.error().message);
-        if (!raised) record_not_loaded(paths, raised.error());
-        if (!raised)
-            print_fault({"THIS HOST MAY BE OPEN: neither the programs nor nftables filter: " +
-                             raised.error().message,
-                         raised.error().hint});
-        record_refused("restore", outcome.error());
-        print_fault(outcome.error());
-        if (raised && *raised) print_note(**raised);
-        print_in_force();
-        // `watch` goes on from there: it loads it again where others flush it, and tries again.
-        if (arguments.for_service && raised && is_parachute_loaded(paths)) return end(Exit::done);
-        return end(outcome.error().exit);
-    }
+    // What cannot be told now is a fault of restore().
+    const auto newer = newer_build(paths).value_or(std::nullopt);
+    if (newer && !arguments.downgrade)
+        return arguments.for_service ? end_failed(paths, arguments, is_of_newer_release(*newer))
+                                     : end_unchanged("restore", is_of_newer_release(*newer));
+    if (auto confirmed = newer ? need_confirmed(paths) : Done(); !confirmed)
+        return end_unchanged("restore", confirmed.error());
+    Paths left = paths;
+    left.leaves_newer = arguments.downgrade;
+    auto outcome = restore(left, detached.names);
+    note_given_up(paths, newer);
+    if (!outcome) return end_failed(paths, arguments, outcome.error());
     if (!*outcome) return std::nullopt;
     return end_in_force("restore", **outcome);
 }

@@ -9,6 +9,7 @@
 
 #include <fmt/core.h>
 
+#include "loader/attach/takeover.h"
 #include "loader/base/message.h"
 #include "loader/base/paths.h"
 #include "loader/commands/commands.h"
@@ -78,7 +79,9 @@ int end_unfiltered(const StatusArguments &arguments) {
         return end(selected.error());
     }
     print_status(snapshot, arguments.json);
-    if (snapshot.interfaces.empty())
+    if (const std::string own = own_programs_text(); !own.empty())
+        print_note(own + ": 'portmatrix restore' takes them over");
+    else if (snapshot.interfaces.empty())
         print_note("no policy is in force; nothing is filtered");
     else
         print_note(
@@ -86,6 +89,15 @@ int end_unfiltered(const StatusArguments &arguments) {
                         "confirmed: put it in force with 'portmatrix restore'",
                         snapshot.interfaces[0].confirmed));
     return end(Exit::done);
+}
+
+// Whoever was to take over programs that others had left was killed before the switch.
+void print_left(const Snapshot &snapshot) {
+    if (snapshot.in_force.mode != PM_MODE_OFF) return;
+    const auto left = left_links(Paths::from_environment());
+    if (!left || left->empty()) return;
+    if (const std::string own = own_programs_text(); !own.empty())
+        print_note(own + ": 'portmatrix restore' takes them over");
 }
 
 }  // namespace
@@ -112,6 +124,7 @@ int run_status(const StatusArguments &arguments) {
     if (auto selected = select(wanted, snapshot->interfaces); !selected)
         return end(selected.error());
     print_status(*snapshot, arguments.json);
+    print_left(*snapshot);
     return end(Exit::done);
 }
 

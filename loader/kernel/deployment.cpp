@@ -7,6 +7,7 @@
 #include <fmt/core.h>
 
 #include "loader/base/clock.h"
+#include "loader/base/lock.h"
 
 namespace pm {
 
@@ -52,10 +53,13 @@ Result<std::optional<Deployment>> open_deployment(const Paths &paths, Access acc
                                                   const InForce *known) {
     auto pins = Pins::open(paths, access);
     // A reader holds no lock. Another process may be taking over from another layout just now.
-    for (int pauses = 0; !pins && pauses < 60 && Pins::are_being_taken_over(paths); ++pauses) {
+    for (int pauses = 0;
+         !pins && pauses < 60 && Pins::are_being_taken_over(paths) && Lock::is_changing(paths);
+         ++pauses) {
         std::this_thread::sleep_for(std::chrono::milliseconds(50));
         pins = Pins::open(paths, access);
     }
+    if (!pins) pins = Pins::open(paths, access);  // that may have ended since it was opened
     if (!pins) return tl::unexpected(pins.error());
     if (!*pins) return std::nullopt;
     return read_deployment(std::move(**pins), known);

@@ -19,9 +19,6 @@ namespace pm {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr std::string_view folder_prefix = "interface-";
-constexpr std::string_view next_prefix = "next_";
-
 // Whatever it is: the infos of maps, programs and links begin with the type and the id.
 struct ObjectInfo {
     std::uint32_t type, id;
@@ -59,7 +56,7 @@ std::optional<unsigned> number_of(const std::string &name) {
     const std::string folder = folder_of(name);
     if (folder.empty()) return std::nullopt;
     return parse_digits<unsigned>(
-        folder.substr(folder_prefix.size(), folder.size() - folder_prefix.size() - 1));
+        folder.substr(interface_prefix.size(), folder.size() - interface_prefix.size() - 1));
 }
 
 // The files below a folder of interfaces, or of the pin folder itself. None, if it is not there.
@@ -70,7 +67,7 @@ Done add_files(const fs::path &folder, const std::string &prefix, std::vector<st
         const std::string name = entries->path().filename();
         std::error_code ignored;
         if (prefix.empty() && entries->is_directory(ignored)) {
-            if (!name.starts_with(folder_prefix)) continue;
+            if (!name.starts_with(interface_prefix)) continue;
             if (auto added = add_files(entries->path(), name + "/", names); !added) return added;
         } else if (name.find('.') == std::string::npos) {  // others are the kernel's own
             names.push_back(prefix + name);
@@ -135,6 +132,7 @@ int HeldPins::fd(const std::string &name) const {
 }
 
 bool HeldPins::in_force() const {
+    if (has_other_layout(held_)) return true;  // it may be: the maps cannot be read
     Maps maps;
     for (const char *name : {"control", "images", "bans"}) {
         if (fd(name) < 0) return false;
@@ -142,6 +140,11 @@ bool HeldPins::in_force() const {
     }
     const auto control = Switch::open(maps, Access::read);
     return control && control->state().record.mode != PM_MODE_OFF;
+}
+
+// Of another layout they may have another size.
+bool HeldPins::has_entries() const {
+    return Map<std::uint32_t, pm_interface>::of(fd("interfaces"), "interfaces").has_value();
 }
 
 std::optional<pm_interface> HeldPins::entry(unsigned number) const {
@@ -162,13 +165,18 @@ bool HeldPins::is_missing(const std::string &name, const ByName &now,
         const auto held = held_.find(other);
         return there == now.end() || (held != held_.end() && held->second.id == there->second.id);
     };
-    if (base.starts_with(next_prefix) && !is_as_held(folder + base.substr(next_prefix.size())))
+    if (base.starts_with(next_prefix) &&
+        (has_other_layout(held_) || !is_as_held(folder + base.substr(next_prefix.size()))))
         return false;
     if (folder.empty()) return true;
 
     const auto number = number_of(name);
-    const auto interface = number ? entry(*number) : std::nullopt;
-    if (!interface || std::ranges::find(detached, interface->name) != detached.end()) return false;
+    if (!number) return false;
+    if (has_entries()) {
+        const auto interface = entry(*number);
+        if (!interface || std::ranges::find(detached, interface->name) != detached.end())
+            return false;
+    }
     if (is_link(name)) {
         const bpf_link_info link = link_info(fd(name));
         if (link.xdp.ifindex == 0) return false;  // a TCX link has it as its first word too
@@ -204,8 +212,10 @@ Result<std::vector<std::string>> HeldPins::missing(const Paths &paths,
     std::vector<std::string> names;
     auto now = pinned_now(paths);
     if (!now) return tl::unexpected(now.error());
-    // A newer release has taken over, or another process from an older one: what it made is whole.
-    if (has_other_layout(*now) || (has_other_abi(*now) && !is_of_others(*now))) return names;
+    // A newer release has taken over, or another process from an older one: what it made is whole,
+    // or the next takeover finishes it.
+    const bool is_other_layout = has_other_layout(*now) || has_other_layout(held_);
+    if (has_other_abi(*now) && (is_other_layout || !is_of_others(*now))) return names;
     if (is_of_others(*now)) {
         HeldPins others;
         others.held_ = std::move(*now);

@@ -10,7 +10,10 @@
 //   - those of an interface without an entry in the map `interfaces`, or with other pins than held;
 //   - a link whose device is gone, or that was detached;
 //   - next_NAME, if NAME is not what it was: an exchange (attach/exchange.h) has ended;
+//   - next_NAME, if the maps have another layout: a takeover was given up;
 //   - all, if `abi` is another map: another process has taken over from one layout to another.
+//   Maps of another layout are held as well. A policy may be in force by them, and where their
+//   entries of interfaces cannot be read, all their interfaces count as attached.
 //   If a link runs a program that is not held, programs were exchanged since the last look. Then
 //   the maps held may be those of before, and nothing is pinned again.
 //
@@ -41,7 +44,7 @@ public:
     // held stays held if something is missing: others may remove pins at any moment.
     Done take(const Paths &paths, const std::vector<std::string> &detached);
 
-    // Is a policy in force by the maps that are held?
+    // Is a policy in force by the maps that are held? Of another layout it is taken for granted.
     bool in_force() const;
 
     // Names of pins that were removed, such as "images" or "interface-0/ingress", without those of
@@ -64,6 +67,7 @@ private:
 
     static Result<ByName> pinned_now(const Paths &paths);
     int fd(const std::string &name) const;
+    bool has_entries() const;
     std::optional<pm_interface> entry(unsigned number) const;
     bool is_of_others(const ByName &now) const;
     bool has_other_abi(const ByName &now) const;

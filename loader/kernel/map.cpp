@@ -4,14 +4,18 @@
 #include <fmt/core.h>
 
 namespace pm {
+namespace {
+
+constexpr const char *damaged =
+    "the pinned state is damaged: 'detach --all --force', then apply again";
+
+}  // namespace
 
 Result<bpf_map_info> map_info(int fd, const std::string &name) {
     bpf_map_info info = {};
     std::uint32_t size = sizeof(info);
 
-    if (fd < 0)
-        return fault(fmt::format("cannot find the map '{}'", name),
-                     "the pinned state is damaged: 'detach --all --force', then apply again");
+    if (fd < 0) return fault(fmt::format("cannot find the map '{}'", name), damaged);
     if (bpf_obj_get_info_by_fd(fd, &info, &size) != 0)
         return cannot(fmt::format("ask about the map '{}'", name), errno);
     return info;
@@ -23,8 +27,7 @@ Result<bpf_map_info> check_map(int fd, const std::string &name, std::size_t key,
     if (info && (info->key_size != key || info->value_size != value))
         return fault(fmt::format("the map '{}' has entries of {} and {} bytes, not {} and {}", name,
                                  info->key_size, info->value_size, key, value),
-                     "another version of portmatrix made it: detach with that one, or with "
-                     "'detach --all --force'");
+                     damaged);
     return info;
 }
 

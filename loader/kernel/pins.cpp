@@ -16,14 +16,12 @@ namespace pm {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr const char *layout_prefix = "layout-";
-
 bool is_probe(const std::string &name) {
     return name.ends_with("ask_in") || name.ends_with("ask_out");
 }
 
 std::string folder_name(unsigned number) {
-    return fmt::format("interface-{}", number);
+    return fmt::format("{}{}", interface_prefix, number);
 }
 
 // The root of a bpffs also holds files of the kernel's own, progs.debug and maps.debug.
@@ -45,7 +43,7 @@ void remove_content(const fs::path &folder) {
     std::vector<fs::path> folders;  // with any number: another layout may have more of them
     for (const auto &entry : fs::directory_iterator(folder, error)) {
         const std::string name = entry.path().filename();
-        if (name.starts_with("interface-") || name.starts_with(layout_prefix))
+        if (name.starts_with(interface_prefix) || name.starts_with(layout_prefix))
             folders.push_back(entry.path());
     }
     for (const fs::path &one : folders) {
@@ -143,7 +141,7 @@ Done rename_if_there(const fs::path &from, const fs::path &to) {
 }
 
 std::string next_name(const std::string &name) {
-    return "next_" + name;
+    return std::string(next_prefix) + name;
 }
 
 fs::path Pins::folder(unsigned number) const {
@@ -170,7 +168,10 @@ Result<std::optional<pm_build>> Pins::build(const Paths &paths, Access access) {
     if (!*exists || !fs::exists(paths.pins / "abi", error)) return std::nullopt;
     auto abi = open_pin(paths.pins / "abi", access);
     if (!abi) return tl::unexpected(abi.error());
-    return read_build(abi->get()).map([](const pm_build &build) { return std::optional(build); });
+    auto build = read_build(abi->get());
+    if (!build) return tl::unexpected(build.error());
+    if (paths.leaves_newer && build->abi > PM_ABI_VERSION) return std::nullopt;
+    return std::optional(*build);
 }
 
 Done Pins::open_maps() {
@@ -217,6 +218,8 @@ Pins Pins::of(const Paths &paths, Maps maps) {
 
 Result<Pins> Pins::create(const Paths &paths, const Program &program) {
     if (auto ready = prepare_pin_folder(paths.pins); !ready) return tl::unexpected(ready.error());
+    std::error_code ignored;
+    fs::remove(paths.pins / "abi", ignored);  // first, so that the rest is always a leftover
     remove_content(paths.pins);
 
     Pins pins(paths.pins);

@@ -14,8 +14,10 @@
 //                       (attach/layout_takeover.h)
 //
 // Order in which they are made
-//   1. create(): what an interrupted run left is removed; all maps but `abi`; the probe programs;
-//      `abi`. Where there is no `abi` nothing is attached, and the rest is a leftover.
+//   1. create(): what an interrupted run left is removed, and what a newer release has pinned if
+//   that
+//      is to be left; all maps but `abi`; the probe programs; `abi`. Where there is no `abi`
+//      nothing is attached, and the rest is a leftover.
 //   2. pin_interface(): its leftovers are removed; rows; ingress_program; egress_program. If there
 //      is no egress_program, the folder is a leftover: see has_interface().
 //   3. the interface's entry in the map `interfaces`, with its name: from now on it has the number.
@@ -30,6 +32,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "loader/base/fault.h"
@@ -61,7 +64,10 @@ Result<bool> is_there(const std::filesystem::path &path);
 Result<Fd> open_if_there(const std::filesystem::path &path);  // no descriptor: there is no such pin
 Done rename_if_there(const std::filesystem::path &from, const std::filesystem::path &to);
 
-// "next_NAME": what is about to replace NAME.
+// How names of pins begin: of the folder of an interface, of a folder of maps of another layout,
+// and of what is about to replace the pin with the rest of the name.
+inline constexpr std::string_view interface_prefix = "interface-", layout_prefix = "layout-",
+                                  next_prefix = "next_";
 std::string next_name(const std::string &name);
 
 class Pins {
@@ -78,7 +84,7 @@ public:
     // The pins of these maps, which are open.
     static Pins of(const Paths &paths, Maps maps);
 
-    // What `abi` says; nothing, if nothing is attached.
+    // What `abi` says; nothing, if nothing is attached, or if it is newer and to be left.
     static Result<std::optional<pm_build>> build(const Paths &paths, Access access = Access::write);
 
     // Are the pins about to be those of this release? It may have been interrupted.

@@ -158,7 +158,7 @@ void Keeper::end_takeover(KeeperReport &report) {
     report.done.insert(report.done.end(), done->begin(), done->end());
 }
 
-// Each try loads programs, which takes seconds. While it fails, no map can be read.
+// Each try loads programs, which takes seconds.
 void Keeper::take_over_older(KeeperReport &report) {
     if (taken_over_.is_due()) {
         auto taken = take_over_layout(paths_);
@@ -170,17 +170,19 @@ void Keeper::take_over_older(KeeperReport &report) {
         not_taken_over_ = with_hint(taken.error());
         taken_over_.failed();
     }
-    report.is_held = true;
+    report.is_older = true;
     report.problems.push_back(not_taken_over_);
 }
 
+// Pins come first: a takeover needs all of them.
 KeeperReport Keeper::look() {
     KeeperReport report;
-    take_over_older(report);
-    if (report.is_held) return report;
     keep_pins(report);
-    if (!report.is_held) restore_lost(report);
-    if (!report.is_held) end_takeover(report);
+    if (report.is_held) return report;
+    take_over_older(report);
+    if (report.is_older) return report;
+    restore_lost(report);
+    end_takeover(report);
     return report;
 }
 

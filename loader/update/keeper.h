@@ -5,6 +5,8 @@
 // - Pins that others removed are made again from descriptors (kernel/held_pins.h). Nothing was
 //   detached meanwhile. Pins that another mount hides are out of sight, which is the same.
 // - What a release with an older layout has attached is taken over (attach/layout_takeover.h).
+// While
+//   that fails, its pins are held and made again like any others.
 // - If nothing is in force, or failsafe rows alone, but a generation is confirmed, it is put in
 //   force: `watch` did not run when the pins went, or the first policy was interrupted.
 //
@@ -30,6 +32,8 @@ struct KeeperReport {
     std::vector<std::string> told;      // likewise, and it stands in the history already
     std::vector<std::string> problems;  // what could not be, a sentence each
     bool is_held = false;  // what is in force has no pins that can be read: programs filter by it
+    // The maps have an older layout and cannot be taken over. Programs filter by them.
+    bool is_older = false;
 };
 
 class Keeper {

@@ -162,6 +162,12 @@ Result<std::optional<Outcome>> restore(const Paths &paths,
             return check_complete(*outcome).map([&] { return std::optional(std::move(*outcome)); });
         why = outcome.error();
     }  // what this rollout prepared is undone here
+    // What a newer release has attached is better than failsafe rows alone.
+    if (auto newer = newer_build(paths); paths.leaves_newer && (!newer || *newer))
+        return fault(not_restored(why),
+                     "what is attached goes on filtering, with its flows and counters" +
+                         (why.hint.empty() ? "" : "; " + why.hint),
+                     Exit::refused);
     Rollout rollout(paths);
     if (auto opened = rollout.open(); !opened) return tl::unexpected(opened.error());
     if (rollout.has_policy_in_force()) return attach_what_has_come(paths, not_restored(why));

@@ -19,6 +19,10 @@
 //    can be found are put in force (stored_candidate.h). This is a fault, which says so. The next
 //    restore tries the generation again.
 // 6. Not even that is possible: a fault, and nothing is filtered.
+//
+// With Paths::leaves_newer, what a newer release has attached counts as left by others. If case 3
+// fails before anything of it is removed, it stays, and that is a fault: it filters better than
+// failsafe rows alone.
 #pragma once
 
 #include <optional>

@@ -212,14 +212,13 @@ void Watcher::refresh(NicsInForce nics, const Pins &pins, const Switch &control,
     for (const std::string &text : refresh_problems_) report_problem(text, sentences);
 }
 
-// Returns whether what is in force is pinned, so that it can be looked at.
-bool Watcher::keep_in_force(Sentences &sentences) {
-    const KeeperReport report = keeper_.look();
+KeeperReport Watcher::keep_in_force(Sentences &sentences) {
+    KeeperReport report = keeper_.look();
     tried_in_vain_ = !report.problems.empty();
     for (const std::string &text : report.done) report_done(text, sentences);
     sentences.insert(sentences.end(), report.told.begin(), report.told.end());
     for (const std::string &text : report.problems) report_problem(text, sentences);
-    return !report.is_held;
+    return report;
 }
 
 void Watcher::place_bans(Sentences &sentences) {
@@ -292,15 +291,15 @@ std::vector<std::string> Watcher::look(const After &after) {
     was_busy_ = !lock;
     if (!lock) return sentences;
     begin_look();
-    const bool can_look = keep_in_force(sentences);
-    if (can_look) {
+    const KeeperReport kept = keep_in_force(sentences);
+    if (!kept.is_held && !kept.is_older) {
         look_at_interfaces(sentences);
         keep_closing_copy(sentences);
         if (bans_due_) place_bans(sentences);
-        hold_pins(sentences);
     }
+    if (!kept.is_held) hold_pins(sentences);
     reported_ = problems_;
-    if (can_look) after(sentences);  // else the programs filter by what is held
+    if (!kept.is_held) after(sentences);  // else the programs filter by what is held
     return sentences;
 }
 

@@ -66,7 +66,7 @@ public:
 private:
     using Sentences = std::vector<std::string>;
 
-    bool keep_in_force(Sentences &sentences);
+    KeeperReport keep_in_force(Sentences &sentences);
     void place_bans(Sentences &sentences);
     void hold_pins(Sentences &sentences);
     void look_at_interfaces(Sentences &sentences);

@@ -13,9 +13,6 @@ here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=tests/e2e/faults.sh
 . "$here/faults.sh"
 
-pins_now() { (cd "$PORTMATRIX_PIN_DIR" && find . -type f | sort); }
-has_pins() { [ "$(pins_now)" = "$1" ]; } # LIST
-
 # COMMAND...: removes pins while watch runs. All comes back, nothing passes meanwhile, and it is told.
 removed_by_others() { # SAID COMMAND...
     local before said=$1

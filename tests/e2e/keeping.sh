@@ -32,3 +32,6 @@ end_attack() {
     kill "$attack"
     expect_equal 0 "$(wc -c <"$LAB/log/arrived")" "bytes that passed"
 }
+
+pins_now() { (cd "$PORTMATRIX_PIN_DIR" && find . -type f | sort); }
+has_pins() { [ "$(pins_now)" = "$1" ]; } # LIST

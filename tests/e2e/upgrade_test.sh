@@ -81,7 +81,7 @@ case_a_newer_layout_is_refused_and_goes_on_enforcing() {
     expect_status 1 pm apply "$here/edge.yaml"
     expect_output "layout $((version + 1)), this portmatrix has $version"
     expect_output "portmatrix restore --downgrade"
-    expect_output "goes on enforcing"
+    expect_output "what is in force stays, and cannot be read here"
     refused tcp_talks attacker "$EDGE4" 22
     set_build "$version" 0
     expect_status 0 pm apply "$here/edge.yaml"

@@ -3,6 +3,7 @@
 #include "loader/attach/copy_map.h"
 
 #include <cstring>
+#include <string>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -92,7 +93,15 @@ TEST(CopyMap, WhatHasNoRoomIsLeftOut) {
         const Old value = {.count = i};
         ASSERT_EQ(bpf_map_update_elem(from.get(), &i, &value, BPF_ANY), 0);
     }
-    EXPECT_TRUE(copy_map(from.get(), to.get(), "test", change, Entries::all));
+    ASSERT_TRUE(copy_map(from.get(), to.get(), "test", change, Entries::all));
+    std::size_t count = 0;
+    for (std::uint32_t i = 1; i <= 100; ++i) {
+        const std::uint64_t twice = twice_of(to, i);
+        if (twice == 0) continue;
+        EXPECT_EQ(twice, 2u * i);
+        ++count;
+    }
+    EXPECT_EQ(count, 10u);
 }
 
 TEST(CopyMap, EachCpuKeepsItsCount) {
@@ -124,11 +133,27 @@ TEST(CopyMap, SlotsThatAreSharedMemoryAreConverted) {
     EXPECT_EQ(now.twice, 42u);
 }
 
+std::string problem_of(const Fd &from, const Fd &to) {
+    const Done done = copy_map(from.get(), to.get(), "test", {}, Entries::all);
+    return done ? "" : done.error().message;
+}
+
 TEST(CopyMap, AnotherKindOfMapIsRefused) {
     const Fd from = make(BPF_MAP_TYPE_HASH, 4, sizeof(Old), 10),
              to = make(BPF_MAP_TYPE_ARRAY, 4, sizeof(Old), 10);
-    EXPECT_FALSE(copy_map(from.get(), to.get(), "test", {}, Entries::all));
-    EXPECT_FALSE(copy_map(-1, to.get(), "test", {}, Entries::all));
+    EXPECT_EQ(problem_of(from, to), "the map 'test' has type 1 and is to have type 2");
+    EXPECT_EQ(problem_of(Fd(), to), "cannot find the map 'test'");
+}
+
+TEST(CopyMap, ARingOfEventsIsLeftEmpty) {
+    const Fd from = make(BPF_MAP_TYPE_RINGBUF, 0, 0, 4096),
+             to = make(BPF_MAP_TYPE_RINGBUF, 0, 0, 4096);
+    EXPECT_EQ(problem_of(from, to), "");
+}
+
+TEST(CopyMap, AMapThatNobodyKnowsHowToCopyIsRefused) {
+    const Fd from = make(BPF_MAP_TYPE_QUEUE, 0, 4, 10), to = make(BPF_MAP_TYPE_QUEUE, 0, 4, 10);
+    EXPECT_EQ(problem_of(from, to), "the map 'test' has type 22, which cannot be copied");
 }
 
 }  // namespace
