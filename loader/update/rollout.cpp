@@ -40,7 +40,7 @@ Done Rollout::open() {
     if (!pins_) return {};
     if (auto finished = finish_replacing(paths_, *pins_); !finished) return finished;
     // If there was an exchange to end, other maps are pinned now.
-    if (pins_->maps().fd("next_images") >= 0 || pins_->maps().fd("next_bans") >= 0) {
+    if (pins_->maps().fd(next_name("images")) >= 0 || pins_->maps().fd(next_name("bans")) >= 0) {
         pins = Pins::open(paths_);
         if (!pins) return tl::unexpected(pins.error());
         pins_ = std::move(*pins);
