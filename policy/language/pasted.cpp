@@ -162,12 +162,13 @@ std::string character_hint(std::string_view text) {
 
 namespace {
 
+constexpr char double_quote = '\x22', single_quote = '\x27';
+
 // The rest of a text in quotes, with its end; `rest` begins behind the quote that it begins with.
 std::size_t quoted_length(std::string_view rest, char quote) {
     for (std::size_t at = 0; at < rest.size(); ++at) {
-        const bool is_escape =
-            quote == '"' ? rest[at] == '\\' : rest[at] == quote && rest.substr(at + 1, 1) == "'";
-        if (is_escape)
+        const bool is_twice = rest[at] == quote && at + 1 < rest.size() && rest[at + 1] == quote;
+        if (quote == double_quote ? rest[at] == '\\' : is_twice)
             ++at;
         else if (rest[at] == quote)
             return at + 1;
@@ -186,7 +187,7 @@ std::optional<OddBlank> find_odd_blank(std::string_view line) {
         if (is_odd_blank(point.value)) return OddBlank{at, name_of_blank(point.value)};
         before = point.value;
         at += std::max<std::size_t>(point.length, 1);
-        if (begins && (before == '"' || before == '\''))
+        if (begins && (before == double_quote || before == single_quote))
             at += quoted_length(line.substr(at), static_cast<char>(before));
     }
     return std::nullopt;

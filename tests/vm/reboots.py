@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Real reboots of a virtual machine with Debian 12, systemd, udev, networkd and the package, under
+"""Real reboots of a virtual machine with Debian, systemd, udev, networkd and the package, under
 packets all through: a host with a confirmed policy answers none that the policy forbids, and says what is
 not as it was.
 
