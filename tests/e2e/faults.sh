@@ -11,10 +11,11 @@ CALLS=${PM_CALLS:-bpf openat mmap write rename mkdir unlink unlinkat fsync memba
 with_every_fault() {
     local what=$1 call count number total=0
     shift
+    prepare
+    pm_traced -c -e "trace=${CALLS// /,}" "$@"
+    cp "$LAB/log/strace" "$LAB/log/counts"
     for call in $CALLS; do
-        prepare
-        pm_traced -c -e "trace=$call" "$@"
-        count=$(awk -v call="$call" '$NF == call { print $4 }' "$LAB/log/strace")
+        count=$(awk -v call="$call" '$NF == call { print $4 }' "$LAB/log/counts")
         [ "${count:=0}" -gt 0 ] || continue
         for ((number = 1 + total % (count < STEP ? count : STEP); number <= count; number += STEP)); do
             FAULT="$what at $call $number"
