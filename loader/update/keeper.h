@@ -5,8 +5,7 @@
 // - Pins that others removed are made again from descriptors (kernel/held_pins.h). Nothing was
 //   detached meanwhile. Pins that another mount hides are out of sight, which is the same.
 // - What a release with an older layout has attached is taken over (attach/layout_takeover.h).
-// While
-//   that fails, its pins are held and made again like any others.
+//   While that fails, its pins are held and made again like any others.
 // - If nothing is in force, or failsafe rows alone, but a generation is confirmed, it is put in
 //   force: `watch` did not run when the pins went, or the first policy was interrupted.
 //
