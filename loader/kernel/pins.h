@@ -14,9 +14,8 @@
 //                       (attach/layout_takeover.h)
 //
 // Order in which they are made
-//   1. create(): what an interrupted run left is removed, and what a newer release has pinned if
-//   that
-//      is to be left; all maps but `abi`; the probe programs; `abi`. Where there is no `abi`
+//   1. create(): what an interrupted run left is removed, and what a newer release has pinned, if
+//      that is to be left; all maps but `abi`; the probe programs; `abi`. Where there is no `abi`
 //      nothing is attached, and the rest is a leftover.
 //   2. pin_interface(): its leftovers are removed; rows; ingress_program; egress_program. If there
 //      is no egress_program, the folder is a leftover: see has_interface().

@@ -2,8 +2,7 @@
 // What every parachute has, whatever its policy:
 //
 //   chain        hook            does
-//   fragments    prerouting      drops fragments that conntrack would put together and no check
-//   sees
+//   fragments    prerouting      drops fragments that conntrack would put together unchecked
 //                (before conntrack)
 //   input        input           open devices pass; packets, essentials, flows
 //   output       postrouting     the same of what leaves, after the last NAT
