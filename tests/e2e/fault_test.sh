@@ -8,6 +8,7 @@
 # PM_FAULTS=N tries every Nth system call, but at least one of each kind (default 25; 1: all of them).
 # PM_ERRORS names the errors that calls end with (default: one for each command).
 # PM_CALLS names the kinds of calls (default: those that change or acquire something).
+# shellcheck disable=SC2317 # prepare and judge are called by with_every_fault
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=tests/e2e/lab.sh
