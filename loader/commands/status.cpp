@@ -71,6 +71,13 @@ Done select(const std::vector<std::string> &names, std::vector<InterfaceStatus> 
 }
 
 // Nothing is attached. If something should be, that is said.
+// True: programs of ours filter that have no pins here, and it is said.
+bool print_own_programs() {
+    const std::string own = own_programs_text();
+    if (!own.empty()) print_note(own + ": 'portmatrix restore' takes them over");
+    return !own.empty();
+}
+
 int end_unfiltered(const StatusArguments &arguments) {
     Snapshot snapshot;
     snapshot.interfaces = confirmed_interfaces();
@@ -79,9 +86,8 @@ int end_unfiltered(const StatusArguments &arguments) {
         return end(selected.error());
     }
     print_status(snapshot, arguments.json);
-    if (const std::string own = own_programs_text(); !own.empty())
-        print_note(own + ": 'portmatrix restore' takes them over");
-    else if (snapshot.interfaces.empty())
+    if (print_own_programs()) return end(Exit::done);
+    if (snapshot.interfaces.empty())
         print_note("no policy is in force; nothing is filtered");
     else
         print_note(
@@ -95,9 +101,7 @@ int end_unfiltered(const StatusArguments &arguments) {
 void print_left(const Snapshot &snapshot) {
     if (snapshot.in_force.mode != PM_MODE_OFF) return;
     const auto left = left_links(Paths::from_environment());
-    if (!left || left->empty()) return;
-    if (const std::string own = own_programs_text(); !own.empty())
-        print_note(own + ": 'portmatrix restore' takes them over");
+    if (left && !left->empty()) print_own_programs();
 }
 
 }  // namespace

@@ -84,12 +84,13 @@ Result<KernelFiles> read_kernel(const fs::path &root, const std::string &version
     files.image = std::move(*content);
     auto needs = read_file(folder / "modules.dep");
     if (!needs) return tl::unexpected(needs.error());
+    const Dependencies dependencies(*needs);
     std::vector<std::string> paths;
-    for (const std::string &one : modules) Dependencies(*needs).collect(one, paths);
-    for (const fs::path path : paths) {
+    for (const std::string &one : modules) dependencies.collect(one, paths);
+    for (const std::string &path : paths) {
         auto module = read_file(folder / path);
         if (!module) return tl::unexpected(module.error());
-        files.modules.push_back({path.filename().string(), std::move(*module)});
+        files.modules.push_back({fs::path(path).filename().string(), std::move(*module)});
     }
     return files;
 }

@@ -10,11 +10,9 @@
 #include <termios.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <cstdio>
-#include <iterator>
 #include <sstream>
 
 #include <fmt/core.h>

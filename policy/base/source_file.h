@@ -29,8 +29,8 @@ struct SourceError {
 //   it belongs to root or the caller (under sudo also to the user who called sudo)
 //   not everybody may write to it
 //   it is not larger than the limit.
-// A link is followed; of a file that a link leads to and not everybody may read, nothing is quoted.
-// `name` is what the user is shown.
+// A link is followed. What not everybody may read is marked if a link leads to it or it has a
+// second name, so that no message quotes it (diagnostic.h). `name` is what the user is shown.
 tl::expected<std::shared_ptr<const SourceFile>, SourceError> read_source(
     const std::filesystem::path &path, std::string name, std::size_t size_limit);
 
