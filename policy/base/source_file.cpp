@@ -82,15 +82,18 @@ bool may_all_read(const struct stat &status, const std::filesystem::path &path) 
     return true;
 }
 
+}  // namespace
+
 // A second name may have been put there as a link is: to have a file shown.
-Secret secret_of(const struct stat &status, const std::string &opened,
-                 const std::filesystem::path &path) {
+Secret secret_of(int fd, const std::filesystem::path &path) {
+    struct stat status = {};
+    if (fstat(fd, &status) != 0) return Secret::linked;
+    if (!S_ISREG(status.st_mode)) return Secret::no;
+    const std::string opened = opened_path(fd, path);
     const bool is_linked = opened != std::filesystem::absolute(path).lexically_normal();
     if ((!is_linked && status.st_nlink <= 1) || may_all_read(status, opened)) return Secret::no;
     return is_linked ? Secret::linked : Secret::second_name;
 }
-
-}  // namespace
 
 tl::expected<std::shared_ptr<const SourceFile>, SourceError> read_source(
     const std::filesystem::path &path, std::string name, std::size_t size_limit) {
@@ -106,12 +109,10 @@ tl::expected<std::shared_ptr<const SourceFile>, SourceError> read_source(
     if (!text)
         return tl::unexpected(text.error() == EFBIG ? too_large(size_limit)
                                                     : system_error(text.error()));
-    std::string opened = opened_path(file.get(), path);
-    const Secret secret = secret_of(status, opened, path);
     return std::make_shared<const SourceFile>(SourceFile{.name = std::move(name),
-                                                         .path = std::move(opened),
+                                                         .path = opened_path(file.get(), path),
                                                          .text = std::move(*text),
-                                                         .secret = secret});
+                                                         .secret = secret_of(file.get(), path)});
 }
 
 }  // namespace pm

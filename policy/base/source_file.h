@@ -24,6 +24,9 @@ struct SourceError {
     bool missing = false;  // there is no such file
 };
 
+// May a message quote the opened file? `path`: how it was named. What is no regular file may be.
+Secret secret_of(int fd, const std::filesystem::path &path);
+
 // Reads a file only if
 //   it is a regular file
 //   it belongs to root or the caller (under sudo also to the user who called sudo)

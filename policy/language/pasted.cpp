@@ -14,11 +14,15 @@
 namespace pm {
 namespace {
 
-constexpr char32_t no_break_space = 0xa0, zero_width_space = 0x200b;
+constexpr char32_t no_break_space = 0xa0, zero_width_space = 0x200b, soft_hyphen = 0xad;
+constexpr char32_t byte_order_mark = 0xfeff;
+constexpr char32_t full_width_zero = 0xff10, full_width_nine = 0xff19;
 
+// Also what has no width at all: joiners, soft hyphens, byte order marks.
 bool is_odd_blank(char32_t value) {
-    return value == no_break_space || value == 0x1680 || (value >= 0x2000 && value <= 0x200b) ||
-           value == 0x202f || value == 0x205f || value == 0x2060 || value == 0x3000;
+    return value == no_break_space || value == soft_hyphen || value == 0x1680 ||
+           (value >= 0x2000 && value <= 0x200d) || value == 0x202f || value == 0x205f ||
+           value == 0x2060 || value == 0x3000 || value == byte_order_mark;
 }
 
 bool is_dash(char32_t value) {
@@ -30,14 +34,21 @@ bool is_odd_quote(char32_t value) {
     return (value >= 0x2018 && value <= 0x201f) || value == 0xab || value == 0xbb;
 }
 
+bool has_no_width(char32_t value) {
+    return value == soft_hyphen || (value >= zero_width_space && value <= 0x200d) ||
+           value == 0x2060 || value == byte_order_mark;
+}
+
 std::string name_of_blank(char32_t value) {
     const char *name = value == no_break_space     ? "a no-break space"
                        : value == zero_width_space ? "a zero-width space"
+                       : value == soft_hyphen      ? "a soft hyphen"
+                       : value == byte_order_mark  ? "a byte order mark"
                                                    : "a blank that is no space";
     return fmt::format("{} (U+{:04X})", name, static_cast<unsigned>(value));
 }
 
-// With the dashes and blanks that were meant.
+// With the dashes, blanks and digits that were meant.
 std::string plain(std::string_view text) {
     std::string result;
     while (!text.empty()) {
@@ -46,7 +57,9 @@ std::string plain(std::string_view text) {
         if (is_dash(point.value))
             result += '-';
         else if (is_odd_blank(point.value))
-            result += ' ';
+            result += has_no_width(point.value) ? "" : " ";
+        else if (point.value >= full_width_zero && point.value <= full_width_nine)
+            result += static_cast<char>('0' + (point.value - full_width_zero));
         else
             result += text.substr(0, length);
         text.remove_prefix(length);
@@ -82,11 +95,12 @@ std::string without_zeros(std::string_view digits) {
     return std::string(digits.substr(first));
 }
 
-// "0443", "50000-59999/udp"; empty: no ports can be made of it.
-std::string one_port(std::string_view word) {
-    const std::size_t slash = word.find('/');
-    if (slash != word.npos && !transport_number(lowercase(word.substr(slash + 1)))) return {};
-    const std::string_view range = word.substr(0, slash);
+bool is_transport(std::string_view word) {
+    return transport_number(lowercase(word)).has_value();
+}
+
+// "0443", "50000-59999"; empty: no ports can be made of it.
+std::string one_port(std::string_view range) {
     const std::size_t dash = range.find('-');
     std::string port = without_zeros(range.substr(0, dash));
     if (dash != range.npos) port += "-" + without_zeros(range.substr(dash + 1));
@@ -116,21 +130,23 @@ std::string port_hint(std::string_view text) {
     for (const std::string_view range : {" - ", " -", "- ", "..", ":"})
         replace_all(word, range, "-");
     std::vector<std::string> ports;
-    for (const std::string &one : split(word, ",; ")) {
+    bool has_transport = false;
+    for (const std::string &one : split(word, ",;/ ")) {
+        if (is_transport(one)) {
+            has_transport = true;
+            continue;
+        }
         ports.push_back(one_port(one));
         if (ports.back().empty()) return {};
     }
     if (ports.empty() || (ports.size() == 1 && ports[0] == text)) return {};
-    const bool has_transport = text.find('/') != text.npos;
     return with_blank(write_these(ports) + (has_transport ? "; the row says the transport" : ""),
                       text);
 }
 
 std::string transport_hint(std::string_view text) {
     std::vector<std::string> words = split(lowercase(plain(text)), ",;/+& ");
-    const bool all_known = std::ranges::all_of(
-        words, [](const auto &one) { return transport_number(one).has_value(); });
-    if (words.empty() || !all_known) return {};
+    if (words.empty() || !std::ranges::all_of(words, is_transport)) return {};
     return with_blank(write_these(words), text);
 }
 
@@ -145,8 +161,23 @@ std::string line_hint(std::string_view text) {
     std::vector<std::string> words = split(word, ",; \t\"'");
     const bool all_known =
         std::ranges::all_of(words, [](const auto &one) { return parse_prefix(one).has_value(); });
-    if (words.empty() || !all_known) return {};
+    if (words.empty() || !all_known) return address_range_hint(text);
     return with_blank(words.size() == 1 ? "write " + words[0] : "write one a line", text);
+}
+
+std::string address_range_hint(std::string_view text) {
+    constexpr std::size_t most = 8;
+    std::string word = plain(text);
+    for (const std::string_view dash : {" - ", " -", "- "}) replace_all(word, dash, "-");
+    const std::size_t dash = std::min(word.find('-'), word.size());
+    const auto first = parse_address(word.substr(0, dash));
+    const auto last = parse_address(dash == word.size() ? "" : word.substr(dash + 1));
+    if (!first || !last || first->is_v4() != last->is_v4() || *last < *first) return {};
+    std::vector<std::string> prefixes;
+    for (const Prefix &one : AddressSet({{*first, *last}}).prefixes())
+        prefixes.push_back(to_string(one));
+    if (prefixes.size() > most) return "write prefixes: a range of addresses cannot be written";
+    return "a range is written as prefixes: " + joined(prefixes);
 }
 
 std::string character_hint(std::string_view text) {

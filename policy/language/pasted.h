@@ -18,6 +18,7 @@ std::string port_hint(std::string_view text);
 std::string transport_hint(std::string_view text);  // "TCP", "tcp/udp"
 std::string name_hint(std::string_view text);       // upper case
 std::string line_hint(std::string_view text);       // of a set file: "192.0.2.1,", "- 192.0.2.1"
+std::string address_range_hint(std::string_view text);  // "192.0.2.7-192.0.2.9"
 // Blanks and quotes that are none to this language.
 std::string character_hint(std::string_view text);
 

@@ -60,7 +60,7 @@ bool looks_like_address(std::string_view text) {
 // A word that begins with a letter and has no colon is a host name, not a mistyped address.
 std::string address_hint(std::string_view text) {
     const bool is_host = text.find(':') == text.npos && text[0] >= 'a' && text[0] <= 'z';
-    return is_host ? "nothing is resolved by DNS: write addresses" : "";
+    return is_host ? "nothing is resolved by DNS: write addresses" : address_range_hint(text);
 }
 
 std::optional<SetItem> read_item(const Reading &reading, const Node &node) {

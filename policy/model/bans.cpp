@@ -12,6 +12,9 @@
 namespace pm {
 namespace {
 
+// What ends later, in the year 2477 or after, is for ever: its nanoseconds would not fit.
+constexpr std::uint64_t latest_end = 16'000'000'000;
+
 tl::expected<Ban, std::string> parse_line(const std::string &line) {
     std::istringstream words(line);
     std::string prefix, created, expires, owner = default_owner, more;
@@ -21,9 +24,10 @@ tl::expected<Ban, std::string> parse_line(const std::string &line) {
     auto parsed = parse_prefix(prefix);
     if (!parsed) return tl::unexpected(parsed.error());
     const auto since = parse_digits<std::uint64_t>(created);
-    const auto until = parse_digits<std::uint64_t>(expires);
+    auto until = parse_digits<std::uint64_t>(expires);
     if (!since || (!until && expires != "never") || !is_owner(owner) || !more.empty())
         return tl::unexpected(fmt::format("{} is not PREFIX CREATED EXPIRES OWNER", quote(line)));
+    if (until && *until >= latest_end) until.reset();
     return Ban{.prefix = *parsed, .created = *since, .expires = until, .owner = owner};
 }
 

@@ -174,12 +174,24 @@ void diff_settings(const Policy &before, const Policy &after, std::vector<Change
     add("flow-capacity", std::to_string(before.flow_capacity), std::to_string(after.flow_capacity));
 }
 
-// Entries of the set's files; 0: it has none.
-std::uint64_t file_entries(const AddressSetDef &set) {
-    std::uint64_t count = 0;
-    for (const auto *items : {&set.items, &set.except})
-        for (const SetItem &one : *items) count += one.file_count;
-    return count;
+std::vector<const SetItem *> files_of(const std::vector<SetItem> &items) {
+    std::vector<const SetItem *> files;
+    for (const SetItem &one : items)
+        if (one.kind == SetItem::Kind::file) files.push_back(&one);
+    return files;
+}
+
+// The files of both are compared by their place: a stored policy names them by their content. With
+// more or fewer files than before, the user has changed the list.
+void add_shrunk(const std::string &set, const std::vector<SetItem> &before,
+                const std::vector<SetItem> &after, std::vector<std::string> &sentences) {
+    const auto old = files_of(before), now = files_of(after);
+    if (old.size() != now.size()) return;
+    for (std::size_t i = 0; i < now.size(); ++i)
+        if (now[i]->file_count * 2 < old[i]->file_count)
+            sentences.push_back(fmt::format("{} of set {} had {} entries, and has {} now",
+                                            quote(now[i]->text), set, old[i]->file_count,
+                                            now[i]->file_count));
 }
 
 void add_shrunk(const std::map<std::string, AddressSetDef> &before,
@@ -188,10 +200,8 @@ void add_shrunk(const std::map<std::string, AddressSetDef> &before,
     for (const auto &[name, set] : after) {
         const auto old = before.find(name);
         if (old == before.end()) continue;
-        const std::uint64_t was = file_entries(old->second), is = file_entries(set);
-        if (is != 0 && is * 2 < was)
-            sentences.push_back(
-                fmt::format("the files of set {} had {} entries, and have {} now", name, was, is));
+        add_shrunk(name, old->second.items, set.items, sentences);
+        add_shrunk(name, old->second.except, set.except, sentences);
     }
 }
 

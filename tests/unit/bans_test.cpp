@@ -183,6 +183,16 @@ TEST(Bans, OwnersReadBackAndOlderLinesAreOfTheAdministrator) {
     EXPECT_EQ(parse_bans("198.51.100.1 1 never\n").value()[0].owner, "admin");
 }
 
+// Its nanoseconds did not fit, so that it ended long before.
+TEST(Bans, AnEndThatNoClockHoldsIsForEver) {
+    for (const char *end :
+         {"16000000000", "1700000000000", "99999999999999", "18446744073709551615"})
+        EXPECT_EQ(parse_bans(std::string("198.51.100.1 1 ") + end).value()[0].expires, std::nullopt)
+            << end;
+    const Bans bans(parse_bans("198.51.100.1 1 15999999999").value());
+    EXPECT_EQ(bans.until("198.51.100.1"), boot + (15'999'999'999 - now) * 1'000'000'000);
+}
+
 TEST(Bans, OfSeveralOnOnePrefixTheLatestEndHolds) {
     const Bans bans({ban("198.51.100.7", now + 5), ban("198.51.100.7", now + 50),
                      ban("198.51.100.7", now + 10), ban("203.0.113.0/24", now + 5),
