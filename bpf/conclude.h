@@ -104,7 +104,7 @@ static PM_INLINE void compare_shadow(struct packet *packet, __u32 verdict)
 	     reason != PM_DROP_UNSUPPORTED_PROTOCOL && reason != PM_DROP_NOT_FIRST_PACKET) ||
 	    !can_open(packet))
 		return;
-	packet->query.flow.opener = packet->direction;
+	packet->query.opener = packet->direction;
 	shadow = shadow_verdict(packet);
 	if (!is_drop(shadow))
 		count_shadow(packet, shadow, 0);

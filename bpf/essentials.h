@@ -2,15 +2,18 @@
 /*
  * Essentials: what a host cannot live without. They pass with no row, and nothing switches them
  * off: ARP, neighbour discovery, multicast membership, LACP, and the DHCP of this host's client.
- * One that breaks its RFC is dropped. ICMP errors are essentials too, but need the flow tables:
- * they are in related.h.
+ * One that breaks its RFC is dropped, and what comes faster than its pace (pace.h). ICMP errors are
+ * essentials too, but need the flow tables: they are in related.h. So is a later fragment before
+ * its first (fragment.h).
  */
 #ifndef PM_ESSENTIALS_H
 #define PM_ESSENTIALS_H
 
 #include "clock.h"
 #include "constants.h"
+#include "igmp.h"
 #include "maps.bpf.h"
+#include "pace.h"
 #include "packet.h"
 #include "verdict.h"
 
@@ -73,16 +76,18 @@ static PM_INLINE __u32 essential_icmpv6(const struct frame *frame, const struct 
 	return UNDECIDED;
 }
 
-static PM_INLINE __u32 essential_igmp(const struct packet *packet)
+static PM_INLINE __u32 essential_igmp(const struct frame *frame, const struct packet *packet,
+				      __u32 stateless)
 {
-	if (packet->hop_limit != 1 || packet->fragment != NOT_FRAGMENT ||
-	    packet->l4_length < IGMP_BYTES_MIN)
-		return drop(PM_DROP_MALFORMED_ESSENTIAL);
-	return pass(PM_ESSENTIAL_MULTICAST);
+	return is_fine_igmp(frame, packet) && is_from_link(packet, stateless)
+		       ? pass(PM_ESSENTIAL_MULTICAST)
+		       : drop(PM_DROP_MALFORMED_ESSENTIAL);
 }
 
 /* DHCP and DHCPv6: what this host's client asks passes, and for PM_TIMEOUT_DHCP seconds what
- * answers it. Without state (a probe) only the client's own packets pass. */
+ * answers it; of DHCPv6 from any port, for some servers and relays answer from others (RFC
+ * 8415, 7.2, names only the ports that are sent to). Without state (a probe) only the client's own
+ * packets pass. */
 static PM_INLINE __u32 essential_dhcp(const struct packet *packet, __u32 stateless)
 {
 	__u32 v6 = packet->ethertype == ETH_IPV6, interface = packet->query.flow.interface;
@@ -90,7 +95,8 @@ static PM_INLINE __u32 essential_dhcp(const struct packet *packet, __u32 statele
 	__u64 now;
 
 	if (packet->query.flow.local_port != (v6 ? DHCPV6_CLIENT_PORT : DHCP_CLIENT_PORT) ||
-	    packet->query.flow.remote_port != (v6 ? DHCPV6_SERVER_PORT : DHCP_SERVER_PORT))
+	    (packet->query.flow.remote_port != (v6 ? DHCPV6_SERVER_PORT : DHCP_SERVER_PORT) &&
+	     !(v6 && packet->direction == PM_IN)))
 		return UNDECIDED;
 	if (stateless)
 		return packet->direction == PM_OUT ? pass(PM_ESSENTIAL_DHCP) : UNDECIDED;
@@ -107,8 +113,8 @@ static PM_INLINE __u32 essential_dhcp(const struct packet *packet, __u32 statele
 	return UNDECIDED;
 }
 
-static PM_INLINE __u32 pass_essential(const struct frame *frame, const struct packet *packet,
-				      __u32 stateless)
+static PM_INLINE __u32 judge_essential(const struct frame *frame, const struct packet *packet,
+				       __u32 stateless)
 {
 	if (packet->ethertype == ETH_ARP)
 		return essential_arp(frame, packet);
@@ -122,8 +128,21 @@ static PM_INLINE __u32 pass_essential(const struct frame *frame, const struct pa
 	if (packet->query.flow.protocol == PM_PROTO_ICMPV6 && packet->ethertype == ETH_IPV6)
 		return essential_icmpv6(frame, packet);
 	if (packet->query.flow.protocol == IPPROTO_IGMP && packet->ethertype == ETH_IPV4)
-		return essential_igmp(packet);
+		return essential_igmp(frame, packet, stateless);
 	return UNDECIDED;
+}
+
+/* An essential passes at its pace. Without state (a probe) there is none. */
+static PM_INLINE __u32 pass_essential(const struct frame *frame, const struct packet *packet,
+				      __u32 stateless)
+{
+	__u32 verdict = judge_essential(frame, packet, stateless);
+
+	if (verdict == UNDECIDED || is_drop(verdict) || stateless)
+		return verdict;
+	if (verdict == PM_ESSENTIAL_ARP || verdict == PM_ESSENTIAL_NEIGHBOUR)
+		return at_pace_of_neighbours(frame, packet, verdict);
+	return at_pace(packet, verdict);
 }
 
 #endif

@@ -61,14 +61,19 @@ static PM_INLINE void update_marks(struct pm_flow *flow, const struct packet *pa
 		flow->marks = marks;
 }
 
+/* Does the packet bring payload? A fragment counts as one that does: what lies in later fragments
+ * must not go unseen. */
+static PM_INLINE int has_payload(const struct packet *packet)
+{
+	return packet->payload_length || packet->fragment != NOT_FRAGMENT;
+}
+
 /* Check the first payload of a flow's opener; packets without payload and those of the other side
- * are not asked. `check` becomes 0 once it is done. A fragment counts as one with payload: what
- * lies in later fragments must not go unseen. 0: drop the packet. */
+ * are not asked. `check` becomes 0 once it is done. 0: drop the packet. */
 static PM_INLINE int check_first_payload(void *ctx, __u8 *check, __u32 opener,
 					 struct packet *packet, __u32 hook)
 {
-	if (packet->direction != opener ||
-	    (packet->payload_length == 0 && packet->fragment == NOT_FRAGMENT))
+	if (packet->direction != opener || !has_payload(packet))
 		return 1;
 	if (!fits(ctx, packet, *check & ~PM_FLOW_CHECK_DROPS, hook)) {
 		packet->mismatched = 1;
@@ -88,7 +93,7 @@ __noinline int waiting_check(const struct packet *packet, __u32 opener)
 
 	if (!packet)
 		return 0;
-	key = flow_key(&packet->query.flow);
+	key = packet->query.flow;
 	flow = bpf_map_lookup_elem(&assured, &key);
 	if (!flow || flow->opener != opener)
 		flow = opener == PM_IN ? bpf_map_lookup_elem(&outside, &key)

@@ -74,19 +74,6 @@
 #include "maps.bpf.h"
 #include "packet.h"
 
-static PM_INLINE struct pm_flow_key flow_key(const struct pm_tuple *tuple)
-{
-	struct pm_flow_key key = {
-		.local = tuple->local,
-		.remote = tuple->remote,
-		.local_port = tuple->local_port,
-		.remote_port = tuple->remote_port,
-		.protocol = tuple->protocol,
-		.interface = pm_interface,
-	};
-	return key;
-}
-
 /* Another CPU may have stamped a flow after this one read the clock: up to so many stamps (over a
  * minute) ahead of `now` count as no idle time. */
 #define STAMP_AHEAD 4096
@@ -115,9 +102,9 @@ __noinline int rejudge(struct pm_flow *flow, struct packet *packet)
 
 	if (!flow || !packet)
 		return 0;
-	packet->query.flow.opener = flow->opener;
+	packet->query.opener = flow->opener;
 	judge(&packet->query, &judged);
-	packet->query.flow.opener = packet->query.direction;
+	packet->query.opener = packet->query.direction;
 	if (is_drop(judged.verdict)) {
 		flow->marks |= PM_FLOW_CUT;
 		return 0;
@@ -125,10 +112,10 @@ __noinline int rejudge(struct pm_flow *flow, struct packet *packet)
 	flow->row = judged.row.slot;
 	flow->shadow = 0;
 	if (packet->query.shadow) {
-		packet->query.flow.opener = flow->opener;
+		packet->query.opener = flow->opener;
 		judge_by_shadow(&packet->query, &judged);
 		flow->shadow = pm_reason_of(judged.verdict);
-		packet->query.flow.opener = packet->query.direction;
+		packet->query.opener = packet->query.direction;
 	}
 	flow->epoch = packet->query.sequence;
 	if (flow->marks & PM_FLOW_CUT)
@@ -169,9 +156,10 @@ static PM_INLINE struct pm_flow *find_live(void *table, const struct pm_flow_key
  * epoch is judged anew here, and may be cut (rejudge). The gate tells
  * which side may have opened it. The tables are asked in the order that finds a busy flow at once:
  * an inbound udp flow is never assured, all others mostly are. */
-static PM_INLINE struct pm_flow *find_flow(const struct pm_flow_key *key, const struct gate *gate,
-					   struct packet *packet, __u32 now, int *young)
+static PM_INLINE struct pm_flow *find_flow(struct packet *packet, __u32 now, int *young)
 {
+	const struct pm_flow_key *key = &packet->query.flow;
+	const struct gate *gate = &packet->gate;
 	int in = packet->query.direction == PM_IN;
 	int opened_outside = in ? gate->own : gate->answer;
 	int opened_here = in ? gate->answer : gate->own;
@@ -224,7 +212,7 @@ static PM_INLINE void drain(struct pm_flow *young, const struct pm_flow_key *key
 
 /* Give a young flow an entry in `assured`, and mark it moved. Does nothing if there is no room, or
  * if flows are promoted too fast: the flow stays young. */
-static PM_INLINE void promote(struct pm_flow *young, const struct pm_flow_key *key, __u8 mark)
+static PM_INLINE void move_up(struct pm_flow *young, const struct pm_flow_key *key, __u8 mark)
 {
 	struct pm_flow flow = {
 		.epoch = young->epoch,
@@ -253,13 +241,32 @@ static PM_INLINE void promote(struct pm_flow *young, const struct pm_flow_key *k
 	drain(young, key);
 }
 
-/* Record the flow that a packet opens, or that a socket vouches for. `check` and
- * `check_after_synack` are those of struct pm_flow. 0: there was no room. */
-static PM_INLINE int open_flow(void *table, struct packet *packet, __u32 opener,
-			       const struct judgement *judged, __u8 marks, __u8 check,
-			       __u8 check_after_synack)
+/* A function of its own: its entry lies on the stack beside the frames of judge(), not below them.
+ * The key is copied here and in other functions that are verified by themselves: for them the
+ * packet is memory of which Linux 6.1 takes no key. */
+__noinline int promote(struct pm_flow *young, const struct packet *packet, __u32 mark)
 {
-	struct pm_flow_key key = flow_key(&packet->query.flow);
+	struct pm_flow_key key;
+
+	if (!young || !packet)
+		return 0;
+	key = packet->query.flow;
+	move_up(young, &key, mark);
+	return 0;
+}
+
+/* What is known of a flow that is to be recorded, as struct pm_flow has it. */
+struct new_flow {
+	__u8 opener;
+	__u8 marks;
+	__u8 check;
+	__u8 check_after_synack;
+	__u8 assured; /* 1: in `assured`; else it is young */
+};
+
+static PM_INLINE int insert_flow(void *table, struct packet *packet, const struct new_flow *is)
+{
+	const struct pm_flow_key key = packet->query.flow;
 	__u32 now = stamp_now(), in = packet->direction == PM_IN;
 	struct pm_flow flow = {
 		.packets = {in ? packet->segments : 0, in ? 0 : packet->segments},
@@ -268,11 +275,11 @@ static PM_INLINE int open_flow(void *table, struct packet *packet, __u32 opener,
 		.epoch = packet->query.sequence,
 		.start = now,
 		.last = now,
-		.row = judged->row.slot,
-		.opener = opener,
-		.marks = marks,
-		.check = check,
-		.check_after_synack = check_after_synack,
+		.row = packet->judged.row.slot,
+		.opener = is->opener,
+		.marks = is->marks,
+		.check = is->check,
+		.check_after_synack = is->check_after_synack,
 		.shadow = packet->shadow,
 	};
 	struct pm_flow *old;
@@ -290,13 +297,25 @@ static PM_INLINE int open_flow(void *table, struct packet *packet, __u32 opener,
 		return 0;
 	/* Write over an entry that is dead or was promoted, or, in `assured`, that is of the other
 	 * opener: the flow in hand is the one that lives. */
-	if (old->moved || old->opener != opener || is_expired(old, key.protocol, now)) {
+	if (old->moved || old->opener != is->opener || is_expired(old, key.protocol, now)) {
 		*old = flow;
 	} else { /* another CPU was faster */
 		packet->opened = 0;
 		add_to_flow(old, packet);
 	}
 	return 1;
+}
+
+/* Record the flow that a packet opens, or that a socket vouches for. 0: there was no room. A
+ * function of its own, as promote. */
+__noinline int open_flow(struct packet *packet, const struct new_flow *is)
+{
+	if (!packet || !is)
+		return 0;
+	if (is->assured)
+		return insert_flow(&assured, packet, is);
+	return is->opener == PM_IN ? insert_flow(&outside, packet, is)
+				   : insert_flow(&opening, packet, is);
 }
 
 #endif

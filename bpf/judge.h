@@ -15,16 +15,24 @@
 #include "packet.h"
 #include "verdict.h"
 
-/* What the policy says of a flow. */
-struct judgement {
-	__u32 verdict; /* as pm_judge has it: a row's number, or a drop */
-	struct pm_row row; /* of a pass only */
-};
-
 static PM_INLINE struct pm_view view_of(void *map, __u32 slot, __u32 mask)
 {
 	struct pm_view view = {bpf_map_lookup_elem(map, &slot), mask};
 	return view;
+}
+
+/* What a query is judged by. False: there is none. */
+static PM_INLINE int find_views(const struct query *query, struct pm_view *image,
+				struct pm_view *bans_view, __u64 *now)
+{
+	*image = view_of(&images, query->image, pm_image_mask);
+	if (!image->base)
+		return 0;
+	if (!query->bans)
+		return 1;
+	*bans_view = view_of(&bans, query->bans - 1, pm_bans_mask);
+	*now = bpf_ktime_get_boot_ns();
+	return bans_view->base != NULL;
 }
 
 /* A function of its own, verified once: inlined wherever it is needed, it would be more than the
@@ -36,26 +44,31 @@ __noinline int judge(const struct query *query, struct judgement *judged)
 
 	if (!query || !judged)
 		return 0;
-	image = view_of(&images, query->image, pm_image_mask);
-	if (!image.base) {
+	if (!find_views(query, &image, &bans_view, &now)) {
 		judged->verdict = drop(PM_DROP_NO_POLICY);
 		return 0;
 	}
-	if (query->bans) {
-		bans_view = view_of(&bans, query->bans - 1, pm_bans_mask);
-		if (!bans_view.base) {
-			judged->verdict = drop(PM_DROP_NO_POLICY);
-			return 0;
-		}
-		now = bpf_ktime_get_boot_ns();
-	}
-	judged->verdict = pm_judge(image, bans_view, now, &query->flow, query->direction);
+	judged->verdict =
+		pm_judge(image, bans_view, now, &query->flow, query->opener, query->direction);
 	if (!is_drop(judged->verdict))
 		judged->row = pm_row_at(image, pm_row_of(judged->verdict));
 	return 0;
 }
 
-/* The same by the shadow policy. */
+/* Does a row permit any flow that the sender of a packet without ports opens? A function of its
+ * own, like judge. */
+__noinline int is_permitted_without_ports(const struct query *query)
+{
+	struct pm_view image, bans_view = {};
+	__u64 now = 0;
+
+	if (!query || !find_views(query, &image, &bans_view, &now))
+		return 0;
+	return !is_drop(pm_judge_without_ports(image, bans_view, now, &query->flow, query->opener,
+					       query->direction));
+}
+
+/* judge() by the shadow policy. */
 static PM_INLINE void judge_by_shadow(struct query *query, struct judgement *judged)
 {
 	__u32 image = query->image;
@@ -77,18 +90,6 @@ __noinline int shadow_verdict(struct packet *packet)
 	return is_drop(judged.verdict) ? judged.verdict : judged.row.slot;
 }
 
-/* What the gate says of a packet. A row could have its ports,
- *
- *   own     if the packet is of its flow's opener;
- *   answer  if it is of the other side. (A SYN never is.)
- *
- * The gate does not know addresses or interfaces: it can only rule out. */
-struct gate {
-	__u32 own;
-	__u32 answer;
-	__u32 needs_source_port; /* own and answer are a maybe: see look_up_gate */
-};
-
 static PM_INLINE __u16 source_port(const struct query *query)
 {
 	return query->direction == PM_IN ? query->flow.remote_port : query->flow.local_port;
@@ -100,14 +101,16 @@ static PM_INLINE __u16 destination_port(const struct query *query)
 }
 
 /* The exact answer, from both ports together. A function of its own, like judge. */
-__noinline int look_up_pairs(const struct packet *packet, struct gate *gate)
+__noinline int look_up_pairs(struct packet *packet)
 {
 	const struct query *query;
 	struct pm_view image;
+	struct gate *gate;
 
-	if (!packet || !gate)
+	if (!packet)
 		return 0;
 	query = &packet->query;
+	gate = &packet->gate;
 	gate->own = gate->answer = gate->needs_source_port = 0;
 	image = view_of(&images, query->image, pm_image_mask);
 	if (!image.base)
@@ -128,10 +131,10 @@ __noinline int look_up_pairs(const struct packet *packet, struct gate *gate)
  * whether rows have it from any source port, from some source ports (maybe), or not at all. A maybe
  * is looked up exactly at once only if there is nothing better; else later, and only for a packet
  * without a live flow. */
-static PM_INLINE void look_up_gate(struct pm_view image, const struct packet *packet,
-				   struct gate *gate)
+static PM_INLINE void look_up_gate(struct pm_view image, struct packet *packet)
 {
 	const struct query *query = &packet->query;
+	struct gate *gate = &packet->gate;
 	__u32 own, judged = 0, table;
 
 	gate->own = gate->answer = 1;
@@ -151,7 +154,36 @@ static PM_INLINE void look_up_gate(struct pm_view image, const struct packet *pa
 	gate->answer = judged & (PM_GATE_IN | PM_GATE_MAYBE_IN);
 	gate->needs_source_port = (own | judged) & PM_GATE_MAYBE_IN;
 	if (!((own | judged) & PM_GATE_IN) && gate->needs_source_port)
-		look_up_pairs(packet, gate);
+		look_up_pairs(packet);
+}
+
+/* The address checks of a packet. A function of its own, to keep the stack small. */
+__noinline int check_addresses(const struct packet *packet)
+{
+	struct pm_view image;
+
+	if (!packet)
+		return PM_DROP_NO_POLICY;
+	image = view_of(&images, packet->query.image, pm_image_mask);
+	if (!image.base)
+		return PM_DROP_NO_POLICY;
+	return pm_check_addresses(image, &packet->query.flow, packet->direction);
+}
+
+/* Why a packet is dropped that no row can be about: its addresses, else its ports. Most of what is
+ * hostile ends here: the call is for packets whose source may be one of this host's. */
+static PM_INLINE __u32 no_service_reason(struct pm_view image, const struct packet *packet,
+					 __u32 hook)
+{
+	const struct pm_flow_key *flow = &packet->query.flow;
+	__u32 reason;
+
+	if (hook == PM_IN &&
+	    (is_same(&flow->remote, &flow->local) || pm_may_be_own(image, &flow->remote)))
+		reason = check_addresses(packet);
+	else
+		reason = pm_check_ranges(flow, hook);
+	return reason != PM_UNDECIDED ? reason : PM_DROP_NO_SERVICE;
 }
 
 /* Judge a packet in the orientations that the gate permits:
@@ -159,23 +191,26 @@ static PM_INLINE void look_up_gate(struct pm_view image, const struct packet *pa
  *   - as its flow's opener (own) if the gate has that, else as an answer;
  *   - a tcp segment that may be either, and that was not passed as the opener, as an answer too.
  *
- * Returns the opener that `judged` is about. A drop has the reason of the first orientation. A
- * function of its own: verified once. */
-__noinline int judge_both_ways(struct packet *packet, const struct gate *gate,
-			       struct judgement *judged)
+ * Returns the opener that packet->judged is about. A drop has the reason of the first orientation.
+ * A function of its own: verified once. */
+__noinline int judge_both_ways(struct packet *packet)
 {
 	__u8 own = packet ? packet->query.direction : 0;
+	const struct gate *gate;
+	struct judgement *judged;
 	__u32 reason;
 
-	if (!packet || !gate || !judged)
+	if (!packet)
 		return 0;
-	packet->query.flow.opener = gate->own ? own : !own;
+	gate = &packet->gate;
+	judged = &packet->judged;
+	packet->query.opener = gate->own ? own : !own;
 	judge(&packet->query, judged);
 	if (!is_drop(judged->verdict) || !gate->own || !gate->answer || is_syn(packet) ||
 	    packet->query.flow.protocol != PM_PROTO_TCP)
-		return packet->query.flow.opener;
+		return packet->query.opener;
 	reason = judged->verdict;
-	packet->query.flow.opener = !own;
+	packet->query.opener = !own;
 	judge(&packet->query, judged);
 	if (is_drop(judged->verdict))
 		judged->verdict = reason;

@@ -2,9 +2,11 @@
 /*
  * How many flows may be opened, and how many promoted. Two bounds of one kind:
  *
- *   - A row's limit of new flows, for each peer (IPv6: each /64) or for the row as a whole.
- *     Only a packet that opens a flow is charged. A failsafe row has no limit: whoever reads
- *     the policy refuses one.
+ *   - A row's limit of new flows, for each peer (IPv6: each /64) on each interface, or for the
+ *     row as a whole. Only a packet that opens a flow is charged. A failsafe row has no limit:
+ *     whoever reads the policy refuses one. The schedules of peers are in an LRU table, which a
+ *     flood of forged peers fills: a peer whose schedule it pushes out has its burst anew. That
+ *     of a row stays.
  *   - The pace at which flows enter the table `assured`, for each opener (flow_table.h).
  *
  * Both are the generic cell rate algorithm (ITU-T I.371). It keeps one number: the time at which
@@ -23,17 +25,24 @@
 
 #define NS_PER_US 1000
 
-static PM_INLINE struct pm_limit_key limit_key(const struct packet *packet,
-					       const struct pm_row *row)
+/* The schedule that a new flow is charged to. */
+static PM_INLINE __u64 *schedule_of(const struct packet *packet)
 {
-	struct pm_limit_key key = {.row = row->slot, .interface = pm_interface};
+	const struct pm_row *row = &packet->judged.row;
+	struct pm_limit_key key = {
+		.peer = packet->query.flow.remote,
+		.row = row->slot,
+		.interface = pm_interface,
+	};
+	__u32 slot = row->slot;
+	__u64 at_once = 0;
 
 	if (row->flags & PM_ROW_LIMIT_ROW)
-		return key;
-	key.peer = packet->query.flow.remote;
+		return bpf_map_lookup_elem(&row_limits, &slot);
 	if (!pm_is_v4(&key.peer))
 		key.peer.low = 0;
-	return key;
+	bpf_map_update_elem(&limits, &key, &at_once, BPF_NOEXIST);
+	return bpf_map_lookup_elem(&limits, &key);
 }
 
 /* 1: the turn was taken: it was at most `early` before its schedule, which is now `interval` later.
@@ -51,20 +60,20 @@ static PM_INLINE int take_turn(__u64 *scheduled, __u64 now, __u64 interval, __u6
 	return 0;
 }
 
-/* Charge a new flow to its row's limit. 0: it is over the limit. */
-static PM_INLINE int charge_limit(const struct packet *packet, const struct pm_row *row)
+/* Charge a new flow to its row's limit. 0: it is over the limit. A function of its own, to keep the
+ * stack small. */
+__noinline int charge_limit(const struct packet *packet)
 {
-	__u64 interval = (__u64)row->limit_interval * NS_PER_US, now = bpf_ktime_get_ns(), due;
-	struct pm_limit_key key = limit_key(packet, row);
-	__u64 *scheduled;
+	__u64 interval, *scheduled;
+	const struct pm_row *row;
 
-	due = now + interval;
-	if (!bpf_map_update_elem(&limits, &key, &due, BPF_NOEXIST))
-		return 1;
-	scheduled = bpf_map_lookup_elem(&limits, &key);
-	if (!scheduled)
+	if (!packet)
 		return 0;
-	return take_turn(scheduled, now, interval, interval * (row->limit_burst - 1));
+	row = &packet->judged.row;
+	interval = (__u64)row->limit_interval * NS_PER_US;
+	scheduled = schedule_of(packet);
+	return scheduled && take_turn(scheduled, bpf_ktime_get_ns(), interval,
+				      interval * (row->limit_burst - 1));
 }
 
 /* Take a turn to enter `assured`. 0: flows of this opener enter too fast. Real handshakes, or

@@ -10,18 +10,26 @@
 #include "flow_table.h"
 #include "verdict.h"
 
+/* Does the packet begin another connection in the entry of one that has ended, by its SYN cookie?
+ * Then it is admitted like any that begins (admit.h). */
+static PM_INLINE int begins_again(void *ctx, const struct pm_flow *flow,
+				  const struct packet *packet, __u32 hook)
+{
+	return hook == PM_IN && flow->marks & PM_FLOW_ENDING && flow->opener == PM_IN &&
+	       packet->query.flow.protocol == PM_PROTO_TCP &&
+	       find_socket_xdp(ctx, packet) == COOKIE_SOCKET;
+}
+
 /* Passes on the row of the packet's live flow; undecided if there is none. `established`: the
  * socket that sends the packet is established. */
-static PM_INLINE __u32 match_flow(void *ctx, struct packet *packet, const struct gate *gate,
-				  int established, __u32 hook)
+static PM_INLINE __u32 match_flow(void *ctx, struct packet *packet, int established, __u32 hook)
 {
-	struct pm_flow_key key = flow_key(&packet->query.flow);
 	__u32 now = stamp_now(), verdict;
 	struct pm_flow *flow;
 	int young;
 
-	flow = find_flow(&key, gate, packet, now, &young);
-	if (!flow)
+	flow = find_flow(packet, now, &young);
+	if (!flow || begins_again(ctx, flow, packet, hook))
 		return UNDECIDED;
 	verdict = pass(flow->row);
 	packet->shadow = flow->shadow;
@@ -35,12 +43,12 @@ static PM_INLINE __u32 match_flow(void *ctx, struct packet *packet, const struct
 		return verdict;
 	if (packet->query.flow.protocol == PM_PROTO_TCP) {
 		if (established)
-			promote(flow, &key, PM_FLOW_ESTABLISHED);
+			promote(flow, packet, PM_FLOW_ESTABLISHED);
 	} else if (flow->opener == PM_OUT && packet->direction == PM_IN) {
-		promote(flow, &key, PM_FLOW_ANSWERED);
+		promote(flow, packet, PM_FLOW_ANSWERED);
 	}
 	if (*(volatile __u8 *)&flow->moved)
-		drain(flow, &key);
+		drain(flow, &packet->query.flow);
 	return verdict;
 }
 

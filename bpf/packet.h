@@ -40,14 +40,36 @@ enum fragment_part { NOT_FRAGMENT, FIRST_FRAGMENT, LATER_FRAGMENT };
 
 /* A query: what is asked of the policy, and which policy. */
 struct query {
-	struct pm_tuple flow;
+	struct pm_flow_key flow;
 	__u32 image; /* slot in `images` */
 	__u16 bans; /* 1 + slot in `bans`, 0: none */
 	__u16 shadow; /* 1 + slot in `images` of the shadow policy, 0: none */
 	__u32 sequence; /* of the epoch that named them */
-	__u32 direction; /* of the packet in hand; of an ICMP error: of the quoted packet */
+	__u16 direction; /* of the packet in hand; of an ICMP error: of the quoted packet */
+	__u16 opener; /* enum pm_direction: who sent the first packet of the flow */
 };
 
+/* What the gate says of a packet (judge.h). A row could have its ports,
+ *
+ *   own     if the packet is of its flow's opener;
+ *   answer  if it is of the other side. (A SYN never is.)
+ *
+ * The gate does not know addresses or interfaces: it can only rule out. */
+struct gate {
+	__u8 own;
+	__u8 answer;
+	__u8 needs_source_port; /* own and answer are a maybe: see look_up_gate */
+};
+
+/* What the policy says of a flow. */
+struct judgement {
+	__u32 verdict; /* as pm_judge has it: a row's number, or a drop */
+	struct pm_row row; /* of a pass only */
+};
+
+/* Linux 6.1 counts 512 bytes of stack over all frames of a chain of calls, each rounded up to 32.
+ * So this is the one large thing in the frame of a program, below the frames of all functions that
+ * it calls; what only a stage needs is in the frame of a function of its own. */
 struct packet {
 	struct query query; /* about the packet's flow; of an ICMP error: the quoted one */
 	__u32 bytes; /* IP bytes on the wire, of all segments; not IP: bytes behind the frame's
@@ -74,6 +96,8 @@ struct packet {
 	__u8 mismatched; /* 1: its payload is not what the row demands */
 	__u8 shadow; /* reason by which the shadow policy drops it, else 0 */
 	__u8 audit; /* 1: nothing is dropped */
+	struct gate gate;
+	struct judgement judged;
 };
 
 /* `size` bytes at `offset`, or null. The barrier keeps the compare with HEADERS_MAX in its place:

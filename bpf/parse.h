@@ -46,7 +46,9 @@ static PM_INLINE __u32 parse_ethernet(const struct frame *frame, struct packet *
 	return PM_UNDECIDED;
 }
 
-static PM_INLINE __u32 parse(const struct frame *frame, struct packet *packet)
+/* `ctx` and `hook` are those of the frame. */
+static PM_INLINE __u32 parse(void *ctx, __u32 hook, const struct frame *frame,
+			     struct packet *packet)
 {
 	__u32 reason;
 
@@ -63,6 +65,8 @@ static PM_INLINE __u32 parse(const struct frame *frame, struct packet *packet)
 		return packet->ethertype == ETH_ARP || packet->ethertype == ETH_SLOW
 			       ? PM_UNDECIDED
 			       : PM_DROP_UNSUPPORTED_ETHERTYPE;
+	if (reason == PM_UNDECIDED && has_more_headers(packet))
+		reason = hook == PM_IN ? parse_more_xdp(ctx, packet) : parse_more_skb(ctx, packet);
 	if (reason != PM_UNDECIDED)
 		return reason;
 	if (packet->multicast_frame && packet->direction == PM_IN &&

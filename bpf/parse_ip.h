@@ -12,35 +12,35 @@ struct options {
 	__u32 length;
 };
 
-/* Options may not have source routes (RFC 7126), nor broken lengths (RFC 1122). A function of its
- * own: verified once. */
+/* Options may not have source routes (RFC 7126), nor broken lengths (RFC 1122). They are read byte
+ * by byte: with an index that depends on the lengths the verifier would follow every sum of
+ * lengths. A function of its own: verified once. */
 __noinline int options_are_fine(struct options *options)
 {
-	__u32 i = 0;
+	__u32 rest = 0; /* bytes of the option in hand that are still to come */
+	int is_length = 0; /* the next byte is the option's length */
 
 	if (!options)
 		return 0;
-	for (int step = 0; step < IPV4_OPTION_BYTES; step++) {
-		__u32 kind, length;
+	for (__u32 i = 0; i < IPV4_OPTION_BYTES && i < options->length; i++) {
+		__u32 byte = options->byte[i];
 
-		if (i >= options->length || i >= IPV4_OPTION_BYTES)
+		if (is_length) {
+			if (byte < 2 || i - 1 + byte > options->length)
+				return 0;
+			rest = byte - 2;
+			is_length = 0;
+		} else if (rest) {
+			rest--;
+		} else if (byte == IPV4_OPTION_END) {
 			return 1;
-		kind = options->byte[i];
-		if (kind == IPV4_OPTION_END)
-			return 1;
-		if (kind == IPV4_OPTION_LOOSE_ROUTE || kind == IPV4_OPTION_STRICT_ROUTE)
+		} else if (byte == IPV4_OPTION_LOOSE_ROUTE || byte == IPV4_OPTION_STRICT_ROUTE) {
 			return 0;
-		length = 1;
-		if (kind != IPV4_OPTION_NOP) {
-			if (i + 1 >= options->length || i + 1 >= IPV4_OPTION_BYTES)
-				return 0;
-			length = options->byte[i + 1];
-			if (length < 2 || i + length > options->length)
-				return 0;
+		} else {
+			is_length = byte != IPV4_OPTION_NOP;
 		}
-		i += length;
 	}
-	return 1;
+	return !is_length;
 }
 
 static PM_INLINE int ipv4_options_are_fine(const struct frame *frame, __u32 offset, __u32 length)
@@ -59,6 +59,12 @@ static PM_INLINE int ipv4_options_are_fine(const struct frame *frame, __u32 offs
 		__builtin_memcpy(&options.byte[word * 4], from, 4);
 	}
 	return options_are_fine(&options);
+}
+
+static PM_INLINE int is_extension(__u32 next)
+{
+	return next == IPV6_HOP_BY_HOP || next == IPV6_DESTINATION || next == IPV6_FRAGMENT ||
+	       next == IPV6_ROUTING || next == IPV6_NO_NEXT;
 }
 
 /* The bytes that are counted are those of the IP packet. Of a GSO frame only the whole is known: it
@@ -102,19 +108,16 @@ static PM_INLINE __u32 parse_ipv4(const struct frame *frame, struct packet *pack
 		    (offset == 8 && ip->protocol == PM_PROTO_TCP))
 			return PM_DROP_MALFORMED_IP;
 	}
-	if (header > sizeof(*ip) &&
-	    !ipv4_options_are_fine(frame, packet->l3 + sizeof(*ip), header - sizeof(*ip)))
-		return PM_DROP_MALFORMED_IP;
 	return PM_UNDECIDED;
 }
 
 /* The chain of extension headers. Permitted are (RFC 8200): hop-by-hop options in the first place,
- * destination options, and one fragment header. `next` is the number of the first header, `end` the
- * offset behind the packet. */
-static PM_INLINE __u32 parse_chain(const struct frame *frame, struct packet *packet, __u32 next,
-				   __u32 end)
+ * destination options, and one fragment header. What parse_ipv6() takes for the transport header is
+ * the first of them. */
+static PM_INLINE __u32 parse_chain(const struct frame *frame, struct packet *packet)
 {
-	__u32 offset = packet->l3 + sizeof(struct ipv6hdr), start = offset;
+	__u32 offset = packet->l4, start = offset, end = offset + packet->l4_length;
+	__u32 next = packet->query.flow.protocol;
 	int fragment_seen = 0;
 
 	/* Unrolled: the verifier of Linux 6.1 refuses the loop that clang makes of it. */
@@ -123,12 +126,10 @@ static PM_INLINE __u32 parse_chain(const struct frame *frame, struct packet *pac
 		const __u8 *header;
 		__u32 length;
 
-		if (next != IPV6_HOP_BY_HOP && next != IPV6_DESTINATION && next != IPV6_FRAGMENT &&
-		    next != IPV6_ROUTING && next != IPV6_NO_NEXT) {
+		if (!is_extension(next)) {
 			packet->query.flow.protocol = next;
 			packet->l4 = offset;
-			packet->l4_length =
-				end - offset > IP_BYTES_MAX ? IP_BYTES_MAX : end - offset;
+			packet->l4_length = end - offset;
 			return PM_UNDECIDED;
 		}
 		if (next == IPV6_ROUTING || next == IPV6_NO_NEXT ||
@@ -192,7 +193,43 @@ static PM_INLINE __u32 parse_ipv6(const struct frame *frame, struct packet *pack
 		return PM_DROP_MALFORMED_IP;
 	set_addresses(&packet->query, source, destination);
 	packet->hop_limit = ip->hop_limit;
-	return parse_chain(frame, packet, ip->nexthdr, packet->l3 + sizeof(*ip) + payload);
+	packet->query.flow.protocol = ip->nexthdr;
+	packet->l4 = packet->l3 + sizeof(*ip);
+	packet->l4_length = payload > IP_BYTES_MAX ? IP_BYTES_MAX : payload;
+	return PM_UNDECIDED;
+}
+
+/* What few packets have: options in IPv4, extension headers in IPv6. */
+static PM_INLINE int has_more_headers(const struct packet *packet)
+{
+	if (packet->ethertype == ETH_IPV6)
+		return is_extension(packet->query.flow.protocol);
+	return packet->l4 - packet->l3 > (int)sizeof(struct iphdr);
+}
+
+static PM_INLINE __u32 parse_more(const struct frame *frame, struct packet *packet)
+{
+	__u32 options = packet->l3 + sizeof(struct iphdr);
+
+	if (packet->ethertype == ETH_IPV6)
+		return parse_chain(frame, packet);
+	return ipv4_options_are_fine(frame, options, packet->l4 - options) ? PM_UNDECIDED
+									   : PM_DROP_MALFORMED_IP;
+}
+
+/* Verified once for each hook. Return a reason, or PM_UNDECIDED. */
+__noinline int parse_more_xdp(struct xdp_md *ctx, struct packet *packet)
+{
+	struct frame frame = xdp_frame(ctx);
+
+	return packet ? parse_more(&frame, packet) : PM_DROP_MALFORMED_IP;
+}
+
+__noinline int parse_more_skb(struct __sk_buff *skb, struct packet *packet)
+{
+	struct frame frame = skb_frame(skb);
+
+	return packet ? parse_more(&frame, packet) : PM_DROP_MALFORMED_IP;
 }
 
 #endif

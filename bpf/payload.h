@@ -143,7 +143,7 @@ __noinline int payload_fits(const struct payload *payload, __u32 check)
 }
 
 /* The same of a packet. `hook` is a constant: the helpers differ. */
-static PM_INLINE int fits(void *ctx, const struct packet *packet, __u32 check, __u32 hook)
+static PM_INLINE int check_payload(void *ctx, const struct packet *packet, __u32 check, __u32 hook)
 {
 	struct payload payload = {
 		.length = packet->payload_length,
@@ -164,6 +164,23 @@ static PM_INLINE int fits(void *ctx, const struct packet *packet, __u32 check, _
 		payload.here = failed ? 0 : here;
 	}
 	return payload_fits(&payload, check);
+}
+
+/* Verified once for each hook. */
+__noinline int check_payload_xdp(struct xdp_md *ctx, const struct packet *packet, __u32 check)
+{
+	return packet && check_payload(ctx, packet, check, PM_IN);
+}
+
+__noinline int check_payload_skb(struct __sk_buff *skb, const struct packet *packet, __u32 check)
+{
+	return packet && check_payload(skb, packet, check, PM_OUT);
+}
+
+static PM_INLINE int fits(void *ctx, const struct packet *packet, __u32 check, __u32 hook)
+{
+	return hook == PM_IN ? check_payload_xdp(ctx, packet, check)
+			     : check_payload_skb(ctx, packet, check);
 }
 
 #endif

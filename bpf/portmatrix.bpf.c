@@ -25,7 +25,7 @@
 /* Most packets are plain: tcp or udp, no fragment, and not DHCP. */
 static PM_INLINE int is_plain(const struct packet *packet)
 {
-	const struct pm_tuple *flow = &packet->query.flow;
+	const struct pm_flow_key *flow = &packet->query.flow;
 
 	return (flow->protocol == PM_PROTO_TCP ||
 		(flow->protocol == PM_PROTO_UDP && flow->local_port != DHCP_CLIENT_PORT &&
@@ -37,13 +37,13 @@ static PM_INLINE int is_plain(const struct packet *packet)
 static PM_INLINE __u32 check_uncommon(const struct frame *frame, struct packet *packet,
 				      int stateless)
 {
-	__u32 verdict = pass_essential(frame, packet, stateless), reason;
+	__u32 verdict = pass_essential(frame, packet, stateless);
 
 	if (verdict != UNDECIDED)
 		return verdict;
-	reason = check_fragment(packet, stateless);
-	if (reason != PM_UNDECIDED)
-		return drop(reason);
+	verdict = check_fragment(packet, stateless);
+	if (verdict != UNDECIDED)
+		return verdict;
 	if (!is_icmp(packet) || packet->fragment == LATER_FRAGMENT || is_echo(packet))
 		return UNDECIDED;
 	return is_icmp_error(packet) ? ICMP_ERROR : drop(PM_DROP_UNSUPPORTED_ICMP);
@@ -67,15 +67,15 @@ __noinline int check_uncommon_skb(struct __sk_buff *skb, struct packet *packet, 
 /* The stages before a packet's own flow is looked up. An ICMP error is decided here, by the flow of
  * the packet that it quotes. `hook` and `stateless` are constants: clang leaves out what
  * does not apply. `stateless`: a probe, which has no flow tables. */
-static PM_INLINE __u32 before_flows(void *ctx, struct packet *packet, struct gate *gate, __u32 hook,
-				    int forwarded, int stateless)
+static PM_INLINE __u32 before_flows(void *ctx, struct packet *packet, __u32 hook, int forwarded,
+				    int stateless)
 {
 	struct frame frame = frame_of(ctx, hook);
 	__u32 reason, verdict;
 	struct pm_view image;
 
-	packet->direction = packet->query.direction = packet->query.flow.opener = hook;
-	reason = parse(&frame, packet);
+	packet->direction = packet->query.direction = packet->query.opener = hook;
+	reason = parse(ctx, hook, &frame, packet);
 	if (reason != PM_UNDECIDED)
 		return drop(reason);
 	if (forwarded)
@@ -83,6 +83,8 @@ static PM_INLINE __u32 before_flows(void *ctx, struct packet *packet, struct gat
 	if (!is_plain(packet)) {
 		verdict = hook == PM_IN ? check_uncommon_xdp(ctx, packet, stateless)
 					: check_uncommon_skb(ctx, packet, stateless);
+		if (hook == PM_IN && !stateless && verdict == FRAGMENT_ALONE)
+			return pass_fragment_alone(ctx, packet);
 		if (verdict == ICMP_ERROR)
 			return stateless ? drop(PM_DROP_ICMP_UNRELATED)
 					 : pass_icmp_error(ctx, packet, hook);
@@ -92,11 +94,10 @@ static PM_INLINE __u32 before_flows(void *ctx, struct packet *packet, struct gat
 	image = view_of(&images, packet->query.image, pm_image_mask);
 	if (!image.base)
 		return drop(PM_DROP_NO_POLICY);
-	look_up_gate(image, packet, gate);
-	if (gate->own || gate->answer)
+	look_up_gate(image, packet);
+	if (packet->gate.own || packet->gate.answer)
 		return UNDECIDED;
-	reason = pm_check_addresses(image, &packet->query.flow, hook);
-	return drop(reason != PM_UNDECIDED ? reason : PM_DROP_NO_SERVICE);
+	return drop(no_service_reason(image, packet, hook));
 }
 
 /* The packet path. True: the packet passes. */
@@ -104,7 +105,6 @@ static PM_INLINE int filter(void *ctx, __u32 hook, int forwarded)
 {
 	enum sender_state sender = NO_SENDER;
 	struct packet packet = {};
-	struct gate gate = {};
 	__u32 verdict, mode;
 
 	mode = load_policy(&packet.query);
@@ -112,13 +112,13 @@ static PM_INLINE int filter(void *ctx, __u32 hook, int forwarded)
 		return 1;
 	packet.audit = mode == PM_MODE_AUDIT;
 	packet.query.flow.interface = pm_interface;
-	verdict = before_flows(ctx, &packet, &gate, hook, forwarded, 0);
+	verdict = before_flows(ctx, &packet, hook, forwarded, 0);
 	if (hook == PM_OUT && verdict == UNDECIDED)
 		sender = sender_of(ctx, &packet);
 	if (verdict == UNDECIDED && !is_syn(&packet))
-		verdict = match_flow(ctx, &packet, &gate, sender == ESTABLISHED_SENDER, hook);
+		verdict = match_flow(ctx, &packet, sender == ESTABLISHED_SENDER, hook);
 	if (verdict == UNDECIDED)
-		verdict = admit(ctx, &packet, &gate, sender, hook);
+		verdict = admit(ctx, &packet, sender, hook);
 	if (packet.fragment == FIRST_FRAGMENT && !is_drop(verdict))
 		remember_fragment(&packet);
 	return conclude(ctx, hook, &packet, verdict);
@@ -142,8 +142,7 @@ int pm_egress(struct __sk_buff *skb)
 static PM_INLINE __u32 probe_policy(void *ctx, __u32 hook)
 {
 	struct packet packet = {};
-	struct judgement judged = {};
-	struct gate gate = {};
+	const struct judgement *judged = &packet.judged;
 	const struct pm_probe *probe;
 	__u32 zero = 0, verdict, opener;
 
@@ -153,14 +152,14 @@ static PM_INLINE __u32 probe_policy(void *ctx, __u32 hook)
 	packet.query.image = probe->image;
 	packet.query.bans = probe->bans;
 	packet.query.flow.interface = probe->interface;
-	verdict = before_flows(ctx, &packet, &gate, hook, 0, 1);
+	verdict = before_flows(ctx, &packet, hook, 0, 1);
 	if (verdict != UNDECIDED)
 		return is_drop(verdict) ? verdict : 0xffff0000U | verdict;
-	if (gate.needs_source_port)
-		look_up_pairs(&packet, &gate);
-	opener = judge_both_ways(&packet, &gate, &judged);
-	if (is_drop(judged.verdict) || (opener == hook && can_open(&packet)))
-		return judged.verdict;
+	if (packet.gate.needs_source_port)
+		look_up_pairs(&packet);
+	opener = judge_both_ways(&packet);
+	if (is_drop(judged->verdict) || (opener == hook && can_open(&packet)))
+		return judged->verdict;
 	return drop(PM_DROP_NOT_FIRST_PACKET);
 }
 

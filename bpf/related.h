@@ -8,6 +8,7 @@
 #define PM_RELATED_H
 
 #include "flow_table.h"
+#include "pace.h"
 #include "socket.h"
 
 static PM_INLINE int is_icmp_error(const struct packet *packet)
@@ -138,7 +139,7 @@ enum related {
 
 /* Is there a live entry of the quoted flow that `opener` opened? Returns enum related. Unlike
  * find_flow() it does not change the entry: a stale one is judged by is_related(), and keeps its
- * epoch. `icmp->query.flow.opener` is changed. */
+ * epoch. `icmp->query.opener` is changed. */
 __noinline int find_related(struct packet *icmp, __u32 opener)
 {
 	struct pm_flow_key key;
@@ -147,7 +148,7 @@ __noinline int find_related(struct packet *icmp, __u32 opener)
 
 	if (!icmp)
 		return UNRELATED;
-	key = flow_key(&icmp->query.flow);
+	key = icmp->query.flow;
 	now = stamp_now();
 	flow = find_entry(&assured, &key, now);
 	if (!flow || flow->opener != opener)
@@ -162,28 +163,26 @@ __noinline int find_related(struct packet *icmp, __u32 opener)
  * epoch. */
 static PM_INLINE int is_related(struct packet *icmp, __u32 opener)
 {
-	struct judgement judged = {};
 	int related = find_related(icmp, opener);
 
 	if (related != STALE)
 		return related == RELATED;
-	icmp->query.flow.opener = opener;
-	judge(&icmp->query, &judged);
-	return !is_drop(judged.verdict);
+	icmp->query.opener = opener;
+	judge(&icmp->query, &icmp->judged);
+	return !is_drop(icmp->judged.verdict);
 }
 
 /* A tcp flow that has lost its entry may live on in the socket table, if a row permits it. */
 static PM_INLINE int has_related_socket(void *ctx, struct packet *icmp, __u32 hook)
 {
-	const struct gate anywhere = {.own = 1, .answer = 1};
-	struct judgement judged = {};
 	int socket;
 
 	if (icmp->query.flow.protocol != PM_PROTO_TCP)
 		return 0;
 	/* An ICMP packet has no TCP flags: here it is no SYN, and no ACK with a SYN cookie. */
-	judge_both_ways(icmp, &anywhere, &judged);
-	if (is_drop(judged.verdict))
+	icmp->gate.own = icmp->gate.answer = 1;
+	judge_both_ways(icmp);
+	if (is_drop(icmp->judged.verdict))
 		return 0;
 	socket = hook == PM_IN ? find_socket_xdp(ctx, icmp) : find_socket_skb(ctx, icmp);
 	return socket == LIVE_SOCKET;
@@ -196,7 +195,7 @@ static PM_INLINE __u32 pass_icmp_error(void *ctx, struct packet *icmp, __u32 hoo
 		return drop(PM_DROP_ICMP_UNRELATED);
 	if (is_related(icmp, PM_IN) || is_related(icmp, PM_OUT) ||
 	    has_related_socket(ctx, icmp, hook))
-		return pass(PM_ESSENTIAL_ICMP_ERROR);
+		return at_pace(icmp, pass(PM_ESSENTIAL_ICMP_ERROR));
 	return drop(PM_DROP_ICMP_UNRELATED);
 }
 

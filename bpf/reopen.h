@@ -20,7 +20,9 @@
  *      lives. So it only leaves its check in the entry (check_after_synack).
  *   6. This host's SYN-ACK proves that the connection is new: to a SYN on a live one its stack
  *      answers with a challenge ACK (RFC 5961). Then the check is in force, and the marks of the
- *      old ending go (finish_reopening).
+ *      old ending go (finish_reopening). A peer's segment with the SYN cookie of a listener proves
+ *      it too: it begins a connection without a SYN, as often as it comes. It is held to 1, 2a, 3
+ *      and 8, and its check is in force at once.
  *   7. A peer's SYN to a row with a check that finds no entry, but a live socket, is held to
  *      5 and 6 as well: the new entry goes on with the check of the old one (admit.h).
  *   8. `assured` has one entry for both openers. If the opener changes, the entry takes the new
@@ -32,15 +34,6 @@
 #include "flow_table.h"
 #include "socket.h"
 
-/* The live flow of a SYN, as match_flow finds it for all other packets; `young` as in find_flow. */
-static PM_INLINE struct pm_flow *find_syn_flow(struct packet *packet, const struct gate *gate,
-					       int *young)
-{
-	struct pm_flow_key key = flow_key(&packet->query.flow);
-
-	return find_flow(&key, gate, packet, stamp_now(), young);
-}
-
 /* Does a SYN open another connection? Rule 2. */
 static PM_INLINE int may_reopen(void *ctx, const struct pm_flow *flow, const struct packet *packet,
 				const struct pm_row *row, __u32 hook)
@@ -50,13 +43,15 @@ static PM_INLINE int may_reopen(void *ctx, const struct pm_flow *flow, const str
 	if (hook == PM_OUT)
 		return flow->opener == PM_IN;
 	return (flow->marks & PM_FLOW_ESTABLISHED) && (row->limit_interval || row->check) &&
-	       find_socket_xdp(ctx, packet) == NO_SOCKET;
+	       !is_of_connection(find_socket_xdp(ctx, packet));
 }
 
-/* Rules 4, 5 and 8. */
+/* Rules 4, 5, 6 and 8. */
 static PM_INLINE void reopen_flow(struct pm_flow *flow, const struct packet *packet, __u16 slot,
 				  __u8 check)
 {
+	int is_proved = packet->direction == PM_OUT || !is_syn(packet);
+
 	if (flow->opener != packet->direction) {
 		flow->opener = packet->direction;
 		flow->row = slot;
@@ -64,9 +59,8 @@ static PM_INLINE void reopen_flow(struct pm_flow *flow, const struct packet *pac
 		flow->check = 0;
 	}
 	flow->last = stamp_now();
-	flow->check_after_synack =
-		packet->direction == PM_IN ? check | PM_FLOW_CHECK_AFTER_SYNACK : 0;
-	if (packet->direction == PM_OUT) {
+	flow->check_after_synack = is_proved ? 0 : check | PM_FLOW_CHECK_AFTER_SYNACK;
+	if (is_proved) {
 		flow->check = check;
 		flow->marks &= ~PM_FLOW_ENDING;
 	}
@@ -75,18 +69,18 @@ static PM_INLINE void reopen_flow(struct pm_flow *flow, const struct packet *pac
 /* Count the SYN in its flow, and drain the entry if it was promoted meanwhile (flow_table.h). */
 static PM_INLINE void count_syn(struct pm_flow *flow, int young, const struct packet *packet)
 {
-	struct pm_flow_key key = flow_key(&packet->query.flow);
+	const struct pm_flow_key *key = &packet->query.flow;
 
 	add_to_flow(flow, packet);
 	if (young && *(volatile __u8 *)&flow->moved)
-		drain(flow, &key);
+		drain(flow, key);
 }
 
 /* Rule 4: end what a peer opened in `outside`; what is in `assured` changes its opener. */
 static PM_INLINE void end_inbound_flow(const struct packet *packet)
 {
-	struct pm_flow_key key = flow_key(&packet->query.flow);
-	struct pm_flow *flow = bpf_map_lookup_elem(&outside, &key);
+	const struct pm_flow_key *key = &packet->query.flow;
+	struct pm_flow *flow = bpf_map_lookup_elem(&outside, key);
 
 	if (!flow)
 		return;

@@ -15,7 +15,7 @@
  * beside the frames of judge() on the stack, not below them. */
 __noinline int is_routed(struct xdp_md *ctx, const struct packet *packet)
 {
-	const struct pm_tuple *flow;
+	const struct pm_flow_key *flow;
 	struct bpf_fib_lookup route = {};
 	long found;
 

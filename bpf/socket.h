@@ -10,12 +10,21 @@
 
 #include "packet.h"
 
+/* In this order: see is_of_connection. */
 enum socket_state {
 	NO_SOCKET,
+	LISTENING_SOCKET, /* a listener, and the packet has no SYN cookie of its */
+	COOKIE_SOCKET, /* a listener, and the packet has its SYN cookie: a connection begins */
 	UNRECORDED_SOCKET, /* in TIME_WAIT; or this host has sent its SYN, and has no answer yet */
 	HALF_OPEN_SOCKET, /* a peer has sent its SYN, and has not completed the handshake */
 	LIVE_SOCKET,
 };
+
+/* A listener is of no connection. */
+static PM_INLINE int is_of_connection(int socket)
+{
+	return socket > COOKIE_SOCKET;
+}
 
 /* What is known from the socket that sends a packet (hook out only). */
 enum sender_state {
@@ -32,7 +41,7 @@ enum sender_state {
  */
 static PM_INLINE enum sender_state sender_of(struct __sk_buff *skb, const struct packet *packet)
 {
-	const struct pm_tuple *flow = &packet->query.flow;
+	const struct pm_flow_key *flow = &packet->query.flow;
 	struct bpf_sock *socket = skb->sk;
 	__u32 port;
 
@@ -47,8 +56,9 @@ static PM_INLINE enum sender_state sender_of(struct __sk_buff *skb, const struct
 	return NO_SENDER;
 }
 
-/* Is the packet a pure ACK with a SYN cookie that the listener gave out? It completes a handshake
- * that no socket knows of yet. */
+/* Does the segment have a SYN cookie that the listener gave out? Then the listener makes a socket
+ * of it, as often as it comes in the two minutes that a cookie lives (tcp_syncookies.txt of Linux).
+ * A FIN or a fragment of one is taken too. */
 static PM_INLINE int carries_cookie(struct xdp_md *ctx, const struct packet *packet,
 				    struct bpf_sock *listener)
 {
@@ -56,8 +66,7 @@ static PM_INLINE int carries_cookie(struct xdp_md *ctx, const struct packet *pac
 	void *ip = at(&frame, packet->l3, sizeof(struct ipv6hdr));
 	struct tcphdr *tcp = at(&frame, packet->l4, sizeof(*tcp));
 
-	if (packet->fragment != NOT_FRAGMENT || !ip || !tcp ||
-	    (packet->tcp_flags & (TCP_FIN | TCP_SYN | TCP_RST | TCP_ACK)) != TCP_ACK)
+	if (!ip || !tcp || (packet->tcp_flags & (TCP_SYN | TCP_RST | TCP_ACK)) != TCP_ACK)
 		return 0;
 	if (packet->ethertype == ETH_IPV4)
 		return !bpf_tcp_check_syncookie(listener, ip, sizeof(struct iphdr), tcp,
@@ -69,7 +78,7 @@ static PM_INLINE int carries_cookie(struct xdp_md *ctx, const struct packet *pac
  * is a constant. */
 static PM_INLINE enum socket_state find_socket(void *ctx, const struct packet *packet, __u32 hook)
 {
-	const struct pm_tuple *flow = &packet->query.flow;
+	const struct pm_flow_key *flow = &packet->query.flow;
 	enum socket_state found = LIVE_SOCKET;
 	struct bpf_sock_tuple tuple = {};
 	struct bpf_sock *socket;
@@ -94,8 +103,8 @@ static PM_INLINE enum socket_state find_socket(void *ctx, const struct packet *p
 		return NO_SOCKET;
 	state = socket->state;
 	if (state == BPF_TCP_LISTEN)
-		found = hook == PM_IN && carries_cookie(ctx, packet, socket) ? HALF_OPEN_SOCKET
-									     : NO_SOCKET;
+		found = hook == PM_IN && carries_cookie(ctx, packet, socket) ? COOKIE_SOCKET
+									     : LISTENING_SOCKET;
 	else if (state == BPF_TCP_NEW_SYN_RECV || state == BPF_TCP_SYN_RECV)
 		found = HALF_OPEN_SOCKET;
 	else if (state == BPF_TCP_SYN_SENT || state == BPF_TCP_TIME_WAIT)

@@ -14,6 +14,9 @@
 #define UNDECIDED 0xffffffffU
 /* Only from check_uncommon(): the quoted flow decides (related.h). */
 #define ICMP_ERROR 0xfffffffeU
+/* Likewise, and on the way in alone: a later fragment whose first was not seen. Its addresses
+ * decide (fragment.h). */
+#define FRAGMENT_ALONE 0xfffffffdU
 
 static PM_INLINE __u32 pass(__u32 slot)
 {

@@ -31,6 +31,8 @@ enum slow_subtype { SLOW_LACP = 1, SLOW_MARKER = 2 };
 
 /* ARP for IPv4 over Ethernet (RFC 826): the bytes of its packet, and what stands in them. */
 #define ARP_BYTES 28
+#define ARP_SENDER 14 /* offset of its IPv4 address */
+#define ARP_TARGET 24
 #define ARP_HARDWARE_ETHERNET 1
 enum arp_operation { ARP_REQUEST = 1, ARP_REPLY = 2 };
 
@@ -76,7 +78,37 @@ enum ipv6_extension {
 /* The hop limit of a packet that no router has passed on. */
 #define HOP_LIMIT_MAX 255
 
-#define IGMP_BYTES_MIN 8 /* RFC 2236, 3376 */
+#define IPV4_ROUTER_ALERT 0x94040000 /* the option with its value 0 (RFC 2113) */
+#define IPV4_MULTICAST_PREFIX 0xe /* of 224.0.0.0/4: the upper 4 bits */
+
+/* IGMP (RFC 1112, 2236, 3376). */
+enum igmp_type {
+	IGMP_QUERY = 0x11,
+	IGMP_REPORT_V1 = 0x12,
+	IGMP_REPORT_V2 = 0x16,
+	IGMP_LEAVE = 0x17,
+	IGMP_REPORT_V3 = 0x22,
+};
+
+/* To whom it is sent, if not to its group. */
+#define IGMP_ALL_HOSTS 0xe0000001 /* 224.0.0.1 */
+#define IGMP_ALL_ROUTERS 0xe0000002 /* 224.0.0.2 */
+#define IGMP_ALL_REPORT_ROUTERS 0xe0000016 /* 224.0.0.22 */
+
+struct igmp {
+	__u8 type;
+	__u8 code; /* of a query: how long hosts may wait with their answer */
+	__be16 checksum;
+	__be32 group; /* not of a report of version 3 */
+};
+
+/* Of version 3. The addresses of sources follow. */
+struct igmp_query {
+	struct igmp head;
+	__u8 flags;
+	__u8 interval;
+	__be16 sources; /* their number */
+};
 
 /* Flags in byte 13 of the TCP header (RFC 9293, 3.1). */
 #define TCP_FLAGS_BYTE 13

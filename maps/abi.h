@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
  * What the loader and the programs share through maps: the layout of every map value except the
- * policy image (image.h). It is read by C (clang -target bpf) and by C++. Widths are fixed, there
- * is no hidden padding, and numbers are in host byte order unless a comment says otherwise.
+ * policy image (image.h), the paces of essentials (paces.h) and the subnets (subnets.h). It is read
+ * by C (clang -target bpf) and by C++. Widths are fixed, there is no hidden padding, and numbers
+ * are in host byte order unless a comment says otherwise.
  *
  * Who writes:
  *
- *   the loader    `control`, `abi`, `images`, `bans`, `interfaces`, `question`
- *   the programs  the flow tables, `promotions`, `fragments`, `limits`, `dhcp`, counters, events
+ *   the loader    `control`, `abi`, `images`, `bans`, `interfaces`, `subnets`, `question`
+ *   the programs  the flow tables, `promotions`, `fragments`, `limits`, `row_limits`, `paces`,
+ *                 `neighbours`, `dhcp`, counters, events
  *   a consumer    of events: the entry of its ring in `rings`, and `monitored` in `control`
  *
  * The loader also clears what an interface, a row or a shadow policy would inherit from one that
- * had its number before: flows, counters, `dhcp`. Nothing else writes anything.
+ * had its number before: flows, counters, `dhcp`, `neighbours`, `row_limits`. Nothing else
+ * writes anything.
  *
  * A loader meets maps that another release has pinned. So names of maps, sizes and offsets may
  * only change together with PM_ABI_VERSION.
@@ -29,12 +32,12 @@
 
 /* The version of all layouts, in a pinned map of its own. A loader compares it first: libbpf would
  * silently use a pinned map of the same size but another layout. Raise it with every change of a
- * layout here, in image.h or of a map, and say in loader/attach/layouts.cpp what has changed: by
- * that a newer release takes over what an older one has attached. */
-#define PM_ABI_VERSION 4
+ * layout here, in another file of this folder or of a map, and say in loader/attach/layouts.cpp
+ * what has changed: by that a newer release takes over what an older one has attached. */
+#define PM_ABI_VERSION 5
 /* The version of image.h alone. A stored image of another version is compiled anew. A change there
  * raises both. */
-#define PM_IMAGE_VERSION 3
+#define PM_IMAGE_VERSION 4
 
 #define PM_INTERFACES 16 /* interfaces under one policy */
 #define PM_RECORD_BITS 4 /* the low bits of an epoch, which choose its record */
@@ -56,14 +59,15 @@
  * years. */
 #define PM_STAMP_SHIFT 4
 
-/* Seconds without a packet after which a flow is no longer live. */
-#define PM_TIMEOUT_TCP_OPENING 60
-#define PM_TIMEOUT_TCP_ESTABLISHED (2 * 3600 + 4 * 60)
-#define PM_TIMEOUT_TCP_CLOSING (4 * 60)
-#define PM_TIMEOUT_TCP_RESET 10
-#define PM_TIMEOUT_ECHO 30
-#define PM_TIMEOUT_OTHER (2 * 60)
-#define PM_TIMEOUT_OTHER_ANSWERED (5 * 60)
+/* Seconds without a packet after which a flow is no longer live. man/table makes a list of these
+ * lines. */
+#define PM_TIMEOUT_TCP_OPENING 60 /* TCP that is not established yet */
+#define PM_TIMEOUT_TCP_ESTABLISHED (2 * 3600 + 4 * 60) /* TCP that is established */
+#define PM_TIMEOUT_TCP_CLOSING (4 * 60) /* TCP after a FIN of either side */
+#define PM_TIMEOUT_TCP_RESET 10 /* TCP after a RST */
+#define PM_TIMEOUT_ECHO 30 /* a ping */
+#define PM_TIMEOUT_OTHER (2 * 60) /* UDP and others, while only the opener has sent */
+#define PM_TIMEOUT_OTHER_ANSWERED (5 * 60) /* UDP and others, once the other side has sent */
 #define PM_TIMEOUT_FRAGMENT 30
 #define PM_TIMEOUT_DHCP 60
 
@@ -182,10 +186,10 @@ struct pm_fragment {
 };
 PM_ASSERT(sizeof(struct pm_fragment) == 16, "pm_fragment");
 
-/* Whose new flows are charged to a row's limit (bpf/limit.h). The value is a __u64: the
- * CLOCK_MONOTONIC ns at which the next flow is on schedule. */
+/* Whose new flows are charged to a row's limit by peer (bpf/limit.h). The value is a __u64, as in
+ * `row_limits`: the CLOCK_MONOTONIC ns at which the next flow is on schedule. */
 struct pm_limit_key {
-	struct pm_addr peer; /* IPv6: its /64; all 0: the row's own limit */
+	struct pm_addr peer; /* IPv6: its /64 */
 	__u16 row; /* counter slot */
 	__u8 interface;
 	__u8 zero[5];

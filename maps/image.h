@@ -79,7 +79,8 @@ struct pm_image {
 			   */
 	__u32 port_bounds; /* u16: first source port of each run; of a class's first one it is 0 */
 	__u32 port_pairs; /* u16: pair of each run */
-	__u32 protocols; /* u16[256]: pair of each other IP protocol */
+	__u32 protocols; /* u16[256]: pair of each IP protocol; of tcp and udp if the ports are not
+			    known */
 	__u32 pairs; /* u8[pairs]: enum pm_pair_flag; pair 0 has none */
 	__u32 pair_count;
 	__u32 local_flags; /* u8[local classes]: enum pm_local_flag */
@@ -183,20 +184,6 @@ struct pm_view {
 	const __u8 *base;
 	__u32 mask;
 };
-
-/* The first packet of a flow: the packet in hand if it is the opener's, else the one that it would
- * answer. */
-struct pm_tuple {
-	struct pm_addr local;
-	struct pm_addr remote;
-	__u16 local_port;
-	__u16 remote_port;
-	__u8 protocol;
-	__u8 interface;
-	__u8 opener; /* enum pm_direction */
-	__u8 zero;
-};
-PM_ASSERT(sizeof(struct pm_tuple) == 40, "pm_tuple");
 
 /* A verdict: up to 65535 it is the number of the row that passes; above, the reason of a drop
  * << 16. */

@@ -21,6 +21,11 @@
 #define pm_copy(to, from, size) __builtin_memcpy(to, from, size)
 #endif
 
+/* Reads a value that decides a branch from memory, even if the compiler has it at hand. With the
+ * copy at hand the verifier would know at each later branch which way it had come, and follow every
+ * combination of ways: more than twice as much work. */
+#define pm_anew(value) (*(const volatile __typeof__(value) *)&(value))
+
 #define PM_SEARCH_STEPS 24 /* 2^24 intervals in one bucket at most */
 
 /* A number of `width` bytes (1, 2, 4 or 8, a constant) at an offset in the image. */
@@ -78,7 +83,7 @@ static PM_INLINE __u32 pm_search(struct pm_view view, __u32 bounds, __u32 width,
 
 static PM_INLINE int pm_is_v4(const struct pm_addr *address)
 {
-	return address->high == 0 && address->low >> 32 == 0xffff;
+	return pm_anew(address->high) == 0 && pm_anew(address->low) >> 32 == 0xffff;
 }
 
 /* The class of an address in the peers or the locals of an image's header. */
@@ -126,16 +131,23 @@ static PM_INLINE __u32 pm_pair(struct pm_view view, __u32 protocol, __u32 destin
 	return (__u32)pm_load(view, pm_field(view, pm_image, port_pairs) + first * 2, 2);
 }
 
-/* The pair of a flow's first packet. ICMP in IPv6 and ICMPv6 in IPv4 have none. */
-static PM_INLINE __u32 pm_tuple_pair(struct pm_view view, const struct pm_tuple *tuple)
+/* ICMP in IPv6, or ICMPv6 in IPv4? No row permits these. */
+static PM_INLINE int pm_is_foreign_icmp(const struct pm_flow_key *flow)
 {
-	int in = tuple->opener == PM_IN;
+	return (pm_anew(flow->protocol) == PM_PROTO_ICMP && !pm_is_v4(&flow->local)) ||
+	       (pm_anew(flow->protocol) == PM_PROTO_ICMPV6 && pm_is_v4(&flow->local));
+}
 
-	if ((tuple->protocol == PM_PROTO_ICMP && !pm_is_v4(&tuple->local)) ||
-	    (tuple->protocol == PM_PROTO_ICMPV6 && pm_is_v4(&tuple->local)))
+/* The pair of the first packet, which `opener` sent. */
+static PM_INLINE __u32 pm_flow_pair(struct pm_view view, const struct pm_flow_key *flow,
+				    __u32 opener)
+{
+	int in = opener == PM_IN;
+
+	if (pm_is_foreign_icmp(flow))
 		return 0;
-	return pm_pair(view, tuple->protocol, in ? tuple->local_port : tuple->remote_port,
-		       in ? tuple->remote_port : tuple->local_port);
+	return pm_pair(view, pm_anew(flow->protocol), in ? flow->local_port : flow->remote_port,
+		       in ? flow->remote_port : flow->local_port);
 }
 
 /* Do rows of this direction, on any interface, have the pair? */
@@ -171,29 +183,32 @@ static PM_INLINE __u32 pm_own_bit(const struct pm_addr *address)
 	return (__u32)(((address->low ^ address->high) * 0x9e3779b97f4a7c15ULL) >> 55);
 }
 
-/* Is the address listed in a role? For most addresses that are not, one bit
- * of the filter is enough to tell. */
+/* May the address be listed in a role? For most addresses that are not, one bit of the filter is
+ * enough to tell. */
+static PM_INLINE int pm_may_be_own(struct pm_view view, const struct pm_addr *address)
+{
+	__u32 bit = pm_own_bit(address);
+
+	return pm_field(view, pm_image, own_filter)[bit >> 6] >> (bit & 63) & 1;
+}
+
+/* Is the address listed in a role? */
 static PM_INLINE int pm_is_own(struct pm_view view, const struct pm_addr *address)
 {
-	__u32 bit = pm_own_bit(address), class_;
+	__u32 class_;
 
-	if (!(pm_field(view, pm_image, own_filter)[bit >> 6] >> (bit & 63) & 1))
+	if (!pm_may_be_own(view, address))
 		return 0;
 	class_ = pm_class(view, &pm_field(view, pm_image, locals), address);
 	return pm_load(view, pm_field(view, pm_image, local_flags) + class_, 1) & PM_LOCAL_OWN;
 }
 
-/* The address checks of a packet that goes in `direction`. Returns a reason, or PM_UNDECIDED. */
-static PM_INLINE __u32 pm_check_addresses(struct pm_view view, const struct pm_tuple *tuple,
-					  __u32 direction)
+/* The part of the address checks that asks no policy. */
+static PM_INLINE __u32 pm_check_ranges(const struct pm_flow_key *flow, __u32 direction)
 {
-	const struct pm_addr *source = direction == PM_IN ? &tuple->remote : &tuple->local;
-	const struct pm_addr *destination = direction == PM_IN ? &tuple->local : &tuple->remote;
+	const struct pm_addr *source = direction == PM_IN ? &flow->remote : &flow->local;
+	const struct pm_addr *destination = direction == PM_IN ? &flow->local : &flow->remote;
 
-	if (direction == PM_IN &&
-	    ((source->high == destination->high && source->low == destination->low) ||
-	     pm_is_own(view, source)))
-		return PM_DROP_OWN_ADDRESS_SPOOFED;
 	if (pm_is_martian(source) || pm_is_multicast(source))
 		return PM_DROP_BAD_SOURCE_ADDRESS;
 	if (pm_is_martian(destination))
@@ -201,19 +216,30 @@ static PM_INLINE __u32 pm_check_addresses(struct pm_view view, const struct pm_t
 	return PM_UNDECIDED;
 }
 
+/* The address checks of a packet that goes in `direction`. Returns a reason, or PM_UNDECIDED. */
+static PM_INLINE __u32 pm_check_addresses(struct pm_view view, const struct pm_flow_key *flow,
+					  __u32 direction)
+{
+	if (direction == PM_IN &&
+	    ((flow->remote.high == flow->local.high && flow->remote.low == flow->local.low) ||
+	     pm_is_own(view, &flow->remote)))
+		return PM_DROP_OWN_ADDRESS_SPOOFED;
+	return pm_check_ranges(flow, direction);
+}
+
 /* The cell of the matrix for a flow, PM_CELL_*. `decision` is set too: if the cell is PM_CELL_NONE,
  * it tells why. */
-static PM_INLINE __u32 pm_cell(struct pm_view view, const struct pm_tuple *tuple, __u32 pair,
-			       __u32 *decision)
+static PM_INLINE __u32 pm_cell(struct pm_view view, const struct pm_flow_key *flow, __u32 opener,
+			       __u32 pair, __u32 *decision)
 {
-	__u32 zone = pm_field(view, pm_image, zones)[tuple->interface & (PM_INTERFACES - 1)];
+	__u32 zone = pm_field(view, pm_image, zones)[flow->interface & (PM_INTERFACES - 1)];
 	__u32 local, peer, first, last;
 
-	peer = pm_class(view, &pm_field(view, pm_image, peers), &tuple->remote);
+	peer = pm_class(view, &pm_field(view, pm_image, peers), &flow->remote);
 	*decision = PM_DECISION_NO_ROLE;
 	if (zone < pm_field(view, pm_image, zone_count)) {
-		local = pm_class(view, &pm_field(view, pm_image, locals), &tuple->local);
-		local += (zone * 2 + (tuple->opener & 1)) * pm_field(view, pm_image, local_count);
+		local = pm_class(view, &pm_field(view, pm_image, locals), &flow->local);
+		local += (zone * 2 + (opener & 1)) * pm_field(view, pm_image, local_count);
 		local = local * pm_field(view, pm_image, pair_count) + pair;
 		*decision =
 			(__u32)pm_load(view, pm_field(view, pm_image, decisions) + local * 2, 2);
@@ -235,44 +261,71 @@ static PM_INLINE __u64 pm_banned_until(struct pm_view bans, const struct pm_addr
 	return pm_load(bans, pm_field(bans, pm_ban_image, expiries) + class_ * 8, 8);
 }
 
-/*
- * Judge the first packet of a flow. The order is fixed, and documented for users: address checks,
- * no-service, failsafe, bans, block, matrix.
- *
- *   direction  of the packet in hand; if it is an answer, it differs from tuple->opener
- *   bans       its base may be null: there are none
- *   now        CLOCK_BOOTTIME ns; only needed if there are bans
- *
- * Limits and payload checks are not part of it: they need state.
- */
-static PM_INLINE __u32 pm_judge(struct pm_view view, struct pm_view bans, __u64 now,
-				const struct pm_tuple *tuple, __u32 direction)
+/* What the cell says: the end of pm_judge(). */
+static PM_INLINE __u32 pm_decide(struct pm_view view, struct pm_view bans, __u64 now,
+				 const struct pm_flow_key *flow, __u32 opener, __u32 pair)
 {
-	__u32 reason = pm_check_addresses(view, tuple, direction);
-	__u32 pair, cell, decision;
+	__u32 decision, cell = pm_cell(view, flow, opener, pair, &decision);
 
-	if (reason != PM_UNDECIDED)
-		return pm_drop(reason);
-
-	pair = pm_tuple_pair(view, tuple);
-	if (tuple->protocol == PM_PROTO_TCP || tuple->protocol == PM_PROTO_UDP) {
-		if (!pm_pair_opens(view, pair, tuple->opener))
-			return pm_drop(PM_DROP_NO_SERVICE);
-	} else if (pair == 0 &&
-		   tuple->protocol != (pm_is_v4(&tuple->local) ? PM_PROTO_ICMP : PM_PROTO_ICMPV6)) {
-		return pm_drop(PM_DROP_UNSUPPORTED_PROTOCOL);
-	}
-
-	cell = pm_cell(view, tuple, pair, &decision);
 	if (cell & PM_CELL_FAILSAFE)
 		return (cell & ~PM_CELL_FAILSAFE) - PM_CELL_ROW;
-	if (bans.base && now < pm_banned_until(bans, &tuple->remote))
+	if (bans.base && now < pm_banned_until(bans, &flow->remote))
 		return pm_drop(PM_DROP_BANNED);
 	if (cell == PM_CELL_BLOCKED)
 		return pm_drop(PM_DROP_BLOCKED);
 	if (cell == PM_CELL_NONE)
 		return pm_drop(decision == PM_DECISION_NO_ROLE ? PM_DROP_NO_ROLE : PM_DROP_NO_ROW);
 	return cell - PM_CELL_ROW;
+}
+
+/*
+ * Judge a flow by its first packet: the one in hand, or the one that it would answer. The order is
+ * fixed, and documented for users: address checks, no-service, failsafe, bans, block, matrix.
+ *
+ *   opener     enum pm_direction: who sent the first packet
+ *   direction  of the packet in hand; if it is an answer, it is not the opener
+ *   bans       its base may be null: there are none
+ *   now        CLOCK_BOOTTIME ns; only needed if there are bans
+ *
+ * Limits and payload checks are not part of it: they need state.
+ */
+static PM_INLINE __u32 pm_judge(struct pm_view view, struct pm_view bans, __u64 now,
+				const struct pm_flow_key *flow, __u32 opener, __u32 direction)
+{
+	__u32 reason = pm_check_addresses(view, flow, direction);
+	__u32 pair;
+
+	if (reason != PM_UNDECIDED)
+		return pm_drop(reason);
+
+	pair = pm_flow_pair(view, flow, opener);
+	if (pm_anew(flow->protocol) == PM_PROTO_TCP || pm_anew(flow->protocol) == PM_PROTO_UDP) {
+		if (!pm_pair_opens(view, pair, opener))
+			return pm_drop(PM_DROP_NO_SERVICE);
+	} else if (pair == 0 &&
+		   pm_anew(flow->protocol) !=
+			   (pm_is_v4(&flow->local) ? PM_PROTO_ICMP : PM_PROTO_ICMPV6)) {
+		return pm_drop(PM_DROP_UNSUPPORTED_PROTOCOL);
+	}
+
+	return pm_decide(view, bans, now, flow, opener, pair);
+}
+
+/* The same of a packet whose ports are not known: what a row of its protocol permits, whatever the
+ * row's ports are. */
+static PM_INLINE __u32 pm_judge_without_ports(struct pm_view view, struct pm_view bans, __u64 now,
+					      const struct pm_flow_key *flow, __u32 opener,
+					      __u32 direction)
+{
+	__u32 reason = pm_check_addresses(view, flow, direction);
+	__u32 pairs = pm_field(view, pm_image, protocols);
+
+	if (reason != PM_UNDECIDED)
+		return pm_drop(reason);
+	if (pm_is_foreign_icmp(flow))
+		return pm_drop(PM_DROP_UNSUPPORTED_PROTOCOL);
+	return pm_decide(view, bans, now, flow, opener,
+			 (__u32)pm_load(view, pairs + flow->protocol * 2, 2));
 }
 
 /* A row of the policy by its number. */

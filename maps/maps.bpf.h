@@ -11,6 +11,8 @@
 #include <bpf/bpf_helpers.h>
 
 #include "abi.h"
+#include "paces.h"
+#include "subnets.h"
 
 /* The epoch in force, and its records. */
 struct {
@@ -74,13 +76,22 @@ struct {
 	__type(value, struct pm_fragment);
 } fragments SEC(".maps");
 
-/* Schedules of new flows, for rows with a limit (bpf/limit.h). */
+/* Schedules of new flows, for rows with a limit by peer (bpf/limit.h). */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 16384);
 	__type(key, struct pm_limit_key);
 	__type(value, __u64);
 } limits SEC(".maps");
+
+/* The same for rows with a limit of their own, by counter slot: no flood of peers pushes one out.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, PM_ROW_SLOTS);
+	__type(key, __u32);
+	__type(value, __u64);
+} row_limits SEC(".maps");
 
 /* Counters of the rows of one interface, by counter slot. */
 struct {
@@ -122,6 +133,33 @@ struct {
 	__type(key, __u32);
 	__type(value, struct pm_dhcp);
 } dhcp SEC(".maps");
+
+/* By pm_pace_index(): when the next essential of a kind is on schedule, in CLOCK_MONOTONIC ns
+ * (bpf/pace.h). */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, PM_PACES);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, __u64);
+} paces SEC(".maps");
+
+/* Whom this host has asked for, by ARP or neighbour discovery (bpf/pace.h). */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, struct pm_neighbour_key);
+	__type(value, struct pm_neighbour);
+} neighbours SEC(".maps");
+
+/* Which addresses are on the link of an interface. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(max_entries, PM_SUBNETS_MAX);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct pm_subnet_key);
+	__type(value, struct pm_subnet);
+} subnets SEC(".maps");
 
 /* Events (bpf/event.h): what each consumer wants, what it lost, and its ring buffer. */
 struct {

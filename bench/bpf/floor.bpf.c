@@ -13,17 +13,15 @@ int floor_established(struct xdp_md *ctx)
 {
 	struct frame frame = xdp_frame(ctx);
 	struct packet packet = {};
-	struct pm_flow_key key;
 	struct pm_row_count *row;
 	struct pm_flow *flow;
 	__u32 slot;
 
 	if (load_policy(&packet.query) == PM_MODE_OFF)
 		return XDP_PASS;
-	if (parse(&frame, &packet) != PM_UNDECIDED)
+	if (parse(ctx, PM_IN, &frame, &packet) != PM_UNDECIDED)
 		return XDP_DROP;
-	key = flow_key(&packet.query.flow);
-	flow = bpf_map_lookup_elem(&assured, &key);
+	flow = bpf_map_lookup_elem(&assured, &packet.query.flow);
 	if (!flow)
 		return XDP_DROP;
 	add_to_flow(flow, &packet);

@@ -40,7 +40,7 @@ int lpm(struct xdp_md *ctx)
 
 	if (load_policy(&packet.query) == PM_MODE_OFF)
 		return XDP_PASS;
-	if (parse(&frame, &packet) != PM_UNDECIDED)
+	if (parse(ctx, PM_IN, &frame, &packet) != PM_UNDECIDED)
 		return XDP_DROP;
 	prefix.address = bpf_htonl((__u32)packet.query.flow.remote.low);
 	return bpf_map_lookup_elem(&prefixes, &prefix) ? XDP_PASS : XDP_DROP;

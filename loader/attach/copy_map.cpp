@@ -19,9 +19,11 @@ bool is_array(std::uint32_t type) {
     return type == BPF_MAP_TYPE_ARRAY || type == BPF_MAP_TYPE_PERCPU_ARRAY;
 }
 
-bool is_hash(std::uint32_t type) {
+// Not the numbers of an array.
+bool has_keys(std::uint32_t type) {
     return type == BPF_MAP_TYPE_HASH || type == BPF_MAP_TYPE_LRU_HASH ||
-           type == BPF_MAP_TYPE_PERCPU_HASH || type == BPF_MAP_TYPE_LRU_PERCPU_HASH;
+           type == BPF_MAP_TYPE_PERCPU_HASH || type == BPF_MAP_TYPE_LRU_PERCPU_HASH ||
+           type == BPF_MAP_TYPE_LPM_TRIE;
 }
 
 bool is_per_cpu(std::uint32_t type) {
@@ -43,7 +45,7 @@ public:
 private:
     Done slots();
     Done array();
-    Done hash();
+    Done entries();
     Done put(const Bytes &key, const std::uint8_t *value) const;
     Bytes value_of(const std::uint8_t *value) const;
     // Bytes that the kernel reads or writes for a value: of a per-CPU map those of all CPUs.
@@ -85,7 +87,8 @@ Done Copy::put(const Bytes &key, const std::uint8_t *value) const {
     new_key.resize(new_.key_size);
     const std::uint64_t flags = entries_ == Entries::missing ? BPF_NOEXIST : BPF_ANY;
     if (bpf_map_update_elem(to_, new_key.data(), value_of(value).data(), flags) == 0) return {};
-    if (errno == EEXIST || (errno == E2BIG && is_hash(new_.type))) return {};
+    const bool is_full = errno == E2BIG || errno == ENOSPC;  // a hash map; a trie
+    if (errno == EEXIST || (is_full && has_keys(new_.type))) return {};
     return cannot(fmt::format("write the map '{}'", name_), errno);
 }
 
@@ -117,7 +120,7 @@ Done Copy::array() {
     return {};
 }
 
-Done Copy::hash() {
+Done Copy::entries() {
     std::uint32_t room = 1024;
     Bytes position(std::max<std::size_t>(old_.key_size, 8)), next(position.size());
     bool is_first = true;
@@ -156,7 +159,7 @@ Done Copy::run() {
     if (old_.type != new_.type)
         return fault(fmt::format("the map '{}' has type {} and is to have type {}", name_,
                                  old_.type, new_.type));
-    if (is_hash(old_.type)) return hash();
+    if (has_keys(old_.type)) return entries();
     if (old_.type == BPF_MAP_TYPE_RINGBUF) return {};  // events that nobody has read yet
     if (!is_array(old_.type))
         return fault(fmt::format("the map '{}' has type {}, which cannot be copied", name_,

@@ -31,6 +31,13 @@ const Layouts &known_layouts() {
         .steps =
             {
                 {.to = 4, .changes = {}},  // `abi` names the release
+                // The limits of rows have a map of their own. What `limits` has of them is never
+                // asked again, and goes in time.
+                {.to = 5,
+                 .changes = {{"row_limits", {.kind = MapChange::Kind::added}},
+                             {"paces", {.kind = MapChange::Kind::added}},
+                             {"neighbours", {.kind = MapChange::Kind::added}},
+                             {"subnets", {.kind = MapChange::Kind::added}}}},
             },
     };
     return layouts;

@@ -72,8 +72,12 @@ Result<std::vector<std::uint32_t>> programs_on(const Device &device) {
     std::vector<std::uint32_t> ids(64);
     auto count = static_cast<std::uint32_t>(ids.size());
     if (bpf_prog_query(static_cast<int>(device.index), tcx_egress, 0, nullptr, ids.data(),
-                       &count) != 0)
+                       &count) != 0) {
+        if (errno != EINVAL)
+            return cannot(fmt::format("list the programs at the egress hook of {}", device.name),
+                          errno);
         count = 0;  // a kernel before 6.6
+    }
     ids.resize(count);
     if (*xdp) ids.push_back((*xdp)->id);
     return ids;

@@ -13,6 +13,7 @@
 #include <fmt/core.h>
 
 #include "loader/attach/attach.h"
+#include "loader/base/file.h"
 #include "loader/kernel/switch.h"
 
 namespace pm {
@@ -29,16 +30,21 @@ struct OpenLink {
     bpf_link_info info = {};
 };
 
-OpenLink open_link(const fs::path &path) {
+// Without a descriptor: there is no such file.
+Result<OpenLink> open_link(const fs::path &path) {
     OpenLink link{.fd = Fd(bpf_obj_get(path.c_str()))};
     std::uint32_t size = sizeof(link.info);
-    if (link.fd && bpf_obj_get_info_by_fd(link.fd.get(), &link.info, &size) != 0) link.info = {};
+    if (!link.fd && errno == ENOENT) return link;
+    if (!link.fd || bpf_obj_get_info_by_fd(link.fd.get(), &link.info, &size) != 0)
+        return cannot(fmt::format("open {}", path.string()), errno);
     return link;
 }
 
 // Pins the link in PINS/left as well, as "ID-HOOK".
 Done save_link(const Paths &paths, const fs::path &path) {
-    const OpenLink link = open_link(path);
+    auto opened = open_link(path);
+    if (!opened) return tl::unexpected(opened.error());
+    const OpenLink &link = *opened;
     // Of a link without a device it is 0; a TCX link has it as its first word too.
     if (link.info.xdp.ifindex == 0) return {};
     if (auto made = make_private_folder(left_folder(paths)); !made) return made;
@@ -49,14 +55,13 @@ Done save_link(const Paths &paths, const fs::path &path) {
 }
 
 Done save_links(const Paths &paths) {
-    std::error_code error;
-    for (auto at = fs::directory_iterator(paths.pins, error);
-         !error && at != fs::directory_iterator(); at.increment(error)) {
-        if (!at->path().filename().string().starts_with(interface_prefix)) continue;
+    auto entries = list_folder(paths.pins);
+    if (!entries) return tl::unexpected(entries.error());
+    for (const fs::path &entry : *entries) {
+        if (!entry.filename().string().starts_with(interface_prefix)) continue;
         for (const char *hook : {"ingress", "egress"})
-            if (auto saved = save_link(paths, at->path() / hook); !saved) return saved;
+            if (auto saved = save_link(paths, entry / hook); !saved) return saved;
     }
-    if (error) return cannot(fmt::format("read the folder {}", paths.pins.string()), error.value());
     return {};
 }
 
@@ -64,7 +69,6 @@ Done save_links(const Paths &paths) {
 
 Result<std::vector<LeftLink>> left_links(const Paths &paths) {
     std::vector<LeftLink> links;
-    std::error_code error;
     const auto exists = has_private_folder(paths.pins);
     if (!exists) return tl::unexpected(exists.error());
     if (!*exists) return links;
@@ -72,14 +76,16 @@ Result<std::vector<LeftLink>> left_links(const Paths &paths) {
     if (!build) return tl::unexpected(build.error());
     if (!*build)
         if (auto saved = save_links(paths); !saved) return tl::unexpected(saved.error());
-    for (auto at = fs::directory_iterator(left_folder(paths), error);
-         !error && at != fs::directory_iterator(); at.increment(error)) {
-        OpenLink link = open_link(at->path());
-        const std::string name = at->path().filename();
-        if (link.info.xdp.ifindex != 0)
+    auto entries = list_folder(left_folder(paths));
+    if (!entries) return tl::unexpected(entries.error());
+    for (const fs::path &entry : *entries) {
+        auto link = open_link(entry);
+        if (!link) return tl::unexpected(link.error());
+        const std::string name = entry.filename();
+        if (link->info.xdp.ifindex != 0)
             links.push_back({.hook = name.substr(name.find('-') + 1),
-                             .ifindex = link.info.xdp.ifindex,
-                             .fd = std::move(link.fd)});
+                             .ifindex = link->info.xdp.ifindex,
+                             .fd = std::move(link->fd)});
     }
     return links;
 }
@@ -123,6 +129,10 @@ Result<std::vector<std::string>> finish_taking_over(const Paths &paths) {
     if (control->state().record.mode == PM_MODE_OFF) return done;
     auto interfaces = (*pins)->interfaces();
     if (!interfaces) return tl::unexpected(interfaces.error());
+    // A device that cannot be asked for now is not one that has gone.
+    for (const LeftLink &one : *links)
+        if (auto device = look_up_device(one.ifindex); !device)
+            return tl::unexpected(device.error());
     for (const Pins::Interface &one : *interfaces) {
         const auto device = device_of(**pins, one);
         if (!device || !has_left_link(*links, *device)) continue;
@@ -145,10 +155,8 @@ Result<std::optional<pm_build>> newer_build(const Paths &paths) {
 
 void forget_left(const Paths &paths) {
     std::error_code ignored;
-    std::vector<fs::path> files;
-    for (const auto &one : fs::directory_iterator(left_folder(paths), ignored))
-        files.push_back(one.path());
-    for (const fs::path &file : files) fs::remove(file, ignored);
+    for (const fs::path &file : list_folder(left_folder(paths)).value_or(std::vector<fs::path>()))
+        fs::remove(file, ignored);
     fs::remove(left_folder(paths), ignored);
 }
 

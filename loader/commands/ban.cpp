@@ -2,9 +2,12 @@
 // The command ban: adds to the dynamic block list.
 #include "loader/update/ban.h"
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
+
+#include <fmt/core.h>
 
 #include "loader/base/duration.h"
 #include "loader/base/paths.h"
@@ -17,18 +20,19 @@ namespace pm::command {
 
 namespace {
 
-// fail2ban writes -1 for a ban without end, and its action adds the unit.
-bool is_for_ever(const std::string &duration) {
-    return duration.empty() || duration == "-1" || duration == "-1s";
-}
-
 std::string banned_text(const std::vector<Prefix> &prefixes, const BanArguments &arguments,
-                        const BanOutcome &outcome) {
+                        const BanRequest &request, const BanOutcome &outcome) {
     if (outcome.changed == 0) return prefixes_text(prefixes, prefixes.size()) + " banned as before";
     std::string text = prefixes_text(prefixes, outcome.changed) + " banned ";
-    text += is_for_ever(arguments.duration) ? "until it is lifted" : "for " + arguments.duration;
+    text += request.seconds ? "for " + arguments.duration : "until it is lifted";
     if (arguments.owner != default_owner) text += " by " + arguments.owner;
     return text;
+}
+
+// None: for ever.
+Result<std::optional<std::uint64_t>> time_of(const BanArguments &arguments) {
+    if (arguments.duration.empty()) return std::nullopt;
+    return parse_ban_time(arguments.duration);
 }
 
 }  // namespace
@@ -43,21 +47,21 @@ int run_ban(const BanArguments &arguments) {
             "ban", Fault{.message = "the owner 'unknown' stands for bans whose owner is not known",
                          .hint = "name another owner, or none",
                          .exit = Exit::usage});
-    BanRequest request = {.prefixes = *prefixes,
-                          .seconds = std::nullopt,
-                          .owner = arguments.owner,
-                          .force = arguments.force};
-    if (!is_for_ever(arguments.duration)) {
-        auto seconds = parse_duration(arguments.duration);
-        if (!seconds) return end_unchanged("ban", seconds.error());
-        request.seconds = *seconds;
-    }
+    auto seconds = time_of(arguments);
+    if (!seconds) return end_unchanged("ban", seconds.error());
+    const BanRequest request = {.prefixes = *prefixes,
+                                .seconds = *seconds,
+                                .owner = arguments.owner,
+                                .force = arguments.force};
     auto lock = lock_as_root();
     if (!lock) return end_unchanged("ban", lock.error());
     auto outcome = ban(Paths::from_environment(), request);
     if (!outcome) return end_unchanged("ban", outcome.error());
     if (auto done = ban_in_parachute(Paths::from_environment()); !done) return end(done.error());
-    return end_done("ban", banned_text(*prefixes, arguments, *outcome), *outcome);
+    if (const auto &time = arguments.duration; !*seconds && !time.empty() && !time.starts_with('-'))
+        outcome->notes.push_back(
+            fmt::format("'{}' is more than a hundred years: taken as a ban for ever", time));
+    return end_done("ban", banned_text(*prefixes, arguments, request, *outcome), *outcome);
 }
 
 }  // namespace pm::command

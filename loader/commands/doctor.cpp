@@ -32,6 +32,7 @@
 #include "loader/observe/snapshot.h"
 #include "loader/rescue/renew.h"
 #include "loader/state/drift.h"
+#include "loader/update/kept_bans.h"
 
 namespace pm::command {
 namespace {
@@ -101,6 +102,19 @@ void examine_maps(const Pins *pins, std::size_t attached, Findings &findings) {
                                 (host ? maps.error() : host.error()).message);
 }
 
+// A boot has the list alone.
+void examine_bans(const Paths &paths, Findings &findings) {
+    constexpr const char *check = "bans";
+    const auto kept = read_kept_bans(paths);
+    if (!kept)
+        findings.wrong(check, "the bans cannot be read: " + kept.error().message,
+                       kept.error().hint);
+    else if (kept->unlisted.empty())
+        findings.fine(check, "all bans in force are in the list");
+    else
+        findings.warning(check, unlisted_warning(*kept), unlisted_remedy);
+}
+
 // The devices: those asked for, else what is attached, else all that could be.
 Result<std::vector<Device>> choose_devices(const std::vector<std::string> &asked,
                                            const Attachments &attached) {
@@ -155,6 +169,7 @@ int run_doctor(const DoctorArguments &arguments) {
         else
             examine_unattached(findings);
         if (pins) examine_maps(*pins ? &**pins : nullptr, attached.size(), findings);
+        examine_bans(paths, findings);
     }
     auto devices = choose_devices(arguments.interfaces, attached);
     if (!devices) return end(devices.error());

@@ -15,8 +15,10 @@
 #include "loader/commands/common.h"
 #include "loader/show/table.h"
 #include "policy/base/fd.h"
+#include "policy/base/source_file.h"
 #include "policy/base/text.h"
 #include "policy/base/whole_file.h"
+#include "policy/language/pasted.h"
 
 namespace pm::command {
 namespace {
@@ -26,26 +28,43 @@ constexpr std::size_t size_limit = std::size_t{64} << 20;
 
 Done add_prefix(const std::string &word, std::vector<Prefix> &prefixes) {
     auto prefix = parse_prefix(word);
-    if (!prefix) return fault(prefix.error(), {}, Exit::usage);
+    if (!prefix) return fault(prefix.error(), address_range_hint(word), Exit::usage);
     prefixes.push_back(*prefix);
     return {};
 }
 
 // The file is read to its end before anything is made of it. A link is followed: the list may come
 // from /dev/fd.
-Result<std::string> read_list(const std::string &file) {
-    const Fd opened(file == "-" ? -1 : ::open(file.c_str(), O_RDONLY | O_CLOEXEC));
-    if (file != "-" && !opened) return cannot(fmt::format("read '{}'", file), errno);
-    auto text = read_whole(file == "-" ? STDIN_FILENO : opened.get(), guessed_size, size_limit);
+Result<SourceFile> read_list(const std::string &file) {
+    const bool is_input = file == "-";
+    const Fd opened(is_input ? -1 : ::open(file.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!is_input && !opened) return cannot(fmt::format("read '{}'", file), errno);
+    auto text = read_whole(is_input ? STDIN_FILENO : opened.get(), guessed_size, size_limit);
     if (!text && text.error() == EFBIG)
         return fault(fmt::format("'{}' is larger than {} MB, the limit", file, size_limit >> 20));
     if (!text) return cannot(fmt::format("read '{}'", file), text.error());
-    return std::move(*text);
+    return SourceFile{.name = is_input ? "standard input" : file,
+                      .path = {},
+                      .text = std::move(*text),
+                      .secret = is_input ? Secret::no : secret_of(opened.get(), file)};
 }
 
-// `name`: where the lines are from.
-Done add_lines(const std::string &text, const std::string &name, std::vector<Prefix> &prefixes) {
-    std::istringstream lines(text);
+Fault wrong_line(const SourceFile &file, int number, const Fault &why, const std::string &line) {
+    const std::string where = fmt::format("{}: line {}", file.name, number);
+    if (file.secret == Secret::no) {
+        const std::string hint = is_utf16(file.text) ? utf16_hint(file) : line_hint(line);
+        return {fmt::format("{}: {}", where, why.message), hint, Exit::usage};
+    }
+    return {fmt::format("{} is no address or prefix; it is not quoted, as {} and not everybody may "
+                        "read the file",
+                        where,
+                        file.secret == Secret::linked ? "a link leads to it"
+                                                      : "it has a second name (a hard link)"),
+            "name the file itself, and the message says what is wrong", Exit::usage};
+}
+
+Done add_lines(const SourceFile &file, std::vector<Prefix> &prefixes) {
+    std::istringstream lines(file.text);
     std::string line;
     for (int number = 1; std::getline(lines, line); ++number) {
         line = line.substr(0, line.find('#'));
@@ -53,8 +72,7 @@ Done add_lines(const std::string &text, const std::string &name, std::vector<Pre
         line.erase(line.find_last_not_of(" \t\r") + 1);
         if (line.empty()) continue;
         if (auto added = add_prefix(line, prefixes); !added)
-            return fault(fmt::format("{}: line {}: {}", name, number, added.error().message), {},
-                         Exit::usage);
+            return tl::unexpected(wrong_line(file, number, added.error(), line));
     }
     return {};
 }
@@ -67,9 +85,8 @@ Result<std::vector<Prefix>> read_prefixes(const std::vector<std::string> &words,
     for (const std::string &word : words)
         if (auto added = add_prefix(word, prefixes); !added) return tl::unexpected(added.error());
     if (!file.empty()) {
-        auto added = read_list(file).and_then([&](const std::string &text) {
-            return add_lines(text, file == "-" ? "standard input" : file, prefixes);
-        });
+        auto added = read_list(file).and_then(
+            [&](const SourceFile &source) { return add_lines(source, prefixes); });
         if (!added) return tl::unexpected(added.error());
     }
     std::set<Range> seen;

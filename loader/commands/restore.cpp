@@ -76,15 +76,22 @@ int end_failed(const Paths &paths, const RestoreArguments &arguments, const Faul
     return end(arguments.for_service && is_guarded(paths) ? Exit::done : why.exit);
 }
 
+// What cannot be read detaches nothing: the host is rather filtered.
+Detached detached_by_command(const Paths &paths) {
+    auto detached = read_detached(paths);
+    if (detached) return std::move(*detached);
+    print_note(
+        fmt::format("{}; what a command detached is filtered again", detached.error().message));
+    return {};
+}
+
 // Puts the last confirmed policy in force and ends; nothing: none was ever confirmed.
 std::optional<int> restore_confirmed(const RestoreArguments &arguments) {
     auto lock = lock_as_root();
     if (!lock) return end_unchanged("restore", lock.error());
     const Paths paths = Paths::from_environment();
-    // A service that starts again undoes no `detach`. A boot has emptied the list; what cannot be
-    // read is none.
-    const Detached detached =
-        arguments.for_service ? read_detached(paths).value_or(Detached()) : Detached();
+    // A service that starts again undoes no `detach`. A boot has emptied the list.
+    const Detached detached = arguments.for_service ? detached_by_command(paths) : Detached();
     if (detached.all) {
         print_note("nothing is put in force, as a command detached everything: portmatrix restore");
         return end(Exit::done);

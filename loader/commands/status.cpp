@@ -21,6 +21,7 @@
 #include "loader/show/parachute.h"
 #include "loader/show/show.h"
 #include "loader/state/drift.h"
+#include "loader/update/kept_bans.h"
 
 namespace pm::command {
 namespace {
@@ -104,6 +105,15 @@ void print_left(const Snapshot &snapshot) {
     if (left && !left->empty()) print_own_programs();
 }
 
+// `control`: the programs that are in force; null: none are.
+void print_lost_bans(const Switch *control) {
+    const auto kept = read_kept_bans(Paths::from_environment(), control);
+    if (!kept)
+        print_note("warning: the bans cannot be read: " + with_hint(kept.error()));
+    else if (!kept->unlisted.empty())
+        print_note(fmt::format("warning: {}: {}", unlisted_warning(*kept), unlisted_remedy));
+}
+
 }  // namespace
 
 int run_status(const StatusArguments &arguments) {
@@ -111,6 +121,7 @@ int run_status(const StatusArguments &arguments) {
     const bool has_note = parachute::read_note(Paths::from_environment()).has_value();
     const std::vector<std::string> instead = print_parachute(arguments);
     if (!deployment) return end(deployment.error());
+    print_lost_bans(*deployment ? &(*deployment)->control : nullptr);
     if (!*deployment) return has_note ? end(Exit::done) : end_unfiltered(arguments);
     auto snapshot = read_snapshot(**deployment, {});
     if (!snapshot) return end(snapshot.error());

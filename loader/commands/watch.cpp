@@ -41,13 +41,14 @@ constexpr int retry_ms = 100;  // while a command holds the lock
 
 // After an upgrade another file has the path of this program. Then this starts that and does not
 // return: it must not go on, because the programs in the kernel will be of the other build.
-void restart_if_replaced() {
+void restart_if_replaced(Watcher &watcher) {
     std::error_code error;
     std::string path = std::filesystem::read_symlink("/proc/self/exe", error);
     constexpr std::string_view gone = " (deleted)";
     if (!path.ends_with(gone)) return;
     path.resize(path.size() - gone.size());
     if (access(path.c_str(), X_OK) != 0) return;  // removed, or not yet there
+    for (const std::string &text : watcher.end()) print_note(text);
     print_note(fmt::format("{} was replaced: starting anew", path));
     execl(path.c_str(), path.c_str(), "watch", nullptr);
     print_note(fmt::format("cannot start {} anew: {}", path, std::strerror(errno)));
@@ -126,11 +127,17 @@ int run_watch(const WatchArguments &arguments) {
 
     Watcher watcher(paths);
     ParachuteWatch parachute(paths);
-    const auto after = [&](std::vector<std::string> &sentences) { parachute.look(sentences); };
+    const auto after = [&](std::vector<std::string> &sentences) {
+        using List = ParachuteWatch::BanList;
+        parachute.look(watcher.has_placed_bans() ? List::whole : List::behind, sentences);
+    };
     for (bool first = true;; first = false) {
-        restart_if_replaced();
+        restart_if_replaced(watcher);
         events.pins.follow(paths);
-        if (events.clock.any()) watcher.clock_was_set();
+        if (events.clock.any()) {
+            watcher.clock_was_set();
+            parachute.clock_was_set();
+        }
         socket->receive();
         for (const std::string &text : watcher.look(after)) print_note(text);
         if (!watcher.was_busy())
@@ -146,6 +153,7 @@ int run_watch(const WatchArguments &arguments) {
             break;
     }
     sd_notify(0, "STOPPING=1");
+    for (const std::string &text : watcher.end()) print_note(text);
     return end(Exit::done);
 }
 

@@ -103,8 +103,13 @@ void FlowTracker::report(const Identity &identity, Known &known, EndReason reaso
             std::max<std::uint64_t>(known.reported_bytes[way], known.flow.bytes[way]);
     }
     known.reported = now_;
+    const bool counts = record.packets[PM_IN] + record.packets[PM_OUT] != 0;
+    // Whoever was told of a flow is told of its end, too.
+    const bool ends = known.told && !known.over && reason != EndReason::active;
     known.over = reason != EndReason::active;
-    if (record.packets[PM_IN] + record.packets[PM_OUT] != 0) sink(record);
+    if (!counts && !ends) return;
+    known.told = true;
+    sink(record);
 }
 
 // A flow that has its entry.

@@ -33,7 +33,7 @@ enum class EndReason : std::uint8_t {
     evicted = 5,
 };
 
-// A flow, and what it has counted since its record before.
+// A flow, and what it has counted since its record before: nothing, if it only ended since.
 struct FlowRecord {
     pm_flow_key key = {};
     pm_flow flow = {};              // as last seen, with the counts since it began
@@ -78,6 +78,7 @@ private:
         std::uint64_t reported_packets[2] = {}, reported_bytes[2] = {};
         std::uint32_t reported = 0;  // stamp of the last record
         std::uint32_t walk = 0;      // the walk that saw it last
+        bool told = false;           // a record has gone out
         bool over = false;           // a record has said its end
     };
 

@@ -68,6 +68,12 @@ std::uint32_t count_features(int socket, const std::string &name) {
     return info->data[0];
 }
 
+// Is this how the kernel says that there is no such interface? ENXIO is the C library's word for
+// it.
+bool is_absent(int error) {
+    return error == ENODEV || error == ENXIO;
+}
+
 std::string trim(const std::string &text) {
     const auto first = text.find_first_not_of(" \t");
     return first == std::string::npos
@@ -79,11 +85,15 @@ std::string trim(const std::string &text) {
 
 Result<Device> find_device(const std::string &name) {
     Device found;
+    errno = ENODEV;
     found.index = name.size() < IFNAMSIZ ? if_nametoindex(name.c_str()) : 0;
     char own[IF_NAMESIZE];
-    if (found.index == 0 || !if_indextoname(found.index, own))
+    if (found.index == 0 || !if_indextoname(found.index, own)) {
+        if (!is_absent(errno))
+            return cannot(fmt::format("ask about the interface '{}'", name), errno);
         return fault(fmt::format("there is no interface '{}'", name),
                      "see 'ip link' for what there is");
+    }
     found.name = own;
     const Fd fd = request_socket();
     ifreq request = request_for(name);
@@ -97,25 +107,39 @@ Result<Device> find_device(const std::string &name) {
     return found;
 }
 
-Result<Device> find_device_by_index(std::uint32_t index) {
+Result<std::optional<Device>> look_up_device(std::uint32_t index) {
     // It may be renamed between the questions, and must not be taken for absent then.
     constexpr int attempts_most = 100;
-    char name[IF_NAMESIZE];
-    for (int attempt = 0; attempt < attempts_most && if_indextoname(index, name); ++attempt) {
-        auto device = find_device(name);
-        if (device && device->index == index) return device;
+    Result<Device> device;
+    for (int attempt = 0; attempt < attempts_most; ++attempt) {
+        char name[IF_NAMESIZE];
+        if (!if_indextoname(index, name)) {
+            if (is_absent(errno)) return std::nullopt;
+            return cannot(fmt::format("ask about the interface with the index {}", index), errno);
+        }
+        device = find_device(name);
+        if (device && device->index == index) return std::move(*device);
     }
-    return fault(fmt::format("there is no interface with the index {}", index));
+    if (!device) return tl::unexpected(device.error());
+    return fault(fmt::format("the interface with the index {} is renamed again and again", index));
+}
+
+Result<Device> find_device_by_index(std::uint32_t index) {
+    auto found = look_up_device(index);
+    if (!found) return tl::unexpected(found.error());
+    if (!*found) return fault(fmt::format("there is no interface with the index {}", index));
+    return std::move(**found);
 }
 
 Result<std::vector<Device>> all_devices() {
     auto links = all_links();
     if (!links) return tl::unexpected(links.error());
     std::vector<Device> all;
-    char name[IF_NAMESIZE];
-    for (const Link &one : *links)  // one that is not found has gone meanwhile
-        if (if_indextoname(one.index, name))
-            if (auto found = find_device(name)) all.push_back(std::move(*found));
+    for (const Link &one : *links) {
+        auto found = look_up_device(one.index);
+        if (!found) return tl::unexpected(found.error());
+        if (*found) all.push_back(std::move(**found));  // else it has gone meanwhile
+    }
     return all;
 }
 

@@ -24,6 +24,8 @@ struct Device {
 // By its name, or by an alternative name (`ip link property`).
 Result<Device> find_device(const std::string &name);
 
+// Nothing: there is none. What cannot be asked is a fault.
+Result<std::optional<Device>> look_up_device(std::uint32_t index);
 Result<Device> find_device_by_index(std::uint32_t index);
 
 Result<std::vector<Device>> all_devices();

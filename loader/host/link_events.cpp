@@ -10,8 +10,8 @@
 namespace pm {
 
 LinkEvents::LinkEvents() : socket_(open_netlink(NETLINK_ROUTE, SOCK_NONBLOCK)) {
-    if (socket_ && mnl_socket_bind(socket_.get(), RTMGRP_LINK | RTMGRP_TC, MNL_SOCKET_AUTOPID) < 0)
-        socket_.reset();
+    constexpr unsigned groups = RTMGRP_LINK | RTMGRP_TC | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR;
+    if (socket_ && mnl_socket_bind(socket_.get(), groups, MNL_SOCKET_AUTOPID) < 0) socket_.reset();
 }
 
 int LinkEvents::fd() const {

@@ -6,7 +6,7 @@
 
 namespace pm {
 
-// Changes of interfaces, qdiscs and filters in this network namespace.
+// Changes of interfaces, their addresses, qdiscs and filters in this network namespace.
 class LinkEvents {
 public:
     LinkEvents();

@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <utility>
 
 #include <bpf/bpf.h>
 #include <fmt/core.h>
@@ -35,6 +36,12 @@ bool means_no_route(int error) {
            error == EINVAL;
 }
 
+int read_kind(const nlattr *attribute, void *context) {
+    if (mnl_attr_get_type(attribute) == IFLA_INFO_KIND)
+        *static_cast<std::string *>(context) = mnl_attr_get_str(attribute);
+    return MNL_CB_OK;
+}
+
 int read_link(const nlattr *attribute, void *context) {
     auto &link = *static_cast<Link *>(context);
     switch (mnl_attr_get_type(attribute)) {
@@ -43,6 +50,9 @@ int read_link(const nlattr *attribute, void *context) {
             break;
         case IFLA_MASTER:
             link.master = mnl_attr_get_u32(attribute);
+            break;
+        case IFLA_LINKINFO:
+            mnl_attr_parse_nested(attribute, read_kind, &link.kind);
             break;
         case IFLA_LINK_NETNSID:
             link.lower_is_elsewhere = true;
@@ -203,7 +213,7 @@ Result<std::vector<Link>> all_links() {
                 static_cast<const ifinfomsg *>(mnl_nlmsg_get_payload(message))->ifi_index);
             mnl_attr_parse(message, sizeof(ifinfomsg), read_link, &link);
             if (link.lower_is_elsewhere) link.lower = 0;
-            links.push_back(link);
+            links.push_back(std::move(link));
         });
     if (!listed) return tl::unexpected(listed.error());
     return links;

@@ -38,6 +38,7 @@ Result<std::uint32_t> route_interface(const Address &from, const Address &to);
 // of a VLAN; `master` is the bridge or bond that it is a port of. 0: none.
 struct Link {
     std::uint32_t index = 0, lower = 0, master = 0;
+    std::string kind;                 // such as "vlan" or "vxlan"; empty: a plain device
     bool lower_is_elsewhere = false;  // it stands on an interface of another network namespace
 };
 Result<std::vector<Link>> all_links();

@@ -49,10 +49,15 @@ void add_address(const nlmsghdr *message, std::vector<OwnAddress> &own) {
     const nlattr *address = found.local ? found.local : found.address;
     const std::size_t size = about->ifa_family == AF_INET ? sizeof(in_addr) : sizeof(in6_addr);
     std::array<char, IF_NAMESIZE> name = {};
-    if (!address || mnl_attr_get_payload_len(address) != size ||
-        !if_indextoname(about->ifa_index, name.data()))
-        return;
-    own.push_back({name.data(), address_of(*address)});
+    if (!address || mnl_attr_get_payload_len(address) != size) return;
+    const nlattr *subnet = found.address ? found.address : address;
+    if (mnl_attr_get_payload_len(subnet) != size) return;
+    if (!if_indextoname(about->ifa_index, name.data()))
+        name = {};  // it is this host's all the same
+    own.push_back({.interface = name.data(),
+                   .address = address_of(*address),
+                   .index = about->ifa_index,
+                   .subnet = {address_of(*subnet), about->ifa_prefixlen}});
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 // The addresses that this network namespace has now.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -13,6 +14,8 @@ namespace pm {
 struct OwnAddress {
     std::string interface;
     Address address;
+    std::uint32_t index = 0;  // of the interface
+    Prefix subnet;            // on its link; of a point-to-point interface the peer's
 };
 
 Result<std::vector<OwnAddress>> own_addresses();

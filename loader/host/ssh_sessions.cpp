@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <optional>
 #include <set>
+#include <sstream>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -24,6 +25,14 @@ namespace {
 
 constexpr std::uint16_t usual_port = 22;
 constexpr std::string_view program = "sshd";  // its file and its process begin so
+
+// May others than root listen on the usual port? Where the kernel does not say, it is as usual.
+bool is_usual_port_open() {
+    const auto text = read_file("/proc/sys/net/ipv4/ip_unprivileged_port_start");
+    std::istringstream words(text.value_or(std::string()));
+    unsigned first = 0;
+    return words >> first && first <= usual_port;
+}
 
 // Did the process end while its folder was read?
 bool is_gone(const std::error_code &error) {
@@ -147,8 +156,13 @@ Result<std::vector<TcpSocket>> ssh_sessions() {
     const std::vector<Inodes> &processes = *looked;
 
     // 1 and 2
-    std::set<std::uint16_t> ports{usual_port};
-    const auto is_session = [&](const TcpSocket &one) { return ports.count(one.local_port) != 0; };
+    const bool is_open = is_usual_port_open();
+    std::set<std::uint16_t> ports;
+    const auto is_session = [&](const TcpSocket &one) {
+        if (one.local_port == usual_port && (!is_open || (one.inode != 0 && one.user == 0)))
+            return true;
+        return ports.count(one.local_port) != 0;
+    };
 
     for (const Inodes &process : processes) {
         const auto is_its = [&](const TcpSocket &one) { return process.count(one.inode) != 0; };

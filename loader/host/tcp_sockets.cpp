@@ -27,7 +27,8 @@ TcpSocket socket_of(const nlmsghdr *message) {
             .remote = address_of(found->idiag_family, found->id.idiag_dst),
             .local_port = ntohs(found->id.idiag_sport),
             .remote_port = ntohs(found->id.idiag_dport),
-            .inode = found->idiag_inode};
+            .inode = found->idiag_inode,
+            .user = found->idiag_uid};
 }
 
 // Asks sock_diag(7).

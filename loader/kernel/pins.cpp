@@ -29,11 +29,16 @@ bool is_ours(const std::string &name) {
     return name.find('.') == std::string::npos;
 }
 
+// For what is removed as far as it can be.
+std::vector<fs::path> entries_of(const fs::path &folder) {
+    return list_folder(folder).value_or(std::vector<fs::path>());
+}
+
 void remove_files(const fs::path &folder) {
     std::error_code error;
     std::vector<fs::path> files;
-    for (const auto &entry : fs::directory_iterator(folder, error))
-        if (is_ours(entry.path().filename())) files.push_back(entry.path());
+    for (const fs::path &entry : entries_of(folder))
+        if (is_ours(entry.filename())) files.push_back(entry);
     for (const fs::path &file : files) fs::remove(file, error);
 }
 
@@ -41,10 +46,10 @@ void remove_files(const fs::path &folder) {
 void remove_content(const fs::path &folder) {
     std::error_code error;
     std::vector<fs::path> folders;  // with any number: another layout may have more of them
-    for (const auto &entry : fs::directory_iterator(folder, error)) {
-        const std::string name = entry.path().filename();
+    for (const fs::path &entry : entries_of(folder)) {
+        const std::string name = entry.filename();
         if (name.starts_with(interface_prefix) || name.starts_with(layout_prefix))
-            folders.push_back(entry.path());
+            folders.push_back(entry);
     }
     for (const fs::path &one : folders) {
         remove_files(one);

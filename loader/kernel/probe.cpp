@@ -44,6 +44,24 @@ void store(Bytes &to, std::size_t at, std::uint16_t value) {
     to[at + 1] = static_cast<std::uint8_t>(value);
 }
 
+// What is sent to this address: a query to all hosts, a leave or a report of version 3 to routers,
+// else a report of version 2 of the group.
+Bytes igmp_message(const Address &to) {
+    constexpr std::uint32_t all_hosts = 0xe0000001, all_routers = 0xe0000002,
+                            report_routers = 0xe0000016, some_group = 0xef000001;
+    const auto group = static_cast<std::uint32_t>(to.low);
+    Bytes message;
+    if (group == all_hosts)
+        put(message, 0x1164'0000'0000'0000, 8);
+    else if (group == report_routers)
+        put(message, 0x2200'0000'0000'0000, 8);
+    else if (group == all_routers)
+        put(message, 0x1700'0000'0000'0000 | some_group, 8);
+    else
+        put(message, 0x1600'0000'0000'0000 | group, 8);
+    return message;
+}
+
 // The transport header, with its checksum.
 Bytes transport_header(const Question &question) {
     Bytes header;
@@ -73,11 +91,14 @@ Bytes transport_header(const Question &question) {
             put(header, question.from_port, 2);
             put(header, 1, 2);
             break;
+        case IPPROTO_IGMP:
+            header = igmp_message(question.to);
+            break;
         default:
             return Bytes(8);
     }
     Bytes pseudo;
-    if (question.transport != PM_PROTO_ICMP) {
+    if (question.transport != PM_PROTO_ICMP && question.transport != IPPROTO_IGMP) {
         put_address(pseudo, question.from);
         put_address(pseudo, question.to);
         put(pseudo, question.transport, 4);
@@ -90,14 +111,17 @@ Bytes transport_header(const Question &question) {
 Bytes ip_header(const Question &question, std::size_t payload) {
     Bytes header;
     if (question.from.is_v4()) {
-        put(header, 0x4500, 2);
-        put(header, 20 + payload, 2);
+        const bool igmp = question.transport == IPPROTO_IGMP;
+        const std::size_t length = igmp ? 24 : 20;
+        put(header, igmp ? 0x4600 : 0x4500, 2);
+        put(header, length + payload, 2);
         put(header, 0, 4);
-        put(header, question.transport == IPPROTO_IGMP ? 1 : 64, 1);
+        put(header, igmp ? 1 : 64, 1);
         put(header, question.transport, 1);
         put(header, 0, 2);
         put_address(header, question.from);
         put_address(header, question.to);
+        if (igmp) put(header, 0x94040000, 4);  // Router Alert
         store(header, 10, fold(sum(header)));
         return header;
     }

@@ -19,7 +19,8 @@ namespace pm {
 //   tcp            a SYN
 //   udp            an empty datagram
 //   icmp, icmpv6   an echo request; its identifier is the opener's port
-//   another        eight zero bytes; IGMP has the TTL of 1 that it must have
+//   igmp           what is sent to that group, as RFC 2236 and 3376 say
+//   another        eight zero bytes
 std::vector<std::uint8_t> first_packet(const Question &question);
 
 // Runs a probe program (pm_ask_in or pm_ask_out) once on the frame, against the slots that

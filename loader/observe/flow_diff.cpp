@@ -9,18 +9,6 @@
 namespace pm {
 namespace {
 
-pm_tuple tuple_of(const pm_flow_key &key, const pm_flow &flow) {
-    pm_tuple tuple = {};
-    tuple.local = key.local;
-    tuple.remote = key.remote;
-    tuple.local_port = key.local_port;
-    tuple.remote_port = key.remote_port;
-    tuple.protocol = key.protocol;
-    tuple.interface = key.interface;
-    tuple.opener = flow.opener;
-    return tuple;
-}
-
 // The id of the row that a verdict is of; empty: none.
 template <typename Row>
 std::string row_of(std::uint32_t verdict, const std::vector<Row> &rows) {
@@ -50,11 +38,12 @@ Result<std::vector<FlowChange>> diff_flows(const Deployment &deployment, const P
     const std::uint64_t now = boottime_ns();
     std::vector<FlowChange> changes;
     auto walked = reader->each([&](const pm_flow_key &key, const pm_flow &value) {
-        const pm_tuple tuple = tuple_of(key, value);
-        const std::string row =
-            row_of(pm_judge(present, bans, now, &tuple, tuple.opener), in_force.catalog.rows);
+        const auto judged_by = [&](pm_view asked) {
+            return pm_judge(asked, bans, now, &key, value.opener, value.opener);
+        };
+        const std::string row = row_of(judged_by(present), in_force.catalog.rows);
         if (row.empty()) return;  // what is in force cuts it already
-        const std::uint32_t verdict = pm_judge(candidate.view(), bans, now, &tuple, tuple.opener);
+        const std::uint32_t verdict = judged_by(candidate.view());
         FlowChange change;
         change.reason = static_cast<pm_reason>(pm_reason_of(verdict));
         change.row = row_of(verdict, policy.rows);

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 
+#include "loader/host/nft_sets.h"
 #include "maps/abi.h"
 #include "policy/judge/judge.h"
 
@@ -168,15 +169,31 @@ void add_groups(Ruleset &out, const char *chain) {
                  bare ? no_options : match(option("nexthdr"), IPPROTO_ICMPV6),
                  match(length, one.bytes + (bare ? 0U : 8U), ">="), accept()});
     out.add_rule(chain, {match(type, one_of({130, 131, 132, 143})), drop()});
+}
 
+// Of IGMP the queries of all groups, and reports of version 3. Queries and reports of one group
+// have to name the group that they are sent to, and nftables cannot compare two fields.
+void add_igmp(Ruleset &out, const char *chain) {
+    constexpr unsigned router_alert = 0x94040000, query = 0x11, report_v3 = 0x22;
+    const auto bits = [](const char *base, unsigned offset, unsigned length) -> Json {
+        return {{"payload", {{"base", base}, {"offset", offset}, {"len", length}}}};
+    };
     const Json igmp = match(meta("l4proto"), IPPROTO_IGMP), v4 = is_family(Family::v4);
-    const Json once = match(payload("ip", "ttl"), 1), whole = is_whole(Family::v4, IPPROTO_IGMP);
     const Json words = payload("ip", "hdrlength"), bytes = payload("ip", "length");
-    const Json router_alert =
-        match({{"payload", {{"base", "nh"}, {"offset", 160}, {"len", 8}}}}, 148);
-    out.add_rule(chain, {v4, igmp, once, whole, match(words, 5), match(bytes, 28, ">="), accept()});
-    out.add_rule(chain, {v4, igmp, once, whole, match(words, 6), router_alert,
-                         match(bytes, 32, ">="), accept()});
+    const Json once = match(payload("ip", "ttl"), 1), whole = is_whole(Family::v4, IPPROTO_IGMP);
+    const Json alert = match(bits("nh", 160, 32), router_alert);
+    const Json type = bits("th", 0, 8), code = bits("th", 8, 8), group = bits("th", 32, 32),
+               sources = bits("th", 80, 16);
+    const Json all_hosts = match(payload("ip", "daddr"), "224.0.0.1"),
+               routers = match(payload("ip", "daddr"), "224.0.0.22");
+    out.add_rule(chain, {v4, igmp, once, whole, all_hosts, match(words, 5), match(bytes, 28),
+                         match(type, query), match(code, 0), match(group, 0), accept()});
+    out.add_rule(chain, {v4, igmp, once, whole, all_hosts, match(words, 6), alert, match(bytes, 32),
+                         match(type, query), match(group, 0), accept()});
+    out.add_rule(chain, {v4, igmp, once, whole, all_hosts, match(words, 6), alert, match(bytes, 36),
+                         match(type, query), match(group, 0), match(sources, 0), accept()});
+    out.add_rule(chain, {v4, igmp, once, whole, routers, match(words, 6), alert,
+                         match(bytes, 32, ">="), match(type, report_v3), accept()});
     out.add_rule(chain, {v4, igmp, drop()});
 }
 
@@ -187,10 +204,12 @@ void add_dhcp(Ruleset &out) {
     for (const Family family : families) {
         const DhcpPorts &ports = family == Family::v4 ? dhcp_v4 : dhcp_v6;
         const std::string asked = named("dhcp-asked", family);
-        out.add_rule("essentials-in", {is_family(family), is_whole(family, IPPROTO_UDP),
-                                       match(payload("udp", "dport"), ports.client),
-                                       match(payload("udp", "sport"), ports.server),
-                                       match(meta("iif"), in_set(asked)), valid, accept()});
+        std::vector<Json> answer = {is_family(family), is_whole(family, IPPROTO_UDP),
+                                    match(payload("udp", "dport"), ports.client)};
+        if (family == Family::v4)  // of DHCPv6 some servers answer from another port
+            answer.push_back(match(payload("udp", "sport"), ports.server));
+        answer.insert(answer.end(), {match(meta("iif"), in_set(asked)), valid, accept()});
+        out.add_rule("essentials-in", std::move(answer));
         out.add_rule("essentials-out", {is_family(family), is_whole(family, IPPROTO_UDP),
                                         match(payload("udp", "sport"), ports.client),
                                         match(payload("udp", "dport"), ports.server), valid,
@@ -273,7 +292,7 @@ void add_output(Ruleset &out, const Frame &frame) {
 }  // namespace
 
 std::string banned_set(Family family) {
-    return named("banned", family);
+    return parachute_bans[family == Family::v4 ? 0 : 1];
 }
 
 std::string groups_set(Family family) {
@@ -293,6 +312,7 @@ void add_checks(Ruleset &out, const Frame &frame) {
         out.add_chain(chain);
         add_neighbours(out, chain);
         add_groups(out, chain);
+        add_igmp(out, chain);
     }
     add_dhcp(out);
 }

@@ -19,11 +19,12 @@
 #include <string>
 #include <vector>
 
+#include "loader/host/nft_sets.h"
 #include "policy/model/model.h"
 
 namespace pm::parachute {
 
-inline constexpr const char *table_name = "portmatrix-parachute";  // of the family inet
+inline constexpr const char *table_name = parachute_table;  // of the family inet
 
 struct ClosedRow {
     std::string id;

@@ -17,8 +17,7 @@
 namespace pm::parachute {
 namespace {
 
-// A ban that ends later than this is one without an end: nftables counts milliseconds in few bits.
-constexpr std::uint64_t longest_timeout = 365 * 86400;
+constexpr std::uint64_t ms_a_second = 1000, ms_a_day = 86400 * ms_a_second, ns_a_ms = 1'000'000;
 
 constexpr const char *checked_name = "portmatrix-parachute-checked";
 
@@ -54,54 +53,70 @@ Address before(const Address &address) {
     return {address.high - (address.low == 0), address.low - 1};
 }
 
-// Ranges that do not overlap, each with the end of the ban of it that ends last; none: never.
+// Ranges that do not overlap, each with what is left of the ban of it that ends last.
 struct BannedRange {
     Range range;
-    std::optional<std::uint64_t> expires;
+    std::optional<std::uint64_t> left;  // ms, at least 1; none: it does not end
 };
 
 struct BanEdge {
     Address at;
-    std::uint64_t expires;
+    std::uint64_t left;
     bool begins;
 };
 
+// `now`: ns since the epoch, for what is left is counted from now and not from this second.
 std::vector<BannedRange> banned_ranges(const std::vector<Ban> &bans, std::uint64_t now) {
     constexpr std::uint64_t never = ~std::uint64_t{0};
+    const std::uint64_t now_ms = (now + ns_a_ms - 1) / ns_a_ms;
     std::vector<BanEdge> edges;
     for (const Ban &one : bans) {
-        const std::uint64_t expires = one.expires.value_or(never);
-        if (expires <= now) continue;
+        const std::uint64_t end_ms = one.expires ? *one.expires * ms_a_second : never;
+        if (end_ms <= now_ms) continue;
+        const std::uint64_t left = one.expires ? end_ms - now_ms : never;
         const Range range = one.prefix.range();
-        edges.push_back({.at = range.first, .expires = expires, .begins = true});
-        edges.push_back({.at = range.last.next(), .expires = expires, .begins = false});
+        edges.push_back({.at = range.first, .left = left, .begins = true});
+        edges.push_back({.at = range.last.next(), .left = left, .begins = false});
     }
     std::ranges::sort(edges, std::less<>(), &BanEdge::at);
     std::vector<BannedRange> all;
-    std::multiset<std::uint64_t> held;  // the ends of the bans that hold here
+    std::multiset<std::uint64_t> held;  // what is left of the bans that hold here
     for (std::size_t i = 0; i < edges.size(); ++i) {
         if (edges[i].begins)
-            held.insert(edges[i].expires);
+            held.insert(edges[i].left);
         else
-            held.erase(held.find(edges[i].expires));
+            held.erase(held.find(edges[i].left));
         if (held.empty() || i + 1 == edges.size() || edges[i + 1].at == edges[i].at) continue;
-        const std::uint64_t expires = *held.rbegin();
+        const std::uint64_t left = *held.rbegin();
         all.push_back({.range = {edges[i].at, before(edges[i + 1].at)},
-                       .expires = expires == never ? std::nullopt : std::optional(expires)});
+                       .left = left == never ? std::nullopt : std::optional(left)});
     }
     return all;
 }
 
+// In JSON, which has whole seconds alone: a ban never lasts too long, but may end a second early.
 std::string ban_commands(const std::vector<Ban> &bans, std::uint64_t now) {
     Json elements[2] = {Json::array(), Json::array()};
     for (const BannedRange &one : banned_ranges(bans, now)) {
         Json element = element_of(one.range);
-        if (one.expires && *one.expires - now <= longest_timeout)
-            element = {{"elem", {{"val", std::move(element)}, {"timeout", *one.expires - now}}}};
+        if (one.left && *one.left < ms_a_second) continue;  // 0 would be a ban for ever
+        if (one.left)
+            element = {
+                {"elem", {{"val", std::move(element)}, {"timeout", *one.left / ms_a_second}}}};
         elements[one.range.first.is_v4() ? 0 : 1].push_back(std::move(element));
     }
     return add_elements(banned_set(Family::v4), std::move(elements[0])) +
            add_elements(banned_set(Family::v6), std::move(elements[1]));
+}
+
+// "198.51.100.0-198.51.100.255 timeout 0d3599s250ms"
+std::string element_text(const BannedRange &one) {
+    std::string text = to_string(one.range.first);
+    if (one.range.first != one.range.last) text += "-" + to_string(one.range.last);
+    if (one.left)
+        text += fmt::format(" timeout {}d{}s{}ms", *one.left / ms_a_day,
+                            *one.left % ms_a_day / ms_a_second, *one.left % ms_a_second);
+    return text;
 }
 
 // The same commands for the table of another name. Each names its table once.
@@ -168,9 +183,27 @@ std::string copy_text(const std::string &name, const std::string &commands, cons
     return whole(renamed(content(commands, devices, bans, now), name));
 }
 
+std::string replace_text(const std::vector<Ban> &bans, std::uint64_t now) {
+    std::string elements[2], text;
+    for (const BannedRange &one : banned_ranges(bans, now)) {
+        std::string &list = elements[one.range.first.is_v4() ? 0 : 1];
+        list += (list.empty() ? "" : ", ") + element_text(one);
+    }
+    for (const Family family : families) {
+        const std::string set = fmt::format("inet {} {}", table_name, banned_set(family));
+        const std::string &list = elements[family == Family::v4 ? 0 : 1];
+        text += fmt::format("flush set {}\n", set);
+        if (!list.empty()) text += fmt::format("add element {} {{ {} }}\n", set, list);
+    }
+    return text;
+}
+
 Done load_table(const std::string &commands, const Devices &devices, const std::vector<Ban> &bans) {
-    return run_nftables("load the parachute",
-                        load_text(commands, devices, bans, realtime_seconds()), NftRun::for_real);
+    auto loaded = run_nftables("load the parachute",
+                               load_text(commands, devices, bans, realtime_ns()), NftRun::for_real);
+    if (loaded && std::ranges::any_of(bans, [](const Ban &one) { return one.expires.has_value(); }))
+        (void)replace_bans(bans);  // without it some end less than a second early
+    return loaded;
 }
 
 Done check_table(const std::string &commands) {
@@ -182,12 +215,8 @@ Done check_table(const std::string &commands) {
 }
 
 Done replace_bans(const std::vector<Ban> &bans) {
-    std::string text;
-    for (const Family family : families)
-        text += command("flush", "set",
-                        {{"family", "inet"}, {"table", table_name}, {"name", banned_set(family)}});
-    return run_nftables("change the parachute's bans",
-                        whole(text + ban_commands(bans, realtime_seconds())), NftRun::for_real);
+    return run_nftables("change the parachute's bans", replace_text(bans, realtime_ns()),
+                        NftRun::for_real);
 }
 
 Done remove_table() {

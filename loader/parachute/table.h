@@ -27,18 +27,20 @@ Done load_table(const std::string &commands, const Devices &devices, const std::
 // a table of another name without hooks: while the kernel looks at a batch, its hooks already drop.
 Done check_table(const std::string &commands);
 
-// Replaces what the loaded table holds of bans.
+// Replaces what the loaded table holds of bans. They end to the millisecond.
 Done replace_bans(const std::vector<Ban> &bans);
 
 // There is none afterwards. It need not be there before.
 Done remove_table();
 
-// The commands that make the table of another name, which is there and empty, the same.
+// The commands that make the table of another name, which is there and empty, the same. In this and
+// what follows `now` is in ns since the epoch. A ban that ends may end less than a second early.
 std::string copy_text(const std::string &name, const std::string &commands, const Devices &devices,
                       const std::vector<Ban> &bans, std::uint64_t now);
 
-// The commands of load_table(), for tests.
+// The commands of load_table() and replace_bans(), for tests.
 std::string load_text(const std::string &commands, const Devices &devices,
                       const std::vector<Ban> &bans, std::uint64_t now);
+std::string replace_text(const std::vector<Ban> &bans, std::uint64_t now);
 
 }  // namespace pm::parachute

@@ -10,6 +10,7 @@
 #include "loader/parachute/table.h"
 #include "loader/rescue/choice.h"
 #include "loader/state/ban_list.h"
+#include "loader/update/kept_bans.h"
 
 namespace pm {
 namespace {
@@ -31,12 +32,12 @@ ParachuteCopy::ParachuteCopy(Paths paths)
 Done ParachuteCopy::make(const parachute::Note &note) {
     auto loaded = parachute_of(paths_, note.generation);
     if (!loaded) return tl::unexpected(loaded.error());
-    auto bans = read_bans(paths_);
+    const auto bans = read_kept_bans(paths_);
     if (!bans && note.generation) return tl::unexpected(bans.error());
     const parachute::Devices devices = {.open = note.open, .zones = note.zones};
     return table_.hold([&](const std::string &name) {
         return parachute::copy_text(name, loaded->rendering.commands, devices,
-                                    bans ? *bans : std::vector<Ban>(), realtime_seconds());
+                                    bans ? bans->all() : std::vector<Ban>(), realtime_ns());
     });
 }
 

@@ -71,12 +71,17 @@ void ParachuteWatch::make() {
     made_.failed();  // unless the next look finds it
 }
 
-void ParachuteWatch::look(std::vector<std::string> &sentences) {
+void ParachuteWatch::place_bans(BanList list) {
+    if (bans_due_ && list == BanList::whole && ban_in_parachute(paths_)) bans_due_ = false;
+}
+
+void ParachuteWatch::look(BanList list, std::vector<std::string> &sentences) {
     keep_loaded(sentences);
     improve(sentences);
     if (auto lowered = lower_parachute(paths_); lowered && *lowered) sentences.push_back(**lowered);
     (void)note_that_it_is_there(paths_);  // else the exporter does not believe it any more
     make();
+    place_bans(list);
     if (const std::string problem = copy_.keep(); !problem.empty()) sentences.push_back(problem);
 }
 

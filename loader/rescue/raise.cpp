@@ -18,6 +18,7 @@
 #include "loader/state/ban_list.h"
 #include "loader/state/history.h"
 #include "loader/state/store.h"
+#include "loader/update/kept_bans.h"
 #include "loader/update/stored_candidate.h"
 
 namespace pm {
@@ -58,11 +59,11 @@ Result<Note> load(const Paths &paths, const Generation *confirmed, const Coverag
     auto [chosen, fallback] = choose_parachute(paths, confirmed);
     const Generation generation = confirmed ? *confirmed : Generation();
     parachute::Devices devices;
-    auto bans = read_bans(paths);
+    const auto bans = read_kept_bans(paths);  // the table that holds some may be replaced
     auto load_one = [&] {
         devices = parachute_devices(coverage, generation, chosen.rendering.zones);
         return parachute::load_table(chosen.rendering.commands, devices,
-                                     bans ? *bans : std::vector<Ban>());
+                                     bans ? bans->all() : std::vector<Ban>());
     };
     if (!bans) {  // without them it would pass whom they keep out
         fallback = "the bans cannot be read: " + bans.error().message;

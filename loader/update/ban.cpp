@@ -290,14 +290,19 @@ Result<BanOutcome> unban(const Paths &paths, const std::vector<Prefix> &prefixes
     return outcome;
 }
 
-Result<std::optional<std::string>> place_bans_anew(const Paths &paths) {
+Result<std::vector<std::string>> place_bans_anew(const Paths &paths) {
     Rollout rollout(paths);
     auto list = open_bans(paths, rollout);
     if (!list) return tl::unexpected(list.error());
     const std::vector<Ban> bans = bans_in(list->bans);
-    if (!bans.empty())
-        if (auto done = write_bans(paths, bans); !done) return tl::unexpected(done.error());
-    if (!rollout.has_policy_in_force()) return std::nullopt;
+    std::vector<std::string> notes;
+    if (!bans.empty()) {
+        auto done =
+            make_private_folder(paths.state).and_then([&] { return write_bans(paths, bans); });
+        if (!done) return tl::unexpected(done.error());
+        add_note(notes, list->unlisted);
+    }
+    if (!rollout.has_policy_in_force()) return notes;
     auto image = compiled_bans(bans);
     if (!image) return tl::unexpected(image.error());
     const std::vector<BannedRange> before = banned_now(*rollout.control());
@@ -305,12 +310,13 @@ Result<std::optional<std::string>> place_bans_anew(const Paths &paths) {
         image->empty() ? std::vector<BannedRange>() : banned_ranges(ImageView(*image).view());
     const std::size_t longer = banned_longer(after, before, rounding_ns).size();
     const std::size_t shorter = banned_longer(before, after, rounding_ns).size();
-    if (longer + shorter == 0) return std::nullopt;
+    if (longer + shorter == 0) return notes;
     auto done = rollout.prepare_bans(*image).and_then([&] { return rollout.commit_bans(); });
     if (!done) return tl::unexpected(done.error());
-    return fmt::format(
+    notes.push_back(fmt::format(
         "the clock was set, and the bans end by it now: {} ranges of addresses earlier, {} later",
-        shorter, longer);
+        shorter, longer));
+    return notes;
 }
 
 }  // namespace pm

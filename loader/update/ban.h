@@ -54,9 +54,10 @@ Result<BanOutcome> ban(const Paths &paths, const BanRequest &request);
 Result<BanOutcome> unban(const Paths &paths, const std::vector<Prefix> &prefixes,
                          const std::string &owner);
 
-// After the clock was set: puts the bans in force as long as their times say by the new clock, and
-// writes these times. Returns what changed, if that was more than a second for some address. No SSH
-// session is spared: these bans were in the list before.
-Result<std::optional<std::string>> place_bans_anew(const Paths &paths);
+// After the clock was set, or the list was lost: puts the bans in force as long as their times say
+// by the clock as it is now, and writes them. Returns a sentence each for what no line named, and
+// for what changed by more than a second for some address. No SSH session is spared: these bans
+// were in force or in the list before.
+Result<std::vector<std::string>> place_bans_anew(const Paths &paths);
 
 }  // namespace pm

@@ -174,10 +174,15 @@ void Keeper::take_over_older(KeeperReport &report) {
     report.problems.push_back(not_taken_over_);
 }
 
-// Pins come first: a takeover needs all of them.
-KeeperReport Keeper::look() {
+KeeperReport Keeper::look_at_pins() {
     KeeperReport report;
     keep_pins(report);
+    return report;
+}
+
+// Pins come first: a takeover needs all of them.
+KeeperReport Keeper::look() {
+    KeeperReport report = look_at_pins();
     if (report.is_held) return report;
     take_over_older(report);
     if (report.is_older) return report;

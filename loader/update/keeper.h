@@ -41,6 +41,8 @@ public:
 
     // At the beginning of a look.
     KeeperReport look();
+    // Of that, the pins alone.
+    KeeperReport look_at_pins();
     // At its end: holds what is pinned by now.
     Done hold();
 

@@ -11,11 +11,11 @@
 
 namespace pm {
 
-// Flows, drop counters and DHCP state of the interface that had the number before.
+// Flows, drop counters, neighbours and DHCP state of the interface that had the number before.
 Done clear_number(const Pins &pins, unsigned number);
 
-// Counters of the rows of `image` that `before` does not have, on the interfaces with these
-// numbers.
+// Of the rows of `image` that `before` does not have: their counters on the interfaces with these
+// numbers, and when their limits are due.
 Done clear_new_rows(const Pins &pins, const std::vector<unsigned> &numbers, const Catalog &image,
                     const Catalog &before);
 

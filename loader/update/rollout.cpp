@@ -139,6 +139,11 @@ Done Rollout::prepare_bans(const std::vector<std::uint8_t> &bans) {
 // put into the list at once, whatever becomes of the policy.
 Done Rollout::prepare_stored_bans() {
     auto kept = read_kept_bans(paths_, control());
+    if (auto listed = kept ? Result<std::vector<Ban>>() : read_bans(paths_); !kept && listed) {
+        notes_.push_back("warning: the bans of the list alone are in force: " +
+                         kept.error().message);
+        kept = KeptBans{.listed = std::move(*listed), .unlisted = {}};
+    }
     auto image = kept.and_then([](const KeptBans &bans) { return compiled_bans(bans.all()); });
     if (image && !kept->unlisted.empty()) {
         notes_.push_back(unlisted_text(*kept));

@@ -78,10 +78,10 @@ bool is_of_this_host(const Address &address, const std::vector<OwnAddress> &own)
 
 }  // namespace
 
-pm_reason SessionJudge::verdict(const pm_tuple &session) const {
+pm_reason SessionJudge::verdict(const pm_flow_key &session) const {
     if (!image.base || !(interfaces >> session.interface & 1)) return PM_UNDECIDED;
     return static_cast<pm_reason>(
-        pm_reason_of(pm_judge(image, bans, boottime_ns(), &session, PM_IN)));
+        pm_reason_of(pm_judge(image, bans, boottime_ns(), &session, PM_IN, PM_IN)));
 }
 
 Done guard_sessions(const std::vector<Pins::Interface> &interfaces, const SessionJudge &before,
@@ -97,14 +97,13 @@ Done guard_sessions(const std::vector<Pins::Interface> &interfaces, const Sessio
         auto numbers = interfaces_of(one, *host, interfaces);
         if (!numbers) return cannot_look(numbers.error());
         for (const unsigned number : *numbers) {
-            pm_tuple session = {};
+            pm_flow_key session = {};
             session.local = one.local.abi();
             session.remote = one.remote.abi();
             session.local_port = one.local_port;
             session.remote_port = one.remote_port;
             session.protocol = PM_PROTO_TCP;
             session.interface = static_cast<std::uint8_t>(number);
-            session.opener = PM_IN;
             const pm_reason reason = after.verdict(session);
             if (reason == PM_UNDECIDED || before.verdict(session) != PM_UNDECIDED) continue;
             if (cut++ < sessions_named)

@@ -33,7 +33,7 @@ struct SessionJudge {
     std::uint32_t interfaces = 0;  // 1 << number of those that are filtered
 
     // Why the session is dropped on its interface; PM_UNDECIDED: it passes.
-    pm_reason verdict(const pm_tuple &session) const;
+    pm_reason verdict(const pm_flow_key &session) const;
 };
 
 // Refuses (Exit::refused) if a session would be cut. `interfaces` are ours; `hint` says what the

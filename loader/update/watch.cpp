@@ -7,9 +7,11 @@
 #include <fmt/ranges.h>
 
 #include "loader/attach/attach.h"
+#include "loader/attach/subnets.h"
 #include "loader/base/clock.h"
 #include "loader/base/lock.h"
 #include "loader/kernel/switch.h"
+#include "loader/state/ban_list.h"
 #include "loader/state/history.h"
 #include "loader/update/ban.h"
 #include "loader/update/missing_interfaces.h"
@@ -79,8 +81,7 @@ void Watcher::settle(Sentences &sentences) {
 }
 
 // Attaches the interface if it has come, or if others detached it, and notes what is attached.
-// Returns whether both its programs are.
-bool Watcher::keep_attached(const Pins &pins, const Pins::Interface &interface,
+void Watcher::keep_attached(const Pins &pins, const Pins::Interface &interface,
                             const std::optional<Device> &device, Sentences &sentences) {
     const std::string name = interface.name();
     Attached now = attached_now(pins, interface);
@@ -108,7 +109,6 @@ bool Watcher::keep_attached(const Pins &pins, const Pins::Interface &interface,
     entry.checked = boottime_ns();
     if (auto stored = pins.set_interface(interface.number, entry); !stored)
         report_problem(name, stored.error(), sentences);
-    return is_whole(now);
 }
 
 // None: nothing is known of them but their names and links.
@@ -212,27 +212,33 @@ void Watcher::refresh(NicsInForce nics, const Pins &pins, const Switch &control,
     for (const std::string &text : refresh_problems_) report_problem(text, sentences);
 }
 
-KeeperReport Watcher::keep_in_force(Sentences &sentences) {
-    KeeperReport report = keeper_.look();
-    tried_in_vain_ = !report.problems.empty();
-    for (const std::string &text : report.done) report_done(text, sentences);
-    sentences.insert(sentences.end(), report.told.begin(), report.told.end());
-    for (const std::string &text : report.problems) report_problem(text, sentences);
-    return report;
+void Watcher::tell(const KeeperReport &kept, Sentences &sentences) {
+    tried_in_vain_ = !kept.problems.empty();
+    for (const std::string &text : kept.done) report_done(text, sentences);
+    sentences.insert(sentences.end(), kept.told.begin(), kept.told.end());
+    for (const std::string &text : kept.problems) report_problem(text, sentences);
 }
 
 void Watcher::place_bans(Sentences &sentences) {
     auto placed = place_bans_anew(paths_);
     if (!placed) return report_problem("bans", placed.error(), sentences);
     bans_due_ = false;
-    if (!*placed) return;
-    HistoryEntry entry;
-    entry.user = "-";
-    entry.action = "ban";
-    entry.outcome = "done";
-    entry.message = **placed;
-    record(paths_, entry);
-    sentences.push_back(**placed);
+    for (const std::string &text : *placed) {
+        HistoryEntry entry;
+        entry.user = "-";
+        entry.action = "ban";
+        entry.outcome = "done";
+        entry.message = text;
+        record(paths_, entry);
+        sentences.push_back(text);
+    }
+}
+
+// A boot has the list alone: it must not wait for the next command until it is there again.
+void Watcher::look_for_list() {
+    const bool has_list = !version_of_bans(paths_).empty();
+    if (had_list_ && !has_list) bans_due_ = true;
+    had_list_ = has_list;
 }
 
 void Watcher::hold_pins(Sentences &sentences) {
@@ -253,21 +259,36 @@ void Watcher::look_at_interfaces(Sentences &sentences) {
     if (!interfaces) return report_problem("maps", interfaces.error(), sentences);
 
     auto nics = find_nics(**pins, *control, sentences);
-    std::vector<std::string> names;
     for (const Pins::Interface &one : *interfaces) {
         const Target *target = nics ? find_target(nics->targets.targets, one.number) : nullptr;
         std::optional<Device> device = target ? target->device : std::nullopt;
         if (!target)
             if (auto found = device_of(**pins, one)) device = std::move(*found);
-        const bool attached = keep_attached(**pins, one, device, sentences);
-        if (device && holds_on(control->state().record, one.number))
-            names.push_back(one.name() + (attached ? "" : " (not attached)"));
+        keep_attached(**pins, one, device, sentences);
+    }
+    if (nics) {
+        tell(*nics, sentences);
+        refresh(std::move(*nics), **pins, *control, sentences);
+    }
+    note_in_force(**pins, sentences);
+    if (auto told = set_subnets(**pins); !told) report_problem("subnets", told.error(), sentences);
+}
+
+// Read anew: the policy may have been put in force on more interfaces by this look.
+void Watcher::note_in_force(const Pins &pins, Sentences &sentences) {
+    auto control = Switch::open(pins.maps(), Switch::Access::read);
+    if (!control) return report_problem("maps", control.error(), sentences);
+    auto interfaces = pins.interfaces();
+    if (!interfaces) return report_problem("maps", interfaces.error(), sentences);
+    std::vector<std::string> names;
+    for (const Pins::Interface &one : *interfaces) {
+        const pm_interface &entry = one.entry;
+        if (entry.ifindex == 0 || !holds_on(control->state().record, one.number)) continue;
+        const bool whole = entry.ingress != PM_DETACHED && entry.egress != PM_DETACHED;
+        names.push_back(one.name() + (whole ? "" : " (not attached)"));
     }
     in_force_ = names.empty() ? "no policy is in force on any interface; nothing is filtered"
                               : fmt::format("in force on {}", fmt::join(names, ", "));
-    if (!nics) return;
-    tell(*nics, sentences);
-    refresh(std::move(*nics), **pins, *control, sentences);
 }
 
 void Watcher::begin_look() {
@@ -291,15 +312,24 @@ std::vector<std::string> Watcher::look(const After &after) {
     was_busy_ = !lock;
     if (!lock) return sentences;
     begin_look();
-    const KeeperReport kept = keep_in_force(sentences);
+    const KeeperReport kept = keeper_.look();
+    tell(kept, sentences);
     if (!kept.is_held && !kept.is_older) {
         look_at_interfaces(sentences);
         keep_closing_copy(sentences);
+        look_for_list();
         if (bans_due_) place_bans(sentences);
     }
     if (!kept.is_held) hold_pins(sentences);
     reported_ = problems_;
     if (!kept.is_held) after(sentences);  // else the programs filter by what is held
+    return sentences;
+}
+
+std::vector<std::string> Watcher::end() {
+    Sentences sentences;
+    auto lock = Lock::writer_now(paths_);
+    if (lock) tell(keeper_.look_at_pins(), sentences);
     return sentences;
 }
 

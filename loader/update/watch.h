@@ -9,7 +9,7 @@
 //    interfaces. A NIC that has come gets the links of its programs, which are loaded already.
 // 4. It attaches again what others removed: a link or a filter of an attached interface.
 // 5. It notes for each interface what is attached, and the time, in the map that the exporter
-//    reads.
+//    reads. It tells the programs which addresses are on the links (attach/subnets.h).
 // 6. If a device is to be closed or opened, or a NIC has no number yet, it puts the generation in
 //    force anew (missing_interfaces.h). If that does not help, it tries again after a pause
 //    (base/retry.h).
@@ -50,10 +50,14 @@ public:
     // is in force are left; it may add sentences.
     using After = std::function<void(std::vector<std::string> &)>;
     std::vector<std::string> look(const After &after);
+    // Before this process ends, and nobody holds descriptors any more: pins that others removed
+    // since the last look are made again. Nothing while a command holds the lock.
+    std::vector<std::string> end();
     // Steps 2 to 6 for a command that holds the lock.
     std::vector<std::string> look_under_lock();
     // The next look places the bans anew by the clock, as the first one does.
     void clock_was_set() { bans_due_ = true; }
+    bool has_placed_bans() const { return !bans_due_; }  // since then, or since it began
     // Did a command hold the lock at the last look?
     bool was_busy() const { return was_busy_; }
     // Did the last look try something in vain? Then there may be events of its own making.
@@ -66,8 +70,9 @@ public:
 private:
     using Sentences = std::vector<std::string>;
 
-    KeeperReport keep_in_force(Sentences &sentences);
+    void tell(const KeeperReport &kept, Sentences &sentences);
     void place_bans(Sentences &sentences);
+    void look_for_list();
     void hold_pins(Sentences &sentences);
     void look_at_interfaces(Sentences &sentences);
     void begin_look();
@@ -75,8 +80,9 @@ private:
                                          Sentences &sentences);
     void reconcile_disk(Store &store, std::uint64_t in_force, const Switch &control,
                         Sentences &sentences);
-    bool keep_attached(const Pins &pins, const Pins::Interface &interface,
+    void keep_attached(const Pins &pins, const Pins::Interface &interface,
                        const std::optional<Device> &device, Sentences &sentences);
+    void note_in_force(const Pins &pins, Sentences &sentences);
     void settle(Sentences &sentences);
     void tell(const NicsInForce &nics, Sentences &sentences);
     void close_by_nftables(const std::vector<Device> &without_number,
@@ -92,6 +98,7 @@ private:
     Keeper keeper_;
     bool was_busy_ = false;
     bool bans_due_ = true;
+    bool had_list_ = false;  // of bans, at the last look
     bool tried_in_vain_ = false;
     std::string in_force_;  // of this look
     Sentences problems_;    // likewise

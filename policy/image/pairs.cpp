@@ -139,8 +139,6 @@ void Builder::index_protocols() {
         for (std::uint8_t transport : policy_.rows[row].transports)
             if (rows[transport].empty() || rows[transport].back() != row)
                 rows[transport].push_back(row);
-    rows[PM_PROTO_TCP].clear();
-    rows[PM_PROTO_UDP].clear();
     for (std::size_t transport = 0; transport < rows.size(); ++transport)
         out_.protocols[transport] = static_cast<std::uint16_t>(pairs_.number(rows[transport]));
 }
@@ -163,10 +161,13 @@ tl::expected<Pairs, std::string> Builder::build() {
 
     out_.families.assign(pairs_.size(), 0);
     for (std::uint16_t pair : out_.pairs) out_.families[pair] = both_families;
+    // A packet of tcp or udp has ports, so no packet is credited by the pair of those without.
     for (std::size_t protocol = 0; protocol < out_.protocols.size(); ++protocol)
-        out_.families[out_.protocols[protocol]] |= protocol == PM_PROTO_ICMP     ? family_v4
-                                                   : protocol == PM_PROTO_ICMPV6 ? family_v6
-                                                                                 : both_families;
+        if (!has_ports(static_cast<std::uint8_t>(protocol)))
+            out_.families[out_.protocols[protocol]] |= protocol == PM_PROTO_ICMP ? family_v4
+                                                       : protocol == PM_PROTO_ICMPV6
+                                                           ? family_v6
+                                                           : both_families;
     for (const RowNumbers *rows : pairs_.lists) out_.rows.push_back(*rows);
     return std::move(out_);
 }

@@ -35,7 +35,7 @@ struct Pairs {
     std::vector<std::uint32_t> first;            // by port class, and one more: its runs
     std::vector<std::uint16_t> bounds;           // first source port of a run
     std::vector<std::uint16_t> pairs;            // of a run
-    std::array<std::uint16_t, 256> protocols{};  // of the protocols without ports
+    std::array<std::uint16_t, 256> protocols{};  // by protocol; of tcp and udp: whatever ports
     std::vector<RowNumbers> rows;                // by pair; pair 0 has none
     std::vector<std::uint8_t> families;          // by pair: enum Families of its protocols
 

@@ -12,11 +12,19 @@
 namespace pm {
 namespace {
 
+bool is_igmp(const Question &question) {
+    return question.transport == IPPROTO_IGMP && question.from.is_v4();
+}
+
+bool is_group_v4(const Address &address) {
+    return address.is_v4() && static_cast<std::uint32_t>(address.low) >> 28 == 0xe;
+}
+
 // What bpf/essentials.h lets pass of what a Question can describe: the requests of this host's DHCP
-// client, and whole IGMP messages. All else that is essential has no ports and is no echo request.
+// client, and IGMP to a group. All else that is essential has no ports and is no echo request.
 std::optional<pm_essential> find_essential(const Question &question) {
     const bool v4 = question.from.is_v4();
-    if (question.transport == IPPROTO_IGMP && v4) return PM_ESSENTIAL_MULTICAST;
+    if (is_igmp(question) && is_group_v4(question.to)) return PM_ESSENTIAL_MULTICAST;
     const DhcpPorts &dhcp = v4 ? dhcp_v4 : dhcp_v6;
     if (question.transport == PM_PROTO_UDP && question.direction == Direction::out &&
         question.from_port == dhcp.client && question.to_port == dhcp.server)
@@ -35,13 +43,13 @@ std::uint32_t judge_first(pm_view image, pm_view bans, std::uint64_t now,
                           const Question &question) {
     if (const auto essential = find_essential(question))
         return essential_verdict << 16 | *essential;
-    pm_tuple tuple = to_tuple(question);
-    const std::uint32_t direction = tuple.opener;
-    const std::uint32_t verdict = pm_judge(image, bans, now, &tuple, direction);
+    if (is_igmp(question)) return pm_drop(PM_DROP_MALFORMED_ESSENTIAL);
+    const pm_flow_key flow = to_key(question);
+    const std::uint32_t direction = question.direction == Direction::in ? PM_IN : PM_OUT;
+    const std::uint32_t verdict = pm_judge(image, bans, now, &flow, direction, direction);
     if (verdict != pm_drop(PM_DROP_NO_SERVICE) || question.transport != PM_PROTO_UDP)
         return verdict;
-    tuple.opener = !tuple.opener;
-    const std::uint32_t reply = pm_judge(image, bans, now, &tuple, direction);
+    const std::uint32_t reply = pm_judge(image, bans, now, &flow, !direction, direction);
     return pm_reason_of(reply) == PM_UNDECIDED ? pm_drop(PM_DROP_NOT_FIRST_PACKET) : reply;
 }
 

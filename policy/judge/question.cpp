@@ -7,28 +7,27 @@
 
 namespace pm {
 
-pm_tuple to_tuple(const Question &question) {
+pm_flow_key to_key(const Question &question) {
     const bool in = question.direction == Direction::in;
-    pm_tuple tuple{};
-    tuple.local = (in ? question.to : question.from).abi();
-    tuple.remote = (in ? question.from : question.to).abi();
-    tuple.local_port = in ? question.to_port : question.from_port;
-    tuple.remote_port = in ? question.from_port : question.to_port;
-    tuple.protocol = question.transport;
-    tuple.interface = static_cast<std::uint8_t>(question.interface);
-    tuple.opener = static_cast<std::uint8_t>(in ? PM_IN : PM_OUT);
-    return tuple;
+    pm_flow_key flow{};
+    flow.local = (in ? question.to : question.from).abi();
+    flow.remote = (in ? question.from : question.to).abi();
+    flow.local_port = in ? question.to_port : question.from_port;
+    flow.remote_port = in ? question.from_port : question.to_port;
+    flow.protocol = question.transport;
+    flow.interface = static_cast<std::uint8_t>(question.interface);
+    return flow;
 }
 
-Question to_question(const pm_tuple &tuple) {
-    const bool in = tuple.opener == PM_IN;
-    return {.from = Address::from(in ? tuple.remote : tuple.local),
-            .to = Address::from(in ? tuple.local : tuple.remote),
-            .from_port = in ? tuple.remote_port : tuple.local_port,
-            .to_port = in ? tuple.local_port : tuple.remote_port,
-            .transport = tuple.protocol,
-            .direction = in ? Direction::in : Direction::out,
-            .interface = tuple.interface};
+Question to_question(const pm_flow_key &flow, Direction opener) {
+    const bool in = opener == Direction::in;
+    return {.from = Address::from(in ? flow.remote : flow.local),
+            .to = Address::from(in ? flow.local : flow.remote),
+            .from_port = in ? flow.remote_port : flow.local_port,
+            .to_port = in ? flow.local_port : flow.remote_port,
+            .transport = flow.protocol,
+            .direction = opener,
+            .interface = flow.interface};
 }
 
 std::string to_string(const Question &question) {

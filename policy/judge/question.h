@@ -19,8 +19,8 @@ struct Question {
     unsigned interface = 0;  // number
 };
 
-pm_tuple to_tuple(const Question &question);
-Question to_question(const pm_tuple &tuple);
+pm_flow_key to_key(const Question &question);
+Question to_question(const pm_flow_key &flow, Direction opener);
 std::string to_string(const Question &question);  // "tcp 198.51.100.7:40000 -> 203.0.113.10:5061"
 
 }  // namespace pm

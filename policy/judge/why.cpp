@@ -172,6 +172,9 @@ std::string Explainer::drop(pm_reason reason) const {
         case PM_DROP_UNSUPPORTED_PROTOCOL:
             return fmt::format("no row names {}{}", service(),
                                question_.to.is_v4() ? " in IPv4" : " in IPv6");
+        case PM_DROP_MALFORMED_ESSENTIAL:
+            return fmt::format("IGMP is sent to groups alone, and {} is none",
+                               to_string(question_.to));
         default:
             return "the compiled policy could not be read";
     }

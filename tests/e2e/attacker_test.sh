@@ -44,9 +44,9 @@ case_every_scan_of_nmap() {
     expect_scans "$EDGE4" <<END
 443/open -sS -p $PORTS
 443/open -sT -p $FEW
-none -sA -p $FEW
-none -sW -p $FEW
-none -sM -p $FEW
+443/unfiltered -sA -p $FEW
+443/closed -sW -p $FEW
+443/closed -sM -p $FEW
 none -sN -p $FEW
 none -sF -p $FEW
 none -sX -p $FEW
@@ -58,12 +58,12 @@ END
 none -sS --scanflags URGACKPSHRSTSYNFIN -p $FEW
 none -sS --scanflags SYNFIN -p $FEW
 none -sS --scanflags SYNRST -p $FEW
-none -sS --scanflags ACKURG -p $FEW
+443/closed -sS --scanflags ACKURG -p $FEW
 none -sS --scanflags RST -p $FEW
 none -sS --scanflags 0 -p $FEW
-none -sA --source-port 53 -p $FEW
-none -sA --source-port 443 -p $FEW
-none -sA --source-port 3478 -p $FEW
+443/unfiltered -sA --source-port 53 -p $FEW
+443/unfiltered -sA --source-port 443 -p $FEW
+443/unfiltered -sA --source-port 3478 -p $FEW
 END
     # After the ACKs: a SYN opens a flow, whose ACK passes.
     expect_scans "$EDGE4" <<END
@@ -94,9 +94,9 @@ case_scans_by_ipv6() {
     expect_scans "$EDGE6" <<END
 443/open -6 -sS -p $PORTS
 443/open -6 -sT -p $FEW
-none -6 -sA -p $FEW
-none -6 -sW -p $FEW
-none -6 -sM -p $FEW
+443/unfiltered -6 -sA -p $FEW
+443/closed -6 -sW -p $FEW
+443/closed -6 -sM -p $FEW
 none -6 -sN -p $FEW
 none -6 -sF -p $FEW
 none -6 -sX -p $FEW
@@ -266,7 +266,7 @@ table inet guard {
         type filter hook input priority 0;
         iifname != "eth0" accept
         ct state established accept
-        tcp dport 443 tcp flags & (fin | syn | rst | ack) == { syn, rst } accept
+        tcp dport 443 tcp flags & (fin | syn | rst | ack) == { syn, rst, ack, fin | ack } accept
         udp dport 3478 accept
         icmp type { echo-request, destination-unreachable, time-exceeded, parameter-problem } accept
         icmpv6 type { echo-request, nd-router-solicit, nd-router-advert, nd-neighbor-solicit,

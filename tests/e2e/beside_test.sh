@@ -152,8 +152,8 @@ is_rendered() { test -e "$LAB/state/parachute/rendered"; }
 # In audit mode both work, so the matrix alone stops them.
 case_without_the_matrix_both_would_work() {
     pm apply --mode audit "$LAB/policy.yaml"
-    wait_for 10 fetches 8002
-    wait_for 10 box_asks
+    wait_for 20 fetches 8002
+    wait_for 20 box_asks
     pm apply --mode enforce "$LAB/policy.yaml"
     refused fetches 8002
 }
@@ -161,8 +161,8 @@ case_without_the_matrix_both_would_work() {
 case_a_container_in_the_hosts_network_is_a_service_as_any() {
     box named 8003 --network host
     box unnamed 8004 --network host
-    wait_for 10 fetches 8003
-    wait_for 10 is_listening edge tcp 8004
+    wait_for 20 fetches 8003
+    wait_for 20 is_listening edge tcp 8004
     refused fetches 8004
 }
 

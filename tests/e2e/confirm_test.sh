@@ -53,7 +53,7 @@ case_a_bare_number_is_no_time() {
 case_a_first_apply_that_nobody_confirms_ends_in_audit() {
     expect_status 0 pm apply -i eth0 "$(variant one)" --confirm-within $((2 * SLOW))s
     refused tcp_talks attacker "$EDGE4" 22
-    wait_for 10 state_is "1 one audit"
+    wait_for 20 state_is "1 one audit"
     tcp_talks attacker "$EDGE4" 22
     [ ! -e "$LAB/state/confirmed.json" ]
     # No command asked for audit mode, so the next apply enforces.
@@ -113,7 +113,7 @@ case_the_programs_roll_back_though_every_process_is_dead() {
     local out=${TALK[0]} in=${TALK[1]} process=$TALK_PID line
     echo before >&"$in"
     read -r -t $((3 * SLOW)) line <&"$out"
-    wait_for 10 refused tcp_talks attacker "$EDGE4" 22
+    wait_for 20 refused tcp_talks attacker "$EDGE4" 22
     echo after >&"$in" # its flow is judged anew, and cut
     refused read -r -t 1 line <&"$out"
     kill "$process"
@@ -135,7 +135,7 @@ case_confirming_too_late_is_refused() {
 case_a_mode_can_wait_to_be_confirmed_too() {
     expect_status 0 pm apply --mode audit --confirm-within $((3 * SLOW))s
     tcp_talks attacker "$EDGE4" 8080
-    wait_for 10 state_is "4 two enforce"
+    wait_for 20 state_is "4 two enforce"
     refused tcp_talks attacker "$EDGE4" 8080
     # A rollback by hand after one by deadline goes no step further back.
     expect_status 0 pm rollback

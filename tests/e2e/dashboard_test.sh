@@ -72,13 +72,13 @@ YAML
     stun_talks messenger "$EDGE4"
     refused tcp_talks attacker "$EDGE4" 22
     wait_for 20 has_data 'rate(portmatrix_row_packets_total[4s])' || { cat "$LAB/log/prometheus"; return 1; }
-    wait_for 10 has_data 'portmatrix_watch_up == 1'
+    wait_for 20 has_data 'portmatrix_watch_up == 1'
 }
 
 case_every_query_of_the_dashboard_has_an_answer() {
     # Applies a new generation, for the queries that show when one came.
     expect_status 0 pm apply "$here/edge.yaml"
-    wait_for 10 has_data 'changes(portmatrix_policy_generation[1m]) > 0'
+    wait_for 20 has_data 'changes(portmatrix_policy_generation[1m]) > 0'
     every_query_has_an_answer
 }
 

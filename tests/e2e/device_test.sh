@@ -46,23 +46,23 @@ case_a_device_that_comes_back_without_an_ethernet_header_is_left_alone() {
     expect_status 1 pm restore
     expect_output "late is absent"
     lab_start edge watch "$PORTMATRIX" watch
-    wait_for 10 watch_said "watching:"
+    wait_for 20 watch_said "watching:"
     in_ns edge ip link delete spare
     make_tun spare
-    wait_for 10 watch_said "spare cannot be filtered"
+    wait_for 20 watch_said "spare cannot be filtered"
     has_drift spare attachment
     refused grep -q prog/xdp < <(in_ns edge ip -d link show dev spare)
     expect_status 1 pm doctor --json -i spare
     jq -es 'any(.check == "attachment" and .interface == "spare" and .grade == "wrong" and
         (.message | contains("no Ethernet header")))' <<<"$OUTPUT" >/dev/null
     make_veth late
-    wait_for 10 watch_said "late has appeared, and is attached"
+    wait_for 20 watch_said "late has appeared, and is attached"
     ssh_is_closed
     expect_status 2 pm apply
     expect_output "portmatrix detach -i spare"
     in_ns edge ip link delete spare
     make_veth spare
-    wait_for 10 has_drift spare null
+    wait_for 20 has_drift spare null
     expect_equal 1 "$(history_count "spare: spare cannot be filtered")" "times told"
     kill "$(cat "$LAB/run/watch")"
     in_ns edge ip link delete spare
@@ -153,7 +153,7 @@ case_a_renamed_device_is_the_interface_that_it_was() {
     expect_status 0 pm rollback
     expect_equal name "$(drift_of ren0)" "drift of what was rolled back"
     lab_start edge watch "$PORTMATRIX" watch
-    wait_for 10 watch_said "watching:"
+    wait_for 20 watch_said "watching:"
     kill "$(cat "$LAB/run/watch")"
     ssh_is_closed
     # Nobody knows what the other one is, which has the name of an interface of the policy: it is closed.
@@ -197,9 +197,9 @@ case_a_policy_with_zones_follows_a_rename_by_an_apply() {
     expect_status 0 pm detach -i late
     rm "$LAB/run/detached"
     lab_start edge watch "$PORTMATRIX" watch
-    wait_for 10 watch_said "watching:"
+    wait_for 20 watch_said "watching:"
     make_veth late
-    wait_for 10 watch_said "late has appeared, and is attached"
+    wait_for 20 watch_said "late has appeared, and is attached"
     kill "$(cat "$LAB/run/watch")"
     tcp_talks user "$EDGE4" 22
     ssh_is_closed

@@ -74,7 +74,7 @@ case_live_flows_that_would_be_cut_are_those_that_are() {
 # A flow stays in the table as it was until its next packet. diff has to say what that packet will meet.
 case_what_is_in_force_already_is_no_change() {
     lab_start attacker idle socat -u "TCP:$EDGE4:443" -
-    wait_for 5 has_flow "$ATTACKER4"
+    wait_for 20 has_flow "$ATTACKER4"
     edited_policy closed 's/^expect:/remove: [access-sip-tls-in]\nexpect:/' >/dev/null
     edited_policy renamed 's/^expect:/remove: [access-sip-tls-in]\nmatrix:\n  - { id: tls, transport: tcp, source: clients, destination: access, port: 443 }\nexpect:/' >/dev/null
     expect_status 5 pm diff "$LAB/closed.yaml"

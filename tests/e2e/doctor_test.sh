@@ -72,7 +72,7 @@ case_without_root_it_says_what_it_can() {
 case_a_host_in_order_is_in_order() {
     expect_status 0 pm apply -i eth0 "$here/edge.yaml"
     lab_start edge watch "$PORTMATRIX" watch
-    wait_for 10 grep -q watching: "$LAB/log/watch"
+    wait_for 20 grep -q watching: "$LAB/log/watch"
     examine 0
     found ingress ok "XDP, native, driver veth"
     found egress ok
@@ -85,7 +85,7 @@ case_a_host_in_order_is_in_order() {
     expect_equal 0 "$(jq -s 'map(select(.grade == "wrong")) | length' "$LAB/found")" "what is wrong"
     grep -q '^ok  *ingress  *eth0: XDP' <<<"$(pm doctor)"
     kill "$(cat "$LAB/run/watch")"
-    wait_for 10 test ! -e "/proc/$(cat "$LAB/run/watch")"
+    wait_for 20 test ! -e "/proc/$(cat "$LAB/run/watch")"
     examine 0
     found watch warning "does not run" "systemctl start"
 }

@@ -37,14 +37,14 @@ BOTH = {
     "bad-tcp-flags": [four / TCP(sport=40000, dport=443, flags="SF"),
                       six / TCP(sport=40000, dport=443, flags="")],
     "malformed-l4": [four / UDP(sport=40000, dport=0) / load, six / TCP(sport=0, dport=443, flags="S")],
-    "fragment-unknown": [other(four, frag=8, id=77, proto=17) / load,
-                         six / IPv6ExtHdrFragment(offset=8, id=77, nh=17) / load],
+    "fragment-unknown": [other(four, frag=8, id=77, proto=47) / load,
+                         six / IPv6ExtHdrFragment(offset=8, id=77, nh=132) / load],
     "unsupported-protocol": [other(four, proto=47) / load, other(six, nh=132) / load],
     "unsupported-icmp": [four / ICMP(type=13) / load],
 }
 IN = {
-    "not-first-packet": [four / TCP(sport=40000, dport=443, flags="A"),
-                         six / TCP(sport=40000, dport=443, flags="A") / load],
+    "not-first-packet": [four / TCP(sport=40000, dport=443, flags="R"),
+                         six / TCP(sport=40000, dport=443, flags="SA")],
     "own-address-spoofed": [other(four, src=edge4) / UDP(sport=40000, dport=3478) / load],
     "bad-source-address": [other(four, src="127.0.0.1") / UDP(sport=40000, dport=3478) / load],
     "extension-headers": [six / IPv6ExtHdrRouting(addresses=[]) / UDP(sport=40000, dport=3478) / load],

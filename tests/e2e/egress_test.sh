@@ -152,10 +152,10 @@ import socket, sys
 one = socket.create_connection((sys.argv[1], 8080))
 print("connected")
 one.recv(1)' "$EDGE4"
-    wait_for 10 grep -q connected "$LAB/log/aborted"
+    wait_for 20 grep -q connected "$LAB/log/aborted"
     pm apply -i eth0 "$LAB/turn.yaml"
     : >"$LAB/abort"
-    wait_for 10 grep -q ConnectionResetError "$LAB/log/aborted"
+    wait_for 20 grep -q ConnectionResetError "$LAB/log/aborted"
 }
 
 case_a_raw_socket_has_no_connection() {
@@ -180,7 +180,7 @@ case_packet_sockets_that_bypass_are_not_seen() {
     local before
     before=$(drop_count out no-service)
     expect_equal sent "$(sent edge bypass "$EDGE4" "$USER4" 9)" "datagram"
-    wait_for 5 has_heard
+    wait_for 20 has_heard
     expect_equal "$before" "$(drop_count out no-service)" "datagrams that were counted"
 }
 

@@ -55,7 +55,7 @@ case_quiet_conversations() {
         </dev/null >"$LAB/log/hold" 2>&1
     # shellcheck disable=SC2016 # expanded by the inner shell
     lab_start user talk sh -c '{ echo before; cat "$0"; } | exec socat -t 10 - "$1"' "$LAB/gate" "TCP:$EDGE4:443"
-    wait_for 10 grep -q before "$LAB/log/talk"
+    wait_for 20 grep -q before "$LAB/log/talk"
     assured >"$LAB/assured"
     expect_equal $((QUIET + 1)) "$(wc -l <"$LAB/assured")" "quiet conversations"
     lab_start edge exporter "$PORTMATRIX" export --listen 9927 --interval 1s \
@@ -96,7 +96,7 @@ all_are_told() {
 }
 
 case_each_has_a_record_or_is_known_to_have_none() {
-    { wait_for 10 all_are_told && [ "$(evictions_told)" -ge $((OUTSIDE / 2)) ]; } ||
+    { wait_for 20 all_are_told && [ "$(evictions_told)" -ge $((OUTSIDE / 2)) ]; } ||
         { echo "$(evictions_told) told, $(metric portmatrix_flow_records_lost_total) not"; return 1; }
     echo "# $(evictions_told) told, $(metric portmatrix_flow_records_lost_total) seen by no walk"
 }
@@ -105,7 +105,7 @@ case_nothing_was_dropped_and_everything_goes_on() {
     read_status
     expect_equal 0 "$(jq '[.drops[] | select(.reason == "flow-table-full")] | length' "$LAB/status")" flow-table-full
     echo after >"$LAB/gate"
-    wait_for 10 grep -q after "$LAB/log/talk"
+    wait_for 20 grep -q after "$LAB/log/talk"
     tcp_talks user "$EDGE4" 443
 }
 

@@ -46,7 +46,7 @@ talks_tls() {
     lab_start "$1" "${heard##*/}" sh -c '{ echo matrix; cat "$0"; } | exec openssl s_client "$@"' "$LAB/gate" \
         -quiet -no_ign_eof -connect "$(bracket "$2"):$3" -CAfile "$LAB/trust.pem" -verify_return_error \
         ${4:+-cert "$LAB/$4.crt" -key "$LAB/$4.key"}
-    wait_for 10 grep -q xirtam "$heard" || { cat "$heard"; return 1; }
+    wait_for 20 grep -q xirtam "$heard" || { cat "$heard"; return 1; }
 }
 
 let_go() { : >"$LAB/gate"; }
@@ -87,14 +87,14 @@ start_services() {
     lab_start edge watch "$PORTMATRIX" watch
     lab_start edge exporter "$PORTMATRIX" export --listen 9927 --interval 1s --active-timeout 2s \
         --ipfix "127.0.0.1:$COLLECTOR"
-    wait_for 10 is_listening edge tcp 9927 || { cat "$LAB/log/exporter"; return 1; }
+    wait_for 20 is_listening edge tcp 9927 || { cat "$LAB/log/exporter"; return 1; }
 }
 
 stop() { # NAME-OF-PROCESS SOCKET-OPTION PORT: waits until it has ended
     local pid
     pid=$(in_ns edge ss -Hlnp "$1" "sport = :$2" | grep -o 'pid=[0-9]*' | cut -d= -f2 | head -n 1)
     kill "$pid"
-    wait_for 10 refused kill -0 "$pid"
+    wait_for 20 refused kill -0 "$pid"
 }
 
 start_collector() {
@@ -181,8 +181,8 @@ start_prometheus() {
 }
 
 every_output_agrees() {
-    wait_for 10 wire_agrees || wire_agrees
-    wait_for 10 metrics_agree || metrics_agree
+    wait_for 20 wire_agrees || wire_agrees
+    wait_for 20 metrics_agree || metrics_agree
     wait_for 20 prometheus_agrees "$PROMETHEUS" || { cat "$LAB/agreed"; return 1; }
 }
 
@@ -193,7 +193,7 @@ case_traffic_of_every_row() {
     # All traffic but that from and to the attacker, which must be dropped.
     lab_start net wire tcpdump -i edge -U -B 16384 -s 128 -w "$LAB/wire.pcap" \
         "(ip or ip6) and not ether host $(mac attacker)"
-    wait_for 10 grep -q 'listening on' "$LAB/log/wire"
+    wait_for 20 grep -q 'listening on' "$LAB/log/wire"
     expect_status 0 pm apply -i eth0 "$here/edge.yaml"
     start_services
     cat >"$LAB/prometheus.yml" <<YAML
@@ -209,7 +209,7 @@ YAML
         "$(jq -r '.rows[] | select(.direction and .packets_in > 0 and .packets_out > 0 and .flows_total > 0).id' \
             "$LAB/status" | sort)" "rows with traffic"
     expect_equal 0 "$(jq '[.rows[] | select(.direction and .flows_total == 0)] | length' "$LAB/status")" "rows without"
-    wait_for 10 flows_agree || flows_agree
+    wait_for 20 flows_agree || flows_agree
     let_go
     echo "# $(jq '[.rows[] | select(.direction).packets_in, select(.direction).packets_out] | add' "$LAB/status") packets" \
         "of $(jq '[.rows[] | select(.direction)] | length' "$LAB/status") rows"

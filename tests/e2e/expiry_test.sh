@@ -20,7 +20,7 @@ case_an_interface_whose_addition_is_rolled_back_is_open_and_said_to_be() {
     expect_status 0 pm apply -i spare --confirm-within $((2 * SLOW))s
     expect_equal '["drop",null,"no-service"]' "$(explained spare)" "explained before"
     refused tcp_talks user 10.79.0.1 8080
-    wait_for 10 is_open spare
+    wait_for 20 is_open spare
     tcp_talks user 10.79.0.1 8080
     expect_equal '["pass",null,null]' "$(explained spare)" explained
     expect_equal '["drop",null,"no-service"]' "$(explained eth0)" "explained where it is in force"
@@ -48,7 +48,7 @@ case_detaching_tells_of_an_expiry() {
     before=$(generation_in_force)
     expect_status 0 pm apply "$(variant two)" --confirm-within 1s
     number=$(generation_in_force)
-    wait_for 10 generation_is "$before"
+    wait_for 20 generation_is "$before"
     expect_status 0 pm detach --all
     expect_output "generation $number was not confirmed in time and is rolled back"
     expect_output "eth0 is now unfiltered"

@@ -32,7 +32,7 @@ metric_is() { # VALUE NAME [LABEL=VALUE]...
 
 start_exporter() { # [OPTION...]
     lab_start edge exporter "$PORTMATRIX" export --interval 1s "$@"
-    wait_for 10 exporter_is_healthy || { cat "$LAB/log/exporter"; return 1; }
+    wait_for 20 exporter_is_healthy || { cat "$LAB/log/exporter"; return 1; }
 }
 
 # The same figures, as soon as all of them are of the same moment.
@@ -61,7 +61,7 @@ case_nothing_in_force() {
     metric_is 0 portmatrix_confirm_pending
     promtool check metrics <"$LAB/metrics"
     expect_status 0 pm apply -i eth0 "$here/edge.yaml"
-    wait_for 5 metric_is 1 portmatrix_policy_generation
+    wait_for 20 metric_is 1 portmatrix_policy_generation
     metric_is 0 portmatrix_attached interface=eth0 hook=ingress # nobody looks
     expect_status 0 pm detach --all
     stop_exporter
@@ -77,8 +77,8 @@ case_figures_are_those_of_status() {
     tls_talks user "$EDGE4" 443
     refused tcp_talks attacker "$EDGE4" 22
     refused tcp_talks edge "$MESSENGER4" 49999
-    wait_for 10 same_figures || same_figures
-    wait_for 5 metric_is "$(pm status --json | jq .flows.live)" portmatrix_flows interface=eth0
+    wait_for 20 same_figures || same_figures
+    wait_for 20 metric_is "$(pm status --json | jq .flows.live)" portmatrix_flows interface=eth0
     [ "$(metric portmatrix_row_packets_total row=ping-in direction=in)" -ge 40 ]
 }
 
@@ -148,14 +148,14 @@ case_a_textfile_is_written_over_no_link() {
     # shellcheck disable=SC2016 # expanded by the inner shell
     lab_start edge textfile sh -c 'cd "$1" && shift && umask 077 && exec "$@"' sh "$folder" \
         "$PORTMATRIX" export --textfile portmatrix.prom
-    wait_for 10 promtool_reads "$folder/portmatrix.prom"
+    wait_for 20 promtool_reads "$folder/portmatrix.prom"
     refused test -L "$folder/portmatrix.prom"
     expect_equal 644 "$(stat -c %a "$folder/portmatrix.prom")" "mode of the textfile"
     expect_equal "precious 600 precious 600" "$(paste -sd' ' <(cat "$LAB/linked"; stat -c %a "$LAB/linked"
         cat "$LAB/hard"; stat -c %a "$LAB/hard"))" "what others linked to"
     pid=$(pgrep -f "^$PORTMATRIX export --textfile portmatrix.prom")
     kill "$pid"
-    wait_for 10 refused kill -0 "$pid"
+    wait_for 20 refused kill -0 "$pid"
 }
 
 case_wrong_options() {
@@ -178,7 +178,7 @@ case_attachment_is_what_watch_sees() {
     metric_is 0 portmatrix_watch_up
     metric_is 0 portmatrix_attached hook=ingress
     lab_start edge watch "$PORTMATRIX" watch
-    wait_for 10 metric_is 1 portmatrix_watch_up
+    wait_for 20 metric_is 1 portmatrix_watch_up
     metric_is 1 portmatrix_attached hook=ingress
     metric_is 1 portmatrix_attach_info hook=ingress kind=xdp mode=native
     metric_is 1 portmatrix_attach_info hook=egress mode=
@@ -207,13 +207,13 @@ case_no_capability_is_needed() {
         setpriv --no-new-privs --bounding-set=-all --inh-caps=-all \
         systemd-socket-activate -l "127.0.0.1:9928" -E PORTMATRIX_PIN_DIR \
         "$PORTMATRIX" export --interval 1s
-    wait_for 10 in_ns edge curl -sS --fail -o /dev/null http://127.0.0.1:9928/metrics ||
+    wait_for 20 in_ns edge curl -sS --fail -o /dev/null http://127.0.0.1:9928/metrics ||
         { cat "$LAB/log/unprivileged"; return 1; }
     local pid
     pid=$(in_ns edge ss -Hltnp "sport = :9928" | grep -o 'pid=[0-9]*' | cut -d= -f2 | head -n 1)
     expect_equal 0000000000000000 "$(awk '/^CapEff/ { print $2 }' "/proc/$pid/status")" capabilities
     grep -q portmatrix "/proc/$pid/comm"
-    wait_for 10 unprivileged_figures || { unprivileged_figures; return 1; }
+    wait_for 20 unprivileged_figures || { unprivileged_figures; return 1; }
     kill "$pid"
 }
 
@@ -234,7 +234,7 @@ case_hostile_clients_delay_no_scrape() {
     expect_equal 1 "$(query "avg_over_time(up[$((seconds + 2))s]) >= bool 0.9")" "nine scrapes of ten came"
     # One a second, except for the first and the last second.
     [ "$(query "count_over_time(up[${seconds}s])")" -ge $((seconds - 2)) ]
-    wait_for 15 few_descriptors
+    wait_for 20 few_descriptors
     exporter_is_healthy
 }
 
@@ -250,7 +250,7 @@ case_a_restart_of_everything_keeps_the_figures() {
     expect_equal "$(jq length <<<"$before")" "$(jq length <<<"$after")" rows
     jq -en --argjson a "$before" --argjson b "$after" \
         '[$a, $b] | transpose | all(.[0].packets_in <= .[1].packets_in and .[0].flows_total <= .[1].flows_total)'
-    wait_for 10 same_figures || same_figures
+    wait_for 20 same_figures || same_figures
 }
 
 nothing_is_in_force() { [ -z "$(get /status)" ]; }
@@ -261,7 +261,7 @@ case_attachment_that_nobody_looks_at_is_not_said_to_be() {
     watch=$(cat "$LAB/run/watch")
     metric_is 1 portmatrix_attached interface=eth0 hook=egress
     kill "$watch"
-    wait_for 10 refused kill -0 "$watch"
+    wait_for 20 refused kill -0 "$watch"
     wait_for 30 metric_is 0 portmatrix_attached interface=eth0 hook=egress
     metric_is 0 portmatrix_watch_up
     refused metric portmatrix_attach_info hook=egress
@@ -271,12 +271,12 @@ case_attachment_that_nobody_looks_at_is_not_said_to_be() {
 case_what_is_detached_is_said() {
     expect_status 0 pm detach --all
     # An answer may be 200 ms old.
-    wait_for 5 metric_is 0 portmatrix_attached interface=eth0 hook=ingress
+    wait_for 20 metric_is 0 portmatrix_attached interface=eth0 hook=ingress
     metric_is 0 portmatrix_attached interface=eth0 hook=egress
     promtool check metrics <"$LAB/metrics"
-    wait_for 5 nothing_is_in_force
+    wait_for 20 nothing_is_in_force
     expect_status 0 pm apply -i eth0 "$here/edge.yaml"
-    wait_for 5 refused nothing_is_in_force
+    wait_for 20 refused nothing_is_in_force
     stop_exporter
 }
 

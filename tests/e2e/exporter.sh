@@ -18,7 +18,7 @@ stop_exporter() {
     local pid
     pid=$(exporter_pid)
     kill "$pid"
-    wait_for 10 refused kill -0 "$pid"
+    wait_for 20 refused kill -0 "$pid"
 }
 
 prometheus_agrees() { # ADDRESS:PORT of a Prometheus whose figures are those of status

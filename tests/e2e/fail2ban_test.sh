@@ -40,12 +40,14 @@ request_route {
 EOF
 }
 
-# Debian's own configuration with this project's files and one jail.
-jail() { # SECONDS
+# Debian's own configuration with this project's files and one jail; OPTIONs are lines of its own.
+jail() { # BANTIME [OPTION...]
+    local bantime=$1
+    shift
     cp -a /etc/fail2ban/. "$LAB/fail2ban"
     cp -a "$ROOT/packaging/fail2ban/." "$LAB/fail2ban"
     rm -f "$LAB/fail2ban/jail.d"/*
-    printf '[Definition]\ndbfile = None\n' >"$LAB/fail2ban/fail2ban.local"
+    printf '[Definition]\ndbfile = :memory:\n' >"$LAB/fail2ban/fail2ban.local"
     cat >"$LAB/fail2ban/jail.local" <<EOF
 [sshd]
 enabled = false
@@ -60,14 +62,19 @@ port = 5060
 protocol = udp
 maxretry = 1
 findtime = 60
-bantime = $1
+bantime = $bantime
 EOF
+    [ $# -eq 0 ] || printf '%s\n' "$@" >>"$LAB/fail2ban/jail.local"
+}
+another_jail() { # NAME: as an OPTION of jail(), after those of its own
+    printf '[%s]\nenabled = true\nbackend = polling\nlogpath = %s\nfilter = portmatrix-kamailio\n' "$1" "$LAB/log/kamailio"
+    printf 'datepattern = {NONE}\nbanaction = portmatrix\nbantime = 1h\n'
 }
 
 fail2ban() { in_ns edge fail2ban-client -s "$LAB/fail2ban.sock" "$@"; }
 
-fail2ban_start() { # SECONDS
-    jail "$1"
+fail2ban_start() { # BANTIME [OPTION...]
+    jail "$@"
     PATH=$(dirname "$PORTMATRIX"):$PATH lab_start edge fail2ban fail2ban-server -c "$LAB/fail2ban" \
         -s "$LAB/fail2ban.sock" -p "$LAB/fail2ban.pid" --loglevel INFO --logtarget "$LAB/log/fail2ban" \
         -x -f start
@@ -121,7 +128,7 @@ case_fail2ban_lifts_it() {
     is_banned
     fail2ban set kamailio unbanip "$ATTACKER4"
     refused is_banned
-    wait_for 5 pings attacker "$EDGE4" 1
+    wait_for 20 pings attacker "$EDGE4" 1
 }
 
 # The action adds the unit to fail2ban's -1. The jail has a ban of its own beside the administrator's.
@@ -138,8 +145,62 @@ case_bantime_minus_one_bans_for_ever() {
     pings attacker "$EDGE4" 1
 }
 has_ban_for_ever() {
-    pm bans --json | jq -e 'select(.owner == "fail2ban-kamailio" and .expires_at == null)' >/dev/null
+    pm bans --json | jq -se 'any(.owner == "fail2ban-kamailio" and .expires_at == null)' >/dev/null
 }
+
+# Its year has 365.25 days, and ten of them were longer than what --for took: nobody was banned.
+case_ten_years_and_more_ban() {
+    local bantime
+    for bantime in 10y 100y 101y; do
+        fail2ban_stop
+        fail2ban_start "$bantime"
+        fail2ban set kamailio banip "$ATTACKER4"
+        wait_for 20 is_banned
+        pm bans --json | jq -e --arg time "$bantime" 'if $time == "101y" then .expires_at == null
+            else (.seconds_left / 31557600 * 10 | round) == ($time[:-1] | tonumber * 10) end'
+        fail2ban set kamailio unbanip "$ATTACKER4"
+        wait_for 20 refused is_banned
+    done
+}
+
+# The second ban of an address is longer. fail2ban says so once the ban is there.
+case_a_growing_ban_time_is_kept() {
+    local factor
+    for factor in 1200 2400000000; do
+        fail2ban_stop
+        fail2ban_start 3 "bantime.increment = true" "bantime.multipliers = 1 $factor"
+        fail2ban set kamailio banip "$ATTACKER4"
+        wait_for 20 is_banned
+        wait_for 20 fail2ban_has_lifted_it
+        fail2ban set kamailio banip "$ATTACKER4"
+        if [ "$factor" = 1200 ]; then wait_for 40 is_banned_for 1; else wait_for 40 has_ban_for_ever; fi
+        fail2ban set kamailio unbanip "$ATTACKER4"
+        wait_for 20 refused is_banned
+    done
+}
+fail2ban_has_lifted_it() { fail2ban status kamailio | grep -P "Currently banned:\t0" >/dev/null; }
+is_banned_for() { pm bans --json | jq -se --argjson hours "$1" 'any(.seconds_left != null and (.seconds_left / 3600 | round) == $hours)' >/dev/null; } # HOURS
+
+# A name that no owner can have banned nobody, and its words were the shell's.
+case_whatever_a_jail_is_called_it_bans() {
+    local name long
+    long=$(printf 'long%.0s' {1..20})
+    # shellcheck disable=SC2016 # that is the name
+    local -A owners=(["two words"]=fail2ban-two_words ['$(touch bad);&']=fail2ban-__touch_bad___
+        ["ärger"]=fail2ban-__rger ["$long"]="fail2ban-${long::55}" ["a@b.c_d-e"]=fail2ban-a@b.c_d-e)
+    local -a jails=()
+    for name in "${!owners[@]}"; do jails+=("$(another_jail "$name")"); done
+    fail2ban_stop
+    fail2ban_start 1h "${jails[@]}"
+    for name in "${!owners[@]}"; do
+        wait_for 20 fail2ban status "$name"
+        fail2ban set "$name" banip "$ATTACKER4"
+        wait_for 20 is_banned_by "${owners[$name]}"
+        fail2ban set "$name" unbanip "$ATTACKER4"
+        wait_for 20 refused is_banned
+    done
+}
+is_banned_by() { pm bans --json | jq -se --arg owner "$1" 'any(.owner == $owner)' >/dev/null; } # OWNER
 
 # A fail2ban that was killed lifts no ban: the ban ends by its own time.
 case_a_ban_ends_though_fail2ban_is_gone() {

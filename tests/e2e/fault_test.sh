@@ -139,7 +139,7 @@ case_a_call_of_restore_is_refused() {
 
 # No ban holds, so the attacker's pings are answered. One echo may be lost on the way, not all of them.
 is_free() {
-    wait_for 5 pings attacker "$EDGE4" 1 && return
+    wait_for 20 pings attacker "$EDGE4" 1 && return
     cat "$LAB/log/unban"
     pm bans
     in_ns attacker ip neigh

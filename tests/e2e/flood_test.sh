@@ -148,6 +148,40 @@ case_a_limit_by_peer_and_ever_other_peers() {
     end_flood "$sent" "datagrams, each of another source, to a row with a limit by peer"
 }
 
+# KIND ROW EDGE USER WHAT: whom the Edge asks for, and who asks for it, goes on being heard.
+flood_of_essentials() {
+    begin_flood
+    local sent asked=0 flooding before
+    before=$(row_count "$2" packets_in)
+    flood attacker send "$1" "$MAC" "$3" 0 $((20000 * TIMES)) >"$LAB/log/sent" &
+    flooding=$!
+    while kill -0 "$flooding" 2>/dev/null; do
+        in_ns edge ip neigh flush to "$4"
+        wait_for 20 pings edge "$4" 1 # a full queue may lose one
+        in_ns user ip neigh flush to "$3"
+        wait_for 20 pings user "$3" 1
+        asked=$((asked + 1))
+    done
+    wait "$flooding"
+    sent=$(cat "$LAB/log/sent")
+    echo "# of $sent, $(($(row_count "$2" packets_in) - before)) passed; $asked of $asked neighbours found"
+    [ "$asked" -gt 0 ]
+    [ $(($(row_count "$2" packets_in) - before)) -lt "$sent" ]
+    reach_quiet_flows
+    end_flood "$sent" "$5"
+}
+
+case_questions_of_arp() {
+    flood_of_essentials arp essential-arp "$EDGE4" "$USER4" "ARP requests, each of another neighbour"
+}
+case_neighbour_solicitations() {
+    flood_of_essentials discovery essential-neighbour "$EDGE6" "$USER6" \
+        "neighbour solicitations, each of another neighbour"
+}
+case_reports_of_groups() {
+    flood_of_essentials igmp essential-multicast "$EDGE4" "$USER4" "IGMP reports"
+}
+
 case_one_peer_beyond_its_limit() {
     begin_flood
     local sent before
@@ -160,12 +194,14 @@ case_one_peer_beyond_its_limit() {
 
 case_ack_flood() {
     begin_flood
-    local before sent
+    local before sent began
     before=$(drop_count in not-first-packet)
+    began=$SECONDS
     sent=$(flood attacker send ack "$MAC" "$EDGE4" 443 $((OUTSIDE * TIMES)))
     reach_quiet_flows
     tcp_talks user "$EDGE4" 443
-    [ $(($(drop_count in not-first-packet) - before)) -ge $((sent * 9 / 10)) ]
+    # Those of forgotten connections pass at 1,000 a second, and 1,000 at once.
+    [ $(($(drop_count in not-first-packet) - before)) -ge $((sent - 1000 * (SECONDS - began + 2))) ]
     end_flood "$sent" "ACKs, each of another source"
 }
 
@@ -236,7 +272,7 @@ mkfifo "$LAB/call" "$LAB/hold" "$LAB/answers"
 in_ns messenger /usr/bin/python3 "$here/floods.py" call "$MESSENGER4" 3478 \
     <"$LAB/call" >"$LAB/log/call" 2>&1 &
 exec {caller}>"$LAB/call"
-wait_for 10 grep -q ready "$LAB/log/call"
+wait_for 20 grep -q ready "$LAB/log/call"
 in_ns edge /usr/bin/python3 "$here/floods.py" hold "$EDGE4" "$MESSENGER4" 3478 "$QUIET" \
     <"$LAB/hold" >"$LAB/answers" 2>"$LAB/log/hold" &
 exec {holder}>"$LAB/hold" {answers}<"$LAB/answers"

@@ -10,7 +10,9 @@ floods.py hold SOURCE ADDRESS PORT COUNT
 floods.py send KIND MAC ADDRESS PORT COUNT
                                        raw frames from ever other addresses and ports of 11.0.0.0/8:
                                        syn, ack, udp (one datagram of each), udp2 (two), part (a
-                                       first fragment of each) or one (from one address alone)
+                                       first fragment of each) or one (from one address alone);
+                                       arp or discovery: who has ADDRESS, each from another
+                                       neighbour; igmp: a report of a group
 floods.py shake ADDRESS PORT COUNT SOURCE...
                                        whole TCP connections, one after the other from each source
 floods.py ask ADDRESS PORT COUNT SOURCE SECONDS
@@ -29,6 +31,7 @@ import time
 
 SO_RCVBUFFORCE = 33
 PATIENCE = 2.0
+OWN_MAC = bytes.fromhex("020000000011")
 
 
 def udp(source, port=0):
@@ -88,10 +91,46 @@ def checksum(data):
     return ~total & 0xFFFF
 
 
+def ipv4(protocol, source, target, body, options=b"", hop_limit=64, number=0, more=0):
+    words = 5 + len(options) // 4
+    head = struct.pack("!BBHHHBBH", 0x40 + words, 0, 4 * words + len(body), number & 0xFFFF, more,
+                       hop_limit, protocol, 0) + source + target + options
+    return head[:10] + struct.pack("!H", checksum(head)) + head[12:] + body
+
+
+def arp_question(source, address):
+    return b"\x08\x06" + struct.pack("!HHBBH", 1, 0x0800, 6, 4, 1) + OWN_MAC + source + bytes(6) + \
+        socket.inet_aton(address)
+
+
+def discovery(source, address):
+    """A neighbour solicitation (RFC 4861, 4.3)."""
+    source = bytes.fromhex("fe80000000000000") + bytes(4) + source
+    target = socket.inet_pton(socket.AF_INET6, address)
+    body = struct.pack("!BBHI", 135, 0, 0, 0) + target + b"\x01\x01" + OWN_MAC
+    pseudo = source + target + struct.pack("!II", len(body), 58)
+    body = body[:2] + struct.pack("!H", checksum(pseudo + body)) + body[4:]
+    return b"\x86\xdd" + struct.pack("!IHBB", 6 << 28, len(body), 58, 255) + source + target + body
+
+
+def igmp_report():
+    """Of version 2 (RFC 2236), with Router Alert, of a host that has no address yet."""
+    group = socket.inet_aton("239.1.2.3")
+    body = struct.pack("!BBH", 0x16, 0, 0) + group
+    body = body[:2] + struct.pack("!H", checksum(body)) + body[4:]
+    return b"\x08\x00" + ipv4(2, bytes(4), group, body, bytes([148, 4, 0, 0]), 1)
+
+
 def spoofed(kind, mac, address, port, number):
     """A frame whose source follows from its number."""
     place = 1 if kind == "one" else number * 2654435761 % (1 << 24)
     source = struct.pack("!I", (11 << 24) + place)
+    if kind == "arp":
+        return mac + OWN_MAC + arp_question(source, address)
+    if kind == "discovery":
+        return mac + OWN_MAC + discovery(source, address)
+    if kind == "igmp":
+        return b"\x01\x00\x5e\x01\x02\x03" + OWN_MAC + igmp_report()
     sport = 1024 + number * 40503 % 60000
     target = socket.inet_aton(address)
     protocol = 6 if kind in ("syn", "ack") else 17
@@ -103,10 +142,8 @@ def spoofed(kind, mac, address, port, number):
         pseudo = source + target + struct.pack("!HH", 6, len(body))
         body = body[:16] + struct.pack("!H", checksum(pseudo + body)) + body[18:]
     more = 0x2000 if kind == "part" else 0
-    head = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(body), number & 0xFFFF, more, 64,
-                       protocol, 0) + source + target
-    head = head[:10] + struct.pack("!H", checksum(head)) + head[12:]
-    return mac + b"\x02\x00\x00\x00\x00\x11" + b"\x08\x00" + head + body
+    return mac + OWN_MAC + b"\x08\x00" + ipv4(protocol, source, target, body, number=number,
+                                              more=more)
 
 
 def send(kind, mac, address, port, count):

@@ -36,15 +36,8 @@ end_with_copy() {
     expect_status 0 pm restore
     is_not_held
 }
-# From now on `watch` does nothing, so that nobody loads the parachute again. It is stopped between two
-# looks: it holds the writer's lock in one.
-stop_looking() { wait_for 10 is_stopped_without_lock; }
-is_stopped_without_lock() {
-    kill -STOP "$(cat "$LAB/run/watch")"
-    until grep "^State:.T" "/proc/$(cat "$LAB/run/watch")/status"; do sleep 0.02; done
-    flock -n "$LAB/run/lock" true || { look_again; return 1; }
-}
-look_again() { kill -CONT "$(cat "$LAB/run/watch")"; }
+# From now on `watch` does nothing, so that nobody loads the parachute again.
+stop_looking() { wait_for 20 is_stopped_without_lock; }
 
 case_no_flush_opens_the_host() {
     begin_with_copy
@@ -52,18 +45,18 @@ case_no_flush_opens_the_host() {
     begin_to_send "$EDGE4"
     for _ in 1 2 3 4 5; do
         in_ns edge nft flush ruleset
-        wait_for 10 is_loaded
+        wait_for 20 is_loaded
     done
     # As nftables.service does when it starts, and when it stops.
     in_ns edge nft -f /dev/stdin <<<$'flush ruleset\ntable inet filter { chain in { type filter hook input priority 0; }; }'
-    wait_for 10 is_loaded
+    wait_for 20 is_loaded
     in_ns edge nft flush ruleset
-    wait_for 10 is_loaded
+    wait_for 20 is_loaded
     nothing_forbidden_passed
     # They do arrive where nothing stops them.
     stop_watch TERM
     in_ns edge nft flush ruleset
-    wait_for 10 heard 9
+    wait_for 20 heard 9
     end_traffic
     expect_status 0 pm restore
     is_gone
@@ -72,7 +65,7 @@ case_no_flush_opens_the_host() {
 case_the_copy_alone_filters_as_the_parachute_does() {
     local before
     begin_with_copy
-    wait_for 10 tcp_talks partner "$EDGE4" 5061
+    wait_for 20 tcp_talks partner "$EDGE4" 5061
     before=$(held)
     pm_without_bpf ban "$PARTNER4"
     wait_for 20 is_another_held "$before"
@@ -80,7 +73,7 @@ case_the_copy_alone_filters_as_the_parachute_does() {
     in_ns edge nft flush ruleset
     policy_holds
     refused tcp_talks partner "$EDGE4" 5061
-    wait_for 10 tcp_talks partner "$EDGE6" 5061
+    wait_for 20 tcp_talks partner "$EDGE6" 5061
     is_gone
     expect_status 1 pm doctor
     expect_output "its table was removed; a copy filters eth0"
@@ -90,7 +83,7 @@ case_the_copy_alone_filters_as_the_parachute_does() {
     before=$(held)
     pm_without_bpf unban "$PARTNER4"
     is_not_held
-    wait_for 10 tcp_talks partner "$EDGE4" 5061
+    wait_for 20 tcp_talks partner "$EDGE4" 5061
     look_again
     wait_for 20 is_another_held "$before"
     is_loaded
@@ -119,7 +112,7 @@ case_it_goes_with_the_parachute() {
     begin_with_copy
     pm detach --all
     is_not_held
-    wait_for 10 tcp_talks attacker "$EDGE4" 22
+    wait_for 20 tcp_talks attacker "$EDGE4" 22
     end_with_copy
 }
 
@@ -136,7 +129,7 @@ case_a_process_that_does_not_end_is_told() {
     kill -CONT "${holder##*-}"
     expect_status 0 pm detach --all
     is_not_held
-    wait_for 10 tcp_talks attacker "$EDGE4" 22
+    wait_for 20 tcp_talks attacker "$EDGE4" 22
     look_again
     end_with_copy
 }
@@ -156,7 +149,7 @@ case_what_is_left_is_told_beside_what_is_unfiltered() {
         remedy="portmatrix detach --all"
         [ "$by" != --all ] || remedy="the same command"
         expect_output "$remedy clears away the rest"
-        wait_for 10 tcp_talks attacker "$EDGE4" 22
+        wait_for 20 tcp_talks attacker "$EDGE4" 22
         rm -r "$LAB/run/parachute.held.going"
         expect_status 0 pm detach --all
         refused test -e "$LAB/run/parachute.held"
@@ -200,7 +193,7 @@ case_that_none_can_be_held_is_told_once() {
 case_a_killed_watch_leaves_the_parachute() {
     begin_with_copy
     stop_watch KILL
-    wait_for 10 is_not_held
+    wait_for 20 is_not_held
     is_loaded
     policy_holds
     expect_status 0 pm restore

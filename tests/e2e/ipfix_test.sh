@@ -17,7 +17,7 @@ start_ipfix_exporter() {
     lab_start edge exporter "$PORTMATRIX" export --listen 9927 --interval 1s --active-timeout 2s \
         --ipfix "127.0.0.1:$NFCAPD" --ipfix "127.0.0.1:$NFACCTD" --ipfix "[::1]:$CAPTURED" \
         --json-flows "$LAB/flows.json"
-    wait_for 10 is_listening edge tcp 9927 || { cat "$LAB/log/exporter"; return 1; }
+    wait_for 20 is_listening edge tcp 9927 || { cat "$LAB/log/exporter"; return 1; }
 }
 
 # Sums of the JSON records of a row: "packets_in bytes_in packets_out bytes_out"
@@ -64,7 +64,7 @@ CONF
     lab_start edge nfacctd nfacctd -f "$LAB/nfacctd.conf"
     lab_start edge capture tcpdump -i lo -U --immediate-mode -w "$LAB/capture.pcap" "udp port $CAPTURED"
     lab_await edge udp $NFCAPD $NFACCTD
-    wait_for 10 grep -q 'listening on' "$LAB/log/capture"
+    wait_for 20 grep -q 'listening on' "$LAB/log/capture"
     expect_status 0 pm apply -i eth0 "$here/edge.yaml"
     start_ipfix_exporter
 }
@@ -78,7 +78,7 @@ case_records_add_up_to_the_counters() {
     tls_talks user "$EDGE6" 443
     tcp_talks edge "$MESSENGER4" 50000
     stun_talks edge "$MESSENGER4"
-    wait_for 15 all_is_told || all_is_told
+    wait_for 20 all_is_told || all_is_told
     all_is_told
     expect_equal "30 3940" "$(jq -rs 'map(select(.row == "av-stun-in" and .transport == "udp"))
         | "\(map(.packets_in) | add) \(map(.bytes_in) | add)"' "$LAB/flows.json")" "datagrams"
@@ -93,7 +93,7 @@ for number in range(20):  # over several active timeouts
     out.sendto(b"x" * 100, (sys.argv[1], 3478))
     time.sleep(0.4)
 PYTHON
-    wait_for 15 all_is_told || all_is_told
+    wait_for 20 all_is_told || all_is_told
     jq -es 'map(select(.remote_port == "40404")) | length >= 3 and all(.event == "update")
             and (map(.packets_in) | add) == 20' "$LAB/flows.json"
 }
@@ -103,7 +103,7 @@ is_told() { # CONDITION: on a record
 }
 
 case_closed_connections_end() {
-    wait_for 15 is_told \
+    wait_for 20 is_told \
         '.row == "access-sip-tls-in" and .event == "end" and .reason == "end-detected"'
 }
 
@@ -119,11 +119,11 @@ while not os.path.exists(sys.argv[2] + "/banned"):
 for number in range(5):
     out.sendto(b"x" * 100, (sys.argv[1], 3478))
 PYTHON
-    wait_for 10 is_told '.remote_port == "40405"'
+    wait_for 20 is_told '.remote_port == "40405"'
     expect_status 0 pm ban "$MESSENGER4"
     touch "$LAB/banned"
     wait
-    wait_for 10 is_told '.remote_port == "40405" and .event == "end" and .reason == "forced-end"'
+    wait_for 20 is_told '.remote_port == "40405" and .event == "end" and .reason == "forced-end"'
     expect_status 0 pm unban "$MESSENGER4"
 }
 
@@ -137,16 +137,16 @@ for number in range(2):
     while number == 0 and not os.path.exists(os.environ["LAB"] + "/go-on"):
         time.sleep(0.05)
 PYTHON
-    wait_for 10 all_is_told
+    wait_for 20 all_is_told
     stop_exporter
     start_ipfix_exporter
     touch "$LAB/go-on"
     wait
-    wait_for 15 all_is_told || all_is_told
+    wait_for 20 all_is_told || all_is_told
     # Across an update of the policy too.
     expect_status 0 pm apply "$here/edge.yaml"
     pings user "$EDGE4" 10
-    wait_for 15 all_is_told || all_is_told
+    wait_for 20 all_is_told || all_is_told
     stop_exporter
     all_is_told
 }
@@ -168,7 +168,7 @@ tshark_bytes() {
 tshark_has_all() { [ "$(tshark_bytes)" = "$(json_bytes)" ]; }
 
 case_tshark_reads_every_field() {
-    wait_for 15 tshark_has_all || { echo "$(tshark_bytes), not $(json_bytes)"; return 1; }
+    wait_for 20 tshark_has_all || { echo "$(tshark_bytes), not $(json_bytes)"; return 1; }
     tshark -r "$LAB/capture.pcap" -d "udp.port==$CAPTURED,cflow" -T json 2>/dev/null >"$LAB/tshark.json"
     refused grep -qiE 'malformed|no template|expert.*error' "$LAB/tshark.json"
     refused grep -qiE 'malformed|unexpected|Sequence.*expected' "$LAB/tshark"
@@ -178,7 +178,7 @@ case_tshark_reads_every_field() {
 
 case_nfdump_has_the_same_records() {
     kill "$(in_ns edge ss -Hlunp "sport = :$NFCAPD" | grep -o 'pid=[0-9]*' | cut -d= -f2 | head -n 1)"
-    wait_for 10 refused is_listening edge udp $NFCAPD
+    wait_for 20 refused is_listening edge udp $NFCAPD
     nfdump_records "$LAB/nfcapd" >"$LAB/nfdump.json"
     jq -r '.[] | [.src4_addr // .src6_addr, .dst4_addr // .dst6_addr, .in_bytes, .in_packets,
             .out_bytes // 0, .out_packets // 0] | map(tostring) | join(" ")' \
@@ -192,7 +192,7 @@ nfacctd_has_all() { [ "$(nfacctd_bytes)" = "$(json_bytes)" ]; }
 
 case_nfacctd_has_the_same_sums() {
     local slot
-    wait_for 15 nfacctd_has_all || { echo "$(nfacctd_bytes), not $(json_bytes)"; return 1; }
+    wait_for 20 nfacctd_has_all || { echo "$(nfacctd_bytes), not $(json_bytes)"; return 1; }
     # The number of the row is the one in the options record.
     slot=$(sed -n '/Selector Id: /h; /Selector Name: av-stun-in/{g; s/.*: //p; q}' "$LAB/tshark")
     jq -es --arg slot "$slot" 'any(.[]; (.row | tostring) == $slot and .port_dst == 3478)' "$LAB/nfacctd.json"

@@ -94,7 +94,7 @@ case_flows() {
 case_flow_records_have_the_fields_of_flows() {
     lab_start edge export "$PORTMATRIX" export --listen 9927 --json-flows "$LAB/flows.json" \
         --active-timeout 1s --interval 1s
-    wait_for 10 read_metrics
+    wait_for 20 read_metrics
     wait_for 20 a_stun_flow_is_told
     stop_exporter
     expect_fields . "$FLOW" <"$LAB/flows.json"

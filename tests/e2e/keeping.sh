@@ -7,7 +7,7 @@ begin() {
     ! is_watching || stop_watch TERM
     [ -e "$PORTMATRIX_PIN_DIR/abi" ] || pm restore
     start_watch
-    wait_for 10 watch_said "watching: in force on eth0"
+    wait_for 20 watch_said "watching: in force on eth0"
 }
 is_watching() { [ -s "$LAB/run/watch" ] && [ -e "/proc/$(cat "$LAB/run/watch")" ]; }
 
@@ -15,7 +15,7 @@ is_watching() { [ -s "$LAB/run/watch" ] && [ -e "/proc/$(cat "$LAB/run/watch")" 
 begin_attack() {
     : >"$LAB/log/arrived"
     start_attack
-    wait_for 5 attack_is_dropped "$(closed_count)"
+    wait_for 20 attack_is_dropped "$(closed_count)"
 }
 start_attack() {
     lab_start attacker attack /usr/bin/python3 -c 'import socket, time
@@ -28,7 +28,7 @@ while True:
 attack_is_dropped() { [ "$(closed_count)" -gt $(($1 + 20)) ]; } # BEFORE
 closed_count() { pm status -i eth0 --json | jq '[.drops[] | select(.reason == "no-service") | .packets] | add // 0'; }
 end_attack() {
-    wait_for 5 attack_is_dropped "$(closed_count)"
+    wait_for 20 attack_is_dropped "$(closed_count)"
     kill "$attack"
     expect_equal 0 "$(wc -c <"$LAB/log/arrived")" "bytes that passed"
 }

@@ -101,16 +101,16 @@ case_the_emulator_has_no_privilege() {
     folder=$("$ROOT/tests/vm/kernel" 6.1)
     "$PORTMATRIX" doctor --root "$folder" --kernel "$(basename "$folder")" >"$LAB/log/doctor" 2>&1 9</etc/shadow &
     doctor=$!
-    wait_for 10 emulator "$doctor"
+    wait_for 20 emulator "$doctor"
     qemu=$(emulator "$doctor")
-    wait_for 10 grep -q "^Uid:.65534.65534.65534.65534$" "/proc/$qemu/status"
+    wait_for 20 grep -q "^Uid:.65534.65534.65534.65534$" "/proc/$qemu/status"
     grep -q "^CapEff:.0000000000000000$" "/proc/$qemu/status"
     grep -q "^NoNewPrivs:.1$" "/proc/$qemu/status"
     refused grep -E "^Groups:.[0-9]" "/proc/$qemu/status"
     refused grep shadow < <(readlink "/proc/$qemu/fd/"*)
     kill -KILL "$doctor"
     wait "$doctor" || true
-    wait_for 10 has_ended "$qemu"
+    wait_for 20 has_ended "$qemu"
     # Nobody needs to be root for it.
     expect_status 0 setpriv --reuid 65534 --regid 65534 --clear-groups --bounding-set -all \
         "$PORTMATRIX" doctor --root "$folder" --kernel "$(basename "$folder")"

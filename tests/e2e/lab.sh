@@ -102,7 +102,7 @@ lab_remove() {
         pids=$(ip netns pids "$space")
         # shellcheck disable=SC2086 # one word a process
         [ -z "$pids" ] || kill $pids 2>/dev/null || true
-        wait_for 5 lab_is_idle "$space" || ip netns pids "$space" | xargs -r kill -9
+        wait_for 20 lab_is_idle "$space" || ip netns pids "$space" | xargs -r kill -9
         ip netns delete "$space"
     done
     while umount "$1/bpf" 2>/dev/null; do :; done # a case that failed may have mounted another over it
@@ -142,16 +142,24 @@ start_watch_under() { # COMMAND...
     lab_start edge watch "$@" "$PORTMATRIX" watch
     wait_for 20 watch_said "watching:"
 }
+# It is stopped between two looks: it holds the writer's lock in one.
+is_stopped_without_lock() {
+    kill -STOP "$(cat "$LAB/run/watch")"
+    until grep "^State:.T" "/proc/$(cat "$LAB/run/watch")/status"; do sleep 0.02; done
+    flock -n "$LAB/run/lock" true || { look_again; return 1; }
+}
+look_again() { kill -CONT "$(cat "$LAB/run/watch")"; }
 stop_watch() { # SIGNAL
     local pid
     pid=$(cat "$LAB/run/watch")
     kill "-$1" "$pid"
-    wait_for 10 test ! -e "/proc/$pid"
+    wait_for 20 test ! -e "/proc/$pid"
 }
 
-# SECONDS COMMAND...: waits until the command succeeds; SECONDS are those of a usual machine.
+# SECONDS COMMAND...: waits until the command succeeds. SECONDS are ample on a machine that does nothing
+# else; on a busy one it takes longer, so it waits three times as long.
 wait_for() {
-    local end=$((SECONDS + $1 * SLOW))
+    local end=$((SECONDS + 3 * $1 * SLOW))
     shift
     until "$@" >/dev/null 2>&1; do
         [ "$SECONDS" -lt "$end" ] || return 1
@@ -177,7 +185,7 @@ lab_await() { # NAME tcp|tcp4|tcp6|udp PORT...
     local name=$1 transport=$2 port
     shift 2
     for port in "$@"; do
-        wait_for 10 is_listening "$name" "$transport" "$port" ||
+        wait_for 20 is_listening "$name" "$transport" "$port" ||
             { echo "nothing listens on $transport $port in $name" >&2; cat "$LAB"/log/* >&2; return 1; }
     done
 }
@@ -311,7 +319,7 @@ begin_pings() {
     pings=$!
 }
 end_pings() {
-    wait_for 5 pings_answered_beyond "$(grep -c icmp_seq= "$LAB/log/pings")" ||
+    wait_for 20 pings_answered_beyond "$(grep -c icmp_seq= "$LAB/log/pings")" ||
         { echo "no ping is answered any more"; tail -n 3 "$LAB/log/pings"; return 1; }
     kill -INT "$pings"
     wait "$pings" || true

@@ -18,9 +18,9 @@ here=$(cd "$(dirname "$0")" && pwd)
 # A `watch` of this release leaves alone what a newer one has pinned.
 case_watch_of_the_release_before() {
     start_watch
-    wait_for 10 watch_said "watching: in force on eth0"
+    wait_for 20 watch_said "watching: in force on eth0"
     relayout copy $((VERSION + 1)) control
-    wait_for 10 watch_said "has layout $((VERSION + 1))"
+    wait_for 20 watch_said "has layout $((VERSION + 1))"
     stop_watch TERM
     refused tcp_talks attacker "$EDGE4" 22
     relayout copy "$VERSION" control
@@ -81,7 +81,7 @@ stays_newer() { # TEXT
 # What it has attached goes on filtering, and the service guards it. An interface that comes is closed.
 case_the_service_of_the_release_before() {
     wire_late
-    wait_for 10 tcp_talks user 198.51.100.1 22
+    wait_for 20 tcp_talks user 198.51.100.1 22
     expect_status 0 pm apply -i late0
     in_ns edge ip link delete late0
     relayout copy $((VERSION + 1))
@@ -94,14 +94,14 @@ case_the_service_of_the_release_before() {
     start_watch
     watch_said "has layout $((VERSION + 1))"
     in_ns edge nft flush ruleset
-    wait_for 10 is_loaded
+    wait_for 20 is_loaded
     late_is_closed
     rm -rf "$PORTMATRIX_PIN_DIR" 2>/dev/null || true
-    wait_for 10 test -e "$PORTMATRIX_PIN_DIR/abi"
+    wait_for 20 test -e "$PORTMATRIX_PIN_DIR/abi"
     expect_equal $((VERSION + 1)) "$(abi)" "layout"
     stop_watch TERM
     expect_status 0 pm restore --downgrade
-    wait_for 10 is_gone
+    wait_for 20 is_gone
     late_is_closed
     end_attack
     expect_status 0 pm detach -i late0

@@ -113,7 +113,7 @@ case_watch_takes_over() {
 case_watch_guards_what_it_cannot_take_over() {
     local pins
     wire_late
-    wait_for 10 tcp_talks user 198.51.100.1 22
+    wait_for 20 tcp_talks user 198.51.100.1 22
     expect_status 0 pm apply -i late0
     in_ns edge ip link delete late0
     age "$OLDEST"
@@ -122,20 +122,20 @@ case_watch_guards_what_it_cannot_take_over() {
     start_watch_under /usr/bin/python3 "$here/without_bpf.py" --load
     watch_said "cannot take over what an older portmatrix has attached (layout $OLDEST_VERSION)"
     wire_late
-    wait_for 10 is_loaded
+    wait_for 20 is_loaded
     late_is_closed
     in_ns edge nft flush ruleset
-    wait_for 10 is_loaded
+    wait_for 20 is_loaded
     late_is_closed
     rm -rf "$PORTMATRIX_PIN_DIR" 2>/dev/null || true # it may be there again already
-    wait_for 10 has_pins_but_late "$pins"
-    wait_for 10 watch_said "had been removed by others, and are there again"
+    wait_for 20 has_pins_but_late "$pins"
+    wait_for 20 watch_said "had been removed by others, and are there again"
     rm -r "$PORTMATRIX_PIN_DIR"/{images,ask_in,interface-0} 2>/dev/null || true
-    wait_for 10 has_pins_but_late "$pins"
+    wait_for 20 has_pins_but_late "$pins"
     stop_watch TERM
     start_watch
     wait_for 20 watch_said "is taken over"
-    wait_for 10 is_gone
+    wait_for 20 is_gone
     late_is_closed
     end_attack
     stop_watch TERM

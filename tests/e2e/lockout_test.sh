@@ -49,14 +49,14 @@ case_an_interface_that_was_renamed() {
 case_a_session_without_its_listener() {
     ssh_line
     kill "$(cat "$LAB/sshd.pid")"
-    wait_for 5 is_not_listening
+    wait_for 20 is_not_listening
     would_cut -i eth0 "$LAB/cut.yaml"
     lab_start edge sshd /usr/sbin/sshd -D -e -f "$LAB/sshd_config" -p 2223
     lab_await edge tcp 2223
     would_cut -i eth0 "$LAB/cut.yaml"
     ssh_ends
     kill "$(cat "$LAB/sshd.pid")"
-    wait_for 5 test ! -e "$LAB/sshd.pid"
+    wait_for 20 test ! -e "$LAB/sshd.pid"
 }
 is_not_listening() { ! is_listening edge tcp 2222; }
 
@@ -69,7 +69,7 @@ case_a_session_that_another_accepted() {
     would_cut -i eth0 "$LAB/cut.yaml"
     ssh_ends
     in_ns edge ss -Htlnp "sport = :2222" | grep -o 'pid=[0-9]*' | cut -d= -f2 | xargs kill
-    wait_for 5 is_not_listening
+    wait_for 20 is_not_listening
 }
 
 # A connection that a session forwards is no session; here it goes to a port that the policy does not open.
@@ -98,7 +98,7 @@ case_a_session_of_a_user_who_is_not_root() {
     coproc SFTP { exec nsenter --net="/run/netns/$LAB_NET-user" ssh -i "$LAB/key" -p 2222 -q -s \
         -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null games@"$EDGE4" sftp; }
     ssh=$SFTP_PID
-    wait_for 10 serves_games
+    wait_for 20 serves_games
     expect_status 4 pm apply -i eth0 "$LAB/cut.yaml"
     expect_output "cut 1 SSH session of this host, from $USER4 (no-"
     ssh_ends
@@ -122,7 +122,7 @@ case_who_calls_himself_sshd_bars_nothing() {
     for port in 2223 2224 2225; do
         in_ns user socat -u "TCP:$EDGE4:$port" "OPEN:$LAB/log/to-$port,creat" &
         talks+=("$!")
-        wait_for 5 is_served "$port"
+        wait_for 20 is_served "$port"
     done
     pm detach --all
     expect_status 0 in_ns edge strace -qq -o "$LAB/log/looked" "$PORTMATRIX" apply -i eth0 "$LAB/cut.yaml"
@@ -135,6 +135,41 @@ case_who_calls_himself_sshd_bars_nothing() {
     kill "${talks[@]}"
     for port in 2223 2224 2225; do pids_of "$port"; done | sort -u | xargs kill
 }
+# Where everybody may listen on port 22, anybody could bar policies and bans; what root accepts is a session.
+case_who_listens_on_port_22_instead_of_sshd_bars_nothing() {
+    local nobody=(setpriv --reuid nobody --regid nogroup --clear-groups)
+    in_ns edge sysctl -qw net.ipv4.ip_unprivileged_port_start=22
+    talk_to_port_22 "${nobody[@]}" socat TCP-LISTEN:22,reuseaddr,fork EXEC:cat
+    expect_status 0 pm apply -i eth0 "$LAB/cut.yaml"
+    end_talk_to_port_22
+    # Nor where nobody accepts it.
+    talk_to_port_22 "${nobody[@]}" /usr/bin/python3 -c 'import socket, time
+s = socket.create_server(("", 22))
+time.sleep(600)'
+    expect_status 0 pm apply -i eth0 "$LAB/cut.yaml"
+    end_talk_to_port_22
+    # As where systemd has the socket, which is no sshd.
+    talk_to_port_22 socat TCP-LISTEN:22,reuseaddr,fork EXEC:cat
+    expect_status 4 pm apply -i eth0 "$LAB/cut.yaml"
+    expect_output "cut 1 SSH session of this host, from $USER4 (no-"
+    end_talk_to_port_22
+    in_ns edge sysctl -qw net.ipv4.ip_unprivileged_port_start=1024
+}
+talk_to_port_22() { # COMMAND...: runs it, which listens there, and opens a connection to it
+    pm detach --all
+    lab_start edge port-22 "$@"
+    lab_await edge tcp 22
+    in_ns user socat -u "TCP:$EDGE4:22" "OPEN:$LAB/log/to-22,creat" &
+    talk=$!
+    wait_for 20 is_served 22
+}
+end_talk_to_port_22() {
+    pm detach --all
+    kill "$talk" || true
+    pids_of 22 | xargs kill
+    wait_for 20 no_one_has_port_22
+}
+no_one_has_port_22() { [ -z "$(in_ns edge ss -Htan state listening state established "sport = :22")" ]; }
 pids_of() { # PORT
     in_ns edge ss -Htnap "sport = :$1" | grep -o 'pid=[0-9]*' | cut -d= -f2 | sort -u
 }

@@ -7,7 +7,7 @@ start_watch_and_hear() {
     rm -f "$LAB/notify"
     lab_start edge notify /usr/bin/python3 "$ROOT/tests/e2e/notify.py" "$LAB/notify"
     notifier=$!
-    wait_for 10 test -S "$LAB/notify"
+    wait_for 20 test -S "$LAB/notify"
     start_watch_under env NOTIFY_SOCKET="$LAB/notify" "$@"
 }
 stop_watch_and_hear() {

@@ -46,7 +46,7 @@ begin_sprayer() { # NAME LABEL SPRAYER-ARGUMENT...
     eval "exec {end}>'$LAB/$label.end'"
     # shellcheck disable=SC2154 # set by exec
     ends+=("$end")
-    wait_for 10 grep -q ready "$LAB/log/$label" || { cat "$LAB/log/$label"; return 1; }
+    wait_for 20 grep -q ready "$LAB/log/$label" || { cat "$LAB/log/$label"; return 1; }
 }
 
 end_sprayers() { # COUNT: the last so many that began

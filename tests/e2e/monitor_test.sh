@@ -20,7 +20,7 @@ start_monitor() {
     # Not by a function: $! must be the program, which gets the signals.
     nsenter --net="/run/netns/$LAB_NET-edge" "$PORTMATRIX" monitor "$@" >"$LAB/log/$label" 2>"$LAB/log/$label.err" &
     MONITOR=$!
-    wait_for 10 more_armed "$before"
+    wait_for 20 more_armed "$before"
 }
 # How many rings are armed or were so a moment ago.
 armed() {
@@ -70,7 +70,7 @@ case_each_drop_is_a_line_that_says_what_it_was() {
     refused tcp_talks attacker "$EDGE4" 22
     send_datagrams attacker "$EDGE6" 9 2
     send_datagrams edge "$MESSENGER4" 9 3
-    wait_for 15 has_shown each '.direction == "out" and .transport == "udp"' 3
+    wait_for 20 has_shown each '.direction == "out" and .transport == "udp"' 3
     stop_monitor INT
     jq -es --arg from "$ATTACKER4" --arg to "$EDGE4" 'any(.event == "drop" and .interface == "eth0"
         and .direction == "in" and .reason == "no-row" and .transport == "tcp" and .source == $from
@@ -100,8 +100,8 @@ case_what_is_not_asked_for_is_not_shown() {
     send_datagrams attacker "$EDGE4" 9 4
     refused tcp_talks attacker "$EDGE4" 22
     send_datagrams partner "$EDGE4" 9 3
-    wait_for 15 has_shown reason true 1
-    wait_for 15 has_shown peer true 3
+    wait_for 20 has_shown reason true 1
+    wait_for 20 has_shown peer true 3
     MONITOR=$reason stop_monitor TERM
     MONITOR=$peer stop_monitor TERM
     expect_equal '["no-row"]' "$(jq -cs '[.[] | .reason // empty] | unique' "$LAB/log/reason")" reasons
@@ -114,7 +114,7 @@ case_a_drop_of_a_row_names_it() {
     start_monitor row --json --row few
     for _ in 1 2 3 4; do send_datagrams attacker "$EDGE4" 7000 1; done
     send_datagrams attacker "$EDGE4" 9 1
-    wait_for 15 has_shown row true 3
+    wait_for 20 has_shown row true 3
     stop_monitor INT
     expect_equal '["few rate-limited"]' "$(jq -cs '[.[] | select(.event == "drop") | .row + " " + .reason] | unique' "$LAB/log/row")" rows
     expect_status 0 pm apply "$here/edge.yaml"
@@ -173,7 +173,7 @@ drop_unread() {
     stop_monitor INT
     LOST=$(at_end unread lost)
     expect_equal "$1" $(($(shown unread true) + LOST)) "shown and lost"
-    wait_for 5 exports $((lost_before + LOST)) ||
+    wait_for 20 exports $((lost_before + LOST)) ||
         expect_equal $((lost_before + LOST)) "$(exported_lost)" "lost, as it is exported"
     echo "# $(shown unread true) shown, $LOST lost"
 }
@@ -197,7 +197,7 @@ case_who_reads_loses_nothing() {
     before=$(exported_lost)
     start_monitor read --json
     send_datagrams attacker "$EDGE4" 9 $((ROOM + 300)) 32 0.0005
-    wait_for 10 has_shown read true $((ROOM + 300))
+    wait_for 20 has_shown read true $((ROOM + 300))
     stop_monitor INT
     expect_equal 0 "$(at_end read lost)" lost
     expect_equal "$before" "$(exported_lost)" "lost, as it is exported"
@@ -213,7 +213,7 @@ case_eight_may_monitor_and_the_ninth_is_told() {
     expect_status 1 pm monitor
     expect_output "8 others are monitoring already"
     send_datagrams attacker "$EDGE4" 9 5
-    for one in 1 2 3 4 5 6 7 8; do wait_for 15 has_shown "many-$one" true 5; done
+    for one in 1 2 3 4 5 6 7 8; do wait_for 20 has_shown "many-$one" true 5; done
     for MONITOR in "${all[@]}"; do stop_monitor INT; done
     expect_equal 0 "$(armed)" "armed rings"
 }
@@ -240,8 +240,8 @@ case_rollbacks_and_changes_are_told() {
     expect_status 0 pm apply "$LAB/few.yaml" --confirm-within 4s
     # shellcheck disable=SC2317 # called by wait_for
     has_told() { jq -es "any(.event == \"$1\")" "$LAB/log/told"; }
-    wait_for 10 has_told policy
-    wait_for 10 has_told rollback
+    wait_for 20 has_told policy
+    wait_for 20 has_told rollback
     stop_monitor INT
     jq -es 'map(select(.event == "rollback"))[0].message | startswith("ROLLED BACK: generation")' "$LAB/log/told" >/dev/null
 }
@@ -253,7 +253,7 @@ case_a_policy_that_outgrows_its_memory_is_told_too() {
     generation=$(generation_in_force)
     # shellcheck disable=SC2317 # called by wait_for
     has_told() { jq -es 'any(.event == "policy")' "$LAB/log/grown"; }
-    wait_for 10 has_told
+    wait_for 20 has_told
     stop_monitor INT
     expect_equal "[\"large\",$generation]" \
         "$(jq -c 'select(.event == "policy") | [.policy, .generation]' "$LAB/log/grown")" "told"

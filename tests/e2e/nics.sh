@@ -74,7 +74,7 @@ begin_traffic() {
 }
 # USERS_END WORD: a datagram that the policy permits. One that is sent as soon as the wire is up may be
 # lost.
-permitted_passes() { wait_for 10 permitted_comes "$@"; }
+permitted_passes() { wait_for 20 permitted_comes "$@"; }
 permitted_is_dropped() { refused permitted_comes "$@"; }
 permitted_comes() {
     local network

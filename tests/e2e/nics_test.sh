@@ -79,7 +79,7 @@ case_one_of_two_that_is_absent_comes_back() {
     expect_equal 0 "$(metric portmatrix_attached interface=lan0 hook=ingress)" "lan0, in"
     expect_equal 0 "$(metric portmatrix_attached interface=lan0 hook=egress)" "lan0, out"
     plug lan0 lan0 $B
-    wait_for 10 watch_said "lan0 has appeared, and is attached"
+    wait_for 20 watch_said "lan0 has appeared, and is attached"
     raise lan0 lan0
     permitted_passes lan0 second
     expect_equal "wan0 enforce null, lan0 enforce null" "$(state_of)" status
@@ -89,12 +89,12 @@ case_one_of_two_that_is_absent_comes_back() {
     # It goes while the host runs, and comes under another name.
     begin_traffic
     unplug lan0
-    wait_for 10 lan0_is_off
+    wait_for 20 lan0_is_off
     plug lan0 ens6 $B
-    wait_for 10 lan0_is_enforced
+    wait_for 20 lan0_is_enforced
     raise lan0 ens6
     permitted_passes lan0 again
-    wait_for 10 has_history "lan0 is called ens6 now"
+    wait_for 20 has_history "lan0 is called ens6 now"
     end_traffic
     nothing_forbidden_passed
     stop_watch TERM
@@ -123,9 +123,9 @@ while True:
 print(int((time.monotonic() - begin) * 1000))
 END
         ) "
-        wait_for 10 lan0_is_whole
+        wait_for 20 lan0_is_whole
         unplug lan0
-        wait_for 10 lan0_is_off
+        wait_for 20 lan0_is_off
     done
     echo "# milliseconds from the device to its programs: $times"
     stop_watch TERM
@@ -144,7 +144,7 @@ case_two_that_were_swapped() {
     raise lan0 wan0
     permitted_is_dropped wan0 first
     permitted_is_dropped lan0 second
-    wait_for 5 failsafe_passes wan0
+    wait_for 20 failsafe_passes wan0
     expect_equal "wan0 enforce name, lan0 enforce name" "$(state_of)" status
     grep -q "two interfaces of the policy" <<<"$(of wan0 .closed)"
     expect_equal 1 "$(metric portmatrix_closed interface=wan0)" portmatrix_closed
@@ -184,11 +184,11 @@ case_two_that_are_swapped_while_the_host_runs() {
     permitted_passes wan0 before
     start_watch
     swap_names
-    wait_for 10 is_said_to_be_closed wan0
-    wait_for 10 is_said_to_be_closed lan0
+    wait_for 20 is_said_to_be_closed wan0
+    wait_for 20 is_said_to_be_closed lan0
     permitted_is_dropped wan0 during
     swap_names
-    wait_for 10 watch_said "wan0 is not closed any more"
+    wait_for 20 watch_said "wan0 is not closed any more"
     permitted_passes wan0 after
     permitted_passes lan0 likewise
     end_traffic
@@ -210,10 +210,10 @@ case_one_that_was_replaced() {
     expect_equal "{\"confirmed\":\"$A\",\"now\":\"$C\"}" "$(of wan0 '.address | tojson')" "the addresses"
     pm doctor --json | jq -es 'any(.check == "address" and .interface == "wan0")' >/dev/null
     start_watch
-    wait_for 10 has_history "wan0 has another hardware address"
+    wait_for 20 has_history "wan0 has another hardware address"
     # The old one comes after all, under another name: it is the interface, and the other is closed.
     plug lan1 lan1 $A
-    wait_for 10 is_said_to_be_closed "wan0:$(index_of wan0)"
+    wait_for 20 is_said_to_be_closed "wan0:$(index_of wan0)"
     expect_equal lan1 "$(of wan0 .renamed)" "what wan0 is called now"
     permitted_is_dropped wan0 closed
     stop_watch TERM
@@ -245,28 +245,28 @@ case_one_for_which_there_is_no_number() {
     start_watch
     begin_to_hear
     plug lan1 ens9 $A # and is there all the same
-    wait_for 10 watch_said "ens9 can be given no programs: closed with nftables until an apply"
+    wait_for 20 watch_said "ens9 can be given no programs: closed with nftables until an apply"
     raise lan1 ens9
     in_ns edge nft list table inet portmatrix-closed | grep "iif \"ens9\" drop" >/dev/null
     send_datagrams user 203.0.113.1 9 100
     permitted_is_dropped lan1 closed
-    wait_for 10 closing_is_held
+    wait_for 20 closing_is_held
     begin_to_send 203.0.113.1
     for _ in 1 2 3 4 5; do
         in_ns edge nft flush ruleset # by others
-        wait_for 10 in_ns edge nft list table inet portmatrix-closed
+        wait_for 20 in_ns edge nft list table inet portmatrix-closed
     done
     nothing_forbidden_passed
     grep -q "closed with nftables" <<<"$(of ens9 .closed)"
     stop_watch KILL
     in_ns edge nft flush ruleset
-    wait_for 10 heard 9 # then nothing stops them
+    wait_for 20 heard 9 # then nothing stops them
     kill "$SENDER"
     start_watch
-    wait_for 10 closing_is_held
+    wait_for 20 closing_is_held
     unplug lan1
-    wait_for 10 is_open_again
-    wait_for 10 refused closing_is_held
+    wait_for 20 is_open_again
+    wait_for 20 refused closing_is_held
     kill "$HEARER"
     stop_watch TERM
     pm detach --all
@@ -284,11 +284,11 @@ case_all_are_absent() {
     watch_said "degraded: wan0 is absent"
     begin_traffic
     plug wan0 wan0 $A
-    wait_for 10 watch_said "wan0 has appeared, and is attached"
+    wait_for 20 watch_said "wan0 has appeared, and is attached"
     raise wan0 wan0
     permitted_passes wan0 late
     plug lan0 lan0 $B
-    wait_for 10 watch_said "lan0 has appeared, and is attached"
+    wait_for 20 watch_said "lan0 has appeared, and is attached"
     raise lan0 lan0
     permitted_passes lan0 later
     expect_equal "wan0 enforce null, lan0 enforce null" "$(state_of)" status

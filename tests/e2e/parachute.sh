@@ -3,7 +3,7 @@
 # A host that boots without programs. Sourced by parachute_test.sh and flush_test.sh, after lab.sh and cases.sh.
 
 TABLE=(inet portmatrix-parachute)
-is_loaded() { in_ns edge nft list tables | grep -F "${TABLE[*]}" >/dev/null; }
+is_loaded() { in_ns edge nft list tables | grep -xF "table ${TABLE[*]}" >/dev/null; }
 is_gone() { ! is_loaded; }
 rendered() { head -n 1 "$LAB/state/parachute/rendered" | jq -r ".$1"; }
 is_rendered() { [ "$(rendered generation)" = "$(jq -r .generation "$LAB/state/confirmed.json")" ]; }
@@ -19,7 +19,7 @@ begin() {
     pm detach --all
     rm -rf "$LAB/run"
     pm apply --force -i eth0 "$ROOT/tests/e2e/edge.yaml" # a session of the case before may still be there
-    wait_for 10 is_rendered
+    wait_for 20 is_rendered
 }
 
 # As after a boot: nothing is pinned, no run folder, no table. What was confirmed stays.
@@ -36,8 +36,8 @@ boot_without_bpf() {
 
 # What the matrix permits passes, what it does not is dropped.
 policy_holds() {
-    wait_for 10 tcp_talks user "$EDGE4" 22
-    wait_for 10 tcp_talks user "$EDGE6" 22
+    wait_for 20 tcp_talks user "$EDGE4" 22
+    wait_for 20 tcp_talks user "$EDGE6" 22
     ssh_is_closed
     refused tcp_talks attacker "$EDGE6" 22
 }

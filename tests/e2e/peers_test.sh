@@ -144,7 +144,7 @@ relays() {
     sent=${back% *}
     [ "$sent" -ge "${2:-20}" ]
     # The relay and the peer have seen each datagram; only the client may end before its last answer comes.
-    wait_for 5 has_relayed $((out + sent)) $((in + sent)) ||
+    wait_for 20 has_relayed $((out + sent)) $((in + sent)) ||
         { pm status; return 1; }
     [ "${back#* }" -ge $((sent - 1)) ]
 }
@@ -168,7 +168,7 @@ case_a_strangers_datagram_at_a_live_relay() {
     client=$!
     # shellcheck disable=SC2317 # called by wait_for
     has_relay() { port=$(comm -13 <(echo "$earlier") <(relay_ports) | head -n 1) && [ -n "$port" ]; }
-    wait_for 10 has_relay
+    wait_for 20 has_relay
     echo "# the relay's port is $port"
     is_of_the_range "$port"
     before=$(drop_count in not-first-packet)

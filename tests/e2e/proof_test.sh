@@ -101,7 +101,7 @@ doctor_moves_no_counter() {
 # The judge in this process, and the programs in the kernel.
 case_test_packets_are_asked_of_the_policy_in_force() {
     expect_status 0 pm apply -i eth0 "$here/edge.yaml"
-    wait_for 10 doctor_moves_no_counter # others may send something meanwhile
+    wait_for 20 doctor_moves_no_counter # others may send something meanwhile
     expect_output "the programs judge 4 test packets as the policy in force does"
     # Another program in the place of the one that is asked.
     printf '__attribute__((section("xdp"), used)) int liar(void *context) { return 2; }\n' |
@@ -148,6 +148,65 @@ case_what_cannot_be_seen_is_not_called_attached() {
     pm_traced -e trace=recvmsg -e inject=recvmsg:error=EIO "$PORTMATRIX" doctor -i eth0
     expect_equal 1 "$STATUS" "exit of doctor"
     pm detach --all
+}
+
+# What cannot be told of a device is not that there is none; nor may an address of this host be banned
+# because the name of its device cannot be told.
+case_a_device_that_cannot_be_asked_for_is_not_absent() {
+    STEP=1 CALLS=ioctl
+    prepare() { pm detach --all >/dev/null; }
+    judge() {
+        if [ "$STATUS" -eq 0 ]; then
+            status | jq -e '.ingress != null and .egress != null' >/dev/null
+        else
+            refused grep -F "there is no interface" "$LAB/log/out" && [ -z "$(pins)" ]
+        fi
+    }
+    with_every_fault error=ENOMEM -- "$PORTMATRIX" apply -i eth0 "$here/edge.yaml"
+    pm apply -i eth0 "$here/edge.yaml"
+    prepare() { :; }
+    judge() { [ "$STATUS" -ne 0 ] && [ -z "$(pm bans --json)" ]; }
+    with_every_fault error=ENOMEM -- "$PORTMATRIX" ban "$EDGE4"
+    pm detach --all
+}
+
+# A link that is taken for none loses its last pin, and the device its program.
+case_links_of_others_that_cannot_be_listed_are_kept() {
+    expect_status 0 pm apply -i eth0 "$here/edge.yaml"
+    rm "$PORTMATRIX_PIN_DIR/abi"
+    local left=$PORTMATRIX_PIN_DIR/left
+    pm_traced -P "$left" -e trace=getdents64 -e inject=getdents64:error=EIO \
+        "$PORTMATRIX" apply -i eth0 "$here/edge.yaml"
+    expect_equal 1 "$STATUS" "exit of apply"
+    grep -qF "cannot read the folder $left" "$LAB/log/out"
+    refused tcp_talks user "$EDGE4" 8080
+    pings user "$EDGE4" 1
+    expect_status 0 pm apply -i eth0 "$here/edge.yaml"
+    [ ! -e "$left" ]
+    refused tcp_talks user "$EDGE4" 8080
+    pm detach --all
+}
+
+# COMMAND...: with programs of ours on eth0 whose pins are not seen.
+without_pins() {
+    pm apply -i eth0 "$here/edge.yaml"
+    mount -t bpf -o mode=700 bpf "$LAB/bpf"
+    "$@"
+    umount "$LAB/bpf"
+    pm detach --all
+}
+
+# A kernel before 6.6 does not know the question, and says so; any other error is no answer.
+case_programs_on_the_way_out_that_cannot_be_listed_are_told() {
+    local call
+    without_pins pm_traced -e trace=bpf "$PORTMATRIX" detach -i eth0 --force
+    expect_equal 0 "$STATUS" "exit of detach"
+    call=$(awk '/bpf\(/ { calls++ } /BPF_PROG_QUERY.*(TCX_EGRESS|0x2f)/ { print calls; exit }' "$LAB/log/strace")
+    [ -n "$call" ]
+    without_pins pm_traced -e trace=bpf -e "inject=bpf:error=ENOMEM:when=$call" \
+        "$PORTMATRIX" detach -i eth0 --force
+    expect_equal 1 "$STATUS" "exit of detach"
+    grep -qF "cannot list the programs at the egress hook of eth0" "$LAB/log/out"
 }
 
 case_a_list_of_prefixes_is_read_to_its_end_or_not_at_all() {

@@ -74,7 +74,7 @@ udp.sendto(b"matrix", (sys.argv[1], 40000))
 gre = socket.socket(socket.AF_INET, socket.SOCK_RAW, 47)
 gre.sendto(bytes(8), (sys.argv[1], 0))
 PYTHON
-    wait_for 5 both_would_pass
+    wait_for 20 both_would_pass
     [ "$(pm status --json | jq '[.drops[] | select(.reason == "not-first-packet" or .reason == "unsupported-protocol")] | length')" -ge 2 ]
 }
 both_would_pass() { [ "$(shadow '.would_pass | map(select(.packets == 1).row) | sort | join(" ")')" = '"gre-in media-in"' ]; }
@@ -109,13 +109,13 @@ case_the_history_says_which_policy_it_was() {
 case_a_closed_stderr_leaves_a_record() {
     # shellcheck disable=SC2216 # nobody reads
     { pm apply --mode shadow "$LAB/strict.yaml" 2>&1 >/dev/null || true; } | true
-    wait_for 5 recorded "strict is judged beside the policy in force"
+    wait_for 20 recorded "strict is judged beside the policy in force"
     { pm apply "$(variant closed)" 2>&1 >/dev/null || true; } | true
-    wait_for 5 recorded "(closed) is in force"
+    wait_for 20 recorded "(closed) is in force"
     { pm apply "$LAB/none.yaml" 2>&1 >/dev/null || true; } | true
-    wait_for 5 recorded "cannot read policy"
+    wait_for 20 recorded "cannot read policy"
     { pm apply "$(variant wrong 's/verdict: pass/verdict: drop/')" 2>&1 >/dev/null || true; } | true
-    wait_for 5 recorded "wrong.yaml has"
+    wait_for 20 recorded "wrong.yaml has"
 }
 recorded() { pm history --json --limit 1 | jq -r .message | grep -F -- "$1"; }
 
@@ -132,7 +132,7 @@ case_no_number_is_given_twice() {
     local number
     expect_status 0 pm apply "$(variant expiring)" --confirm-within 1s
     number=$(generation_in_force)
-    wait_for 10 refused generation_is "$number"
+    wait_for 20 refused generation_is "$number"
     expect_status 0 pm apply --mode shadow "$(variant strict)"
     expect_status 0 pm apply "$here/edge.yaml"
     expect_equal $((number + 1)) "$(generation_in_force)" generation

@@ -39,7 +39,7 @@ ssh_ends() {
     kill "$ssh"
     wait "$ssh" || true
     sessions | grep -o 'pid=[0-9]*' | cut -d= -f2 | xargs -r kill 2>/dev/null || true
-    wait_for 5 no_session
+    wait_for 20 no_session
 }
 sessions() { in_ns edge ss -Htnp state established "sport = :2222"; }
 no_session() { ! sessions | grep . >/dev/null; }

@@ -19,9 +19,10 @@ start_top() { # WIDTH HEIGHT [ENV...]
     local width=$1 height=$2
     shift 2
     mux kill-session -t top 2>/dev/null || true
-    mux new-session -d -s top -x "$width" -y "$height" \
+    # The server ends with its last session, and takes no new one meanwhile.
+    wait_for 20 mux new-session -d -s top -x "$width" -y "$height" \
         "env $* nsenter --net=/run/netns/$LAB_NET-edge $PORTMATRIX top --interval 1s; echo \"ended \$?\"; sleep 60"
-    wait_for 10 shows "contoso-edge"
+    wait_for 20 shows "contoso-edge"
 }
 
 case_it_draws_rows_drops_and_flows() {
@@ -30,10 +31,10 @@ case_it_draws_rows_drops_and_flows() {
     echo hello >&"${TALK[1]}"
     refused tcp_talks attacker "$EDGE4" 22
     start_top 120 40 LC_ALL=C.UTF-8
-    wait_for 10 shows "generation 1 enforce  on eth0  every 1 s"
-    wait_for 10 shows "ssh-admins"
-    wait_for 10 shows "no-row"
-    wait_for 10 shows "$USER4"
+    wait_for 20 shows "generation 1 enforce  on eth0  every 1 s"
+    wait_for 20 shows "ssh-admins"
+    wait_for 20 shows "no-row"
+    wait_for 20 shows "$USER4"
     expect_equal 40 "$(screen | wc -l)" lines
 }
 
@@ -43,58 +44,58 @@ case_rates_and_bars_move_with_the_packets() {
     # The busiest row comes first, with a full bar.
     # shellcheck disable=SC2317 # called by wait_for
     leads() { screen | sed -n 4p | grep -E '^ping-in +█{8} +[1-9]'; }
-    wait_for 15 leads
+    wait_for 20 leads
     kill "$ping"
     wait "$ping" 2>/dev/null || true
 }
 
 case_keys_sort_filter_and_switch() {
     press s
-    wait_for 5 shows "by bits/s"
+    wait_for 20 shows "by bits/s"
     press r
-    wait_for 5 shows "by bits/s, reversed"
+    wait_for 20 shows "by bits/s, reversed"
     press Tab
-    wait_for 5 shows "by packets/s  Tab pane"
+    wait_for 20 shows "by packets/s  Tab pane"
     press /
-    wait_for 5 shows "show only: _"
+    wait_for 20 shows "show only: _"
     press no-row Enter
-    wait_for 5 shows "with no-row"
-    wait_for 5 shows_not "ssh-admins"
+    wait_for 20 shows "with no-row"
+    wait_for 20 shows_not "ssh-admins"
     press Escape
-    wait_for 5 shows "ssh-admins"
+    wait_for 20 shows "ssh-admins"
     press z
-    wait_for 5 shows_not "ssh-admins"
+    wait_for 20 shows_not "ssh-admins"
     shows "no-row"
     press z h
-    wait_for 5 shows "sort by the next"
+    wait_for 20 shows "sort by the next"
     press x
-    wait_for 5 shows "ssh-admins"
+    wait_for 20 shows "ssh-admins"
     press + +
-    wait_for 5 shows "every 3 s"
+    wait_for 20 shows "every 3 s"
     press p
-    wait_for 5 shows "(stands still)"
+    wait_for 20 shows "(stands still)"
     press p 1
-    wait_for 5 shows_not "(stands still)"
+    wait_for 20 shows_not "(stands still)"
 }
 
 case_it_follows_the_terminal_and_survives_a_tiny_one() {
     local size
     mux resize-window -t top -x 60 -y 12
-    wait_for 5 shows "Tab pane"
+    wait_for 20 shows "Tab pane"
     for size in "20 5" "3 2" "1 1" "10 3" "200 60" "80 24"; do
         # shellcheck disable=SC2086 # two words
         set -- $size
         mux resize-window -t top -x "$1" -y "$2"
         press Tab Down Up PageDown Home
     done
-    wait_for 5 shows "contoso-edge"
-    wait_for 5 shows "DROPPED"
-    wait_for 5 shows "Tab pane"
+    wait_for 20 shows "contoso-edge"
+    wait_for 20 shows "DROPPED"
+    wait_for 20 shows "Tab pane"
 }
 
 case_it_gives_the_terminal_back() {
     press q
-    wait_for 5 shows "ended 0"
+    wait_for 20 shows "ended 0"
     shows_not "ssh-admins"
 }
 
@@ -102,18 +103,18 @@ case_a_terminal_without_utf8_has_plain_bars() {
     start_top 100 30 LC_ALL=C NO_COLOR=1
     in_ns user ping -q -i 0.02 -c 500 "$EDGE4" >/dev/null 2>&1 &
     local ping=$!
-    wait_for 10 shows "########"
+    wait_for 20 shows "########"
     kill "$ping"
     wait "$ping" 2>/dev/null || true
     press C-c
-    wait_for 5 shows "ended 0"
+    wait_for 20 shows "ended 0"
 }
 
 case_an_unknown_terminal_is_told() {
     mux kill-session -t top 2>/dev/null || true
     mux new-session -d -s top -x 100 -y 20 \
         "env TERM=no-such nsenter --net=/run/netns/$LAB_NET-edge $PORTMATRIX top; echo \"ended \$?\"; sleep 60"
-    wait_for 5 shows "ended 1"
+    wait_for 20 shows "ended 1"
     shows "cannot draw on the terminal 'no-such'"
 }
 
@@ -158,7 +159,7 @@ PYTHON
 case_nothing_attached_ends_it() {
     start_top 100 30
     pm detach --all
-    wait_for 10 shows "ended 1"
+    wait_for 20 shows "ended 1"
     shows "nothing is attached"
     expect_status 1 pm top --once
     expect_status 0 pm flows

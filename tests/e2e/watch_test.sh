@@ -34,7 +34,7 @@ case_a_detached_link_is_attached_again() {
     local hook
     for hook in ingress egress; do
         remove "$hook"
-        wait_for 10 watch_said "$hook of eth0 had been removed by others, and is attached again"
+        wait_for 20 watch_said "$hook of eth0 had been removed by others, and is attached again"
         no_drift
         ssh_is_closed
         tcp_talks user "$EDGE4" 22
@@ -47,13 +47,13 @@ case_an_interface_that_goes_and_comes_back() {
     packets=$(row_count ssh-admins packets_in)
     in_ns edge ip link delete eth0
     ip link add edge netns "$LAB_NET-net" type veth peer name eth0 netns "$LAB_NET-edge"
-    wait_for 10 no_drift
+    wait_for 20 no_drift
     in_ns net ip link set edge master br0 up
     in_ns edge ip link set eth0 up
     in_ns edge ip address add "$EDGE4/32" dev eth0
     in_ns edge ip route add default dev eth0
     for name in user attacker; do in_ns $name ip neighbour flush all; done # its MAC is another
-    wait_for 10 tcp_talks user "$EDGE4" 22
+    wait_for 20 tcp_talks user "$EDGE4" 22
     ssh_is_closed
     [ "$(row_count ssh-admins packets_in)" -gt "$packets" ]
 }
@@ -67,10 +67,10 @@ case_an_interface_in_another_namespace_stays_filtered() {
         in_ns "$to" ip address add "$EDGE4/32" dev eth0
         in_ns "$to" ip route add default dev eth0
         is_listening "$to" tcp 22 || lab_echo "$to" 22
-        wait_for 10 tcp_talks user "$EDGE4" 22
+        wait_for 20 tcp_talks user "$EDGE4" 22
         ssh_is_closed
     done <<<$'edge away\naway edge'
-    wait_for 10 no_drift # a filter of clsact was left behind, and is attached again
+    wait_for 20 no_drift # a filter of clsact was left behind, and is attached again
 }
 
 case_a_renamed_interface_stays_filtered() {
@@ -78,13 +78,13 @@ case_a_renamed_interface_stays_filtered() {
     in_ns edge ip link set eth0 name wan0
     in_ns edge ip link set wan0 up
     in_ns edge ip route replace default dev wan0
-    wait_for 10 tcp_talks user "$EDGE4" 22
+    wait_for 20 tcp_talks user "$EDGE4" 22
     ssh_is_closed
     in_ns edge ip link set wan0 down
     in_ns edge ip link set wan0 name eth0
     in_ns edge ip link set eth0 up
     in_ns edge ip route replace default dev eth0
-    wait_for 10 tcp_talks user "$EDGE4" 22
+    wait_for 20 tcp_talks user "$EDGE4" 22
     ssh_is_closed
     no_drift
 }
@@ -93,7 +93,7 @@ case_an_expired_confirm_is_settled_and_told() {
     sed 's/contoso-edge/open/; s/admins: .*/admins: any/' "$here/edge.yaml" >"$LAB/open.yaml"
     expect_status 0 pm apply "$LAB/open.yaml" --confirm-within $((3 * SLOW))s
     tcp_talks attacker "$EDGE4" 22
-    wait_for 10 watch_said "was not confirmed in time and is rolled back"
+    wait_for 20 watch_said "was not confirmed in time and is rolled back"
     ssh_is_closed
     pm history --json | grep '"action":"expire"' | grep '"user":"-"' >/dev/null
 }
@@ -107,7 +107,7 @@ case_commands_and_watch_do_not_get_in_each_others_way() {
 }
 
 case_the_state_of_attachment_is_kept_where_an_exporter_reads_it() {
-    wait_for 10 is_newer "$(checked)"
+    wait_for 20 is_newer "$(checked)"
 }
 
 case_killed_it_leaves_everything_as_it_is() {
@@ -117,7 +117,7 @@ case_killed_it_leaves_everything_as_it_is() {
     bpftool link detach pinned "$(LINK ingress)"
     [ "$(drift)" = attachment ]
     start_watch
-    wait_for 10 no_drift
+    wait_for 20 no_drift
     ssh_is_closed
 }
 
@@ -135,7 +135,7 @@ case_an_interface_that_appears_late() {
     start_watch
     watch_said "watching: degraded: late0 is absent"
     in_ns edge ip link add late0 type veth peer name late1
-    wait_for 10 watch_said "late0 has appeared, and is attached"
+    wait_for 20 watch_said "late0 has appeared, and is attached"
     expect_equal '["eth0","late0"]' "$(pm status --json | jq -cs 'map(.interface)')" interfaces
     expect_equal '["enforce","enforce"]' "$(pm status --json | jq -cs 'map(.mode)')" modes
 }
@@ -150,7 +150,7 @@ case_what_was_detached_by_command_stays_detached() {
     expect_status 0 pm apply -i late0
     [ ! -e "$LAB/run/detached" ]
     bpftool link detach pinned "$PORTMATRIX_PIN_DIR/interface-1/ingress"
-    wait_for 10 watch_said "ingress of late0 had been removed by others"
+    wait_for 20 watch_said "ingress of late0 had been removed by others"
 }
 
 # Waits until watch has looked twice.
@@ -158,7 +158,7 @@ looked_at() {
     local before
     for _ in 1 2; do
         before=$(checked)
-        wait_for 10 is_newer "$before"
+        wait_for 20 is_newer "$before"
     done
 }
 checked() { bpftool -j map lookup pinned "$PORTMATRIX_PIN_DIR/interfaces" key 0 0 0 0 | jq -c .value[24:]; }
@@ -169,7 +169,7 @@ is_newer() { [ "$(checked)" != "$1" ]; }
 case_an_interface_that_is_open_is_not_said_to_be_in_force() {
     expect_status 0 pm detach -i late0
     expect_status 0 pm apply -i late0 --confirm-within 1s
-    wait_for 10 watch_said "is rolled back; late0 is now unfiltered"
+    wait_for 20 watch_said "is rolled back; late0 is now unfiltered"
     expect_equal '["enforce","off"]' "$(pm status --json | jq -cs 'map(.mode)')" modes
     stop_watch TERM
     start_watch
@@ -193,11 +193,11 @@ case_a_newer_program_takes_its_place() {
     pid=$(cat "$LAB/run/watch")
     cp "$PORTMATRIX" "$LAB/portmatrix.new"
     mv "$LAB/portmatrix.new" "$LAB/portmatrix"
-    wait_for 10 watch_said "$LAB/portmatrix was replaced: starting anew"
-    wait_for 10 watches_again
+    wait_for 20 watch_said "$LAB/portmatrix was replaced: starting anew"
+    wait_for 20 watches_again
     expect_equal "$LAB/portmatrix" "$(readlink "/proc/$pid/exe")" "what runs"
     remove ingress
-    wait_for 10 watch_said "ingress of eth0 had been removed by others"
+    wait_for 20 watch_said "ingress of eth0 had been removed by others"
     expect_equal "$pid" "$(cat "$LAB/run/watch")" pid
 }
 watches_again() { [ "$(grep -c "watching:" "$LAB/log/watch")" -eq 2 ]; }
@@ -212,7 +212,7 @@ case_a_foreign_program_is_told_once_and_left_alone() {
     watch_said "XDP program 'stranger'"
     [ "$(drift | head -n 1)" = attachment ]
     in_ns edge ip link set dev eth0 xdp off
-    wait_for 10 watch_said "attached again"
+    wait_for 20 watch_said "attached again"
 }
 
 # An interface to which nothing can be attached, and pins that nobody may read.
@@ -223,16 +223,43 @@ case_what_is_tried_in_vain_wakes_nobody() {
     start_watch_and_hear env
     looks_at_leisure "nftables filters instead of the programs; eth0: cannot attach to eth0: XDP program 'stranger'"
     in_ns edge ip link set dev eth0 xdp off
-    wait_for 10 is_well_again # the parachute has gone too
+    wait_for 20 is_well_again # the parachute has gone too
     chmod 0777 "$PORTMATRIX_PIN_DIR"
-    wait_for 10 watch_said "the pins cannot be read: "
+    wait_for 20 watch_said "the pins cannot be read: "
     looks_at_leisure "the pins cannot be read: "
     chmod 0700 "$PORTMATRIX_PIN_DIR"
-    wait_for 10 is_well_again
+    wait_for 20 is_well_again
     stop_watch_and_hear
     start_watch
 }
 is_well_again() { last_status | grep -x "STATUS=in force on eth0, late0"; }
+
+# A reboot before the next change would have lifted what it named.
+case_a_lost_list_of_bans_is_written_again_and_told_once() {
+    [ ! -e "$LAB/run/watch" ] || stop_watch TERM # of the case before
+    start_watch_and_hear env
+    expect_status 0 pm ban 198.51.100.9
+    await_two_looks
+    rm "$LAB/state/bans"
+    wait_for 20 test -e "$LAB/state/bans"
+    pm bans --json | jq -se 'length == 1 and .[0].listed and .[0].owner == "unknown"' >/dev/null
+    wait_for 20 watch_said "warning: a ban of addresses in force is not in the list"
+    await_two_looks
+    expect_equal 1 "$(grep -c "not in the list" "$LAB/log/watch")" "times that it is told"
+    expect_equal 1 "$(pm history --json | jq -s '[.[] | select(.action == "ban" and .user == "-" and (.message | contains("not in the list")))] | length')" "entries"
+    # The whole folder.
+    mv "$LAB/state" "$LAB/away"
+    wait_for 20 test -e "$LAB/state/bans"
+    rm -r "$LAB/state"
+    mv "$LAB/away" "$LAB/state"
+    stop_watch_and_hear
+    expect_status 0 pm unban 198.51.100.9
+}
+await_two_looks() {
+    local before
+    before=$(looks)
+    wait_for 30 has_looked $((before + 2))
+}
 
 lab_make
 trap 'lab_remove "$LAB"' EXIT

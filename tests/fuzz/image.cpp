@@ -42,11 +42,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size
     const pm::ImageView view(image_of(data, size));
     const auto catalog = pm::read_catalog(view.view());
     if (catalog && catalog->rows.size() > PM_ROWS_MAX) std::abort();
-    pm_tuple tuple = {};
-    std::memcpy(&tuple, data + size - std::min(size, sizeof(tuple)), std::min(size, sizeof(tuple)));
+    pm_flow_key flow = {};
+    std::memcpy(&flow, data + size - std::min(size, sizeof(flow)), std::min(size, sizeof(flow)));
+    const std::uint32_t opener = flow.zero;
     for (const std::uint32_t direction : {0U, 1U}) {
-        const std::uint32_t verdict = pm_judge(view.view(), view.view(), 1, &tuple,
-                                               direction);  // the bans may be anything too
+        // The bans may be anything too.
+        const std::uint32_t verdict =
+            pm_judge(view.view(), view.view(), 1, &flow, opener, direction);
         if (pm_reason_of(verdict) == 0) (void)pm_row_at(view.view(), pm_row_of(verdict));
     }
     return 0;

@@ -12,9 +12,13 @@
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
+#include <functional>
 #include <map>
+#include <optional>
 #include <regex>
+#include <set>
 #include <sstream>
+#include <vector>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -31,6 +35,7 @@ constexpr const char *file_name = PM_SOURCE_DIR "/tests/packet/budgets.txt";
 constexpr const char *recorded_with = "16";
 constexpr double tolerance = 0.02;
 constexpr double verifier_limit = 1'000'000, memory_limit = 32 << 20;
+constexpr double stack_limit = 512, stack_left = 128;  // bytes
 
 using Figures = std::map<std::string, double>;
 
@@ -87,6 +92,52 @@ void add_map(Figures &figures, const std::string &name, int fd) {
         figures["maps.shared-bytes"] += bytes;
 }
 
+std::vector<bpf_insn> instructions_of(int fd) {
+    bpf_prog_info info = {};
+    std::uint32_t size = sizeof(info);
+    EXPECT_EQ(bpf_obj_get_info_by_fd(fd, &info, &size), 0);
+    std::vector<bpf_insn> program(info.xlated_prog_len / sizeof(bpf_insn));
+    bpf_prog_info again = {};
+    again.xlated_prog_len = info.xlated_prog_len;
+    again.xlated_prog_insns = reinterpret_cast<std::uintptr_t>(program.data());
+    EXPECT_EQ(bpf_obj_get_info_by_fd(fd, &again, &size), 0);
+    return program;
+}
+
+// Where the programs' functions begin, each with those that it calls, by number.
+std::map<std::size_t, std::set<std::size_t>> functions_of(const std::vector<bpf_insn> &program) {
+    std::map<std::size_t, std::set<std::size_t>> calls = {{0, {}}};
+    const auto target = [&](std::size_t at) -> std::optional<std::size_t> {
+        const bpf_insn &one = program[at];
+        if (one.code != (BPF_JMP | BPF_CALL) || one.src_reg != BPF_PSEUDO_CALL) return std::nullopt;
+        return at + 1 +
+               static_cast<std::size_t>(one.off);  // once it is compiled, `imm` is its number
+    };
+    for (std::size_t at = 0; at < program.size(); ++at)
+        if (const auto called = target(at)) calls[*called];
+    for (std::size_t at = 0; at < program.size(); ++at)
+        if (const auto called = target(at))
+            std::prev(calls.upper_bound(at))->second.insert(*called);
+    return calls;
+}
+
+// The stack of the deepest chain of calls, as Linux 6.1 counts it. `depths`: of the functions in
+// their order.
+double deepest_chain(const std::vector<bpf_insn> &program, const std::vector<double> &depths) {
+    const auto functions = functions_of(program);
+    EXPECT_EQ(functions.size(), depths.size()) << "functions, and depths that the verifier tells";
+    if (functions.size() != depths.size()) return 0;
+    std::map<std::size_t, double> depth_of;
+    for (const auto &[begin, calls] : functions) depth_of[begin] = depths[depth_of.size()];
+    const std::function<double(std::size_t)> chain = [&](std::size_t begin) {
+        double deepest = 0;
+        for (const std::size_t called : functions.at(begin))
+            deepest = std::max(deepest, chain(called));
+        return std::ceil(std::max(depth_of[begin], 1.0) / 32) * 32 + deepest;
+    };
+    return chain(0);
+}
+
 std::string messages;  // of libbpf
 
 int keep_message(libbpf_print_level, const char *format, va_list values) {
@@ -96,18 +147,32 @@ int keep_message(libbpf_print_level, const char *format, va_list values) {
     return 0;
 }
 
-// "prog 'NAME': -- BEGIN PROG LOAD LOG --", some lines, "... total_states N peak_states N ...".
-void add_states(Figures &figures) {
+// "prog 'NAME': -- BEGIN PROG LOAD LOG --", some lines, "stack depth N+N+N" of its functions or
+// (Linux 7) "stack depth max N" of the deepest chain, some lines, "... total_states N peak_states N
+// ...".
+void add_log(Figures &figures, const std::map<std::string, int> &fds) {
     const std::regex log(
-        "prog '(\\w+)': -- BEGIN PROG LOAD LOG --[^]*?"
+        "prog '(\\w+)': -- BEGIN PROG LOAD LOG --[^]*?stack depth (max )?([0-9+]+)[^]*?"
         "total_states (\\d+) peak_states (\\d+)");
     int programs = 0;
     for (std::sregex_iterator one(messages.begin(), messages.end(), log), end; one != end; ++one) {
         programs++;
-        figures[one->str(1) + ".states"] = std::stod(one->str(2));
-        figures[one->str(1) + ".peak-states"] = std::stod(one->str(3));
+        const std::string name = one->str(1);
+        figures[name + ".states"] = std::stod(one->str(4));
+        figures[name + ".peak-states"] = std::stod(one->str(5));
+        if (one->length(2) > 0) {
+            figures[name + ".stack-bytes"] = std::stod(one->str(3));
+            continue;
+        }
+        std::vector<double> depths;
+        std::istringstream each(one->str(3));
+        for (std::string depth; std::getline(each, depth, '+');) depths.push_back(std::stod(depth));
+        figures[name + ".stack-bytes"] = deepest_chain(instructions_of(fds.at(name)), depths);
     }
-    EXPECT_EQ(programs, 4) << "the verifier's log has another form: " << messages.substr(0, 500);
+    EXPECT_EQ(programs, 4) << "the verifier's log has another form: "
+                           << messages.substr(
+                                  std::min(messages.find("BEGIN PROG LOAD LOG"), messages.size()),
+                                  500);
 }
 
 Figures measure() {
@@ -122,11 +187,12 @@ Figures measure() {
         ADD_FAILURE() << program.error().message;
         return figures;
     }
-    add_states(figures);
-    add_program(figures, "pm_ingress", program->ingress());
-    add_program(figures, "pm_egress", program->egress());
-    add_program(figures, "pm_ask_in", program->ask_in());
-    add_program(figures, "pm_ask_out", program->ask_out());
+    const std::map<std::string, int> fds = {{"pm_ingress", program->ingress()},
+                                            {"pm_egress", program->egress()},
+                                            {"pm_ask_in", program->ask_in()},
+                                            {"pm_ask_out", program->ask_out()}};
+    add_log(figures, fds);
+    for (const auto &[name, fd] : fds) add_program(figures, name, fd);
     for (const auto &[name, fd] : program->maps().all()) add_map(figures, name, fd.get());
     add_map(figures, "rows", program->rows());
     return figures;
@@ -205,7 +271,8 @@ TEST(Budget, IsKept) {
 }
 
 // Limits on any kernel: half of what the verifier is willing to look at (three quarters with any
-// compiler), and the memory that a host with six rows may take.
+// compiler), three quarters of the stack (all of it with any compiler), and the memory that a host
+// with six rows may take.
 TEST(Budget, LeavesRoom) {
     const Figures now = measure();
     const double instructions = verifier_limit * (compiler() == recorded_with ? 0.5 : 0.75);
@@ -214,6 +281,11 @@ TEST(Budget, LeavesRoom) {
         EXPECT_GT(value, 0) << figure;
         EXPECT_LE(value, instructions) << figure << ", clang " << compiler();
     }
+    for (const auto &[figure, value] : now)
+        if (figure.ends_with(".stack-bytes")) {
+            EXPECT_LE(value, compiler() == recorded_with ? stack_limit - stack_left : stack_limit)
+                << figure << ", clang " << compiler();
+        }
     EXPECT_LE(now.at("maps.shared-bytes") + 2 * now.at("maps.bytes-a-cpu"), memory_limit);
 }
 

@@ -216,5 +216,26 @@ TEST_F(CatalogueIcmp, Row050RequestsAreHeldToTheRowsLimit) {
     passed("row ping-in", echo_request(partner, access4, 3));
 }
 
+// More peers than `limits` has room for, each with two flows, so that the table keeps them.
+TEST_F(CatalogueIcmp, Row163NoFloodOfPeersGivesARowItsBurstAnew) {
+    Policy policy = mixed_policy();
+    for (Row &row : policy.rows) {
+        if (row.id == "ping-in")
+            row.limit = {.flows = 1, .per_seconds = 60, .burst = 2, .per_row = true};
+        if (row.id == "stun-in") row.limit = {.flows = 2, .per_seconds = 1, .burst = 2};
+    }
+    host.apply(policy);
+    passed("row ping-in", echo_request(partner, access4, 1));
+    passed("row ping-in", echo_request("198.51.100.8", access4, 2));
+    dropped("rate-limited", echo_request("198.51.100.9", access4, 3));
+    for (std::uint32_t peer = 0; peer < 20'000; ++peer)
+        for (const int port : {5000, 5001})
+            passed("row stun-in",
+                   udp(to_string(Address::v4(0x0b000000 + peer)).c_str(), port, av4, 3478));
+    dropped("rate-limited", echo_request("198.51.100.9", access4, 3));
+    host.wait(60);
+    passed("row ping-in", echo_request("198.51.100.9", access4, 3));
+}
+
 }  // namespace
 }  // namespace pm::test

@@ -104,6 +104,29 @@ TEST(CopyMap, WhatHasNoRoomIsLeftOut) {
     EXPECT_EQ(count, 10u);
 }
 
+TEST(CopyMap, PrefixesOfATrieAreCopied) {
+    struct Prefix {
+        std::uint32_t bits, address;
+    };
+    const auto trie = [](std::uint32_t entries) {
+        return make(BPF_MAP_TYPE_LPM_TRIE, sizeof(Prefix), sizeof(Old), entries, BPF_F_NO_PREALLOC);
+    };
+    const Fd from = trie(3000), to = trie(3000), small = trie(10);
+    for (std::uint32_t i = 0; i < 3000; ++i) {
+        const Prefix prefix = {.bits = 32, .address = i};
+        const Old value = {.count = i};
+        ASSERT_EQ(bpf_map_update_elem(from.get(), &prefix, &value, BPF_ANY), 0);
+    }
+    ASSERT_TRUE(copy_map(from.get(), to.get(), "test", {}, Entries::all));
+    for (std::uint32_t i = 0; i < 3000; ++i) {
+        const Prefix prefix = {.bits = 32, .address = i};
+        Old value = {};
+        ASSERT_EQ(bpf_map_lookup_elem(to.get(), &prefix, &value), 0) << i;
+        EXPECT_EQ(value.count, i);
+    }
+    EXPECT_TRUE(copy_map(from.get(), small.get(), "test", {}, Entries::all));
+}
+
 TEST(CopyMap, EachCpuKeepsItsCount) {
     const auto cpus = static_cast<std::size_t>(libbpf_num_possible_cpus());
     const Fd from = make(BPF_MAP_TYPE_PERCPU_ARRAY, 4, sizeof(Old), 10),

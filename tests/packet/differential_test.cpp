@@ -141,23 +141,21 @@ TEST(Differential, FirstPacketsOfARandomPolicy) {
         Kernel::shared().load_candidate(image);
         for (int j = 0; j < 500; ++j) {
             const FlowEnds ends = random_ends(random, policy);
-            pm_tuple tuple = {.local = ends.local.abi(),
-                              .remote = ends.remote.abi(),
-                              .local_port = ends.local_port,
-                              .remote_port = ends.remote_port,
-                              .protocol = ends.protocol,
-                              .interface = interface_number,
-                              .opener = static_cast<std::uint8_t>(ends.opener),
-                              .zero = 0};
-            if (random.chance(2)) tuple.protocol = 2;
+            pm_flow_key flow = {.local = ends.local.abi(),
+                                .remote = ends.remote.abi(),
+                                .local_port = ends.local_port,
+                                .remote_port = ends.remote_port,
+                                .protocol = ends.protocol,
+                                .interface = interface_number,
+                                .zero = 0};
+            if (random.chance(2)) flow.protocol = 2;
             if (random.chance(2)) {
-                tuple.local_port = ends.local.is_v4() ? 68 : 546;
-                tuple.remote_port = ends.local.is_v4() ? 67 : 547;
+                flow.local_port = ends.local.is_v4() ? 68 : 546;
+                flow.remote_port = ends.local.is_v4() ? 67 : 547;
             }
-            if (ends.local.is_v4() != ends.remote.is_v4() || !tuple.local_port ||
-                !tuple.remote_port)
+            if (ends.local.is_v4() != ends.remote.is_v4() || !flow.local_port || !flow.remote_port)
                 continue;
-            const Question question = to_question(tuple);
+            const Question question = to_question(flow, ends.opener);
             const Bytes packet = first_packet(question);
             const std::string fault =
                 compare_probe(Kernel::shared(), policy, question.direction, packet);

@@ -347,6 +347,12 @@ TEST_F(Flow, DhcpAnswersPassForAMinuteAfterTheQuestion) {
     EXPECT_EQ(host.in(udp("fe80::2", 547, "fe80::1", 546)), "no-service");
     EXPECT_EQ(host.out(udp("fe80::1", 546, "ff02::1:2", 547)), "essential-dhcp");
     EXPECT_EQ(host.in(udp("fe80::2", 547, "fe80::1", 546)), "essential-dhcp");
+    EXPECT_EQ(host.in(udp("fe80::2", 49152, "fe80::1", 546)), "essential-dhcp")
+        << "some servers answer from another port";
+    EXPECT_EQ(host.in(udp("fe80::2", 49152, "fe80::1", 547)), "no-service");
+    EXPECT_EQ(host.in(udp("192.0.2.1", 49152, "203.0.113.10", 68)), "no-service");
+    host.wait(66);
+    EXPECT_EQ(host.in(udp("fe80::2", 49152, "fe80::1", 546)), "no-service");
     EXPECT_EQ(host.in(udp("192.0.2.1", 68, "255.255.255.255", 67)), "no-service")
         << "this host is no server";
 }

@@ -85,6 +85,10 @@ TEST_F(OnMixed, ADhcpAnswerNeedsItsQuestion) {
     EXPECT_FALSE(passes(Direction::in, answer));
     EXPECT_TRUE(passes(Direction::out, udp("203.0.113.10", 68, "192.0.2.1", 67)));
     EXPECT_TRUE(passes(Direction::in, answer));
+    const Packet reply = udp("fe80::2", 49152, "2001:db8:10::10", 546);
+    EXPECT_FALSE(passes(Direction::in, reply));
+    EXPECT_TRUE(passes(Direction::out, udp("2001:db8:10::10", 546, "ff02::1:2", 547)));
+    EXPECT_TRUE(passes(Direction::in, reply));
 }
 
 // 100,000 prefixes are one set, and are loaded in a time that a boot can spare.

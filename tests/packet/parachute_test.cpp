@@ -121,7 +121,7 @@ bool is_dhcp_answer(const Asked &one) {
         return false;
     const unsigned from = one.bytes[ports] << 8 | one.bytes[ports + 1];
     const unsigned to = one.bytes[ports + 2] << 8 | one.bytes[ports + 3];
-    return v4 ? from == 67 && to == 68 : from == 547 && to == 546;
+    return v4 ? from == 67 && to == 68 : to == 546;
 }
 
 // Of a packet without tags, options and extension headers, whole, and of a protocol that conntrack

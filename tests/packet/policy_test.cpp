@@ -10,6 +10,9 @@ constexpr auto in = Direction::in, out = Direction::out;
 std::vector<Case> address_cases() {
     auto came = [](const char *source) { return frame(make_packet(source, "203.0.113.10")); };
     auto came6 = [](const char *source) { return frame(make_packet(source, "2001:db8:10::10")); };
+    auto closed = [](const char *source) {
+        return frame(make_packet(source, "203.0.113.10", Tcp{.destination = 9}));
+    };
     auto left = [](const char *destination) {
         return frame(make_packet("203.0.113.10", destination, Icmp{}));
     };
@@ -18,6 +21,10 @@ std::vector<Case> address_cases() {
         {"OwnAddressOfAnotherInterface", in, came("10.9.0.10"), "own-address-spoofed"},
         {"Land", in, came("203.0.113.10"), "own-address-spoofed"},
         {"LandOfNobody", in, frame(make_packet("192.0.2.9", "192.0.2.9")), "own-address-spoofed"},
+        {"OwnAddressToAClosedPort", in, closed("203.0.113.11"), "own-address-spoofed"},
+        {"LandToAClosedPort", in, closed("203.0.113.10"), "own-address-spoofed"},
+        {"MulticastSourceToAClosedPort", in, closed("224.0.0.1"), "bad-source-address"},
+        {"AnybodyToAClosedPort", in, closed("198.51.100.7"), "no-service"},
         {"OwnAddressV6", in, came6("2001:db8:10::11"), "own-address-spoofed"},
         {"MartianDestinationIn", in, frame(make_packet("198.51.100.7", "127.0.0.1")),
          "bad-destination-address"},

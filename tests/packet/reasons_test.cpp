@@ -66,6 +66,7 @@ const std::map<std::string, std::function<std::string()>> plainest = {
     {"fragment-unknown",
      [] {
          Packet later = stun_in();
+         later.to = address("203.0.113.12");
          later.fragment = Fragment{.offset = 8};
          return mixed_in(later);
      }},
@@ -138,6 +139,12 @@ const std::map<std::string, std::function<std::string()>> plainest = {
          EXPECT_EQ(host.in(sip()), "row sip-in");
          Packet answer = tcp(access4, 5061, partner, 40000, SYN | ACK);
          return host.in(icmp_error(address("192.0.2.1"), answer.from, datagram(answer)));
+     }},
+    {"essential-fragment",
+     [] {
+         Packet later = stun_in();
+         later.fragment = Fragment{.offset = 8};
+         return mixed_in(later);
      }},
 };
 

@@ -67,12 +67,6 @@ std::vector<Case> icmp_cases() {
         packet.hop_limit = static_cast<std::uint8_t>(hop_limit);
         return frame(packet);
     };
-    auto igmp = [](int ttl, Bytes body = Bytes(8)) {
-        Packet packet = make_packet("198.51.100.7", "224.0.0.1", Raw{2, body});
-        packet.hop_limit = static_cast<std::uint8_t>(ttl);
-        packet.options = {148, 4, 0, 0};
-        return frame(packet);
-    };
     std::vector<Case> cases = {
         {"Ping", in, v4(8), "row ping-in"},
         {"PingV6", in, frame(sip6(Icmp{.type = 128})), "row ping-in"},
@@ -103,9 +97,6 @@ std::vector<Case> icmp_cases() {
          with(make_packet("fe80::1", "2001:db8:10::10", Icmp{.type = 135}),
               [](Packet &p) { p.hop_limit = 255, p.fragment = Fragment{}; }),
          "malformed-essential"},
-        {"Igmp", in, igmp(1), "essential-multicast"},
-        {"IgmpTtl2", in, igmp(2), "malformed-essential"},
-        {"IgmpShort", in, igmp(1, Bytes(7)), "malformed-essential"},
         {"IgmpInV6", in, frame(sip6(Raw{2})), "unsupported-protocol"},
     };
     for (int type : {133, 134, 135, 136})

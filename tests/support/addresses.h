@@ -28,4 +28,12 @@ inline AddressSet addresses(const std::vector<std::string> &prefixes) {
     return AddressSet(std::move(ranges));
 }
 
+// What is on the link of the interface under test, and of another one.
+inline AddressSet addresses_on_link() {
+    return addresses({"198.51.100.0/24", "203.0.113.0/26", "10.9.0.10/32", "2001:db8:20::/64"});
+}
+inline AddressSet addresses_on_other_link() {
+    return addresses({"192.0.2.0/24"});
+}
+
 }  // namespace pm::test

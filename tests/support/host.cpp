@@ -115,16 +115,16 @@ std::string compare_image(const Policy &policy, const ImageView &image, Directio
     naive::Opening opening = naive::opening_of(headers, direction);
     for (Direction opener : {Direction::in, Direction::out}) {
         opening.opener = opener;
-        pm_tuple tuple = {.local = opening.local.abi(),
-                          .remote = opening.remote.abi(),
-                          .local_port = opening.local_port,
-                          .remote_port = opening.remote_port,
-                          .protocol = opening.protocol,
-                          .interface = interface_number,
-                          .opener = static_cast<std::uint8_t>(opener),
-                          .zero = 0};
+        const pm_flow_key flow = {.local = opening.local.abi(),
+                                  .remote = opening.remote.abi(),
+                                  .local_port = opening.local_port,
+                                  .remote_port = opening.remote_port,
+                                  .protocol = opening.protocol,
+                                  .interface = interface_number,
+                                  .zero = 0};
         std::uint32_t answer =
-            pm_judge(image.view(), {nullptr, 0}, 0, &tuple, static_cast<std::uint32_t>(direction));
+            pm_judge(image.view(), {nullptr, 0}, 0, &flow, static_cast<std::uint32_t>(opener),
+                     static_cast<std::uint32_t>(direction));
         Verdict theirs = pm_reason_of(answer) ? drop(static_cast<pm_reason>(pm_reason_of(answer)))
                                               : row(static_cast<int>(pm_row_of(answer)));
         std::string fault =

@@ -2,13 +2,13 @@
 #include "tests/support/kernel.h"
 
 #include <linux/bpf.h>
-#include <sys/mman.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <ctime>
 #include <span>
 #include <stdexcept>
 #include <system_error>
@@ -16,9 +16,12 @@
 #include "loader/kernel/flow_table.h"
 #include "loader/kernel/jiffies.h"
 #include "loader/kernel/program.h"
+#include "maps/paces.h"
 #include "policy/image/ban_image.h"
 #include "policy/model/bans.h"
 #include "tests/support/arrays.h"
+#include "tests/support/links.h"
+#include "tests/support/mapped.h"
 #include "tests/support/policies.h"
 
 namespace pm::test {
@@ -36,23 +39,6 @@ T value(Result<T> result) {
     if (!result) throw std::runtime_error(result.error().message);
     return std::move(*result);
 }
-
-class Memory {
-public:
-    Memory(int fd, std::size_t size) : size_(size) {
-        memory_ = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-        if (memory_ == MAP_FAILED) fail("mmap");
-    }
-    ~Memory() { munmap(memory_, size_); }
-    Memory(const Memory &) = delete;
-    Memory &operator=(const Memory &) = delete;
-
-    std::uint8_t *bytes() const { return static_cast<std::uint8_t *>(memory_); }
-
-private:
-    void *memory_;
-    std::size_t size_;
-};
 
 Program load_programs() {
     const char *object = std::getenv("PM_BPF_OBJECT");
@@ -80,7 +66,10 @@ struct Kernel::Parts {
           images(program.maps().fd("images"), std::size_t{slot_size} * PM_IMAGE_SLOTS),
           bans(program.maps().fd("bans"), std::size_t{bans_size} * PM_IMAGE_SLOTS),
           question(program.maps().fd("question"), 4096),
-          cpus(static_cast<std::size_t>(libbpf_num_possible_cpus())) {}
+          paces(program.maps().fd("paces"), PM_PACES * sizeof(std::uint64_t)),
+          cpus(static_cast<std::size_t>(libbpf_num_possible_cpus())) {
+        write_links(program.maps(), interface_number);
+    }
 
     pm_control &control() const { return *reinterpret_cast<pm_control *>(control_memory.bytes()); }
 
@@ -115,6 +104,11 @@ struct Kernel::Parts {
         for (auto &[key, entry] : all) change(map, key, entry);
     }
 
+    template <typename K, class V>
+    void empty(const char *name) const {
+        each<K, V>(name, [](auto &map, const auto &key, const auto &) { map.remove(key); });
+    }
+
     Verdict of_slot(std::size_t slot) const {
         for (std::size_t i = 0; i < row_slots.size(); ++i)
             if (row_slots[i] == slot) return row(static_cast<int>(i));
@@ -122,7 +116,8 @@ struct Kernel::Parts {
     }
 
     Program program;
-    Memory control_memory, images, bans, question;
+    Mapped control_memory, images, bans, question, paces;
+    bool has_paces = false;
     std::size_t cpus;
     std::vector<std::uint16_t> row_slots;     // of the image in force, by row
     std::uint32_t slots = PM_FIRST_ROW_SLOT;  // of all images so far
@@ -239,11 +234,27 @@ void Kernel::read(Counters &counters) const {
     read_sums(parts_->program.maps().fd("drops"), first_drop, drop_count, counters.drops);
 }
 
+void Kernel::take_counters() {
+    read(parts_->last);
+}
+
 bool Kernel::passes(Direction direction, const Bytes &frame) {
     return run_hook(direction, frame, {});
 }
 
+void Kernel::set_paces(Paces paces) {
+    parts_->has_paces = paces != Paces::off;
+    std::uint64_t due = 0;
+    if (paces == Paces::full) {
+        timespec now = {};
+        clock_gettime(CLOCK_MONOTONIC, &now);
+        due = (static_cast<std::uint64_t>(now.tv_sec) + 3600) * 1'000'000'000;
+    }
+    std::fill_n(reinterpret_cast<std::uint64_t *>(parts_->paces.bytes()), PM_PACES, due);
+}
+
 bool Kernel::run_hook(Direction direction, const Bytes &frame, const Context &context) {
+    if (!parts_->has_paces) set_paces(Paces::off);
     bool in = direction == Direction::in;
     int action = run(in ? parts_->program.ingress() : parts_->program.egress(), frame,
                      parts_->output, direction, context);
@@ -311,13 +322,12 @@ void Kernel::set_counters(std::uint64_t packets) {
 }
 
 void Kernel::clear() {
-    for (const FlowTable &table : flow_tables)
-        parts_->each<pm_flow_key, pm_flow>(
-            table.name, [](auto &map, const auto &key, const auto &) { map.remove(key); });
-    parts_->each<pm_fragment_key, pm_fragment>(
-        "fragments", [](auto &map, const auto &key, const auto &) { map.remove(key); });
-    parts_->each<pm_limit_key, std::uint64_t>(
-        "limits", [](auto &map, const auto &key, const auto &) { map.remove(key); });
+    for (const FlowTable &table : flow_tables) parts_->empty<pm_flow_key, pm_flow>(table.name);
+    parts_->empty<pm_fragment_key, pm_fragment>("fragments");
+    parts_->empty<pm_limit_key, std::uint64_t>("limits");
+    parts_->empty<pm_neighbour_key, pm_neighbour>("neighbours");
+    clear_array<std::uint64_t>(parts_->program.maps().fd("row_limits"), 0, parts_->slots, 1);
+    set_paces(Paces::off);
     clear_array<pm_dhcp>(parts_->program.maps().fd("dhcp"), interface_number, 1, 1);
     clear_array<pm_row_count>(parts_->program.rows(), 0, parts_->slots, parts_->cpus);
     clear_array<pm_drop_count>(parts_->program.maps().fd("drops"), first_drop, drop_count,
@@ -337,10 +347,20 @@ void Kernel::age(std::uint32_t seconds, std::uint32_t ahead) {
             fragment.seen -= static_cast<std::uint64_t>(jiffies);
             (void)map.put(key, fragment);
         });
-    parts_->each<pm_limit_key, std::uint64_t>("limits", [&](auto &map, const auto &key, auto &due) {
-        due -= std::min<std::uint64_t>(due, seconds * 1'000'000'000ULL);
-        (void)map.put(key, due);
-    });
+    const auto make_due_earlier = [&](auto &map, const auto &key, std::uint64_t due) {
+        if (due != 0)
+            (void)map.put(key, due - std::min<std::uint64_t>(due, seconds * 1'000'000'000ULL));
+    };
+    parts_->each<pm_limit_key, std::uint64_t>("limits", make_due_earlier);
+    auto row_limits =
+        value(Map<std::uint32_t, std::uint64_t>::of(parts_->program.maps(), "row_limits"));
+    for (std::uint32_t slot = 0; slot < parts_->slots; ++slot)
+        make_due_earlier(row_limits, slot, value(row_limits.get(slot)));
+    parts_->each<pm_neighbour_key, pm_neighbour>(
+        "neighbours", [&](auto &map, const auto &key, auto &neighbour) {
+            neighbour.asked -= static_cast<std::uint64_t>(jiffies);
+            (void)map.put(key, neighbour);
+        });
     auto clients = value(Map<std::uint32_t, pm_dhcp>::of(parts_->program.maps(), "dhcp"));
     pm_dhcp client = value(clients.get(interface_number));
     for (auto &asked : client.asked)

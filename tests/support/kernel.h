@@ -73,10 +73,16 @@ public:
     void apply_no_image();  // an epoch whose record names no slot
     Seen see(Direction direction, const Bytes &frame, const Context &context = {});
     bool passes(Direction direction, const Bytes &frame);  // without a look at the counters
+    void take_counters();                                  // see() tells what moves from now on
     Totals totals() const;
     void set_counters(std::uint64_t packets);  // of every row and reason, as if so many were seen
 
-    void clear();  // flows, fragments, limits, DHCP clients, counters
+    void clear();  // flows, fragments, limits, DHCP clients, neighbours, counters
+    // The paces of essentials (bpf/pace.h). They know only real time, so a test has them if it asks
+    // for them: `off`, as after clear(), `on` from a beginning where nothing has come yet, or
+    // `full`: the turn of no kind comes within an hour.
+    enum class Paces { off, on, full };
+    void set_paces(Paces paces);
     // Makes everything that expires older. `ahead`: jiffies by which the clock of its writer is
     // ahead.
     void age(std::uint32_t seconds, std::uint32_t ahead = 0);

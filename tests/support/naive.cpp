@@ -4,51 +4,16 @@
 
 #include <algorithm>
 
+#include "tests/support/naive_essentials.h"
+
 namespace pm::naive {
 
 namespace {
 
+using test::address;
+
 Direction other(Direction direction) {
     return direction == Direction::in ? Direction::out : Direction::in;
-}
-
-// Neighbour and router discovery, and MLD.
-std::optional<Verdict> see_icmpv6(const Headers &headers) {
-    std::uint8_t type = headers.icmp_type;
-    std::size_t least = type == 133 || type == 143 ? 8 : type == 134 ? 16 : 24;
-    bool whole = !headers.fragment && headers.end - headers.transport >= least;
-    bool from_link = is_link_local(headers.source) || headers.source == Address{};
-    Verdict broken = drop(PM_DROP_MALFORMED_ESSENTIAL);
-    if (type >= 133 && type <= 136)
-        return whole && !headers.fragment_header && headers.hop_limit == 255 &&
-                       headers.icmp_code == 0
-                   ? essential(PM_ESSENTIAL_NEIGHBOUR)
-                   : broken;
-    if ((type >= 130 && type <= 132) || type == 143)
-        return whole && headers.hop_limit == 1 && from_link ? essential(PM_ESSENTIAL_MULTICAST)
-                                                            : broken;
-    return {};
-}
-
-Verdict see_igmp(const Headers &headers) {
-    bool good = !headers.fragment && headers.hop_limit == 1 && headers.end - headers.transport >= 8;
-    return good ? essential(PM_ESSENTIAL_MULTICAST) : drop(PM_DROP_MALFORMED_ESSENTIAL);
-}
-
-Verdict see_arp(Frame frame, const Headers &headers) {
-    constexpr std::uint8_t begin[] = {0, 1, 8, 0, 6, 4, 0};
-    Frame arp = frame.subspan(headers.network);
-    bool good = arp.size() >= 28 && std::equal(std::begin(begin), std::end(begin), arp.begin()) &&
-                (arp[7] == 1 || arp[7] == 2);
-    return good ? essential(PM_ESSENTIAL_ARP) : drop(PM_DROP_MALFORMED_ESSENTIAL);
-}
-
-Verdict see_slow(Frame frame, const Headers &headers) {
-    constexpr std::uint8_t group[] = {0x01, 0x80, 0xc2, 0, 0, 2};
-    Frame slow = frame.subspan(headers.network);
-    bool good = std::equal(std::begin(group), std::end(group), frame.begin()) && !slow.empty() &&
-                (slow[0] == 1 || slow[0] == 2);
-    return good ? essential(PM_ESSENTIAL_LACP) : drop(PM_DROP_UNSUPPORTED_ETHERTYPE);
 }
 
 // Applies the check that waits to the payload of this packet; false if it drops the packet. Once a
@@ -97,15 +62,26 @@ Host::FragmentKey Host::fragment_key(const Headers &headers, Direction direction
             direction};
 }
 
+// A later fragment before its first: does any row let its sender open anything?
+Verdict Host::see_fragment_alone(const Headers &headers, const Facts &facts) const {
+    const Opening opening{.opener = Direction::in,
+                          .local = headers.destination,
+                          .remote = headers.source,
+                          .protocol = headers.protocol};
+    if (facts.direction == Direction::out || stateless_ || !ask(opening, Direction::in).passes())
+        return drop(PM_DROP_FRAGMENT_UNKNOWN);
+    return facts.forwarded ? drop(PM_DROP_FORWARDED) : essential(PM_ESSENTIAL_FRAGMENT);
+}
+
 // Fills in what a later fragment does not contain, from the first one; returns a verdict if that
 // fails.
-std::optional<Verdict> Host::see_fragment(Headers &headers, Direction direction) const {
+std::optional<Verdict> Host::see_fragment(Headers &headers, const Facts &facts) const {
     if (!headers.fragment) return {};
     if (policy_->fragments_drop) return drop(PM_DROP_FRAGMENT_REFUSED);
     if (!headers.is_later_fragment()) return {};
-    auto first = fragments_.find(fragment_key(headers, direction));
+    auto first = fragments_.find(fragment_key(headers, facts.direction));
     if (first == fragments_.end() || now_ - first->second.seen > PM_TIMEOUT_FRAGMENT)
-        return drop(PM_DROP_FRAGMENT_UNKNOWN);
+        return see_fragment_alone(headers, facts);
     headers.protocol = first->second.headers.protocol;
     headers.source_port = first->second.headers.source_port;
     headers.destination_port = first->second.headers.destination_port;
@@ -121,9 +97,17 @@ std::optional<Verdict> Host::see_essential(Frame frame, const Headers &headers,
     if (headers.kind == Headers::Kind::other) return drop(PM_DROP_UNSUPPORTED_ETHERTYPE);
     if (headers.is_later_fragment()) return {};
     if (headers.is_icmp() && !headers.v4) return see_icmpv6(headers);
-    if (headers.protocol == 2 && headers.v4) return see_igmp(headers);
+    if (headers.protocol == 2 && headers.v4) return see_igmp(frame, headers, direction);
     if (headers.is_udp() && !headers.fragment) return see_dhcp(headers, direction);
     return {};
+}
+
+Verdict Host::see_igmp(Frame frame, const Headers &headers, Direction direction) const {
+    const bool from_link = direction == Direction::out || stateless_ ||
+                           headers.source == address("0.0.0.0") ||
+                           on_link_.contains(headers.source);
+    return is_igmp(frame, headers) && from_link ? essential(PM_ESSENTIAL_MULTICAST)
+                                                : drop(PM_DROP_MALFORMED_ESSENTIAL);
 }
 
 std::optional<Verdict> Host::see_dhcp(const Headers &headers, Direction direction) {
@@ -134,13 +118,14 @@ std::optional<Verdict> Host::see_dhcp(const Headers &headers, Direction directio
         asked = now_;
         return essential(PM_ESSENTIAL_DHCP);
     }
-    if (headers.source_port != server || headers.destination_port != client) return {};
+    if (headers.destination_port != client || (headers.v4 && headers.source_port != server))
+        return {};
     if (!asked || now_ - *asked > PM_TIMEOUT_DHCP) return {};
     return essential(PM_ESSENTIAL_DHCP);
 }
 
 Verdict Host::see_datagram(Frame frame, Headers &headers, const Facts &facts) {
-    if (auto verdict = see_fragment(headers, facts.direction)) return *verdict;
+    if (auto verdict = see_fragment(headers, facts)) return *verdict;
     if (headers.is_icmp_error()) return see_error(frame, headers, facts);
     if (headers.is_icmp() && !headers.is_echo_request() && !headers.is_echo_reply())
         return drop(PM_DROP_UNSUPPORTED_ICMP);
@@ -257,14 +242,32 @@ Verdict Host::see_stray(Frame frame, const Headers &headers, const Opening &own,
     if (headers.is_later_fragment() && group && judged.opener == facts.direction)
         return judged.verdict;
     if (!headers.is_tcp() || facts.socket == Socket::none) return drop(PM_DROP_NOT_FIRST_PACKET);
+    if (facts.socket == Socket::listening) return see_forgotten(headers, own, facts, judged);
     const bool half_open = facts.socket == Socket::half_open;
     const bool brings =
         judged.opener == facts.direction && (headers.payload_length || headers.fragment);
     Check pending = half_open ? check_of(judged.verdict) : waiting_check(own, judged.opener);
-    if (half_open && (!brings || pending.payload == Check::Payload::none)) return judged.verdict;
+    if (half_open && (facts.direction != Direction::in || judged.opener != Direction::in))
+        return judged.verdict;
     if (brings && !checked(pending, frame, headers)) return drop(PM_DROP_PAYLOAD_MISMATCH);
     open(own, headers, facts.direction, judged, pending, !half_open);
     return judged.verdict;
+}
+
+// Only a listener is left of its connection: the peer's segment passes, and the RST that answers
+// it.
+Verdict Host::see_forgotten(const Headers &headers, const Opening &own, const Facts &facts,
+                            const Judged &judged) const {
+    constexpr std::uint8_t syn = 2, rst = 4;
+    const bool is_rst = headers.tcp_flags & rst, is_in = facts.direction == Direction::in;
+    if (headers.fragment || headers.tcp_flags & syn || is_rst == is_in ||
+        (is_in && judged.opener != Direction::in))
+        return drop(PM_DROP_NOT_FIRST_PACKET);
+    if (facts.forwarded) return drop(PM_DROP_FORWARDED);
+    Opening ends = own;
+    ends.opener = Direction::in;
+    const Verdict verdict = ask(ends, facts.direction);
+    return verdict.passes() ? verdict : drop(PM_DROP_NOT_FIRST_PACKET);
 }
 
 Check Host::check_of(const Verdict &verdict) const {
@@ -300,7 +303,8 @@ Verdict Host::see_opener(Frame frame, const Headers &headers, const Opening &own
                         facts.socket == Socket::none);
     if (opens && !within_limit(judged.verdict.number, own)) return drop(PM_DROP_RATE_LIMITED);
     Check pending = stateless_ ? Check{} : row.check;
-    if ((!headers.is_first_syn() || headers.payload_length) && !checked(pending, frame, headers))
+    const bool brings = headers.payload_length || headers.fragment;
+    if ((!headers.is_first_syn() || brings) && !checked(pending, frame, headers))
         return drop(PM_DROP_PAYLOAD_MISMATCH);
     if (direction == Direction::out && headers.is_first_syn()) {
         Opening theirs = own;

@@ -11,6 +11,7 @@
 #include <tuple>
 
 #include "policy/model/model.h"
+#include "tests/support/addresses.h"
 #include "tests/support/naive_parse.h"
 #include "tests/support/naive_payload.h"
 #include "tests/support/verdict.h"
@@ -27,7 +28,7 @@ struct Interface {
 };
 
 // What the kernel knows of a packet beside its bytes.
-enum class Socket { none, half_open, live };  // half_open: its peer began the handshake
+enum class Socket { none, listening, half_open, live };  // half_open: its peer has begun it
 
 struct Facts {
     Direction direction = Direction::in;
@@ -106,8 +107,10 @@ private:
     };
 
     static FragmentKey fragment_key(const Headers &headers, Direction direction);
-    std::optional<Verdict> see_fragment(Headers &headers, Direction direction) const;
+    Verdict see_fragment_alone(const Headers &headers, const Facts &facts) const;
+    std::optional<Verdict> see_fragment(Headers &headers, const Facts &facts) const;
     std::optional<Verdict> see_essential(Frame frame, const Headers &headers, Direction direction);
+    Verdict see_igmp(Frame frame, const Headers &headers, Direction direction) const;
     std::optional<Verdict> see_dhcp(const Headers &headers, Direction direction);
     Verdict see_datagram(Frame frame, Headers &headers, const Facts &facts);
     Verdict see_error(Frame frame, const Headers &headers, const Facts &facts);
@@ -116,6 +119,8 @@ private:
     Verdict see_stray(Frame frame, const Headers &headers, const Opening &own, const Facts &facts);
     Verdict see_opener(Frame frame, const Headers &headers, const Opening &own, const Facts &facts,
                        const Judged &judged);
+    Verdict see_forgotten(const Headers &headers, const Opening &own, const Facts &facts,
+                          const Judged &judged) const;
     Check check_of(const Verdict &verdict) const;  // of the row that passes it
     Check waiting_check(Opening ends, Direction opener) const;
     bool within_limit(int row, const Opening &own);
@@ -131,6 +136,7 @@ private:
     Interface interface_;
     bool stateless_ = false;
     AddressSet banned_;
+    AddressSet on_link_ = test::addresses_on_link();
     std::uint64_t epoch_ = 1;
     std::uint64_t now_ = 1000;
     std::map<Opening, Flow> flows_;  // each side may have opened one with the same ports

@@ -70,6 +70,7 @@ bool is_off(const Policy &policy, const Row &row) {
 bool has_ports(const Row &row, const Opening &opening) {
     bool in = opening.opener == Direction::in;
     if (opening.protocol != 6 && opening.protocol != 17) return true;
+    if (!opening.local_port && !opening.remote_port) return true;  // not known
     return holds(row.port, in ? opening.local_port : opening.remote_port) &&
            holds(row.source_port, in ? opening.remote_port : opening.local_port);
 }

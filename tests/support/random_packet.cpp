@@ -125,7 +125,34 @@ void damage(Random &random, Bytes &bytes) {
             static_cast<std::uint8_t>(1U << random.below(8));
 }
 
+Packet random_igmp(Random &random) {
+    static const std::vector<Address> sources{address("198.51.100.7"), address("10.9.0.10"),
+                                              address("0.0.0.0"), address("192.0.2.1")};
+    static const std::vector<Address> groups{address("224.0.0.251"), address("239.1.2.3"),
+                                             address("0.0.0.0")};
+    static const std::vector<Address> others{address("224.0.0.1"), address("224.0.0.2"),
+                                             address("224.0.0.22"), address("203.0.113.10"),
+                                             address("255.255.255.255")};
+    const Address group = random.pick(groups);
+    Bytes message(random.pick({8, 8, 8, 8, 12, 12, 16, 20, 7, 1400}));
+    message[0] = static_cast<std::uint8_t>(random.pick({0x11, 0x11, 0x12, 0x16, 0x17, 0x22, 0x13}));
+    message[1] = static_cast<std::uint8_t>(random.pick({0, 100}));
+    for (int i = 0; i < 4 && message.size() >= 8; ++i)
+        message[static_cast<std::size_t>(4 + i)] =
+            static_cast<std::uint8_t>(group.low >> (24 - 8 * i));
+    if (message.size() >= 12) message[11] = static_cast<std::uint8_t>(random.pick({0, 1, 2}));
+    Packet packet;
+    packet.from = random.pick(sources);
+    packet.to = random.chance(40) ? group : random.pick(others);
+    packet.transport = Raw{2, std::move(message)};
+    packet.hop_limit = random.chance(90) ? 1 : 2;
+    if (random.chance(75))
+        packet.options = {148, 4, 0, static_cast<std::uint8_t>(random.chance(5))};
+    return packet;
+}
+
 Bytes random_control(Random &random) {
+    if (random.chance(50)) return frame(random_igmp(random));
     if (random.chance(60))
         return frame(Arp{.operation = static_cast<std::uint16_t>(random.pick({1, 2, 3})),
                          .length = 26 + random.below(30)});

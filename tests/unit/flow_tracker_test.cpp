@@ -47,6 +47,34 @@ protected:
     std::uint32_t now = 0xffffff00;  // about to wrap
 };
 
+// Whoever was told of a flow is told of its end, once, also where it has counted nothing since.
+TEST_F(Tracker, TellsTheEndOfWhatItHasTold) {
+    walk({}, 0);
+    Entry told = udp(1), other = udp(2);
+    pass(61);
+    told.flow.last = other.flow.last = now;
+    ASSERT_EQ(walk({told, other}, 2).size(), 2u);
+    told.flow.marks |= PM_FLOW_CUT;
+    auto records = walk({told, other}, 2);
+    ASSERT_EQ(records.size(), 1u);
+    EXPECT_EQ(records[0].reason, EndReason::forced);
+    EXPECT_EQ(records[0].packets[PM_IN] + records[0].packets[PM_OUT], 0u);
+    EXPECT_THAT(walk({told, other}, 2), testing::IsEmpty());
+    records.clear();
+    tracker.finish([&](const FlowRecord &one) { records.push_back(one); });
+    ASSERT_EQ(records.size(), 1u);
+    EXPECT_EQ(records[0].key.remote_port, 2u);
+}
+
+// A flow of before the exporter, of which it has told nothing.
+TEST_F(Tracker, TellsNoEndOfWhatItHasNotTold) {
+    Entry old = udp(1, 5);
+    pass(30);
+    walk({old}, 1);
+    old.flow.marks |= PM_FLOW_CUT;
+    EXPECT_THAT(walk({old}, 1), testing::IsEmpty());
+}
+
 TEST_F(Tracker, TellsEachPacketOnce) {
     walk({}, 0);
     pass(5);

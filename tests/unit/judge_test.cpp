@@ -25,19 +25,18 @@ TEST(Judge, TuplesKeepTheWholeQuestion) {
     for (const char *text : {"in tcp 192.0.2.1:40000 > 203.0.113.10:443",
                              "out udp [2001:db8::1]:3478 > [2001:db8:20::7]:5000",
                              "in icmp 192.0.2.1 > 203.0.113.10"}) {
-        const Question asked = question(text, 3), again = to_question(to_tuple(asked));
+        const Question asked = question(text, 3),
+                       again = to_question(to_key(asked), asked.direction);
         EXPECT_EQ(to_string(again), to_string(asked));
         EXPECT_EQ(again.direction, asked.direction);
         EXPECT_EQ(again.interface, 3U);
     }
-    const pm_tuple in = to_tuple(question("in tcp 192.0.2.1:40000 > 203.0.113.10:443"));
+    const pm_flow_key in = to_key(question("in tcp 192.0.2.1:40000 > 203.0.113.10:443"));
     EXPECT_EQ(in.local_port, 443);
     EXPECT_EQ(in.remote_port, 40000);
-    EXPECT_EQ(in.opener, PM_IN);
-    const pm_tuple out = to_tuple(question("out tcp 203.0.113.10:40000 > 192.0.2.1:443"));
+    const pm_flow_key out = to_key(question("out tcp 203.0.113.10:40000 > 192.0.2.1:443"));
     EXPECT_EQ(out.local_port, 40000);
     EXPECT_EQ(out.remote_port, 443);
-    EXPECT_EQ(out.opener, PM_OUT);
 }
 
 TEST(Judge, QuestionsReadLikeThis) {
@@ -105,6 +104,8 @@ TEST(Judge, SaysWhy) {
         {"in tcp 198.51.100.7:40000 > 127.0.0.1:5061",
          "127.0.0.1 is unspecified, loopback or reserved: no destination"},
         {"in 47 198.51.100.7 > 203.0.113.10", "no row names protocol 47 in IPv4"},
+        {"in 2 198.51.100.7 > 203.0.113.10",
+         "IGMP is sent to groups alone, and 203.0.113.10 is none"},
         {"in icmp 198.51.100.7 > 203.0.113.11",
          "row 'ping' has icmp; none permits 203.0.113.11 as destination on eth0"},
         {"out icmp 203.0.113.10 > 198.51.100.7", "no row has icmp for flows that go out"},

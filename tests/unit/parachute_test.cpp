@@ -21,6 +21,8 @@ namespace {
 using testing::HasSubstr;
 using testing::Not;
 
+constexpr std::uint64_t second = 1'000'000'000;
+
 Policy policy_with(const Check &check, const Limit &limit) {
     PolicyBuilder builder;
     builder.role("access", {"203.0.113.10/32"});
@@ -88,7 +90,7 @@ TEST(ParachuteLoad, DevicesAndBansComeWhenItIsLoaded) {
         {.prefix = *parse_prefix("198.51.100.128/25"), .created = 0, .expires = std::nullopt},
         {.prefix = *parse_prefix("192.0.2.1"), .created = 0, .expires = 1000},
         {.prefix = *parse_prefix("2001:db8::/32"), .created = 0, .expires = std::nullopt}};
-    const std::string text = parachute::load_text("", devices, bans, 1000);
+    const std::string text = parachute::load_text("", devices, bans, 1000 * second);
     EXPECT_THAT(text, HasSubstr(R"("elem":["lo","docker0"])"));
     EXPECT_THAT(text, HasSubstr(R"(["eth0",{"goto":{"target":"in-0"}}])"));
     EXPECT_THAT(text, HasSubstr(R"(["198.51.100.128","198.51.100.255"])"));  // for good
@@ -97,11 +99,47 @@ TEST(ParachuteLoad, DevicesAndBansComeWhenItIsLoaded) {
     EXPECT_THAT(text, HasSubstr(R"("2001:db8::","2001:db8:ffff:)"));
 }
 
+// What was left was counted from the beginning of this second, and lasted up to one too long.
+TEST(ParachuteLoad, NoBanLastsLongerThanItsLineSays) {
+    const std::vector<Ban> bans = {
+        {.prefix = *parse_prefix("198.51.100.0/24"), .created = 0, .expires = 1100},
+        {.prefix = *parse_prefix("192.0.2.1"), .created = 0, .expires = 1001},
+        {.prefix = *parse_prefix("192.0.2.2"), .created = 0, .expires = std::nullopt},
+        {.prefix = *parse_prefix("2001:db8::/32"), .created = 0, .expires = 87'401}};
+    const std::uint64_t now = 1000 * second + 750'400'000;
+    EXPECT_EQ(parachute::replace_text(bans, now),
+              "flush set inet portmatrix-parachute banned-v4\n"
+              "add element inet portmatrix-parachute banned-v4 { 192.0.2.1 timeout 0d0s249ms, "
+              "192.0.2.2, 198.51.100.0-198.51.100.255 timeout 0d99s249ms }\n"
+              "flush set inet portmatrix-parachute banned-v6\n"
+              "add element inet portmatrix-parachute banned-v6 { "
+              "2001:db8::-2001:db8:ffff:ffff:ffff:ffff:ffff:ffff timeout 1d0s249ms }\n");
+    // In JSON there are no parts of a second, and no time at all is for ever.
+    const std::string text = parachute::load_text("", {}, bans, now);
+    EXPECT_THAT(text, HasSubstr(R"("timeout":99)"));
+    EXPECT_THAT(text, HasSubstr(R"("timeout":86400)"));
+    EXPECT_THAT(text, Not(HasSubstr("192.0.2.1\"")));
+    EXPECT_EQ(parachute::replace_text(bans, 100'000 * second),
+              "flush set inet portmatrix-parachute banned-v4\n"
+              "add element inet portmatrix-parachute banned-v4 { 192.0.2.2 }\n"
+              "flush set inet portmatrix-parachute banned-v6\n");
+}
+
+// A ban of more than a year had none of its time there.
+TEST(ParachuteLoad, ALongBanHasItsEnd) {
+    const std::vector<Ban> bans = {
+        {.prefix = *parse_prefix("192.0.2.1"), .created = 0, .expires = 15'999'999'999}};
+    EXPECT_THAT(parachute::load_text("", {}, bans, 500'000'000),
+                HasSubstr(R"("timeout":15999999998)"));
+    EXPECT_THAT(parachute::replace_text(bans, 500'000'000),
+                HasSubstr("timeout 185185d15998s500ms"));
+}
+
 TEST(ParachuteLoad, TheCopyIsTheSameUnderAnotherName) {
     const std::string commands = parachute::render(mixed_policy()).commands;
-    std::string copy = parachute::copy_text("another", commands, {}, {}, 1000);
+    std::string copy = parachute::copy_text("another", commands, {}, {}, 1000 * second);
     EXPECT_THAT(copy, Not(HasSubstr(parachute::table_name)));
-    const std::string loaded = parachute::load_text(commands, {}, {}, 1000);
+    const std::string loaded = parachute::load_text(commands, {}, {}, 1000 * second);
     EXPECT_EQ(count(copy, R"("table":"another")"),
               count(loaded, R"("table":"portmatrix-parachute")"));
     EXPECT_EQ(count(copy, R"("add":{"table")"), 0U);

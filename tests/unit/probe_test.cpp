@@ -68,8 +68,19 @@ TEST(FirstPacket, IsAnEchoRequestForIcmp) {
     EXPECT_TRUE(sums_up(v6, 54, 2 * (0x2001 + 0x0db8) + 1 + 2 + PM_PROTO_ICMPV6 + 8));
 }
 
-TEST(FirstPacket, OfIgmpLeavesNoLink) {
-    EXPECT_EQ(hex(first_packet(question("192.0.2.1", 0, "224.0.0.22", 0, 2)), 22, 24), "0102");
+TEST(FirstPacket, OfIgmpIsWhatIsSentToThatGroup) {
+    const auto igmp = [](const char *to) {
+        const auto packet = first_packet(question("192.0.2.1", 0, to, 0, 2));
+        EXPECT_EQ(hex(packet, 22, 24), "0102") << "it leaves no link";
+        EXPECT_EQ(hex(packet, 34, 38), "94040000") << "Router Alert";
+        EXPECT_TRUE(sums_up({packet.begin() + 14, packet.begin() + 38}, 0, 0));
+        EXPECT_TRUE(sums_up(packet, 38, 0));
+        return hex(packet, 38, 40) + " " + hex(packet, 42, 46);
+    };
+    EXPECT_EQ(igmp("224.0.0.1"), "1164 00000000");
+    EXPECT_EQ(igmp("224.0.0.2"), "1700 ef000001");
+    EXPECT_EQ(igmp("224.0.0.22"), "2200 00000000");
+    EXPECT_EQ(igmp("239.1.2.3"), "1600 ef010203");
 }
 
 TEST(FirstPacket, GoesToTheGroupsEthernetAddress) {

@@ -84,7 +84,10 @@ std::string naive_rows(const Policy &policy, const Question &q, const std::strin
 
 std::string naive_judge(const Policy &policy, const Question &q, const std::string &interface) {
     const bool v4 = q.from.is_v4();
-    if (q.transport == 2 && v4) return "essential-multicast";
+    if (q.transport == 2 && v4)
+        return q.to >= test::address("224.0.0.0") && q.to <= test::address("239.255.255.255")
+                   ? "essential-multicast"
+                   : "malformed-essential";
     if (q.transport == udp && q.direction == Direction::out &&
         (v4 ? q.from_port == 68 && q.to_port == 67 : q.from_port == 546 && q.to_port == 547))
         return "essential-dhcp";

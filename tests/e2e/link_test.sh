@@ -1,0 +1,130 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Which addresses are on the link: the programs are told by apply and by watch, and what they are told
+# follows the host's addresses. IGMP shows it, which passes from the link alone.
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+# shellcheck source=tests/e2e/lab.sh
+. "$here/lab.sh"
+# shellcheck source=tests/e2e/cases.sh
+. "$here/cases.sh"
+
+edge_address() { in_ns edge ip address "$@"; } # add|del ADDRESS dev LINK
+
+# SOURCE: sends an IGMP report of version 2, and prints what becomes of it.
+report() {
+    local passed dropped
+    passed=$(arrived)
+    dropped=$(drop_count in malformed-essential)
+    in_ns user /usr/bin/python3 - "$1" <<'END'
+import logging
+import sys
+logging.getLogger("scapy.runtime").setLevel(logging.ERROR)
+from scapy.all import IP, Ether, IPOption_Router_Alert, Raw, sendp
+report = Raw(bytes.fromhex("1600f9faef010203"))
+packet = IP(src=sys.argv[1], dst="239.1.2.3", ttl=1, proto=2, options=[IPOption_Router_Alert()])
+sendp(Ether(dst="01:00:5e:01:02:03") / packet / report, iface="eth0", verbose=False)
+END
+    wait_for 20 counted "$passed" "$dropped"
+    if [ "$(drop_count in malformed-essential)" = "$dropped" ]; then echo passed; else echo dropped; fi
+}
+arrived() { in_ns edge nft -j list counter inet seen reports | jq '.nftables[] | .counter // empty | .packets'; }
+counted() { # PASSED DROPPED before
+    [ "$(arrived)" != "$1" ] ||
+        [ "$(drop_count in malformed-essential)" != "$2" ]
+}
+report_is() { [ "$(report "$2")" = "$1" ]; } # passed|dropped SOURCE
+
+watching() { # each case can be run alone
+    if [ ! -s "$LAB/run/watch" ] || [ ! -e "/proc/$(cat "$LAB/run/watch")" ]; then start_watch; fi
+}
+
+case_apply_tells_the_subnets() {
+    pm apply --force -i eth0 "$LAB/link.yaml"
+    report_is passed 192.0.2.14
+    report_is dropped 192.0.2.17
+    report_is dropped "$USER4" # all addresses of the lab stand alone
+    report_is passed 0.0.0.0
+}
+
+case_watch_follows_the_addresses() {
+    watching
+    report_is dropped 198.18.7.7
+    edge_address add 198.18.7.1/24 dev eth0
+    wait_for 20 report_is passed 198.18.7.7
+    report_is passed 192.0.2.14
+    edge_address del 198.18.7.1/24 dev eth0
+    wait_for 20 report_is dropped 198.18.7.7
+    report_is passed 192.0.2.14
+}
+
+# A macvlan stands on eth0, whose program sees its packets. A tunnel does so too, but its subnet is
+# elsewhere.
+case_subnets_of_what_stands_on_it() {
+    watching
+    in_ns edge ip link add link eth0 name upper up type macvlan
+    edge_address add 198.18.8.1/24 dev upper
+    wait_for 20 report_is passed 198.18.8.7
+    in_ns edge ip link delete upper
+    wait_for 20 report_is dropped 198.18.8.7
+    in_ns edge ip link add vx up type vxlan id 7 dev eth0 dstport 4789
+    edge_address add 198.18.9.1/24 dev vx
+    edge_address add 198.18.10.1/24 dev eth0
+    wait_for 20 report_is passed 198.18.10.7
+    report_is dropped 198.18.9.7
+}
+
+# OCTET COUNT add|del: so many subnets of two addresses
+subnets() {
+    local i
+    for i in $(seq 0 $(($2 - 1))); do echo "address $3 10.$1.$((i / 128)).$((i % 128 * 2))/31 dev eth0"; done
+}
+
+# More than there is room for: what was known stays known, and it is said.
+case_more_subnets_than_there_is_room_for() {
+    watching
+    subnets 1 1024 add | in_ns edge ip -batch -
+    wait_for 20 watch_said "more than 1024"
+    report_is passed 192.0.2.14
+    sed -i 's/policy: link/policy: links/' "$LAB/link.yaml"
+    expect_status 0 pm apply --force -i eth0 "$LAB/link.yaml"
+    expect_output "IGMP that comes from new subnets is dropped"
+    report_is passed 192.0.2.14
+    subnets 1 1024 del | in_ns edge ip -batch -
+}
+
+# Old and new ones together are more than there is room for.
+case_many_subnets_take_the_place_of_many() {
+    watching
+    subnets 2 600 add | in_ns edge ip -batch -
+    wait_for 20 report_is passed 10.2.1.9
+    stop_watch TERM
+    subnets 2 600 del | in_ns edge ip -batch -
+    subnets 3 600 add | in_ns edge ip -batch -
+    start_watch
+    wait_for 20 report_is passed 10.3.1.9
+    report_is dropped 10.2.1.9
+}
+
+lab_make
+trap 'lab_remove "$LAB"' EXIT
+cat >"$LAB/link.yaml" <<END
+policy: link
+interfaces: { eth0: [edge] }
+edge: { edge: [$EDGE4] }
+peers: { everyone: any }
+matrix:
+  - { id: ping, transport: icmp, source: everyone, destination: edge }
+END
+in_ns edge nft -f - <<'END'
+table inet seen {
+    counter reports { }
+    chain in {
+        type filter hook prerouting priority 0
+        ip daddr 239.1.2.3 counter name reports
+    }
+}
+END
+pm apply --force -i eth0 "$LAB/link.yaml"
+edge_address add 192.0.2.9/28 dev eth0 # told by the next apply, or by watch
+run_cases "$@"
