@@ -19,8 +19,8 @@
 #include "limit.h"
 #include "pace.h"
 #include "payload.h"
+#include "place.h"
 #include "reopen.h"
-#include "route.h"
 #include "socket.h"
 
 /* A row's check of the first payload, as struct pm_flow has it in `check`. */
@@ -125,7 +125,7 @@ static PM_INLINE __u32 admit_forgotten(void *ctx, struct packet *packet, __u32 o
 	}
 	if (is_drop(judged->verdict) || !is_within_pace(PM_PACE_FORGOTTEN, hook))
 		return refused;
-	if (hook == PM_IN && is_routed(ctx, packet))
+	if (hook == PM_IN && is_foreign(ctx, packet))
 		return drop_of(PM_DROP_FORWARDED, judged->row.slot);
 	return pass(judged->row.slot);
 }
@@ -157,7 +157,7 @@ static PM_INLINE __u32 admit(void *ctx, struct packet *packet, enum sender_state
 			 : hook == PM_IN              ? find_socket_xdp(ctx, packet)
 						      : find_socket_skb(ctx, packet);
 	if (opens || (socket == COOKIE_SOCKET && opener == PM_IN)) {
-		if (hook == PM_IN && is_routed(ctx, packet))
+		if (hook == PM_IN && is_foreign(ctx, packet))
 			return drop_of(PM_DROP_FORWARDED, judged->row.slot);
 		return admit_opener(ctx, packet, hook);
 	}

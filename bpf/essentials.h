@@ -87,7 +87,7 @@ static PM_INLINE __u32 essential_igmp(const struct frame *frame, const struct pa
 /* DHCP and DHCPv6: what this host's client asks passes, and for PM_TIMEOUT_DHCP seconds what
  * answers it; of DHCPv6 from any port, for some servers and relays answer from others (RFC
  * 8415, 7.2, names only the ports that are sent to). Without state (a probe) only the client's own
- * packets pass. */
+ * packets pass. A guest of this host is no client of its. */
 static PM_INLINE __u32 essential_dhcp(const struct packet *packet, __u32 stateless)
 {
 	__u32 v6 = packet->ethertype == ETH_IPV6, interface = packet->query.flow.interface;
@@ -96,7 +96,8 @@ static PM_INLINE __u32 essential_dhcp(const struct packet *packet, __u32 statele
 
 	if (packet->query.flow.local_port != (v6 ? DHCPV6_CLIENT_PORT : DHCP_CLIENT_PORT) ||
 	    (packet->query.flow.remote_port != (v6 ? DHCPV6_SERVER_PORT : DHCP_SERVER_PORT) &&
-	     !(v6 && packet->direction == PM_IN)))
+	     !(v6 && packet->direction == PM_IN)) ||
+	    packet->handed_over)
 		return UNDECIDED;
 	if (stateless)
 		return packet->direction == PM_OUT ? pass(PM_ESSENTIAL_DHCP) : UNDECIDED;
@@ -111,6 +112,23 @@ static PM_INLINE __u32 essential_dhcp(const struct packet *packet, __u32 statele
 	if (client->asked[v6] && !is_over(client->asked[v6], now, PM_TIMEOUT_DHCP))
 		return pass(PM_ESSENTIAL_DHCP);
 	return UNDECIDED;
+}
+
+/* Does it look like an essential that never leaves its link? Then its own rule decides, whoever has
+ * handed it over. */
+static PM_INLINE int is_of_link(const struct packet *packet)
+{
+	__u8 protocol = packet->query.flow.protocol, type = packet->icmp_type;
+
+	if (packet->fragment == LATER_FRAGMENT)
+		return 0;
+	if (packet->ethertype == ETH_IPV4)
+		return protocol == IPPROTO_IGMP;
+	if (packet->ethertype == ETH_IPV6)
+		return protocol == PM_PROTO_ICMPV6 &&
+		       ((type >= ICMPV6_LISTENER_QUERY && type <= ICMPV6_NEIGHBOUR_ADVERTISEMENT) ||
+			type == ICMPV6_LISTENER_REPORT_V2);
+	return 1;
 }
 
 static PM_INLINE __u32 judge_essential(const struct frame *frame, const struct packet *packet,

@@ -17,7 +17,7 @@
 #include "clock.h"
 #include "judge.h"
 #include "pace.h"
-#include "route.h"
+#include "place.h"
 
 static PM_INLINE struct pm_fragment_key fragment_key(const struct packet *packet)
 {
@@ -101,7 +101,7 @@ static PM_INLINE __u32 pass_fragment_alone(struct xdp_md *ctx, struct packet *pa
 		return drop(PM_DROP_FRAGMENT_UNKNOWN);
 	if (!is_within_pace(PM_ESSENTIAL_FRAGMENT, PM_IN))
 		return drop_of(PM_DROP_RATE_LIMITED, PM_ESSENTIAL_FRAGMENT);
-	return is_routed(ctx, packet) ? drop(PM_DROP_FORWARDED) : pass(PM_ESSENTIAL_FRAGMENT);
+	return is_foreign(ctx, packet) ? drop(PM_DROP_FORWARDED) : pass(PM_ESSENTIAL_FRAGMENT);
 }
 
 #endif

@@ -8,20 +8,8 @@
 #ifndef PM_IGMP_H
 #define PM_IGMP_H
 
-#include "maps.bpf.h"
 #include "packet.h"
-
-/* Is the address on the link of the packet's interface? What nobody knows is foreign. */
-static PM_INLINE int is_on_link(const struct packet *packet, const struct pm_addr *address)
-{
-	struct pm_subnet_key key = {
-		.bits = PM_SUBNET_INTERFACE_BITS + PM_SUBNET_ADDRESS_BITS,
-		.interface = packet->query.flow.interface,
-	};
-
-	to_v6(address, (__be32 *)key.address);
-	return bpf_map_lookup_elem(&subnets, &key) != NULL;
-}
+#include "place.h"
 
 /* Is it the first option? Without options the message itself is there, and begins otherwise. */
 static PM_INLINE int has_router_alert(const struct frame *frame, const struct packet *packet)
@@ -82,7 +70,7 @@ static PM_INLINE int is_from_link(const struct packet *packet, __u32 stateless)
 	const struct pm_addr *source = &packet->query.flow.remote;
 
 	return packet->direction == PM_OUT || stateless || source->low == PM_V4_PREFIX ||
-	       is_on_link(packet, source);
+	       place_of(packet, source) & PM_PLACE_ON_LINK;
 }
 
 #endif

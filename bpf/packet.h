@@ -91,6 +91,7 @@ struct packet {
 	__u8 fragment_protocol; /* as the fragment itself says; also of IPv6's atomic one; else 0 */
 	__u8 echo_reply;
 	__u8 multicast_frame;
+	__u8 handed_over; /* 1: this host sends what another of its devices received */
 	/* For conclude.h: */
 	__u8 opened; /* 1: it opened a flow */
 	__u8 mismatched; /* 1: its payload is not what the row demands */

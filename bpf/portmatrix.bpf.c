@@ -67,8 +67,7 @@ __noinline int check_uncommon_skb(struct __sk_buff *skb, struct packet *packet, 
 /* The stages before a packet's own flow is looked up. An ICMP error is decided here, by the flow of
  * the packet that it quotes. `hook` and `stateless` are constants: clang leaves out what
  * does not apply. `stateless`: a probe, which has no flow tables. */
-static PM_INLINE __u32 before_flows(void *ctx, struct packet *packet, __u32 hook, int forwarded,
-				    int stateless)
+static PM_INLINE __u32 before_flows(void *ctx, struct packet *packet, __u32 hook, int stateless)
 {
 	struct frame frame = frame_of(ctx, hook);
 	__u32 reason, verdict;
@@ -78,7 +77,8 @@ static PM_INLINE __u32 before_flows(void *ctx, struct packet *packet, __u32 hook
 	reason = parse(ctx, hook, &frame, packet);
 	if (reason != PM_UNDECIDED)
 		return drop(reason);
-	if (forwarded)
+	if (hook == PM_OUT && !stateless && packet->handed_over && !is_of_link(packet) &&
+	    is_passing_through(packet))
 		return drop(PM_DROP_FORWARDED);
 	if (!is_plain(packet)) {
 		verdict = hook == PM_IN ? check_uncommon_xdp(ctx, packet, stateless)
@@ -100,11 +100,11 @@ static PM_INLINE __u32 before_flows(void *ctx, struct packet *packet, __u32 hook
 	return drop(no_service_reason(image, packet, hook));
 }
 
-/* The packet path. True: the packet passes. */
-static PM_INLINE int filter(void *ctx, __u32 hook, int forwarded)
+/* The packet path. `handed_over`: another device has sent it here. True: the packet passes. */
+static PM_INLINE int filter(void *ctx, __u32 hook, int handed_over)
 {
 	enum sender_state sender = NO_SENDER;
-	struct packet packet = {};
+	struct packet packet = {.handed_over = handed_over};
 	__u32 verdict, mode;
 
 	mode = load_policy(&packet.query);
@@ -112,7 +112,7 @@ static PM_INLINE int filter(void *ctx, __u32 hook, int forwarded)
 		return 1;
 	packet.audit = mode == PM_MODE_AUDIT;
 	packet.query.flow.interface = pm_interface;
-	verdict = before_flows(ctx, &packet, hook, forwarded, 0);
+	verdict = before_flows(ctx, &packet, hook, 0);
 	if (hook == PM_OUT && verdict == UNDECIDED)
 		sender = sender_of(ctx, &packet);
 	if (verdict == UNDECIDED && !is_syn(&packet))
@@ -152,7 +152,7 @@ static PM_INLINE __u32 probe_policy(void *ctx, __u32 hook)
 	packet.query.image = probe->image;
 	packet.query.bans = probe->bans;
 	packet.query.flow.interface = probe->interface;
-	verdict = before_flows(ctx, &packet, hook, 0, 1);
+	verdict = before_flows(ctx, &packet, hook, 1);
 	if (verdict != UNDECIDED)
 		return is_drop(verdict) ? verdict : 0xffff0000U | verdict;
 	if (packet.gate.needs_source_port)

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
  * What the loader and the programs share through maps: the layout of every map value except the
- * policy image (image.h), the paces of essentials (paces.h) and the subnets (subnets.h). It is read
- * by C (clang -target bpf) and by C++. Widths are fixed, there is no hidden padding, and numbers
- * are in host byte order unless a comment says otherwise.
+ * policy image (image.h), the paces of essentials (paces.h) and where addresses are (places.h). It
+ * is read by C (clang -target bpf) and by C++. Widths are fixed, there is no hidden padding, and
+ * numbers are in host byte order unless a comment says otherwise.
  *
  * Who writes:
  *
- *   the loader    `control`, `abi`, `images`, `bans`, `interfaces`, `subnets`, `question`
+ *   the loader    `control`, `abi`, `images`, `bans`, `interfaces`, `places`, `question`
  *   the programs  the flow tables, `promotions`, `fragments`, `limits`, `row_limits`, `paces`,
  *                 `neighbours`, `dhcp`, counters, events
  *   a consumer    of events: the entry of its ring in `rings`, and `monitored` in `control`

@@ -60,6 +60,7 @@ struct pm_classes {
 
 enum pm_image_flag {
 	PM_IMAGE_FRAGMENTS_DROP = 1,
+	PM_IMAGE_HANDED_OVER_IPV6 = 2, /* IPv6 that is handed over is this host's by its source */
 };
 
 /* All offsets count bytes from the start of the image and are multiples of 8. */

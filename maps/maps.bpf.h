@@ -12,7 +12,7 @@
 
 #include "abi.h"
 #include "paces.h"
-#include "subnets.h"
+#include "places.h"
 
 /* The epoch in force, and its records. */
 struct {
@@ -152,14 +152,14 @@ struct {
 	__type(value, struct pm_neighbour);
 } neighbours SEC(".maps");
 
-/* Which addresses are on the link of an interface. */
+/* Where an address is, seen from an interface. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
-	__uint(max_entries, PM_SUBNETS_MAX);
+	__uint(max_entries, PM_PLACES_MAX);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, struct pm_subnet_key);
-	__type(value, struct pm_subnet);
-} subnets SEC(".maps");
+	__type(key, struct pm_place_key);
+	__type(value, struct pm_place);
+} places SEC(".maps");
 
 /* Events (bpf/event.h): what each consumer wants, what it lost, and its ring buffer. */
 struct {

@@ -13,6 +13,7 @@
 
 #include "loader/attach/attach.h"
 #include "loader/attach/copy_map.h"
+#include "loader/attach/places.h"
 #include "loader/base/file.h"
 #include "loader/kernel/pins.h"
 #include "loader/kernel/program.h"
@@ -293,6 +294,8 @@ Done LayoutTakeover::finish() {
     Maps maps;
     for (const auto &[name, fd] : maps_.all()) maps.add(name, Fd::copy_of(fd.get()));
     const Pins pins = Pins::of(paths_, std::move(maps));
+    // The new programs must not take this host's addresses for foreign. `watch` tells them again.
+    if (pins.maps().fd("places") >= 0) (void)set_places(pins);
     Done all;  // one that fails keeps no other from the new programs
     for (const unsigned number : *numbers)
         if (auto done = put_behind_links(pins, number); !done) all = done;

@@ -37,7 +37,7 @@ const Layouts &known_layouts() {
                  .changes = {{"row_limits", {.kind = MapChange::Kind::added}},
                              {"paces", {.kind = MapChange::Kind::added}},
                              {"neighbours", {.kind = MapChange::Kind::added}},
-                             {"subnets", {.kind = MapChange::Kind::added}}}},
+                             {"places", {.kind = MapChange::Kind::added}}}},
             },
     };
     return layouts;

@@ -177,12 +177,14 @@ void examine_routing(Findings &findings) {
     if (families.empty())
         findings.fine("forwarding", "this host routes nothing");
     else
-        findings.warning("forwarding",
-                         fmt::format("this host routes {}; no row permits what it forwards, and a "
-                                     "filtered interface drops it ('forwarded')",
-                                     families),
-                         "if it is no router: sysctl -w net.ipv4.ip_forward=0 "
-                         "net.ipv6.conf.all.forwarding=0");
+        findings.warning(
+            "forwarding",
+            fmt::format("this host routes {}; what it routes for others is dropped by a "
+                        "filtered interface ('forwarded'), but for NAT of listed "
+                        "addresses",
+                        families),
+            "if it is no router: sysctl -w net.ipv4.ip_forward=0 "
+            "net.ipv6.conf.all.forwarding=0");
 }
 
 void examine_other_firewalls(Findings &findings) {

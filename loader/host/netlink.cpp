@@ -8,6 +8,7 @@
 #include <linux/pkt_cls.h>
 #include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
+#include <net/if.h>
 
 #include <algorithm>
 #include <array>
@@ -209,8 +210,9 @@ Result<std::vector<Link>> all_links() {
     auto listed =
         dump_netlink("list the interfaces", NETLINK_ROUTE, request, [&](const nlmsghdr *message) {
             Link link;
-            link.index = static_cast<std::uint32_t>(
-                static_cast<const ifinfomsg *>(mnl_nlmsg_get_payload(message))->ifi_index);
+            const auto *about = static_cast<const ifinfomsg *>(mnl_nlmsg_get_payload(message));
+            link.index = static_cast<std::uint32_t>(about->ifi_index);
+            link.is_up = about->ifi_flags & IFF_UP;
             mnl_attr_parse(message, sizeof(ifinfomsg), read_link, &link);
             if (link.lower_is_elsewhere) link.lower = 0;
             links.push_back(std::move(link));

@@ -40,6 +40,7 @@ struct Link {
     std::uint32_t index = 0, lower = 0, master = 0;
     std::string kind;                 // such as "vlan" or "vxlan"; empty: a plain device
     bool lower_is_elsewhere = false;  // it stands on an interface of another network namespace
+    bool is_up = false;               // by its owner's will, not its carrier's
 };
 Result<std::vector<Link>> all_links();
 

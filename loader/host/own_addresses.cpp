@@ -16,6 +16,11 @@
 namespace pm {
 namespace {
 
+// An optimistic address (RFC 4429) is used while it is checked.
+bool is_in_use(std::uint32_t flags) {
+    return !(flags & IFA_F_DADFAILED) && (!(flags & IFA_F_TENTATIVE) || (flags & IFA_F_OPTIMISTIC));
+}
+
 // Of a point-to-point interface IFA_ADDRESS is the peer's, and IFA_LOCAL its own; others may have
 // IFA_ADDRESS alone.
 struct Attributes {
@@ -57,7 +62,8 @@ void add_address(const nlmsghdr *message, std::vector<OwnAddress> &own) {
     own.push_back({.interface = name.data(),
                    .address = address_of(*address),
                    .index = about->ifa_index,
-                   .subnet = {address_of(*subnet), about->ifa_prefixlen}});
+                   .subnet = {address_of(*subnet), about->ifa_prefixlen},
+                   .is_in_use = is_in_use(about->ifa_flags)});
 }
 
 }  // namespace

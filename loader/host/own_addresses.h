@@ -16,6 +16,7 @@ struct OwnAddress {
     Address address;
     std::uint32_t index = 0;  // of the interface
     Prefix subnet;            // on its link; of a point-to-point interface the peer's
+    bool is_in_use = true;    // IPv6: not one that is, or was in vain, checked for duplicates
 };
 
 Result<std::vector<OwnAddress>> own_addresses();

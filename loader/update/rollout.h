@@ -140,7 +140,7 @@ private:
     void detach_target(const Target &target);
     Done attach_later(const Target &target);
     void take_over_left();
-    void tell_subnets();
+    void tell_places();
     Done clear_new();
     void close_others();
     Done prepare_stored_bans();

@@ -5,7 +5,7 @@
 
 #include "loader/attach/attach.h"
 #include "loader/attach/exchange.h"
-#include "loader/attach/subnets.h"
+#include "loader/attach/places.h"
 #include "loader/attach/takeover.h"
 #include "loader/update/reset.h"
 #include "loader/update/rollout.h"
@@ -147,16 +147,18 @@ Done Rollout::attach() {
         return fault(
             fmt::format("no interface can be filtered: {}", fmt::join(not_attached_, "; ")));
     candidate_.targets = std::move(attached);
-    tell_subnets();
+    tell_places();
     return {};
 }
 
-// `watch` tells them again. Without them some essentials are dropped, which is no reason to leave
-// the host open.
-void Rollout::tell_subnets() {
-    if (auto told = set_subnets(*pins_); !told)
-        notes_.push_back(fmt::format("warning: {}; IGMP that comes from new subnets is dropped",
-                                     with_hint(told.error())));
+// `watch` tells them again. Without them some packets are dropped, which is no reason to leave the
+// host open.
+void Rollout::tell_places() {
+    if (auto told = set_places(*pins_); !told)
+        notes_.push_back(
+            fmt::format("warning: {}; what comes to new addresses by a role that is "
+                        "'interface' is dropped, and IGMP from new subnets",
+                        with_hint(told.error())));
 }
 
 }  // namespace pm

@@ -7,7 +7,7 @@
 #include <fmt/ranges.h>
 
 #include "loader/attach/attach.h"
-#include "loader/attach/subnets.h"
+#include "loader/attach/places.h"
 #include "loader/base/clock.h"
 #include "loader/base/lock.h"
 #include "loader/kernel/switch.h"
@@ -271,7 +271,7 @@ void Watcher::look_at_interfaces(Sentences &sentences) {
         refresh(std::move(*nics), **pins, *control, sentences);
     }
     note_in_force(**pins, sentences);
-    if (auto told = set_subnets(**pins); !told) report_problem("subnets", told.error(), sentences);
+    if (auto told = set_places(**pins); !told) report_problem("places", told.error(), sentences);
 }
 
 // Read anew: the policy may have been put in force on more interfaces by this look.

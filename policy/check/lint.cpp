@@ -240,8 +240,9 @@ void Lint::interface_roles() {
         if (role.form != AddressSetDef::Form::interface) continue;
         diagnostics_.warning(
             role.where,
-            fmt::format("role '{}' is interface: its own addresses are not known, so packets that "
-                        "come in from them, or go out from others, are not dropped as spoofed",
+            fmt::format("role '{}' is interface, and lists no address: what comes in from this "
+                        "host's addresses, or goes out from others, is not dropped as spoofed; "
+                        "what NAT for a container, or a relay in the kernel, sends is dropped",
                         name),
             "tcp 192.0.2.1:40000 -> 192.0.2.2:443, where both are this host's",
             "list the addresses, if they do not change");

@@ -120,7 +120,8 @@ tl::expected<Image, std::string> compile(const Policy &policy, const CompileOpti
     Writer writer(sizeof header);
     header.magic = PM_IMAGE_MAGIC;
     header.abi = PM_IMAGE_VERSION;
-    header.flags = policy.fragments_drop ? PM_IMAGE_FRAGMENTS_DROP : 0;
+    if (policy.fragments_drop) header.flags |= PM_IMAGE_FRAGMENTS_DROP;
+    if (policy.handed_over_ipv6) header.flags |= PM_IMAGE_HANDED_OVER_IPV6;
     set_zones(policy, options, header);
     set_own_filter(policy, header);
     header.zone_count = static_cast<std::uint32_t>(matrix->zones);

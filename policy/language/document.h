@@ -69,6 +69,7 @@ struct Document {
     std::vector<Name> remove;
     std::vector<WrittenExpectation> expect;
     std::optional<Setting<bool>> fragments_drop;
+    std::optional<Setting<bool>> handed_over_ipv6;
     std::optional<Setting<std::uint32_t>> flow_capacity;
 };
 

@@ -224,6 +224,7 @@ Document merge(const Files &files, Diagnostics &diagnostics) {
     merged.rows = merger.rows();
     merged.expect = top.expect;
     merged.fragments_drop = merger.setting(&Document::fragments_drop, "fragments");
+    merged.handed_over_ipv6 = merger.setting(&Document::handed_over_ipv6, "handed-over-ipv6");
     merged.flow_capacity = merger.setting(&Document::flow_capacity, "flow-capacity");
     return merged;
 }

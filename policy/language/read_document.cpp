@@ -104,6 +104,14 @@ void read_settings(const Reading &reading, const Fields &fields, Document &docum
         else if (text)
             document.fragments_drop = {*text == "drop", reading.at(*node)};
     }
+    if (const Node *node = fields.find("handed-over-ipv6")) {
+        const std::string *text = reading.text(*node, "'handed-over-ipv6'");
+        if (text && *text != "accept" && *text != "drop")
+            reading.error(*node,
+                          fmt::format("handed-over-ipv6 {}: write accept or drop", quote(*text)));
+        else if (text)
+            document.handed_over_ipv6 = {*text == "accept", reading.at(*node)};
+    }
     if (const Node *node = fields.find("flow-capacity")) {
         const std::string *text = reading.text(*node, "'flow-capacity'");
         if (!text) return;
@@ -142,10 +150,10 @@ std::optional<Document> read_document(const std::shared_ptr<const SourceFile> &f
         diagnostics.error({file}, "the file says nothing");
         return std::nullopt;
     }
-    const Fields fields(
-        reading, *root, "a policy file",
-        {"policy", "reference", "include", "interfaces", "edge", "peers", "ports", "block",
-         "failsafe", "matrix", "remove", "expect", "fragments", "flow-capacity"});
+    const Fields fields(reading, *root, "a policy file",
+                        {"policy", "reference", "include", "interfaces", "edge", "peers", "ports",
+                         "block", "failsafe", "matrix", "remove", "expect", "fragments",
+                         "handed-over-ipv6", "flow-capacity"});
     Document document;
     document.file = file;
     if (const Node *node = fields.find("policy")) document.name = reading.name(*node, "policy");

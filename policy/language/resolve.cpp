@@ -218,6 +218,7 @@ Policy resolve(Document document, Diagnostics &diagnostics) {
         for (Expectation &expectation : expectations.resolve(written))
             policy.expect.push_back(std::move(expectation));
     if (document.fragments_drop) policy.fragments_drop = document.fragments_drop->value;
+    if (document.handed_over_ipv6) policy.handed_over_ipv6 = document.handed_over_ipv6->value;
     if (document.flow_capacity) policy.flow_capacity = document.flow_capacity->value;
     if (!diagnostics.has_errors()) lookup.warn_unused();
     check_required(document, diagnostics);

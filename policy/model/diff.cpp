@@ -171,6 +171,8 @@ void diff_settings(const Policy &before, const Policy &after, std::vector<Change
     add("block", joined(before.block), joined(after.block));
     add("fragments", before.fragments_drop ? "drop" : "track",
         after.fragments_drop ? "drop" : "track");
+    add("handed-over-ipv6", before.handed_over_ipv6 ? "accept" : "drop",
+        after.handed_over_ipv6 ? "accept" : "drop");
     add("flow-capacity", std::to_string(before.flow_capacity), std::to_string(after.flow_capacity));
 }
 

@@ -126,6 +126,7 @@ struct Policy {
     std::vector<Row> rows;  // failsafe rows first, then the matrix, each in order
     std::vector<Expectation> expect;
     bool fragments_drop = false;
+    bool handed_over_ipv6 = false;  // what other devices hand over with a listed source is accepted
     std::uint32_t flow_capacity = 65536;
     std::shared_ptr<const SourceFile> file;
 };

@@ -69,6 +69,7 @@ public:
         print_rows("matrix", Section::matrix);
         print_expectations();
         if (policy_.fragments_drop) add("\nfragments: drop\n");
+        if (policy_.handed_over_ipv6) add("\nhanded-over-ipv6: accept\n");
         add("\nflow-capacity: {}\n", policy_.flow_capacity);
         return std::move(text_);
     }

@@ -14,12 +14,13 @@ beside_policy() {
     cat <<EOF
 policy: beside
 edge:
-  host: [$EDGE4]
+  host: [$EDGE4, "$EDGE6"]
 peers:
   world: any
 matrix:
   - { id: web, transport: tcp, source: world, destination: host, port: 8000-8003 }
   - { id: ask, transport: tcp, source: host, destination: world, port: 9000 }
+handed-over-ipv6: accept
 EOF
 }
 
@@ -85,16 +86,24 @@ box() {
     docker run -d --name "$name" "$@" box /bin/busybox httpd -f -p "$port" -h /bin
 }
 
-box_asks() {
+published_box() { box bridged 80 -p "$EDGE4:8002:80" -p "$EDGE4:8005:80" -p "[$EDGE6]:8002:80"; }
+
+box_asks() { # PORT
     [ "$(echo hello | docker exec -i bridged /bin/busybox timeout $((3 * SLOW)) \
-        /bin/busybox nc "$PARTNER4" 9000)" = hello ]
+        /bin/busybox nc "$PARTNER4" "$1")" = hello ]
 }
 
 start_docker() {
     lab_start edge dockerd dockerd -H "unix://$LAB/docker.sock" --data-root "$LAB/docker" \
         --exec-root "$LAB/dockerd" -p "$LAB/dockerd.pid" --cgroup-parent "/$LAB_NET" \
-        --userland-proxy=false --storage-driver vfs
+        --userland-proxy=false --storage-driver vfs --ipv6 --fixed-cidr-v6 fd00:d0c::/64 \
+        --experimental --ip6tables
     wait_for 60 docker info
+}
+
+stop_docker() {
+    kill "$(cat "$LAB/dockerd.pid")"
+    wait_for 20 test ! -e "$LAB/dockerd.pid"
 }
 
 docker_stop() {
@@ -108,20 +117,45 @@ docker_stop() {
     find /sys/fs/cgroup -maxdepth 2 -type d -name "$LAB_NET" -exec rmdir {} +
 }
 
-# Debian's Docker in the Edge's network alone; its image is one static busybox. Answers of a
-# bridged container are forwarded packets, which no matrix of a host names.
-case_a_port_that_docker_publishes_stays_closed() {
+# Debian's Docker in the Edge's network alone; its image is one static busybox. What it publishes and the
+# matrix names is this host's, and nothing else is.
+case_a_port_that_docker_publishes_needs_a_row() {
     start_docker
     mkdir -p "$LAB/image/bin"
     cp /bin/busybox "$LAB/image/bin"
     tar -C "$LAB/image" -c . | docker import - box >/dev/null
-    box bridged 80 -p "$EDGE4:8002:80"
-    refused fetches 8002
-    [ "$(forwarded_packets)" -gt 0 ]
+    published_box
+    wait_for 20 fetches 8002
+    refused fetches 8005
+    in_ns user curl -sf --max-time $((2 * SLOW)) -o /dev/null "http://[$EDGE6]:8002/busybox"
 }
 
-case_a_bridged_container_opens_nothing() {
-    refused box_asks
+case_a_bridged_container_opens_what_a_row_permits() {
+    box_asks 9000
+    refused box_asks 9001
+}
+
+case_docker_starts_and_stops_under_the_policy() {
+    docker restart -t 1 bridged
+    wait_for 20 fetches 8002
+    stop_docker
+    refused fetches 8002
+    start_docker
+    docker start bridged
+    wait_for 20 fetches 8002
+    refused fetches 8005
+}
+
+# Without NAT it is another host.
+case_a_container_that_is_not_translated_is_foreign() {
+    local before
+    before=$(forwarded_packets)
+    nft insert rule ip nat POSTROUTING ip daddr "$PARTNER4" accept
+    refused box_asks 9000
+    [ "$(forwarded_packets)" -gt "$before" ]
+    nft delete rule ip nat POSTROUTING handle "$(nft -a list chain ip nat POSTROUTING |
+        sed -n "s/.*$PARTNER4.*# handle //p")"
+    box_asks 9000
 }
 
 # Docker makes and removes rules of its own. The parachute stays, and what it publishes stays closed.
@@ -132,19 +166,18 @@ case_docker_opens_nothing_under_the_parachute() {
     expect_status 1 in_ns edge /usr/bin/python3 "$here/without_bpf.py" "$PORTMATRIX" restore
     docker_under_the_parachute
     docker rm -f bridged >/dev/null
-    kill "$(cat "$LAB/dockerd.pid")"
-    wait_for 20 test ! -e "$LAB/dockerd.pid"
+    stop_docker
     start_docker
-    box bridged 80 -p "$EDGE4:8002:80"
+    published_box
     docker_under_the_parachute
     expect_status 0 pm restore
     refused nft list table inet portmatrix-parachute
-    refused fetches 8002
+    wait_for 20 fetches 8002
 }
 docker_under_the_parachute() {
     nft list table inet portmatrix-parachute >/dev/null
     refused fetches 8002
-    refused box_asks
+    refused box_asks 9000
     tcp_talks user "$EDGE4" 8000
 }
 is_rendered() { test -e "$LAB/state/parachute/rendered"; }
@@ -152,10 +185,10 @@ is_rendered() { test -e "$LAB/state/parachute/rendered"; }
 # In audit mode both work, so the matrix alone stops them.
 case_without_the_matrix_both_would_work() {
     pm apply --mode audit "$LAB/policy.yaml"
-    wait_for 20 fetches 8002
-    wait_for 20 box_asks
+    wait_for 20 fetches 8005
+    wait_for 20 box_asks 9001
     pm apply --mode enforce "$LAB/policy.yaml"
-    refused fetches 8002
+    refused fetches 8005
 }
 
 case_a_container_in_the_hosts_network_is_a_service_as_any() {

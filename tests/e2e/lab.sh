@@ -83,6 +83,21 @@ lab_wire() { # LINK NETWORK: one more from the Edge to the user, whose ends are 
     done
 }
 
+# A guest of the Edge, as a container is: behind a device of its own, 10.77.0.2 and 2001:db8:77::2.
+lab_guest() {
+    lab_space guest
+    ip link add inner netns "$LAB_NET-edge" type veth peer name eth0 netns "$LAB_NET-guest"
+    lab_guest_end edge inner 1
+    lab_guest_end guest eth0 2
+    in_ns guest ip route add default via 10.77.0.1
+    in_ns guest ip -6 route add default via 2001:db8:77::1
+}
+lab_guest_end() { # NAME LINK NUMBER
+    in_ns "$1" ip link set "$2" up
+    in_ns "$1" ip address add "10.77.0.$3/24" dev "$2"
+    in_ns "$1" ip address add "2001:db8:77::$3/64" dev "$2" nodad
+}
+
 lab_up() { # NAME IPV4 IPV6 [LINK]
     local link=${4:-eth0}
     in_ns "$1" ip link set "$link" up

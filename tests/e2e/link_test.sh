@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Which addresses are on the link: the programs are told by apply and by watch, and what they are told
-# follows the host's addresses. IGMP shows it, which passes from the link alone.
+# Where addresses are: the programs are told by apply and by watch, and what they are told follows the
+# host's addresses. What is on the link IGMP shows, which passes from there alone; what is this host's own a
+# role that is `interface`.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=tests/e2e/lab.sh
@@ -74,33 +75,60 @@ case_subnets_of_what_stands_on_it() {
     report_is dropped 198.18.9.7
 }
 
-# OCTET COUNT add|del: so many subnets of two addresses
+# A role that is `interface` is what this host has, and no more: not what it would route on, whatever the
+# interface itself says of routing.
+case_an_interface_has_the_addresses_of_this_host() {
+    watching
+    pings user 198.18.20.1 1
+    refused pings user 198.18.20.2 1
+    in_ns edge ip address add 198.18.20.2/32 dev lo
+    wait_for 20 pings user 198.18.20.2 1
+    in_ns edge ip address del 198.18.20.2/32 dev lo
+    wait_for 20 refused pings user 198.18.20.2 1
+}
+
+# IPv6 forwards where conf.all says so, and asks the device for something else.
+case_a_host_behind_is_not_this_host() {
+    watching
+    in_ns edge sysctl -qw net.ipv6.conf.all.forwarding=1 net.ipv6.conf.eth0.forwarding=0
+    pings user 2001:db8:77::1 1
+    local before
+    before=$(drop_count in forwarded)
+    refused pings user 2001:db8:77::2 1
+    [ "$(drop_count in forwarded)" -gt "$before" ]
+    pm detach --all
+    pings user 2001:db8:77::2 1
+    in_ns edge sysctl -qw net.ipv6.conf.all.forwarding=0
+    pm apply --force -i eth0 "$LAB/link.yaml"
+}
+
+# OCTET COUNT add|del: so many subnets of two addresses. Each is a subnet and an own address.
 subnets() {
     local i
     for i in $(seq 0 $(($2 - 1))); do echo "address $3 10.$1.$((i / 128)).$((i % 128 * 2))/31 dev eth0"; done
 }
 
 # More than there is room for: what was known stays known, and it is said.
-case_more_subnets_than_there_is_room_for() {
+case_more_addresses_than_there_is_room_for() {
     watching
-    subnets 1 1024 add | in_ns edge ip -batch -
-    wait_for 20 watch_said "more than 1024"
+    subnets 1 8192 add | in_ns edge ip -batch -
+    wait_for 20 watch_said "more than 16384"
     report_is passed 192.0.2.14
     sed -i 's/policy: link/policy: links/' "$LAB/link.yaml"
     expect_status 0 pm apply --force -i eth0 "$LAB/link.yaml"
-    expect_output "IGMP that comes from new subnets is dropped"
+    expect_output "is dropped, and IGMP from new subnets"
     report_is passed 192.0.2.14
-    subnets 1 1024 del | in_ns edge ip -batch -
+    subnets 1 8192 del | in_ns edge ip -batch -
 }
 
 # Old and new ones together are more than there is room for.
-case_many_subnets_take_the_place_of_many() {
+case_many_addresses_take_the_place_of_many() {
     watching
-    subnets 2 600 add | in_ns edge ip -batch -
+    subnets 2 5000 add | in_ns edge ip -batch -
     wait_for 20 report_is passed 10.2.1.9
     stop_watch TERM
-    subnets 2 600 del | in_ns edge ip -batch -
-    subnets 3 600 add | in_ns edge ip -batch -
+    subnets 2 5000 del | in_ns edge ip -batch -
+    subnets 3 5000 add | in_ns edge ip -batch -
     start_watch
     wait_for 20 report_is passed 10.3.1.9
     report_is dropped 10.2.1.9
@@ -111,10 +139,10 @@ trap 'lab_remove "$LAB"' EXIT
 cat >"$LAB/link.yaml" <<END
 policy: link
 interfaces: { eth0: [edge] }
-edge: { edge: [$EDGE4] }
+edge: { edge: interface }
 peers: { everyone: any }
 matrix:
-  - { id: ping, transport: icmp, source: everyone, destination: edge }
+  - { id: ping, transport: [icmp, icmpv6], source: everyone, destination: edge }
 END
 in_ns edge nft -f - <<'END'
 table inet seen {
@@ -125,6 +153,9 @@ table inet seen {
     }
 }
 END
+edge_address add 198.18.20.1/32 dev lo
+lab_guest
+in_ns user ip -6 route add 2001:db8:77::/64 via "$EDGE6" dev eth0 onlink
 pm apply --force -i eth0 "$LAB/link.yaml"
 edge_address add 192.0.2.9/28 dev eth0 # told by the next apply, or by watch
 run_cases "$@"

@@ -174,6 +174,7 @@ TEST(Differential, FirstPacketsOfARandomPolicy) {
 struct Event {
     enum class Kind { packet, wait, apply, ban } kind = Kind::packet;
     Sent sent{};
+    bool handed_over = false;
     std::uint32_t seconds = 0;
     std::size_t policy = 0;
     AddressSet banned{};
@@ -208,6 +209,7 @@ Event random_event(Random &random, const Story &story, const std::vector<FlowEnd
         event.sent = random_packet(random, story.policies[0]);
         return event;
     }
+    event.handed_over = random.chance(8);
     const FlowEnds &ends = random.pick(flows);
     event.sent.direction = random.chance(50) ? Direction::in : Direction::out;
     Packet packet = packet_of(random, ends, event.sent.direction);
@@ -249,7 +251,9 @@ std::string fault_of(const Story &story, std::size_t *events = nullptr,
         if (event.kind == Event::Kind::apply) host.apply(story.policies[event.policy]);
         if (event.kind == Event::Kind::ban) host.ban(event.banned);
         if (event.kind != Event::Kind::packet) continue;
-        const Host::Outcome outcome = host.send(event.sent.direction, event.sent.bytes);
+        World world;
+        if (event.handed_over && event.sent.direction == Direction::out) world.came_in_on = 7;
+        const Host::Outcome outcome = host.send(event.sent.direction, event.sent.bytes, world);
         if (!outcome.fault.empty()) return outcome.fault;
         if (met) (*met)[outcome.verdict]++;
     }
@@ -297,7 +301,7 @@ std::string describe(const Story &story) {
         else if (event.kind == Event::Kind::apply)
             text += "apply policy " + std::to_string(event.policy) + "\n";
         else
-            text += describe(event.sent) + "\n";
+            text += describe(event.sent) + (event.handed_over ? " handed over" : "") + "\n";
     }
     for (std::size_t i = 0; i < story.policies.size(); ++i)
         text += "policy " + std::to_string(i) + ":\n" + print(story.policies[i]);
@@ -317,7 +321,7 @@ TEST(Differential, SequencesWithFlowsAndChangingPolicies) {
                << describe(least) << "repeat with PM_SEED=" << seed() + round
                << " PM_PAIRS=" << 8 * length;
     }
-    for (const char *stateful : {"banned", "rate-limited", "payload-mismatch"})
+    for (const char *stateful : {"banned", "rate-limited", "payload-mismatch", "forwarded"})
         EXPECT_GE(met[stateful], pairs / 10'000) << stateful << " came up too rarely";
     RecordProperty("packets", std::to_string(pairs));
     std::printf("%llu packets in sequences agree, PM_SEED=%llu\n",

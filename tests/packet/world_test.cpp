@@ -205,26 +205,6 @@ TEST_F(Sockets, AndForTheIcmpErrorsAboutThem) {
               "icmp-unrelated");
 }
 
-TEST(Forwarding, WhatTheHostWouldRouteOnMatchesNoRow) {
-    ip("link add pm-fwd0 type veth peer name pm-fwd1");
-    ip("link set pm-fwd0 up");
-    ip("link set pm-fwd1 up");
-    ip("route add 203.0.113.11/32 dev pm-fwd0");
-    Host host(mixed_policy());
-    const Packet through{.from = address("192.0.2.1"),
-                         .to = address("203.0.113.11"),
-                         .transport = Udp{.destination = 3478}};
-    EXPECT_EQ(host.in(through), "row stun-in") << "forwarding is off";
-    host.wait(130);
-    ASSERT_EQ(std::system("echo 1 > /proc/sys/net/ipv4/ip_forward"), 0);
-    EXPECT_EQ(host.in(through, {.routed = true}), "forwarded");
-    ASSERT_EQ(std::system("echo 0 > /proc/sys/net/ipv4/ip_forward"), 0);
-    EXPECT_EQ(host.out(Packet{.from = address("203.0.113.10"), .to = address("198.51.100.7")},
-                       {.came_in_on = 7}),
-              "forwarded");
-    ip("link delete pm-fwd0");
-}
-
 // One record has a row for the packet and enforces; the other has no row and only audits. The
 // packet passes under both. It is dropped only if the image of one is used with the mode of the
 // other.

@@ -36,4 +36,13 @@ inline AddressSet addresses_on_other_link() {
     return addresses({"192.0.2.0/24"});
 }
 
+// What the host under test has, by far more than any: and for which of them only its IP stack hands
+// over packets.
+inline AddressSet own_addresses_of_test() {
+    return addresses({"0.0.0.0/2", "128.0.0.0/2", "203.0.113.11/32", "2001:db8::/32", "fe80::/10"});
+}
+inline AddressSet routed_addresses_of_test() {
+    return addresses({"11.0.0.0/8", "203.0.113.11/32", "2001:db8:10::/48"});
+}
+
 }  // namespace pm::test

@@ -77,7 +77,8 @@ std::string Host::expect(Direction direction, const Bytes &frame, const World &w
 Host::Outcome Host::send(Direction direction, const Bytes &frame, const World &world) {
     naive::Facts facts;
     facts.direction = direction;
-    facts.forwarded = world.came_in_on || world.routed;
+    facts.handed_over = world.came_in_on != 0;
+    facts.routed = world.routed;
     facts.socket = world.socket;
     const Verdict expected = oracle_.see(frame, facts);
     const std::uint64_t bytes = naive::parse(frame, direction == Direction::out).bytes;

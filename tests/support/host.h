@@ -13,7 +13,7 @@ namespace pm::test {
 
 // What the oracle is told about the world, since it cannot look. The test has to make it true.
 struct World {
-    std::uint32_t came_in_on = 0;                // out: the packet is on its way through
+    std::uint32_t came_in_on = 0;                // out: another device had it before
     bool routed = false;                         // in: the host would route it on
     naive::Socket socket = naive::Socket::none;  // there is one for the packet's flow
 

@@ -20,8 +20,8 @@
 #include "policy/image/ban_image.h"
 #include "policy/model/bans.h"
 #include "tests/support/arrays.h"
-#include "tests/support/links.h"
 #include "tests/support/mapped.h"
+#include "tests/support/places.h"
 #include "tests/support/policies.h"
 
 namespace pm::test {
@@ -68,7 +68,7 @@ struct Kernel::Parts {
           question(program.maps().fd("question"), 4096),
           paces(program.maps().fd("paces"), PM_PACES * sizeof(std::uint64_t)),
           cpus(static_cast<std::size_t>(libbpf_num_possible_cpus())) {
-        write_links(program.maps(), interface_number);
+        write_test_places(program.maps(), interface_number);
     }
 
     pm_control &control() const { return *reinterpret_cast<pm_control *>(control_memory.bytes()); }
@@ -82,14 +82,12 @@ struct Kernel::Parts {
     // No packet is under way, so there is no grace period to wait for.
     std::uint64_t publish(std::uint32_t slot, pm_mode mode, bool banning = false) {
         const std::uint32_t index = ++sequence % PM_RECORDS;
-        control().records[index] = {.image = static_cast<std::uint8_t>(slot),
-                                    .bans = banning,
-                                    .shadow = 0,
-                                    .mode = static_cast<std::uint8_t>(mode),
-                                    .interfaces = 0xffff,
-                                    .rollbacks = 0,
-                                    .deadline = 0,
-                                    .fallback = 0};
+        pm_record record = {};
+        record.image = static_cast<std::uint8_t>(slot);
+        record.bans = banning;
+        record.mode = static_cast<std::uint8_t>(mode);
+        record.interfaces = 0xffff;
+        control().records[index] = record;
         const std::uint64_t epoch = pm_epoch(sequence, index);
         __atomic_store_n(&control().epoch, epoch, __ATOMIC_RELEASE);
         return epoch;
@@ -128,6 +126,7 @@ struct Kernel::Parts {
 };
 
 Kernel::Kernel() : parts_(std::make_unique<Parts>()) {
+    name_device();
     clear();
 }
 
@@ -142,12 +141,6 @@ Kernel &Kernel::shared() {
         std::fprintf(stderr, "packet tests: %s\n", error.what());
         std::exit(1);
     }
-}
-
-bool Kernel::can_run(Direction direction, const Bytes &frame) {
-    if (frame.size() < 14 || direction == Direction::in) return frame.size() >= 14;
-    unsigned type = static_cast<unsigned>(frame[12]) << 8 | frame[13];
-    return frame.size() >= (type == 0x0800 ? 34 : type == 0x86dd ? 54 : 15);
 }
 
 void Kernel::load_candidate(const Image &image) {
@@ -223,6 +216,10 @@ void Kernel::set_deadline(std::uint64_t epoch, std::uint64_t deadline, std::uint
     pm_record &record = parts_->control().records[pm_record_index(epoch)];
     record.deadline = deadline;
     record.fallback = fallback;
+}
+
+void Kernel::name_device(std::uint32_t ifindex) {
+    name_test_device(parts_->program.maps(), interface_number, ifindex);
 }
 
 void Kernel::apply_no_image() {

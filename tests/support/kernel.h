@@ -56,7 +56,11 @@ public:
     static Kernel &shared();
 
     // Can a test run take this frame? XDP wants an Ethernet header, TC a whole IP header too.
-    static bool can_run(Direction direction, const Bytes &frame);
+    static bool can_run(Direction direction, const Bytes &frame) {
+        if (frame.size() < 14 || direction == Direction::in) return frame.size() >= 14;
+        unsigned type = static_cast<unsigned>(frame[12]) << 8 | frame[13];
+        return frame.size() >= (type == 0x0800 ? 34 : type == 0x86dd ? 54 : 15);
+    }
 
     // The verdict of the probe programs on an image, written by load_candidate().
     void load_candidate(const Image &image);
@@ -70,7 +74,8 @@ public:
     // After `deadline` (CLOCK_BOOTTIME ns) packets are judged by the epoch `fallback` instead of
     // `epoch`.
     void set_deadline(std::uint64_t epoch, std::uint64_t deadline, std::uint64_t fallback);
-    void apply_no_image();  // an epoch whose record names no slot
+    void name_device(std::uint32_t ifindex = 1);  // the interface's; 1: loopback, as the packets'
+    void apply_no_image();                        // an epoch whose record names no slot
     Seen see(Direction direction, const Bytes &frame, const Context &context = {});
     bool passes(Direction direction, const Bytes &frame);  // without a look at the counters
     void take_counters();                                  // see() tells what moves from now on

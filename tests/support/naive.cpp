@@ -49,8 +49,9 @@ Verdict Host::see(Frame frame, const Facts &facts) {
     bool out = facts.direction == Direction::out;
     Headers headers = parse(frame, out);
     if (headers.fault) return drop(headers.fault);
-    if (out && facts.forwarded) return drop(PM_DROP_FORWARDED);
-    if (auto verdict = see_essential(frame, headers, facts.direction)) return *verdict;
+    if (out && facts.handed_over && !is_of_link(headers) && is_passing_through(headers))
+        return drop(PM_DROP_FORWARDED);
+    if (auto verdict = see_essential(frame, headers, facts)) return *verdict;
     Verdict verdict = see_datagram(frame, headers, facts);
     if (headers.fragment && !headers.offset && verdict.passes())
         fragments_[fragment_key(headers, facts.direction)] = {headers, now_};
@@ -70,7 +71,8 @@ Verdict Host::see_fragment_alone(const Headers &headers, const Facts &facts) con
                           .protocol = headers.protocol};
     if (facts.direction == Direction::out || stateless_ || !ask(opening, Direction::in).passes())
         return drop(PM_DROP_FRAGMENT_UNKNOWN);
-    return facts.forwarded ? drop(PM_DROP_FORWARDED) : essential(PM_ESSENTIAL_FRAGMENT);
+    return is_foreign(headers.destination, facts) ? drop(PM_DROP_FORWARDED)
+                                                  : essential(PM_ESSENTIAL_FRAGMENT);
 }
 
 // Fills in what a later fragment does not contain, from the first one; returns a verdict if that
@@ -91,14 +93,16 @@ std::optional<Verdict> Host::see_fragment(Headers &headers, const Facts &facts) 
 }
 
 std::optional<Verdict> Host::see_essential(Frame frame, const Headers &headers,
-                                           Direction direction) {
+                                           const Facts &facts) {
+    const Direction direction = facts.direction;
     if (headers.kind == Headers::Kind::arp) return see_arp(frame, headers);
     if (headers.kind == Headers::Kind::slow) return see_slow(frame, headers);
     if (headers.kind == Headers::Kind::other) return drop(PM_DROP_UNSUPPORTED_ETHERTYPE);
     if (headers.is_later_fragment()) return {};
     if (headers.is_icmp() && !headers.v4) return see_icmpv6(headers);
     if (headers.protocol == 2 && headers.v4) return see_igmp(frame, headers, direction);
-    if (headers.is_udp() && !headers.fragment) return see_dhcp(headers, direction);
+    if (headers.is_udp() && !headers.fragment && !facts.handed_over)
+        return see_dhcp(headers, direction);
     return {};
 }
 
@@ -234,7 +238,8 @@ Verdict Host::see_stray(Frame frame, const Headers &headers, const Opening &own,
     bool opens = headers.is_tcp() ? headers.is_first_syn()
                                   : !headers.is_echo_reply() && !headers.is_later_fragment();
     if (opens && judged.opener == facts.direction) {
-        if (facts.forwarded) return drop(PM_DROP_FORWARDED);
+        if (facts.direction == Direction::in && is_foreign(own.local, facts))
+            return drop(PM_DROP_FORWARDED);
         return see_opener(frame, headers, own, facts, judged);
     }
     // Datagrams to a group open no flow. The first fragment has passed, so this one does.
@@ -263,7 +268,7 @@ Verdict Host::see_forgotten(const Headers &headers, const Opening &own, const Fa
     if (headers.fragment || headers.tcp_flags & syn || is_rst == is_in ||
         (is_in && judged.opener != Direction::in))
         return drop(PM_DROP_NOT_FIRST_PACKET);
-    if (facts.forwarded) return drop(PM_DROP_FORWARDED);
+    if (is_in && is_foreign(own.local, facts)) return drop(PM_DROP_FORWARDED);
     Opening ends = own;
     ends.opener = Direction::in;
     const Verdict verdict = ask(ends, facts.direction);

@@ -32,7 +32,8 @@ enum class Socket { none, listening, half_open, live };  // half_open: its peer 
 
 struct Facts {
     Direction direction = Direction::in;
-    bool forwarded = false;        // on its way through this host
+    bool handed_over = false;      // out: another device of this host had it before
+    bool routed = false;           // in: by the routing table it would go on
     Socket socket = Socket::none;  // of this host, with the tcp packet's addresses and ports
 };
 
@@ -106,10 +107,13 @@ private:
         std::uint64_t seen = 0;
     };
 
+    bool is_listed(const Address &local) const;
+    bool is_passing_through(const Headers &headers) const;
+    bool is_foreign(const Address &local, const Facts &facts) const;
     static FragmentKey fragment_key(const Headers &headers, Direction direction);
     Verdict see_fragment_alone(const Headers &headers, const Facts &facts) const;
     std::optional<Verdict> see_fragment(Headers &headers, const Facts &facts) const;
-    std::optional<Verdict> see_essential(Frame frame, const Headers &headers, Direction direction);
+    std::optional<Verdict> see_essential(Frame frame, const Headers &headers, const Facts &facts);
     Verdict see_igmp(Frame frame, const Headers &headers, Direction direction) const;
     std::optional<Verdict> see_dhcp(const Headers &headers, Direction direction);
     Verdict see_datagram(Frame frame, Headers &headers, const Facts &facts);
@@ -137,6 +141,8 @@ private:
     bool stateless_ = false;
     AddressSet banned_;
     AddressSet on_link_ = test::addresses_on_link();
+    AddressSet own_ = test::own_addresses_of_test();
+    AddressSet routed_ = test::routed_addresses_of_test();
     std::uint64_t epoch_ = 1;
     std::uint64_t now_ = 1000;
     std::map<Opening, Flow> flows_;  // each side may have opened one with the same ports

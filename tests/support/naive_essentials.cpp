@@ -23,6 +23,14 @@ std::uint32_t number_at(Frame frame, std::size_t offset, int bytes) {
 
 }  // namespace
 
+bool is_of_link(const Headers &headers) {
+    if (headers.kind != Headers::Kind::ip) return true;
+    if (headers.is_later_fragment()) return false;
+    if (headers.v4) return headers.protocol == 2;
+    return headers.is_icmp() &&
+           ((headers.icmp_type >= 130 && headers.icmp_type <= 136) || headers.icmp_type == 143);
+}
+
 std::optional<Verdict> see_icmpv6(const Headers &headers) {
     std::uint8_t type = headers.icmp_type;
     std::size_t least = type == 133 || type == 143 ? 8 : type == 134 ? 16 : 24;

@@ -15,6 +15,9 @@ test::Verdict see_slow(Frame frame, const Headers &headers);
 // Neighbour and router discovery, and MLD. Nothing: it is another type.
 std::optional<test::Verdict> see_icmpv6(const Headers &headers);
 
+// An essential that no router passes on: ARP, LACP, and what is about neighbours and groups.
+bool is_of_link(const Headers &headers);
+
 // Is the IGMP message whole, and sent where its RFC says?
 bool is_igmp(Frame frame, const Headers &headers);
 

@@ -155,6 +155,7 @@ Policy random_policy(Random &random) {
         add_row(random, builder, number("row", i), roles, peers);
     while (random.chance(25)) builder.block(random.pick(peers));
     if (random.chance(4)) builder.policy.fragments_drop = true;
+    if (random.chance(30)) builder.policy.handed_over_ipv6 = true;
     for (Row &row : builder.policy.rows) add_conditions(random, row);
     return builder.policy;
 }

@@ -210,11 +210,12 @@ TEST(Check, NoFailsafeRow) {
 TEST(Check, InterfaceRoles) {
     PolicyBuilder b = clean();
     b.interface_role("host");
-    EXPECT_THAT(findings(b.policy),
-                ElementsAre("role 'host' is interface: its own addresses are not known, so packets "
-                            "that come in from them, or go out from others, are not dropped as "
-                            "spoofed | tcp 192.0.2.1:40000 -> 192.0.2.2:443, where both are this "
-                            "host's"));
+    EXPECT_THAT(
+        findings(b.policy),
+        ElementsAre("role 'host' is interface, and lists no address: what comes in from this "
+                    "host's addresses, or goes out from others, is not dropped as spoofed; "
+                    "what NAT for a container, or a relay in the kernel, sends is dropped "
+                    "| tcp 192.0.2.1:40000 -> 192.0.2.2:443, where both are this host's"));
 }
 
 TEST(Check, ManyFindingsAreSummedUp) {

@@ -100,8 +100,11 @@ TEST(Read, DefaultsAndSettings) {
     EXPECT_EQ(plain.flow_capacity, 65536U);
     EXPECT_TRUE(plain.interfaces.empty());
     EXPECT_EQ(plain.file->name, "policy.yaml");
-    const auto set = policy_of(head + row + "fragments: drop\nflow-capacity: 16777216\n");
+    EXPECT_FALSE(plain.handed_over_ipv6);
+    const auto set = policy_of(
+        head + row + "fragments: drop\nhanded-over-ipv6: accept\nflow-capacity: 16777216\n");
     EXPECT_TRUE(set.fragments_drop);
+    EXPECT_TRUE(set.handed_over_ipv6);
     EXPECT_EQ(set.flow_capacity, 16777216U);
 }
 

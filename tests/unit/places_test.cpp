@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which subnets are on the link of an interface.
-#include "loader/attach/subnets.h"
+// Where addresses are, seen from an interface.
+#include "loader/attach/places.h"
 
-#include <algorithm>
+#include <set>
 #include <string>
 #include <vector>
 
 #include <gtest/gtest.h>
 
+#include "maps/places.h"
 #include "tests/support/addresses.h"
 
 namespace pm {
@@ -27,16 +28,21 @@ OwnAddress own(std::uint32_t index, const char *own, int length) {
 }
 
 Link link(std::uint32_t index, std::uint32_t lower, std::uint32_t master, const char *kind = "") {
-    return {.index = index, .lower = lower, .master = master, .kind = kind};
+    return {.index = index, .lower = lower, .master = master, .kind = kind, .is_up = true};
+}
+
+std::vector<std::string> with(std::uint32_t flag, const std::vector<Pins::Interface> &interfaces,
+                              const std::vector<Link> &links, const std::vector<OwnAddress> &own) {
+    std::set<std::string> texts;
+    for (const Place &one : places_of(interfaces, links, own))
+        if (one.flags & flag)
+            texts.insert(std::to_string(one.interface) + " " + to_string(one.prefix.range()));
+    return {texts.begin(), texts.end()};
 }
 
 std::vector<std::string> of(const std::vector<Pins::Interface> &interfaces,
                             const std::vector<Link> &links, const std::vector<OwnAddress> &own) {
-    std::vector<std::string> texts;
-    for (const Subnet &one : subnets_of(interfaces, links, own))
-        texts.push_back(std::to_string(one.interface) + " " + to_string(one.prefix.range()));
-    std::ranges::sort(texts);
-    return texts;
+    return with(PM_PLACE_ON_LINK, interfaces, links, own);
 }
 
 using Texts = std::vector<std::string>;
@@ -92,6 +98,51 @@ TEST(Subnets, AnAbsentInterfaceHasNone) {
 TEST(Subnets, ARingOfInterfacesEnds) {
     EXPECT_EQ(of({interface(1, 2)}, {link(2, 0, 3), link(3, 0, 2)}, {own(3, "10.3.0.1", 24)}),
               (Texts{"1 10.3.0.0/24"}));
+}
+
+// What another VRF has is routed from here, perhaps to somebody else.
+TEST(OwnAddresses, AreThoseOfTheSameVrf) {
+    const std::vector<Link> links = {link(2, 0, 9),        link(3, 0, 0), link(4, 0, 9),
+                                     link(9, 0, 0, "vrf"), link(1, 0, 0), link(5, 2, 0, "vlan")};
+    const std::vector<OwnAddress> addresses = {own(2, "192.0.2.2", 32), own(3, "192.0.2.3", 32),
+                                               own(4, "192.0.2.4", 32), own(9, "192.0.2.9", 32),
+                                               own(1, "192.0.2.1", 32)};
+    EXPECT_EQ(with(PM_PLACE_OWN, {interface(1, 4)}, links, addresses),
+              (Texts{"1 192.0.2.2", "1 192.0.2.4", "1 192.0.2.9"}));
+    EXPECT_EQ(with(PM_PLACE_OWN, {interface(1, 3)}, links, addresses),
+              (Texts{"1 192.0.2.1", "1 192.0.2.3"}));
+    EXPECT_EQ(with(PM_PLACE_OWN, {interface(1, 2)}, links, addresses).size(), addresses.size())
+        << "a VLAN on it is in no VRF";
+}
+
+TEST(OwnAddresses, AreInUse) {
+    std::vector<Link> links = {link(2, 0, 0), link(3, 0, 0)};
+    links[1].is_up = false;
+    OwnAddress duplicate = own(2, "2001:db8::2", 128);
+    duplicate.is_in_use = false;
+    EXPECT_EQ(with(PM_PLACE_OWN, {interface(1, 2)}, links,
+                   {own(2, "192.0.2.2", 32), own(3, "192.0.2.3", 32), duplicate}),
+              (Texts{"1 192.0.2.2"}));
+}
+
+TEST(OwnAddresses, AreNotRoutedWhereABridgeIs) {
+    const std::vector<OwnAddress> addresses = {own(8, "192.0.2.8", 24)};
+    const auto routed = [&](const std::vector<Link> &links) {
+        return with(PM_PLACE_ROUTED, {interface(1, 2)}, links, addresses);
+    };
+    EXPECT_EQ(routed({link(2, 0, 8), link(8, 0, 0, "bond")}), (Texts{"1 192.0.2.8"}));
+    EXPECT_EQ(routed({link(2, 0, 8), link(8, 0, 0, "bridge")}), Texts{});
+    EXPECT_EQ(routed({link(2, 0, 8), link(8, 0, 0, "openvswitch")}), Texts{});
+    EXPECT_EQ(routed({link(2, 0, 7), link(7, 0, 8, "bond"), link(8, 0, 0, "bridge")}), Texts{});
+    EXPECT_EQ(routed({link(2, 0, 0), link(3, 2, 8, "vlan"), link(8, 0, 0, "bridge")}), Texts{})
+        << "a VLAN on it is the port of one";
+    EXPECT_EQ(with(PM_PLACE_ROUTED, {interface(1, 8)},
+                   {link(2, 0, 8), link(3, 0, 8), link(8, 0, 0, "bridge")}, addresses),
+              (Texts{"1 192.0.2.8"}))
+        << "it is one";
+    EXPECT_EQ(routed({link(2, 0, 0), link(8, 0, 0, "bridge"), link(9, 0, 8)}),
+              (Texts{"1 192.0.2.8"}))
+        << "one beside it does not matter";
 }
 
 }  // namespace
