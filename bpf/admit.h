@@ -15,6 +15,7 @@
 
 #include "flow_state.h"
 #include "flow_table.h"
+#include "handshake.h"
 #include "judge.h"
 #include "limit.h"
 #include "pace.h"
@@ -57,9 +58,13 @@ static PM_INLINE __u32 admit_opener(void *ctx, struct packet *packet, __u32 hook
 	}
 	if (hook == PM_OUT && is_syn(packet))
 		end_inbound_flow(packet);
+	if (hook == PM_OUT && is_syn(packet) && packet->sender == OTHER_SENDER)
+		is.vouched = await_handshake(ctx, packet);
 	if (flow) {
 		if (begins)
 			reopen_flow(flow, packet, row->slot, check);
+		if (is.vouched)
+			flow->vouched = is.vouched;
 		count_syn(flow, young, packet);
 		return pass(row->slot);
 	}
@@ -90,7 +95,7 @@ static PM_INLINE int record_flow(void *ctx, struct packet *packet, __u32 opener,
 		return 0;
 	if (!half_open) {
 		is.marks = PM_FLOW_ESTABLISHED | end_marks(packet);
-		is.assured = take_promotion_turn(opener);
+		is.assured = take_promotion_turn(opener & 1);
 	}
 	open_flow(packet, &is);
 	return 1;
@@ -130,8 +135,7 @@ static PM_INLINE __u32 admit_forgotten(void *ctx, struct packet *packet, __u32 o
 	return pass(judged->row.slot);
 }
 
-/* `sender`: what the socket that sends the packet says (hook out only). */
-static PM_INLINE __u32 admit(void *ctx, struct packet *packet, enum sender_state sender, __u32 hook)
+static PM_INLINE __u32 admit(void *ctx, struct packet *packet, __u32 hook)
 {
 	const struct judgement *judged = &packet->judged;
 	__u32 opener = hook;
@@ -153,17 +157,17 @@ static PM_INLINE __u32 admit(void *ctx, struct packet *packet, enum sender_state
 		return pass(judged->row.slot);
 	opens = opener == packet->direction && can_open(packet);
 	if (!opens && packet->query.flow.protocol == PM_PROTO_TCP)
-		socket = sender == ESTABLISHED_SENDER ? LIVE_SOCKET
-			 : hook == PM_IN              ? find_socket_xdp(ctx, packet)
-						      : find_socket_skb(ctx, packet);
+		socket = packet->sender == ESTABLISHED_SENDER ? LIVE_SOCKET
+			 : hook == PM_IN                      ? find_socket_xdp(ctx, packet)
+							      : find_socket_skb(ctx, packet);
 	if (opens || (socket == COOKIE_SOCKET && opener == PM_IN)) {
 		if (hook == PM_IN && is_foreign(ctx, packet))
 			return drop_of(PM_DROP_FORWARDED, judged->row.slot);
 		return admit_opener(ctx, packet, hook);
 	}
-	if (socket == LISTENING_SOCKET && sender != ABORTING_SENDER)
+	if (socket == LISTENING_SOCKET && packet->sender != ABORTING_SENDER)
 		return admit_forgotten(ctx, packet, opener, hook);
-	if (!is_of_connection(socket) && sender != ABORTING_SENDER)
+	if (!is_of_connection(socket) && packet->sender != ABORTING_SENDER)
 		return drop_of(PM_DROP_NOT_FIRST_PACKET, judged->row.slot);
 	half_open = hook == PM_IN && opener == PM_IN && socket == HALF_OPEN_SOCKET;
 	if ((half_open || socket == LIVE_SOCKET) &&

@@ -158,7 +158,8 @@ static PM_INLINE __u32 pass_essential(const struct frame *frame, const struct pa
 
 	if (verdict == UNDECIDED || is_drop(verdict) || stateless)
 		return verdict;
-	if (verdict == PM_ESSENTIAL_ARP || verdict == PM_ESSENTIAL_NEIGHBOUR)
+	if ((verdict == PM_ESSENTIAL_ARP || verdict == PM_ESSENTIAL_NEIGHBOUR) &&
+	    !packet->handed_over)
 		return at_pace_of_neighbours(frame, packet, verdict);
 	return at_pace(packet, verdict);
 }

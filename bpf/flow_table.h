@@ -9,9 +9,9 @@
  *   outside  opened by outsiders. They can fill it with forged sources; then only the flows in
  *            this table suffer.
  *   opening  opened by this host, and not answered yet.
- *   assured  tcp that this host's stack calls established, and what this host has opened once
- *            it is answered. Whoever fills it has a real address, and is held back by
- *            take_promotion_turn().
+ *   assured  tcp that this host's stack, or its handshake (handshake.h), calls established, and
+ *            what this host has opened once it is answered. Whoever fills it has a real address,
+ *            and is held back by take_promotion_turn().
  *
  * A flow in `outside` or `opening` is called young. A key names two ends, but not the opener:
  * the same ends may have one entry in `outside` and one in `opening`. `assured` has one entry
@@ -22,10 +22,10 @@
  *   1. Opened. admit.h judges the packet that opens it, and open_flow() inserts a young entry.
  *      A tcp flow without an entry that a socket vouches for is recorded too; it goes to
  *      `assured` at once if the pace permits.
- *   2. Promoted to `assured`: tcp when this host sends and its socket is established; other
- *      protocols when a flow that this host opened is answered. An inbound udp flow is never
- *      promoted: two forged datagrams to a port that answers look like a conversation. What
- *      comes too fast stays young, and works all the same.
+ *   2. Promoted to `assured`: tcp when this host sends and its socket is established, or when its
+ *      handshake vouches for it; other protocols when a flow that this host opened is answered. An
+ * inbound udp flow is never promoted: two forged datagrams to a port that answers look like a
+ * conversation. What comes too fast stays young, and works all the same.
  *   3. Ending. An RST or FIN was seen: the entry is marked, and its idle time is shorter
  *      (pm_idle_seconds). Both may be forged, so the flow still lives.
  *   4. Then one of these:
@@ -224,6 +224,7 @@ static PM_INLINE void move_up(struct pm_flow *young, const struct pm_flow_key *k
 		.tcp_flags = {young->tcp_flags[0], young->tcp_flags[1]},
 		.check = young->check,
 		.check_after_synack = young->check_after_synack,
+		.vouched = young->vouched,
 		.shadow = young->shadow,
 	};
 	struct pm_flow *old = bpf_map_lookup_elem(&assured, key);
@@ -232,7 +233,7 @@ static PM_INLINE void move_up(struct pm_flow *young, const struct pm_flow_key *k
 		if (old->opener != young->opener || old->marks & PM_FLOW_CUT ||
 		    is_expired(old, key->protocol, young->last))
 			*old = flow;
-	} else if (!take_promotion_turn(flow.opener) ||
+	} else if (!take_promotion_turn(pm_promotion_index(&flow)) ||
 		   (bpf_map_update_elem(&assured, key, &flow, BPF_NOEXIST) &&
 		    !bpf_map_lookup_elem(&assured, key))) {
 		return;
@@ -261,6 +262,7 @@ struct new_flow {
 	__u8 marks;
 	__u8 check;
 	__u8 check_after_synack;
+	__u8 vouched;
 	__u8 assured; /* 1: in `assured`; else it is young */
 };
 
@@ -280,6 +282,7 @@ static PM_INLINE int insert_flow(void *table, struct packet *packet, const struc
 		.marks = is->marks,
 		.check = is->check,
 		.check_after_synack = is->check_after_synack,
+		.vouched = is->vouched,
 		.shadow = packet->shadow,
 	};
 	struct pm_flow *old;

@@ -7,7 +7,8 @@
  *     whoever reads the policy refuses one. The schedules of peers are in an LRU table, which a
  *     flood of forged peers fills: a peer whose schedule it pushes out has its burst anew. That
  *     of a row stays.
- *   - The pace at which flows enter the table `assured`, for each opener (flow_table.h).
+ *   - The pace at which flows enter the table `assured`, for each opener, and apart for those
+ *     that a handshake vouches for (flow_table.h).
  *
  * Both are the generic cell rate algorithm (ITU-T I.371). It keeps one number: the time at which
  * the next flow is on schedule. A flow may come up to burst - 1 intervals before that time, and
@@ -76,13 +77,12 @@ __noinline int charge_limit(const struct packet *packet)
 				      interval * (row->limit_burst - 1));
 }
 
-/* Take a turn to enter `assured`. 0: flows of this opener enter too fast. Real handshakes, or
- * answered datagrams, may come without end. In 30 s they may take 3/16 of the table, so that a flow
- * which was used in that time is never the oldest, which the LRU evicts. A function of its own:
- * verified once. */
-__noinline int take_promotion_turn(__u32 opener)
+/* Take a turn to enter `assured`. 0: flows of this kind (pm_promotion_index) enter too fast. Real
+ * handshakes, or answered datagrams, may come without end. In 30 s those of a kind may take 3/16 of
+ * the table, so that a flow which was used in that time is never the oldest, which the LRU evicts.
+ * A function of its own: verified once. */
+__noinline int take_promotion_turn(__u32 index)
 {
-	__u32 index = opener & 1;
 	__u64 *scheduled = bpf_map_lookup_elem(&promotions, &index);
 
 	return scheduled &&

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
  * At what pace essentials pass: anybody on the link can send them, and the stack does some work for
- * each. There are four paces, all by turns as in limit.h:
+ * each. There are five paces, all by turns as in limit.h:
  *
  *   - PM_ESSENTIAL_PACE for each kind, on each interface and in each direction. No honest link
  *     reaches it.
@@ -15,6 +15,8 @@
  *     one.
  *   - PM_FORGOTTEN_PACE for segments of connections that this host has forgotten (admit.h), on each
  *     interface and in each direction.
+ *   - PM_GUEST_PACE for all essentials that another device of this host hands over, on each
+ *     interface. So no guest takes this host's own turns, and whom it asks for is no neighbour.
  */
 #ifndef PM_PACE_H
 #define PM_PACE_H
@@ -117,13 +119,15 @@ __noinline int is_within_pace(__u32 kind, __u32 direction)
 		return is_within(scheduled, PM_QUESTION_PACE, PM_QUESTION_BURST);
 	if (kind == PM_PACE_FORGOTTEN)
 		return is_within(scheduled, PM_FORGOTTEN_PACE, PM_FORGOTTEN_BURST);
+	if (kind == PM_PACE_GUEST)
+		return is_within(scheduled, PM_GUEST_PACE, PM_GUEST_BURST);
 	return is_within(scheduled, PM_ESSENTIAL_PACE, PM_ESSENTIAL_BURST);
 }
 
 /* `essential`: the verdict that passes the packet. */
 static PM_INLINE __u32 at_pace(const struct packet *packet, __u32 essential)
 {
-	return is_within_pace(essential, packet->direction)
+	return is_within_pace(packet->handed_over ? PM_PACE_GUEST : essential, packet->direction)
 		       ? essential
 		       : drop_of(PM_DROP_RATE_LIMITED, essential);
 }

@@ -92,6 +92,7 @@ struct packet {
 	__u8 echo_reply;
 	__u8 multicast_frame;
 	__u8 handed_over; /* 1: this host sends what another of its devices received */
+	__u8 sender; /* enum sender_state; 0 on the way in */
 	/* For conclude.h: */
 	__u8 opened; /* 1: it opened a flow */
 	__u8 mismatched; /* 1: its payload is not what the row demands */
@@ -212,6 +213,12 @@ static PM_INLINE int is_syn(const struct packet *packet)
 {
 	return packet->query.flow.protocol == PM_PROTO_TCP &&
 	       (packet->tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
+}
+
+static PM_INLINE int is_synack(const struct packet *packet)
+{
+	return packet->query.flow.protocol == PM_PROTO_TCP &&
+	       (packet->tcp_flags & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK);
 }
 
 /* Can a packet of this kind open a flow, if a row permits it? */

@@ -67,22 +67,29 @@ __noinline int is_routed(struct xdp_md *ctx, const struct packet *packet)
 	       found == BPF_FIB_LKUP_RET_UNSUPP_LWT;
 }
 
-/* Is what came in for somebody else? This host has its destination, or the policy lists it and this
- * host would not route it on. Without the second, an address that NAT alone knows would be lost;
- * alone, it proves nothing: it says the same of any address where the device does not forward, and
- * the stack may forward all the same (a mark, IPv6's conf.all.forwarding, a VLAN). */
+/* Is what came in for somebody else? It is not if this host has its destination (PM_PLACE_OWN). If
+ * that is not known, it must be listed in a role, for an address that NAT alone knows; or the row
+ * be a failsafe one; or this host forward nothing (PM_PLACE_STAYS). And this host must not route it
+ * on. That alone proves nothing: bpf_fib_lookup says the same of any address where the device does
+ * not forward, and the stack may forward all the same (a mark, IPv6's conf.all.forwarding, a
+ * VLAN). */
 __noinline int is_foreign(struct xdp_md *ctx, const struct packet *packet)
 {
 	const struct pm_addr *local;
 	struct pm_view image;
+	__u32 place;
 
 	if (!packet)
 		return 1;
 	local = &packet->query.flow.local;
-	if (pm_is_multicast(local) || place_of(packet, local) & PM_PLACE_OWN)
+	place = place_of(packet, local);
+	if (pm_is_multicast(local) || place & PM_PLACE_OWN)
 		return 0;
 	image = view_of(&images, packet->query.image, pm_image_mask);
-	return !image.base || !pm_is_own(image, local) || is_routed(ctx, packet);
+	if (!(place & PM_PLACE_STAYS) && !(packet->judged.row.flags & PM_ROW_FAILSAFE) &&
+	    (!image.base || !pm_is_own(image, local)))
+		return 1;
+	return is_routed(ctx, packet);
 }
 
 /* Is what another device handed over, to be sent, somebody else's? It is this host's if its source

@@ -103,7 +103,6 @@ static PM_INLINE __u32 before_flows(void *ctx, struct packet *packet, __u32 hook
 /* The packet path. `handed_over`: another device has sent it here. True: the packet passes. */
 static PM_INLINE int filter(void *ctx, __u32 hook, int handed_over)
 {
-	enum sender_state sender = NO_SENDER;
 	struct packet packet = {.handed_over = handed_over};
 	__u32 verdict, mode;
 
@@ -114,11 +113,11 @@ static PM_INLINE int filter(void *ctx, __u32 hook, int handed_over)
 	packet.query.flow.interface = pm_interface;
 	verdict = before_flows(ctx, &packet, hook, 0);
 	if (hook == PM_OUT && verdict == UNDECIDED)
-		sender = sender_of(ctx, &packet);
+		packet.sender = sender_of(ctx, &packet);
 	if (verdict == UNDECIDED && !is_syn(&packet))
-		verdict = match_flow(ctx, &packet, sender == ESTABLISHED_SENDER, hook);
+		verdict = match_flow(ctx, &packet, hook);
 	if (verdict == UNDECIDED)
-		verdict = admit(ctx, &packet, sender, hook);
+		verdict = admit(ctx, &packet, hook);
 	if (packet.fragment == FIRST_FRAGMENT && !is_drop(verdict))
 		remember_fragment(&packet);
 	return conclude(ctx, hook, &packet, verdict);

@@ -28,7 +28,9 @@ static PM_INLINE int is_of_connection(int socket)
 
 /* What is known from the socket that sends a packet (hook out only). */
 enum sender_state {
-	NO_SENDER, /* there is no socket, or it is of another flow, as a raw socket is */
+	NO_SENDER, /* there is no socket, or it does not tell */
+	OTHER_SENDER, /* it is of another flow, as a raw socket is, or NAT has changed the ports; or
+			 another device of this host has handed the packet over */
 	ESTABLISHED_SENDER, /* its connection is established */
 	ABORTING_SENDER, /* it aborts, and the packet is its RST */
 };
@@ -45,15 +47,17 @@ static PM_INLINE enum sender_state sender_of(struct __sk_buff *skb, const struct
 	struct bpf_sock *socket = skb->sk;
 	__u32 port;
 
-	if (!socket || socket->dst_port != bpf_htons(flow->remote_port))
-		return NO_SENDER;
+	if (!socket)
+		return packet->handed_over ? OTHER_SENDER : NO_SENDER;
+	if (socket->dst_port != bpf_htons(flow->remote_port))
+		return OTHER_SENDER;
 	port = socket->src_port;
-	if (socket->state == BPF_TCP_ESTABLISHED)
-		return port == flow->local_port ? ESTABLISHED_SENDER : NO_SENDER;
 	if (socket->state == BPF_TCP_CLOSE && (packet->tcp_flags & TCP_RST) &&
 	    (port == flow->local_port || port == 0))
 		return ABORTING_SENDER;
-	return NO_SENDER;
+	if (port != flow->local_port)
+		return OTHER_SENDER;
+	return socket->state == BPF_TCP_ESTABLISHED ? ESTABLISHED_SENDER : NO_SENDER;
 }
 
 /* Does the segment have a SYN cookie that the listener gave out? Then the listener makes a socket

@@ -8,9 +8,9 @@
  * Who writes:
  *
  *   the loader    `control`, `abi`, `images`, `bans`, `interfaces`, `places`, `question`
- *   the programs  the flow tables, `promotions`, `fragments`, `limits`, `row_limits`, `paces`,
- *                 `neighbours`, `dhcp`, counters, events
- *   a consumer    of events: the entry of its ring in `rings`, and `monitored` in `control`
+ *   the programs  the flow tables, `handshakes`, `promotions`, `fragments`, `limits`, `row_limits`,
+ * `paces`, `neighbours`, `dhcp`, counters, events a consumer    of events: the entry of its ring in
+ * `rings`, and `monitored` in `control`
  *
  * The loader also clears what an interface, a row or a shadow policy would inherit from one that
  * had its number before: flows, counters, `dhcp`, `neighbours`, `row_limits`. Nothing else
@@ -71,9 +71,10 @@
 #define PM_TIMEOUT_FRAGMENT 30
 #define PM_TIMEOUT_DHCP 60
 
-/* How fast flows of one opener enter the table `assured`: as many as the table has entries in
- * PM_PROMOTION_SECONDS, and as many as are due in PM_PROMOTION_BURST seconds at once. Schedules
- * count jiffies64 << PM_PACE_SHIFT. */
+/* How fast flows of one kind (pm_promotion_index) enter the table `assured`: as many as the table
+ * has entries in PM_PROMOTION_SECONDS, and as many as are due in PM_PROMOTION_BURST seconds at
+ * once. Schedules count jiffies64 << PM_PACE_SHIFT. */
+#define PM_PROMOTIONS 4
 #define PM_PROMOTION_SECONDS 240
 #define PM_PROMOTION_BURST 15
 #define PM_PACE_SHIFT 16
@@ -128,7 +129,8 @@ PM_ASSERT(sizeof(struct pm_flow_key) == 40, "pm_flow_key");
 enum pm_flow_mark {
 	PM_FLOW_CUT = 1, /* it was judged anew, and dropped; not live */
 	PM_FLOW_ANSWERED = 2, /* not tcp: the side that did not open it has sent something */
-	PM_FLOW_ESTABLISHED = 4, /* tcp: this host's stack called it established */
+	PM_FLOW_ESTABLISHED =
+		4, /* tcp: this host's stack, or its handshake, calls it established */
 	PM_FLOW_FIN_IN = 8,
 	PM_FLOW_FIN_OUT = 16,
 	PM_FLOW_RESET = 32, /* the last segment was an RST */
@@ -160,9 +162,23 @@ struct pm_flow {
 	__u8 check_after_synack; /* tcp: what `check` becomes with this host's next SYN-ACK,
 		      or-ed with PM_FLOW_CHECK_AFTER_SYNACK; 0: it stays. Layouts before this
 		      field have zero here */
-	__u8 zero[2];
+	__u8 vouched; /* tcp: enum pm_vouch. Layouts before this field have zero here */
+	__u8 zero;
 };
 PM_ASSERT(sizeof(struct pm_flow) == 56, "pm_flow");
+
+/* Who says that a tcp flow is established (bpf/handshake.h). */
+enum pm_vouch {
+	PM_VOUCH_NONE = 0, /* if anybody, a socket of this host */
+	PM_VOUCH_AWAITED = 1, /* its handshake is under way, and no socket of this host is in it */
+	PM_VOUCH_HANDSHAKE = 2, /* its handshake was seen from both sides */
+};
+
+/* The index in `promotions` of a flow: its opener, and does a handshake vouch for it? */
+static inline __u32 pm_promotion_index(const struct pm_flow *flow)
+{
+	return (flow->vouched == PM_VOUCH_HANDSHAKE) * 2 + (flow->opener & 1);
+}
 
 /* What a first fragment that passed leaves for the later ones (bpf/fragment.h). */
 struct pm_fragment_key {

@@ -203,8 +203,12 @@ static PM_INLINE __u32 pm_idle_seconds(const struct pm_flow *flow, __u32 protoco
 	if (protocol == PM_PROTO_TCP) {
 		if (flow->marks & PM_FLOW_OVER)
 			return 0;
-		if (flow->marks & PM_FLOW_RESET)
+		/* An RST may be forged, and no socket brings back what only a handshake vouches
+		 * for. */
+		if (flow->marks & PM_FLOW_RESET && flow->vouched != PM_VOUCH_HANDSHAKE)
 			return PM_TIMEOUT_TCP_RESET;
+		if (flow->marks & PM_FLOW_RESET)
+			return PM_TIMEOUT_TCP_CLOSING;
 		if (flow->marks & (PM_FLOW_FIN_IN | PM_FLOW_FIN_OUT))
 			return PM_TIMEOUT_TCP_CLOSING;
 		if (flow->marks & PM_FLOW_ESTABLISHED)

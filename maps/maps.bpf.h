@@ -60,10 +60,19 @@ struct flow_table outside SEC(".maps");
 struct flow_table opening SEC(".maps");
 struct flow_table assured SEC(".maps");
 
-/* By opener: when the next flow is on schedule to enter `assured` (bpf/limit.h). */
+/* Of tcp flows whose handshake vouches for them: the number that acknowledges what this host has
+ * sent first (bpf/handshake.h). Without its flow an entry says nothing. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, struct pm_flow_key);
+	__type(value, __u32);
+} handshakes SEC(".maps");
+
+/* By pm_promotion_index(): when the next flow is on schedule to enter `assured` (bpf/limit.h). */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 2);
+	__uint(max_entries, PM_PROMOTIONS);
 	__type(key, __u32);
 	__type(value, __u64);
 } promotions SEC(".maps");

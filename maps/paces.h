@@ -10,7 +10,8 @@
 
 /* How many pass in a second, and how many at once (bpf/pace.h): essentials of a kind; questions for
  * this host by those whom it has not asked for; what comes of a neighbour that it has asked for in
- * the last PM_TIMEOUT_NEIGHBOUR seconds; segments of forgotten connections (bpf/admit.h). */
+ * the last PM_TIMEOUT_NEIGHBOUR seconds; segments of forgotten connections (bpf/admit.h);
+ * essentials that another device of this host hands over. */
 #define PM_ESSENTIAL_PACE 4000
 #define PM_ESSENTIAL_BURST 4000
 #define PM_QUESTION_PACE 100
@@ -20,11 +21,14 @@
 #define PM_TIMEOUT_NEIGHBOUR 600
 #define PM_FORGOTTEN_PACE 1000
 #define PM_FORGOTTEN_BURST 1000
+#define PM_GUEST_PACE 1000
+#define PM_GUEST_BURST 1000
 
 /* Each essential has a pace of its number. These have one too. */
 #define PM_PACE_QUESTION (PM_FIRST_ROW_SLOT - 1)
 #define PM_PACE_FORGOTTEN (PM_FIRST_ROW_SLOT - 2)
-#define PM_ESSENTIAL(id, name, label, meaning) PM_ASSERT(id < PM_PACE_FORGOTTEN, label);
+#define PM_PACE_GUEST (PM_FIRST_ROW_SLOT - 3)
+#define PM_ESSENTIAL(id, name, label, meaning) PM_ASSERT(id < PM_PACE_GUEST, label);
 #include "essentials.def"
 #undef PM_ESSENTIAL
 #define PM_PACES (PM_INTERFACES * 2 * PM_FIRST_ROW_SLOT)

@@ -30,6 +30,7 @@ enum pm_place_flag {
 	/* With PM_PLACE_OWN: who hands over a packet with this source has it from this host's IP
 	 * stack. On the port of a bridge anybody's may come by. */
 	PM_PLACE_ROUTED = 4,
+	PM_PLACE_STAYS = 8, /* this host forwards nothing: what is not its own goes nowhere */
 };
 
 /* A longer prefix has the flags of those that it lies in as well. */

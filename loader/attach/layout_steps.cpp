@@ -294,8 +294,9 @@ Done LayoutTakeover::finish() {
     Maps maps;
     for (const auto &[name, fd] : maps_.all()) maps.add(name, Fd::copy_of(fd.get()));
     const Pins pins = Pins::of(paths_, std::move(maps));
-    // The new programs must not take this host's addresses for foreign. `watch` tells them again.
-    if (pins.maps().fd("places") >= 0) (void)set_places(pins);
+    // The new programs must not take this host's addresses for foreign.
+    if (pins.maps().fd("places") >= 0)
+        if (auto told = set_places(pins); !told) return told;
     Done all;  // one that fails keeps no other from the new programs
     for (const unsigned number : *numbers)
         if (auto done = put_behind_links(pins, number); !done) all = done;

@@ -37,6 +37,9 @@ const Layouts &known_layouts() {
                  .changes = {{"row_limits", {.kind = MapChange::Kind::added}},
                              {"paces", {.kind = MapChange::Kind::added}},
                              {"neighbours", {.kind = MapChange::Kind::added}},
+                             {"handshakes", {.kind = MapChange::Kind::added}},
+                             // It has twice the entries. What is in it is over in seconds.
+                             {"promotions", {.kind = MapChange::Kind::added}},
                              {"places", {.kind = MapChange::Kind::added}}}},
             },
     };

@@ -17,6 +17,8 @@ namespace {
 
 using Indices = std::set<std::uint32_t>;
 
+constexpr Prefix everything{{}, 0};
+
 // The links of this host, by index.
 class Topology {
 public:
@@ -137,10 +139,13 @@ Table table_of(const std::vector<Place> &places) {
 }  // namespace
 
 std::vector<Place> places_of(const std::vector<Pins::Interface> &interfaces,
-                             const std::vector<Link> &links, const std::vector<OwnAddress> &own) {
+                             const std::vector<Link> &links, const std::vector<OwnAddress> &own,
+                             Forwarding forwarding) {
     const Topology topology(links);
     std::vector<Place> places;
     for (const Pins::Interface &interface : interfaces) {
+        if (forwarding == Forwarding::none)
+            places.push_back({interface.number, everything, PM_PLACE_STAYS});
         const Indices stack = topology.stack_on(interface.entry.ifindex);
         Indices vrfs;
         std::uint32_t flags = PM_PLACE_OWN | PM_PLACE_ROUTED;
@@ -204,7 +209,8 @@ Done set_places(const Pins &pins) {
     if (!links) return tl::unexpected(links.error());
     auto own = own_addresses();
     if (!own) return tl::unexpected(own.error());
-    return write_places(pins.maps(), places_of(*interfaces, *links, *own));
+    const auto forwarding = may_forward() ? Forwarding::some : Forwarding::none;
+    return write_places(pins.maps(), places_of(*interfaces, *links, *own, forwarding));
 }
 
 }  // namespace pm

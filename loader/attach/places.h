@@ -8,8 +8,10 @@
 //            macvlans, the bond, bridge or VRF that it is a port of, and what stands on those. The
 //            subnets of a tunnel are behind it, and not on the link.
 //   routed   unless it, or what stands on it, is a port of a bridge
+//   stays    every address, if this host forwards nothing at all
 //
-// What is not known is foreign.
+// What is not known is foreign. So a role that is `interface` follows the host's addresses without
+// a process where the host forwards nothing, and with `watch` where it does.
 #pragma once
 
 #include <cstdint>
@@ -29,8 +31,10 @@ struct Place {
 };
 
 // In no order. A prefix may come more than once, with other flags.
+enum class Forwarding { none, some };
 std::vector<Place> places_of(const std::vector<Pins::Interface> &interfaces,
-                             const std::vector<Link> &links, const std::vector<OwnAddress> &own);
+                             const std::vector<Link> &links, const std::vector<OwnAddress> &own,
+                             Forwarding forwarding);
 
 // Makes the map hold these and no others. What is new is added before what has gone is removed, if
 // there is room for both: so the answer about no other address changes meanwhile. A fault if they

@@ -10,7 +10,10 @@
 namespace pm {
 
 LinkEvents::LinkEvents() : socket_(open_netlink(NETLINK_ROUTE, SOCK_NONBLOCK)) {
-    constexpr unsigned groups = RTMGRP_LINK | RTMGRP_TC | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR;
+    constexpr unsigned netconf =
+        1u << (RTNLGRP_IPV4_NETCONF - 1) | 1u << (RTNLGRP_IPV6_NETCONF - 1);
+    constexpr unsigned groups =
+        RTMGRP_LINK | RTMGRP_TC | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR | netconf;
     if (socket_ && mnl_socket_bind(socket_.get(), groups, MNL_SOCKET_AUTOPID) < 0) socket_.reset();
 }
 

@@ -2,6 +2,7 @@
 #include "loader/host/netlink.h"
 
 #include <arpa/inet.h>
+#include <linux/netconf.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
@@ -59,6 +60,17 @@ int read_link(const nlattr *attribute, void *context) {
             link.lower_is_elsewhere = true;
             break;
     }
+    return MNL_CB_OK;
+}
+
+// IPv6 can be forced for a device since Linux 6.17: an attribute that older headers do not name.
+int read_forwarding(const nlattr *attribute, void *context) {
+    constexpr std::uint16_t force_forwarding = NETCONFA_BC_FORWARDING + 1;
+    const std::uint16_t type = mnl_attr_get_type(attribute);
+    if ((type == NETCONFA_FORWARDING || type == force_forwarding) &&
+        mnl_attr_get_payload_len(attribute) == sizeof(std::uint32_t) &&
+        mnl_attr_get_u32(attribute) != 0)
+        *static_cast<bool *>(context) = true;
     return MNL_CB_OK;
 }
 
@@ -219,6 +231,24 @@ Result<std::vector<Link>> all_links() {
         });
     if (!listed) return tl::unexpected(listed.error());
     return links;
+}
+
+bool may_forward() {
+    bool forwards = false;
+    for (const int family : {AF_INET, AF_INET6}) {
+        std::array<char, 256> buffer = {};
+        nlmsghdr *request = mnl_nlmsg_put_header(buffer.data());
+        request->nlmsg_type = RTM_GETNETCONF;
+        auto *about =
+            static_cast<netconfmsg *>(mnl_nlmsg_put_extra_header(request, sizeof(netconfmsg)));
+        about->ncm_family = static_cast<std::uint8_t>(family);
+        auto listed = dump_netlink(
+            "list what is forwarded", NETLINK_ROUTE, request, [&](const nlmsghdr *message) {
+                mnl_attr_parse(message, sizeof(netconfmsg), read_forwarding, &forwards);
+            });
+        if (!listed) return true;
+    }
+    return forwards;
 }
 
 Result<std::size_t> count_nftables() {

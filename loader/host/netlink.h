@@ -44,6 +44,10 @@ struct Link {
 };
 Result<std::vector<Link>> all_links();
 
+// Does any device of this network namespace forward packets, of either family? True if that cannot
+// be told.
+bool may_forward();
+
 Result<std::size_t> count_nftables();  // how many tables nftables has
 
 }  // namespace pm

@@ -159,6 +159,13 @@ std::string quoted(const std::string &text) {
     return json_text(Json(text));
 }
 
+// Who says that it is established; empty: it is not, or not tcp.
+std::string vouched_field(const Flow &one) {
+    if (one.key.protocol != PM_PROTO_TCP || !(one.value.marks & PM_FLOW_ESTABLISHED)) return "";
+    return fmt::format(R"(,"vouched":"{}")",
+                       one.value.vouched == PM_VOUCH_NONE ? "socket" : "handshake");
+}
+
 // The fields of a flow, without braces. Written as text, for tables have millions of flows and a
 // JSON object of each is slow.
 std::string flow_fields(const Flow &one) {
@@ -169,13 +176,13 @@ std::string flow_fields(const Flow &one) {
     return fmt::format(R"("interface":{},"row":{},"direction":"{}","transport":"{}",)"
                        R"("local":"{}","local_port":{},"remote":"{}","remote_port":{},)"
                        R"("packets_in":{},"bytes_in":{},"packets_out":{},"bytes_out":{},)"
-                       R"("state":"{}","age_seconds":{},"idle_seconds":{})",
+                       R"("state":"{}"{},"age_seconds":{},"idle_seconds":{})",
                        quoted(one.interface), one.row.empty() ? "null" : quoted(one.row),
                        direction_name(one.value.opener), transport_name(one.key.protocol),
                        to_string(Address::from(one.key.local)), port(true),
                        to_string(Address::from(one.key.remote)), port(false),
                        one.value.packets[PM_IN], one.value.bytes[PM_IN], one.value.packets[PM_OUT],
-                       one.value.bytes[PM_OUT], one.state, one.age, one.idle);
+                       one.value.bytes[PM_OUT], one.state, vouched_field(one), one.age, one.idle);
 }
 
 // A line that begins with the fields of `head`.

@@ -266,12 +266,13 @@ void Watcher::look_at_interfaces(Sentences &sentences) {
             if (auto found = device_of(**pins, one)) device = std::move(*found);
         keep_attached(**pins, one, device, sentences);
     }
+    // Before what may take long: what comes to a new address waits for it.
+    if (auto told = set_places(**pins); !told) report_problem("places", told.error(), sentences);
     if (nics) {
         tell(*nics, sentences);
         refresh(std::move(*nics), **pins, *control, sentences);
     }
     note_in_force(**pins, sentences);
-    if (auto told = set_places(**pins); !told) report_problem("places", told.error(), sentences);
 }
 
 // Read anew: the policy may have been put in force on more interfaces by this look.

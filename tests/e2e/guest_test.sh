@@ -74,6 +74,35 @@ case_a_published_port_talks() {
     [ "$(row_count web flows)" -gt 0 ]
 }
 
+# WHO NAME ADDRESS PORT[,OPTION] FILTER: the flow of a connection that stays open is established, and who vouches.
+vouches() {
+    mkfifo "$LAB/line"
+    lab_start "$2" line socat "TCP:$3:$4" "OPEN:$LAB/line,rdonly"
+    wait_for 20 is_vouched "$1" "$5"
+    echo >"$LAB/line" # its end ends the connection
+    rm "$LAB/line"
+}
+is_vouched() { # WHO FILTER
+    pm flows --json | jq -se "[.[] | select($2) | select(.state == \"established\") | .vouched] == [\"$1\"]"
+}
+
+case_its_handshake_vouches_for_a_guests_connection() {
+    vouches handshake user "$EDGE4" 443 '.local_port == "443"'
+    vouches handshake guest "$PARTNER4" 5061 '.remote_port == "5061"'
+}
+
+# A service of this host, to which NAT gives another port than the peer asks for.
+case_a_port_that_is_redirected_on_this_host() {
+    edge nft insert rule ip translate in ip daddr "$EDGE4" tcp dport 443 redirect to :8444
+    vouches handshake user "$EDGE4" 443 '.local_port == "443"'
+    edge nft delete table ip translate
+    translate
+}
+
+case_its_socket_vouches_for_a_connection_of_this_host() {
+    vouches socket edge "$PARTNER4" 5061,sourceport=45061 '.local_port == "45061"'
+}
+
 case_a_published_port_outside_the_matrix_is_closed() {
     refused tcp_talks user "$EDGE4" 8080
 }
@@ -92,9 +121,14 @@ case_a_guest_without_translation_is_foreign() {
     translate
 }
 
-# The stack's own check drops the IPv4 one; IPv6 has none.
+# The stack's own check drops the IPv4 one, unless it is switched off; IPv6 has none.
 case_a_guest_that_forges_this_hosts_address_is_foreign() {
     local before
+    before=$(relayed)
+    edge sysctl -qw net.ipv4.conf.inner.accept_local=1
+    forge "$EDGE4" "$PARTNER4"
+    wait_for 20 has_relayed "$before"
+    edge sysctl -qw net.ipv4.conf.inner.accept_local=0
     before=$(relayed)
     forge "$EDGE4" "$PARTNER4"
     edge sysctl -qw net.ipv6.conf.all.forwarding=1
@@ -109,12 +143,13 @@ drops_more() { [ "$(forwarded "$1")" -gt "$2" ]; } # in|out COUNT
 
 # What a media relay in the kernel does: it sends what it receives to another peer, with this host's address.
 case_a_relay_in_the_kernel_is_this_host() {
-    local before
+    local before sent
     before=$(relayed)
+    sent=$(row_count relay-out packets_out)
     tc_relay
     send_datagrams user "$EDGE4" 50000 5
     wait_for 20 has_relayed $((before + 4))
-    expect_equal 5 "$(row_count relay-out packets_out)" "datagrams of the row"
+    expect_equal $((sent + 5)) "$(row_count relay-out packets_out)" "datagrams of the row"
     edge tc qdisc del dev eth0 clsact
 }
 
@@ -223,9 +258,11 @@ lab_guest
 edge sysctl -qw net.ipv4.ip_forward=1
 translate
 lab_echo guest 8443 8080
+lab_echo edge 8444
 lab_start guest stun socat "UDP4-RECVFROM:3478,fork" EXEC:cat
 lab_echo partner 5061 9000
 lab_await guest tcp 8443 8080
+lab_await edge tcp 8444
 lab_await guest udp 3478
 lab_await partner tcp 5061 9000
 in_ns partner nft -f - <<'END'

@@ -79,12 +79,31 @@ case_subnets_of_what_stands_on_it() {
 # interface itself says of routing.
 case_an_interface_has_the_addresses_of_this_host() {
     watching
+    in_ns edge sysctl -qw net.ipv4.conf.inner.forwarding=1
     pings user 198.18.20.1 1
-    refused pings user 198.18.20.2 1
+    wait_for 20 refused pings user 198.18.20.2 1
     in_ns edge ip address add 198.18.20.2/32 dev lo
     wait_for 20 pings user 198.18.20.2 1
     in_ns edge ip address del 198.18.20.2/32 dev lo
     wait_for 20 refused pings user 198.18.20.2 1
+    in_ns edge sysctl -qw net.ipv4.conf.inner.forwarding=0
+}
+
+# Where nothing is forwarded nobody need follow: what is not this host's goes nowhere.
+case_without_watch_an_interface_has_new_addresses() {
+    watching
+    wait_for 20 nothing_is_forwarded
+    stop_watch TERM
+    in_ns edge ip address add 198.18.20.3/32 dev lo
+    pings user 198.18.20.3 1
+    in_ns edge ip address del 198.18.20.3/32 dev lo
+}
+# An address that this host has not is dropped by the stack, not as forwarded.
+nothing_is_forwarded() {
+    local before
+    before=$(drop_count in forwarded)
+    refused pings user 198.18.20.4 1
+    [ "$(drop_count in forwarded)" = "$before" ]
 }
 
 # IPv6 forwards where conf.all says so, and asks the device for something else.

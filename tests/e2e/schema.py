@@ -23,7 +23,7 @@ def complaints_about_keys(schema, root):
     found = {}
     for source in sorted(root.glob("policy/*/*.cpp")):
         for what, keys in READER.findall(source.read_text()):
-            found[what] = set(re.findall(r'"([a-z-]+)"', keys))
+            found[what] = set(re.findall(r'"([a-z0-9-]+)"', keys))
     if found.keys() != PLACES.keys():
         yield f"maps that the reader knows: {sorted(found)}"
     page = (root / "man/portmatrix-policy.5.scd.in").read_text()

@@ -158,5 +158,28 @@ TEST_F(Pace, ANeighbourHasAPaceToo) {
     EXPECT_GE(flood(arp(reply, router4, access4)), PM_NEIGHBOUR_BURST);
 }
 
+// What a guest of this host sends takes no turn of this host's own, and whom it asks for is no
+// neighbour of this host.
+TEST_F(Pace, OfGuestsIsTheirOwn) {
+    const Context handed_over = {.came_in_on = 7};
+    const Bytes question = arp(request, access4, router4), answer = arp(reply, router4, access4);
+    const auto guest_asks = [&] {
+        return kernel.see(Direction::out, question, handed_over).passed;
+    };
+    EXPECT_TRUE(guest_asks());
+    kernel.set_paces(Paces::full);
+    kernel.take_counters();
+    EXPECT_EQ(in(answer), "rate-limited");
+    EXPECT_FALSE(guest_asks());
+    kernel.set_paces(Paces::on);
+    int passed = 0;
+    for (int i = 0; i < 20'000; ++i) passed += guest_asks();
+    EXPECT_LT(passed, 20'000);
+    kernel.take_counters();
+    EXPECT_EQ(out(question), "essential-arp");
+    kernel.set_paces(Paces::full);
+    EXPECT_EQ(in(answer), "essential-arp");
+}
+
 }  // namespace
 }  // namespace pm::test

@@ -25,6 +25,7 @@ constexpr World handed_over = {.came_in_on = 7};
 Policy interface_policy() {
     PolicyBuilder b;
     b.interface_role("edge").any_peers("public");
+    b.failsafe("ssh", {PM_PROTO_TCP}, "public", "edge", {{22, 22}});
     b.row("stun-in", {PM_PROTO_UDP}, "public", "edge", {{3478, 3478}});
     b.row("sip-in", {PM_PROTO_TCP}, "public", "edge", {{5061, 5061}});
     return b.policy;
@@ -45,6 +46,9 @@ TEST(Places, OfARoleThatIsTheInterface) {
     EXPECT_EQ(host.in(tcp(stranger, 40000, elsewhere, 5061, SYN)), "forwarded");
     EXPECT_EQ(host.in(udp(partner6, 40000, "2001:db8:77::1", 3478)), "row stun-in");
     EXPECT_EQ(host.in(udp(partner6, 40000, "2001:db9::1", 3478)), "forwarded");
+    EXPECT_EQ(host.in(udp(stranger, 40000, "198.18.0.1", 3478)), "row stun-in")
+        << "the host forwards nothing there";
+    EXPECT_EQ(host.in(tcp(stranger, 40000, elsewhere, 22, SYN)), "row ssh") << "it is failsafe";
     EXPECT_EQ(host.in(later_part(stranger, unlisted)), "essential-fragment");
     EXPECT_EQ(host.in(later_part(stranger, elsewhere)), "forwarded");
 }

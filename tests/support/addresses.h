@@ -41,6 +41,9 @@ inline AddressSet addresses_on_other_link() {
 inline AddressSet own_addresses_of_test() {
     return addresses({"0.0.0.0/2", "128.0.0.0/2", "203.0.113.11/32", "2001:db8::/32", "fe80::/10"});
 }
+inline AddressSet addresses_that_stay_in_test() {
+    return addresses({"224.0.0.0/3", "198.18.0.0/15", "2001:dba::/32"});
+}
 inline AddressSet routed_addresses_of_test() {
     return addresses({"11.0.0.0/8", "203.0.113.11/32", "2001:db8:10::/48"});
 }

@@ -321,6 +321,7 @@ void Kernel::set_counters(std::uint64_t packets) {
 void Kernel::clear() {
     for (const FlowTable &table : flow_tables) parts_->empty<pm_flow_key, pm_flow>(table.name);
     parts_->empty<pm_fragment_key, pm_fragment>("fragments");
+    parts_->empty<pm_flow_key, std::uint32_t>("handshakes");
     parts_->empty<pm_limit_key, std::uint64_t>("limits");
     parts_->empty<pm_neighbour_key, pm_neighbour>("neighbours");
     clear_array<std::uint64_t>(parts_->program.maps().fd("row_limits"), 0, parts_->slots, 1);

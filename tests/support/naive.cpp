@@ -71,8 +71,8 @@ Verdict Host::see_fragment_alone(const Headers &headers, const Facts &facts) con
                           .protocol = headers.protocol};
     if (facts.direction == Direction::out || stateless_ || !ask(opening, Direction::in).passes())
         return drop(PM_DROP_FRAGMENT_UNKNOWN);
-    return is_foreign(headers.destination, facts) ? drop(PM_DROP_FORWARDED)
-                                                  : essential(PM_ESSENTIAL_FRAGMENT);
+    return is_foreign(headers.destination, facts, {}) ? drop(PM_DROP_FORWARDED)
+                                                      : essential(PM_ESSENTIAL_FRAGMENT);
 }
 
 // Fills in what a later fragment does not contain, from the first one; returns a verdict if that
@@ -164,7 +164,7 @@ bool Host::is_live(const Opening &ends, const Flow &flow) const {
     std::uint64_t limit = flow.answered ? PM_TIMEOUT_OTHER_ANSWERED : PM_TIMEOUT_OTHER;
     if (protocol == 1 || protocol == 58) limit = PM_TIMEOUT_ECHO;
     if (protocol == 6)
-        limit = flow.reset         ? PM_TIMEOUT_TCP_RESET
+        limit = flow.reset         ? flow.vouched ? PM_TIMEOUT_TCP_CLOSING : PM_TIMEOUT_TCP_RESET
                 : flow.closing     ? PM_TIMEOUT_TCP_CLOSING
                 : flow.established ? PM_TIMEOUT_TCP_ESTABLISHED
                                    : PM_TIMEOUT_TCP_OPENING;
@@ -213,6 +213,7 @@ Verdict Host::see_flow(Frame frame, const Headers &headers, const Facts &facts) 
         if (opens && (headers.payload_length || headers.fragment) &&
             !checked(flow->pending, frame, headers))
             return drop(PM_DROP_PAYLOAD_MISMATCH);
+        follow_handshake(*flow, headers, facts.direction);
         return pass(*flow, headers, facts.direction);
     }
     return see_stray(frame, headers, own, facts);
@@ -238,7 +239,7 @@ Verdict Host::see_stray(Frame frame, const Headers &headers, const Opening &own,
     bool opens = headers.is_tcp() ? headers.is_first_syn()
                                   : !headers.is_echo_reply() && !headers.is_later_fragment();
     if (opens && judged.opener == facts.direction) {
-        if (facts.direction == Direction::in && is_foreign(own.local, facts))
+        if (facts.direction == Direction::in && is_foreign(own.local, facts, judged.verdict))
             return drop(PM_DROP_FORWARDED);
         return see_opener(frame, headers, own, facts, judged);
     }
@@ -268,7 +269,7 @@ Verdict Host::see_forgotten(const Headers &headers, const Opening &own, const Fa
     if (headers.fragment || headers.tcp_flags & syn || is_rst == is_in ||
         (is_in && judged.opener != Direction::in))
         return drop(PM_DROP_NOT_FIRST_PACKET);
-    if (is_in && is_foreign(own.local, facts)) return drop(PM_DROP_FORWARDED);
+    if (is_in && is_foreign(own.local, facts, judged.verdict)) return drop(PM_DROP_FORWARDED);
     Opening ends = own;
     ends.opener = Direction::in;
     const Verdict verdict = ask(ends, facts.direction);
@@ -318,12 +319,15 @@ Verdict Host::see_opener(Frame frame, const Headers &headers, const Opening &own
     }
     const bool waits = direction == Direction::in && facts.socket == Socket::live &&
                        pending.payload != Check::Payload::none;
+    const bool awaits = direction == Direction::out && headers.is_first_syn() && !headers.fragment;
     if (!flow) {
         const Verdict verdict =
             open(own, headers, direction, judged, waits ? waiting_check(own, direction) : pending);
         if (flow = find(own, direction); waits && flow) flow->next = pending;
+        if (awaits && flow) flow->await(headers);
         return verdict;
     }
+    if (awaits) flow->await(headers);
     if (!opens) return judged.verdict;
     flow->last = now_;
     if (direction == Direction::in) {

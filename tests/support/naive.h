@@ -97,6 +97,13 @@ private:
         bool ending = false;          // an RST or FIN was seen, and no other connection since
         Check pending{};              // of the opener's first payload
         std::optional<Check> next{};  // pending once this host has sent its SYN-ACK
+        std::optional<std::uint32_t> awaited{};  // what acknowledges this host's SYN or SYN-ACK
+        bool vouched = false;                    // it was acknowledged
+
+        void await(const Headers &headers) {
+            awaited = headers.sequence + 1;
+            vouched = false;
+        }
     };
     struct Judged {
         Verdict verdict;
@@ -109,7 +116,7 @@ private:
 
     bool is_listed(const Address &local) const;
     bool is_passing_through(const Headers &headers) const;
-    bool is_foreign(const Address &local, const Facts &facts) const;
+    bool is_foreign(const Address &local, const Facts &facts, const Verdict &verdict) const;
     static FragmentKey fragment_key(const Headers &headers, Direction direction);
     Verdict see_fragment_alone(const Headers &headers, const Facts &facts) const;
     std::optional<Verdict> see_fragment(Headers &headers, const Facts &facts) const;
@@ -132,6 +139,7 @@ private:
     Judged judge_both_ways(const Headers &headers, const Opening &own, Direction direction) const;
     Verdict open(Opening ends, const Headers &headers, Direction direction, const Judged &judged,
                  const Check &pending, bool established = false);
+    static void follow_handshake(Flow &flow, const Headers &headers, Direction direction);
     Verdict pass(Flow &flow, const Headers &headers, Direction direction) const;
     bool is_live(const Opening &ends, const Flow &flow) const;
     Flow *find(Opening ends, Direction opener);  // a live one
@@ -143,6 +151,7 @@ private:
     AddressSet on_link_ = test::addresses_on_link();
     AddressSet own_ = test::own_addresses_of_test();
     AddressSet routed_ = test::routed_addresses_of_test();
+    AddressSet stays_ = test::addresses_that_stay_in_test();
     std::uint64_t epoch_ = 1;
     std::uint64_t now_ = 1000;
     std::map<Opening, Flow> flows_;  // each side may have opened one with the same ports

@@ -153,6 +153,8 @@ void parse_tcp(Frame frame, Headers &headers) {
     headers.payload = at + header;
     headers.payload_length = headers.payload_here = headers.end - headers.payload;
     headers.tcp_flags = static_cast<std::uint8_t>(get8(frame, at + 13));
+    headers.sequence = static_cast<std::uint32_t>(get32(frame, at + 4));
+    headers.acknowledged = static_cast<std::uint32_t>(get32(frame, at + 8));
     headers.fault = flags_valid(headers.tcp_flags) ? PM_UNDECIDED : PM_DROP_BAD_TCP_FLAGS;
 }
 

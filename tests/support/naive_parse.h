@@ -44,6 +44,7 @@ struct Headers {
     std::size_t payload_here = 0;    // bytes of it in this frame
     std::size_t payload_length = 0;  // as the header says
     std::uint8_t tcp_flags = 0;
+    std::uint32_t sequence = 0, acknowledged = 0;  // of tcp
     std::uint8_t icmp_type = 0;
     std::uint8_t icmp_code = 0;
 

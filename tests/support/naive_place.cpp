@@ -19,9 +19,12 @@ bool Host::is_passing_through(const Headers &headers) const {
 }
 
 // Is what came in for this address another host's?
-bool Host::is_foreign(const Address &local, const Facts &facts) const {
+bool Host::is_foreign(const Address &local, const Facts &facts, const Verdict &verdict) const {
     if (stateless_ || is_multicast(local) || own_.contains(local)) return false;
-    return facts.routed || !is_listed(local);
+    const bool is_failsafe =
+        verdict.kind == Verdict::Kind::row &&
+        policy_->rows[static_cast<std::size_t>(verdict.number)].section == Section::failsafe;
+    return facts.routed || (!stays_.contains(local) && !is_listed(local) && !is_failsafe);
 }
 
 }  // namespace pm::naive

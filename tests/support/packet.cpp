@@ -50,8 +50,8 @@ struct TransportBytes {
         Bytes out;
         put16(out, tcp.source);
         put16(out, tcp.destination);
-        put32(out, 1);
-        put32(out, tcp.flags & ACK ? 1 : 0);
+        put32(out, tcp.sequence);
+        put32(out, tcp.flags & ACK ? tcp.acknowledged : 0);
         put8(out, tcp.header_words.value_or(static_cast<std::uint8_t>(5 + options.size() / 4))
                       << 4);
         put8(out, tcp.flags);

@@ -38,6 +38,8 @@ struct Tcp {
     Bytes options{};
     Bytes payload{};
     std::optional<std::uint8_t> header_words{};  // data offset, in 32-bit words
+    std::uint32_t sequence = 1;
+    std::uint32_t acknowledged = 1;  // if ACK is among the flags
 };
 
 struct Udp {

@@ -21,6 +21,7 @@ inline void write_test_places(const Maps &maps, unsigned interface) {
     add(interface, addresses_on_link(), PM_PLACE_ON_LINK);
     add(interface, own_addresses_of_test(), PM_PLACE_OWN);
     add(interface, routed_addresses_of_test(), PM_PLACE_ROUTED);
+    add(interface, addresses_that_stay_in_test(), PM_PLACE_STAYS);
     add(interface + 1, addresses_on_other_link(), PM_PLACE_ON_LINK | PM_PLACE_OWN);
     if (auto done = write_places(maps, places); !done)
         throw std::runtime_error(done.error().message);

@@ -34,7 +34,7 @@ Link link(std::uint32_t index, std::uint32_t lower, std::uint32_t master, const 
 std::vector<std::string> with(std::uint32_t flag, const std::vector<Pins::Interface> &interfaces,
                               const std::vector<Link> &links, const std::vector<OwnAddress> &own) {
     std::set<std::string> texts;
-    for (const Place &one : places_of(interfaces, links, own))
+    for (const Place &one : places_of(interfaces, links, own, Forwarding::some))
         if (one.flags & flag)
             texts.insert(std::to_string(one.interface) + " " + to_string(one.prefix.range()));
     return {texts.begin(), texts.end()};
@@ -98,6 +98,14 @@ TEST(Subnets, AnAbsentInterfaceHasNone) {
 TEST(Subnets, ARingOfInterfacesEnds) {
     EXPECT_EQ(of({interface(1, 2)}, {link(2, 0, 3), link(3, 0, 2)}, {own(3, "10.3.0.1", 24)}),
               (Texts{"1 10.3.0.0/24"}));
+}
+
+TEST(Places, StayWhereTheHostForwardsNothing) {
+    const auto stay = places_of({interface(1, 2)}, {link(2, 0, 0)}, {}, Forwarding::none);
+    ASSERT_EQ(stay.size(), 1U);
+    EXPECT_EQ(stay[0].flags, static_cast<unsigned>(PM_PLACE_STAYS));
+    EXPECT_EQ(stay[0].prefix.length, 0);
+    EXPECT_TRUE(places_of({interface(1, 2)}, {link(2, 0, 0)}, {}, Forwarding::some).empty());
 }
 
 // What another VRF has is routed from here, perhaps to somebody else.
