@@ -23,9 +23,9 @@
  *      A tcp flow without an entry that a socket vouches for is recorded too; it goes to
  *      `assured` at once if the pace permits.
  *   2. Promoted to `assured`: tcp when this host sends and its socket is established, or when its
- *      handshake vouches for it; other protocols when a flow that this host opened is answered. An
- * inbound udp flow is never promoted: two forged datagrams to a port that answers look like a
- * conversation. What comes too fast stays young, and works all the same.
+ *      handshake vouches for it; other protocols when a flow that this host opened is answered.
+ *      An inbound udp flow is never promoted: two forged datagrams to a port that answers look
+ *      like a conversation. What comes too fast stays young, and works all the same.
  *   3. Ending. An RST or FIN was seen: the entry is marked, and its idle time is shorter
  *      (pm_idle_seconds). Both may be forged, so the flow still lives.
  *   4. Then one of these:

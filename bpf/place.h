@@ -62,6 +62,10 @@ __noinline int is_routed(struct xdp_md *ctx, const struct packet *packet)
 		to_v6(&flow->local, route.ipv6_dst);
 	}
 	found = bpf_fib_lookup(ctx, &route, sizeof(route), 0);
+	if (found < 0) { /* it was moved to this network namespace, and has another index here */
+		route.ifindex = ctx->ingress_ifindex;
+		found = bpf_fib_lookup(ctx, &route, sizeof(route), 0);
+	}
 	return found < 0 || found == BPF_FIB_LKUP_RET_SUCCESS ||
 	       found == BPF_FIB_LKUP_RET_NO_NEIGH || found == BPF_FIB_LKUP_RET_FRAG_NEEDED ||
 	       found == BPF_FIB_LKUP_RET_UNSUPP_LWT;

@@ -8,9 +8,9 @@
  *        a. an RST or FIN was seen, from whomever and whatever came after it; or
  *        b. it comes in, and the entry is established, but this host has no such socket any
  *           more. The socket is only looked for if the row has a limit or a check: nothing else
- *           depends on the answer; or
- *        c. this host sends it, and it was a peer who had opened the flow.
- *      Any other SYN is counted in the entry and changes nothing else.
+ *           depends on the answer. (A guest's connection has no socket here: each SYN is charged);
+ * or c. this host sends it, and it was a peer who had opened the flow. Any other SYN is counted in
+ * the entry and changes nothing else.
  *   3. Another connection is charged to the row's limit, and its first payload is held to the
  *      row's check (admit.h).
  *   4. A SYN of this host reopens the entry at once: its stack knows of no such connection. Any

@@ -8,9 +8,9 @@
  * Who writes:
  *
  *   the loader    `control`, `abi`, `images`, `bans`, `interfaces`, `places`, `question`
- *   the programs  the flow tables, `handshakes`, `promotions`, `fragments`, `limits`, `row_limits`,
- * `paces`, `neighbours`, `dhcp`, counters, events a consumer    of events: the entry of its ring in
- * `rings`, and `monitored` in `control`
+ *   the programs  the flow tables, `handshakes`, `promotions`, `fragments`, `limits`,
+ *                 `row_limits`, `paces`, `neighbours`, `dhcp`, counters, events
+ *   a consumer    of events: the entry of its ring in `rings`, and `monitored` in `control`
  *
  * The loader also clears what an interface, a row or a shadow policy would inherit from one that
  * had its number before: flows, counters, `dhcp`, `neighbours`, `row_limits`. Nothing else
@@ -129,8 +129,7 @@ PM_ASSERT(sizeof(struct pm_flow_key) == 40, "pm_flow_key");
 enum pm_flow_mark {
 	PM_FLOW_CUT = 1, /* it was judged anew, and dropped; not live */
 	PM_FLOW_ANSWERED = 2, /* not tcp: the side that did not open it has sent something */
-	PM_FLOW_ESTABLISHED =
-		4, /* tcp: this host's stack, or its handshake, calls it established */
+	PM_FLOW_ESTABLISHED = 4, /* tcp: this host's stack or the handshake said so */
 	PM_FLOW_FIN_IN = 8,
 	PM_FLOW_FIN_OUT = 16,
 	PM_FLOW_RESET = 32, /* the last segment was an RST */

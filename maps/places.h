@@ -24,8 +24,7 @@ struct pm_place_key {
 PM_ASSERT(sizeof(struct pm_place_key) == 24, "pm_place_key");
 
 enum pm_place_flag {
-	PM_PLACE_OWN =
-		1, /* an address of this host, which it has where the interface's packets go */
+	PM_PLACE_OWN = 1, /* this host has it where the interface's packets are routed */
 	PM_PLACE_ON_LINK = 2, /* in a subnet of the interface's link */
 	/* With PM_PLACE_OWN: who hands over a packet with this source has it from this host's IP
 	 * stack. On the port of a bridge anybody's may come by. */
