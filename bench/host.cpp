@@ -14,8 +14,10 @@
 #include <bpf/libbpf.h>
 #include <fmt/core.h>
 
+#include "loader/attach/places.h"
 #include "loader/kernel/jiffies.h"
 #include "loader/state/policy_source.h"
+#include "maps/places.h"
 #include "policy/image/catalog.h"
 
 namespace pm::bench {
@@ -45,6 +47,16 @@ Program load(const std::vector<std::uint8_t> &image, std::uint32_t flow_capacity
     return must(Program::load(options));
 }
 
+// The host has the addresses that the packets go to. The object of an older release has no such
+// map.
+void tell_places(const Maps &maps) {
+    std::vector<Place> places;
+    for (const char *text : {"203.0.113.10/32", "2001:db8:10::10/128"})
+        places.push_back({0, *parse_prefix(text), PM_PLACE_OWN | PM_PLACE_ROUTED});
+    if (maps.fd("places") < 0) return;
+    if (auto told = write_places(maps, places); !told) fail(told.error().message);
+}
+
 }  // namespace
 
 void fail(const std::string &message) {
@@ -55,6 +67,7 @@ void fail(const std::string &message) {
 Host::Host(const std::string &policy_file, std::uint32_t flow_capacity) {
     const std::vector<std::uint8_t> image = compile_file(policy_file);
     program_ = load(image, flow_capacity);
+    tell_places(program_.maps());
     Switch control = must(Switch::open(program_.maps(), Switch::Access::write));
     pm_record record = {};
     record.image = static_cast<std::uint8_t>(must(control.write_image(image)));

@@ -65,6 +65,15 @@ TEST_F(Handshake, IsNotCompletedByAnRst) {
     EXPECT_EQ(host.kernel().flows().at(0).vouched, PM_VOUCH_AWAITED);
 }
 
+// A segment that has its number once more does not undo a FIN.
+TEST_F(Handshake, IsCompletedOnce) {
+    begin();
+    EXPECT_EQ(from_peer(ACK, 101, 901), "row sip-in");
+    EXPECT_EQ(from_peer(FIN | ACK, 101, 901), "row sip-in");
+    EXPECT_EQ(from_peer(ACK, 102, 901), "row sip-in");
+    EXPECT_FALSE(is_established());
+}
+
 TEST_F(Handshake, NeedsTheSynAckOfThisHost) {
     EXPECT_EQ(from_peer(SYN, 100, 0), "row sip-in");
     EXPECT_EQ(to_peer(ACK, 900, 101), "row sip-in");

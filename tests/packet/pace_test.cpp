@@ -175,8 +175,9 @@ TEST_F(Pace, OfGuestsIsTheirOwn) {
     int passed = 0;
     for (int i = 0; i < 20'000; ++i) passed += guest_asks();
     EXPECT_LT(passed, 20'000);
+    for (int i = 0; i < 50; ++i)  // at once: a pace that is used up has a turn each 250 us
+        EXPECT_TRUE(kernel.passes(Direction::out, question)) << i;
     kernel.take_counters();
-    EXPECT_EQ(out(question), "essential-arp");
     kernel.set_paces(Paces::full);
     EXPECT_EQ(in(answer), "essential-arp");
 }
