@@ -56,10 +56,11 @@ static PM_INLINE __u32 admit_opener(void *ctx, struct packet *packet, __u32 hook
 		}
 		check = 0;
 	}
-	if (hook == PM_OUT && is_syn(packet))
+	if (hook == PM_OUT && is_syn(packet)) {
 		end_inbound_flow(packet);
-	if (hook == PM_OUT && is_syn(packet) && packet->sender == OTHER_SENDER)
-		is.vouched = await_handshake(ctx, packet);
+		if (packet->sender == OTHER_SENDER)
+			is.vouched = await_handshake(ctx, packet);
+	}
 	if (flow) {
 		if (begins)
 			reopen_flow(flow, packet, row->slot, check);

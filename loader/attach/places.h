@@ -30,8 +30,9 @@ struct Place {
     std::uint32_t flags = 0;  // enum pm_place_flag
 };
 
+enum class Forwarding { none, some };  // does any device of this host forward packets?
+
 // In no order. A prefix may come more than once, with other flags.
-enum class Forwarding { none, some };
 std::vector<Place> places_of(const std::vector<Pins::Interface> &interfaces,
                              const std::vector<Link> &links, const std::vector<OwnAddress> &own,
                              Forwarding forwarding);

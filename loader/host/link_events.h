@@ -6,7 +6,8 @@
 
 namespace pm {
 
-// Changes of interfaces, their addresses, qdiscs and filters in this network namespace.
+// Changes of interfaces, their addresses and whether they forward, qdiscs and filters in this
+// network namespace.
 class LinkEvents {
 public:
     LinkEvents();

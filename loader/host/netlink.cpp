@@ -14,12 +14,14 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <filesystem>
 #include <utility>
 
 #include <bpf/bpf.h>
 #include <fmt/core.h>
 #include <libmnl/libmnl.h>
 
+#include "loader/base/file.h"
 #include "loader/host/attached_programs.h"
 #include "loader/host/netlink_request.h"
 
@@ -63,15 +65,22 @@ int read_link(const nlattr *attribute, void *context) {
     return MNL_CB_OK;
 }
 
-// IPv6 can be forced for a device since Linux 6.17: an attribute that older headers do not name.
 int read_forwarding(const nlattr *attribute, void *context) {
-    constexpr std::uint16_t force_forwarding = NETCONFA_BC_FORWARDING + 1;
-    const std::uint16_t type = mnl_attr_get_type(attribute);
-    if ((type == NETCONFA_FORWARDING || type == force_forwarding) &&
-        mnl_attr_get_payload_len(attribute) == sizeof(std::uint32_t) &&
-        mnl_attr_get_u32(attribute) != 0)
+    if (mnl_attr_get_type(attribute) == NETCONFA_FORWARDING && mnl_attr_get_u32(attribute) != 0)
         *static_cast<bool *>(context) = true;
     return MNL_CB_OK;
+}
+
+// Since Linux 6.17 a device can be made to forward IPv6 on its own, which netlink does not tell.
+bool may_be_forced() {
+    const std::filesystem::path devices = "/proc/sys/net/ipv6/conf";
+    std::error_code error;
+    if (!std::filesystem::exists(devices / "all/force_forwarding", error)) return bool(error);
+    auto entries = list_folder(devices);
+    return !entries || std::ranges::any_of(*entries, [](const std::filesystem::path &device) {
+        auto text = read_file(device / "force_forwarding");
+        return !text || !text->starts_with('0');
+    });
 }
 
 // Kernels before 6.6 do not know these hooks.
@@ -248,7 +257,7 @@ bool may_forward() {
             });
         if (!listed) return true;
     }
-    return forwards;
+    return forwards || may_be_forced();
 }
 
 Result<std::size_t> count_nftables() {

@@ -121,6 +121,21 @@ case_a_host_behind_is_not_this_host() {
     pm apply --force -i eth0 "$LAB/link.yaml"
 }
 
+# Nor does anything tell of this way to forward but the device's own setting (Linux 6.17).
+case_a_device_that_is_made_to_forward() {
+    local forced=/proc/sys/net/ipv6/conf/eth0/force_forwarding before
+    if ! in_ns edge test -e "$forced"; then echo "# this kernel has no such setting"; return; fi
+    watching
+    in_ns edge sh -c "echo 1 >$forced"
+    before=$(drop_count in forwarded)
+    wait_for 20 is_dropped_as_forwarded "$before"
+    in_ns edge sh -c "echo 0 >$forced"
+}
+is_dropped_as_forwarded() { # COUNT before
+    refused pings user 2001:db8:77::2 1
+    [ "$(drop_count in forwarded)" -gt "$1" ]
+}
+
 # OCTET COUNT add|del: so many subnets of two addresses. Each is a subnet and an own address.
 subnets() {
     local i
