@@ -9,13 +9,10 @@
 
 #include "loader/attach/attach.h"
 #include "loader/attach/recognise.h"
+#include "policy/base/text.h"
 
 namespace pm {
 namespace {
-
-bool contains(const std::vector<std::string> &list, const std::string &name) {
-    return std::ranges::find(list, name) != list.end();
-}
 
 Nic named_only(const std::string &name) {
     Nic nic;

@@ -83,16 +83,16 @@ Result<std::vector<std::uint32_t>> programs_on(const Device &device) {
     return ids;
 }
 
-struct Link {
+struct DeviceLink {
     Fd fd;
     std::uint32_t id, program;
 };
 
 // The links by which programs are on the device. A fault: they cannot be listed.
-Result<std::vector<Link>> links_on(const Device &device) {
+Result<std::vector<DeviceLink>> links_on(const Device &device) {
     auto programs = programs_on(device);
     if (!programs) return tl::unexpected(programs.error());
-    std::vector<Link> links;
+    std::vector<DeviceLink> links;
     std::uint32_t id = 0;
     while (bpf_link_get_next_id(id, &id) == 0) {
         Fd fd(bpf_link_get_fd_by_id(id));
@@ -106,7 +106,7 @@ Result<std::vector<Link>> links_on(const Device &device) {
     return links;
 }
 
-std::string remedy(const Device &device, const Result<std::vector<Link>> &links,
+std::string remedy(const Device &device, const Result<std::vector<DeviceLink>> &links,
                    const XdpProgram &program) {
     const std::string off = fmt::format("ip link set dev {} xdp off", device.name);
     if (!links)
@@ -114,7 +114,7 @@ std::string remedy(const Device &device, const Result<std::vector<Link>> &links,
             "if it is not needed, remove it: {}; if a link holds it ('bpftool link' lists "
             "them): bpftool link detach id LINK",
             off);
-    const auto link = std::ranges::find(*links, program.id, &Link::program);
+    const auto link = std::ranges::find(*links, program.id, &DeviceLink::program);
     if (link == links->end()) return "if it is not needed, remove it: " + off;
     return fmt::format("if it is not needed, remove it: bpftool link detach id {}", link->id);
 }
@@ -159,7 +159,7 @@ Result<std::size_t> take_off_own(const Device &device) {
     auto links = links_on(device);
     if (!links) return tl::unexpected(links.error());
     std::size_t count = 0;
-    for (const Link &one : *links) {
+    for (const DeviceLink &one : *links) {
         if (!is_own_program(one.program)) continue;
         if (bpf_link_detach(one.fd.get()) != 0)
             return cannot(fmt::format("detach link {} of {}", one.id, device.name), errno);

@@ -13,7 +13,7 @@ namespace {
 
 using Found = HookProof::Found;
 
-bool contains(const ProgramIds &ids, std::uint32_t id) {
+bool has_program(const ProgramIds &ids, std::uint32_t id) {
     return id != 0 && std::ranges::find(ids, id) != ids.end();
 }
 
@@ -39,7 +39,7 @@ HookProof prove_ingress(std::uint32_t ifindex, const ProgramIds &ours) {
     auto there = xdp_programs(ifindex);
     if (!there) return unseen(there.error());
     for (const XdpProgram &one : *there)
-        if (contains(ours, one.id))
+        if (has_program(ours, one.id))
             return {.found = Found::ours,
                     .kind = one.generic ? PM_XDP_GENERIC : PM_XDP_NATIVE,
                     .about = {}};
@@ -53,7 +53,7 @@ HookProof prove_egress(std::uint32_t ifindex, const ProgramIds &ours) {
     auto there = tc_programs(ifindex, TcHook::egress);
     if (!there) return unseen(there.error());
     for (const TcProgram &one : *there)
-        if (contains(ours, one.id))
+        if (has_program(ours, one.id))
             return {.found = Found::ours, .kind = one.tcx ? PM_TCX : PM_CLSACT, .about = {}};
     return {};
 }

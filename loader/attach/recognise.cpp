@@ -6,14 +6,12 @@
 #include <fmt/core.h>
 #include <fmt/ranges.h>
 
+#include "policy/base/text.h"
+
 namespace pm {
 namespace {
 
 using Place = std::optional<std::size_t>;
-
-bool contains(const std::vector<std::string> &names, const std::string &name) {
-    return std::ranges::find(names, name) != names.end();
-}
 
 bool has_name(const Nic &device, const std::string &name) {
     return device.name == name || contains(device.alternative_names, name);

@@ -13,10 +13,6 @@
 namespace pm {
 namespace {
 
-bool contains(const std::vector<std::string> &list, const std::string &name) {
-    return std::ranges::find(list, name) != list.end();
-}
-
 // What the command asks for: the names that are given, each once; else the policy's.
 std::vector<std::string> wanted_names(const Policy &policy, const std::vector<std::string> &given) {
     std::vector<std::string> names;

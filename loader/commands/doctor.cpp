@@ -37,7 +37,7 @@
 namespace pm::command {
 namespace {
 
-bool contains(const std::vector<Device> &list, const std::string &name) {
+bool has_device(const std::vector<Device> &list, const std::string &name) {
     return std::any_of(list.begin(), list.end(),
                        [&](const Device &one) { return one.name == name; });
 }
@@ -126,7 +126,7 @@ Result<std::vector<Device>> choose_devices(const std::vector<std::string> &asked
             device.error().exit = Exit::usage;
             return tl::unexpected(device.error());
         }
-        if (!contains(devices, device->name)) devices.push_back(std::move(*device));
+        if (!has_device(devices, device->name)) devices.push_back(std::move(*device));
     }
     if (!asked.empty()) return devices;
     auto all = all_devices();
@@ -144,7 +144,7 @@ bool is_asked(const Finding &one, const DoctorArguments &arguments,
         return list.empty() || std::ranges::find(list, name) != list.end();
     };
     return has(arguments.checks, one.check) &&
-           (one.interface.empty() || contains(devices, one.interface) ||
+           (one.interface.empty() || has_device(devices, one.interface) ||
             has(arguments.interfaces, one.interface));
 }
 

@@ -5,12 +5,16 @@
 
 #include <nftables/libnftables.h>
 
+#include <cstddef>
 #include <memory>
 #include <string>
 
 #include "loader/base/fault.h"
 
 namespace pm {
+
+// Of what a child process that asks nftables has to say.
+inline constexpr std::size_t longest_nft_message = 65536;
 
 class NftContext {
 public:

@@ -29,7 +29,6 @@ namespace {
 
 constexpr const char *what = "hold a copy of the table";
 constexpr const char *holds = "holds";  // what the child says once it does
-constexpr std::size_t longest_message = 65536;
 
 // Nothing of the parent's is kept open, above all no lock. Returns a copy of `keep`; none: that
 // cannot be had.
@@ -104,7 +103,7 @@ Done HeldTable::hold(const Commands &commands) {
         _exit(0);
     }
     to = Fd();
-    const auto answer = read_whole(from.get(), 256, longest_message);
+    const auto answer = read_whole(from.get(), 256, longest_nft_message);
     const bool is_holding = answer && *answer == holds;
     const pid_t ended = is_holding ? std::exchange(holder_, child) : child;
     if (ended) {

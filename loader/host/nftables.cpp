@@ -16,8 +16,6 @@
 namespace pm {
 namespace {
 
-constexpr std::size_t longest_message = 65536;
-
 // Runs in the child. Returns the exit status; what goes wrong is written to `out`.
 int run_here(const std::string &text, NftRun how, int out) {
     const auto done = NftContext::open().and_then([&](NftContext nft) {
@@ -40,7 +38,7 @@ Done run_nftables(const char *what, const std::string &text, NftRun how) {
     if (child < 0) return cannot(what, errno);
     if (child == 0) _exit(run_here(text, how, to.get()));
     to = Fd();
-    auto message = read_whole(from.get(), 256, longest_message);
+    auto message = read_whole(from.get(), 256, longest_nft_message);
     int status = 0;
     while (waitpid(child, &status, 0) < 0)
         if (errno != EINTR) return cannot(what, errno);

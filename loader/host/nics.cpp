@@ -48,7 +48,7 @@ struct Reading {
         false;  // in another network namespace: its index is a stranger's here
 };
 
-int read_attribute(const nlattr *attribute, void *context) {
+int read_link_attribute(const nlattr *attribute, void *context) {
     auto &reading = *static_cast<Reading *>(context);
     Nic &nic = reading.one.nic;
     switch (mnl_attr_get_type(attribute)) {
@@ -90,7 +90,7 @@ HostNic nic_of(const nlmsghdr *message) {
     one.index = static_cast<std::uint32_t>(link->ifi_index);
     one.loopback = link->ifi_flags & IFF_LOOPBACK;
     one.ethernet = link->ifi_type == ARPHRD_ETHER;
-    mnl_attr_parse(message, sizeof(*link), read_attribute, &reading);
+    mnl_attr_parse(message, sizeof(*link), read_link_attribute, &reading);
     one.nic.address =
         reading.permanent_address.empty() ? reading.address_now : reading.permanent_address;
     one.nic.port = one.master != 0;

@@ -27,7 +27,7 @@ struct Attributes {
     const nlattr *address = nullptr, *local = nullptr;
 };
 
-int read_attribute(const nlattr *attribute, void *context) {
+int read_address_attribute(const nlattr *attribute, void *context) {
     auto &found = *static_cast<Attributes *>(context);
     if (mnl_attr_get_type(attribute) == IFA_ADDRESS) found.address = attribute;
     if (mnl_attr_get_type(attribute) == IFA_LOCAL) found.local = attribute;
@@ -50,7 +50,7 @@ void add_address(const nlmsghdr *message, std::vector<OwnAddress> &own) {
     const auto *about = static_cast<const ifaddrmsg *>(mnl_nlmsg_get_payload(message));
     if (about->ifa_family != AF_INET && about->ifa_family != AF_INET6) return;
     Attributes found;
-    mnl_attr_parse(message, sizeof(*about), read_attribute, &found);
+    mnl_attr_parse(message, sizeof(*about), read_address_attribute, &found);
     const nlattr *address = found.local ? found.local : found.address;
     const std::size_t size = about->ifa_family == AF_INET ? sizeof(in_addr) : sizeof(in6_addr);
     std::array<char, IF_NAMESIZE> name = {};

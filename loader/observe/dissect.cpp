@@ -14,9 +14,9 @@ constexpr std::uint8_t hop_by_hop = 0, routing = 43, fragment = 44, options = 60
 
 // Numbers in network byte order, by their offset. Beyond the end has() is false and bytes read as
 // 0.
-class Bytes {
+class FrameBytes {
 public:
-    explicit Bytes(std::span<const std::uint8_t> bytes) : bytes_(bytes) {}
+    explicit FrameBytes(std::span<const std::uint8_t> bytes) : bytes_(bytes) {}
 
     bool has(std::size_t at, std::size_t size) const { return at + size <= bytes_.size(); }
     std::uint64_t number(std::size_t at, std::size_t size) const {
@@ -44,7 +44,8 @@ std::string flags_text(std::uint8_t flags) {
     return text.empty() ? "none" : text;
 }
 
-void dissect_l4(const Bytes &bytes, std::size_t at, std::uint8_t protocol, Dissection &result) {
+void dissect_l4(const FrameBytes &bytes, std::size_t at, std::uint8_t protocol,
+                Dissection &result) {
     result.protocol = transport_name(protocol);
     if (result.fragment_offset.value_or(0) != 0) return;  // only the first fragment has the header
     if ((protocol == PM_PROTO_TCP || protocol == PM_PROTO_UDP) && bytes.has(at, 4)) {
@@ -59,7 +60,7 @@ void dissect_l4(const Bytes &bytes, std::size_t at, std::uint8_t protocol, Disse
     }
 }
 
-void dissect_v4(const Bytes &bytes, std::size_t at, Dissection &result) {
+void dissect_v4(const FrameBytes &bytes, std::size_t at, Dissection &result) {
     result.protocol = "ipv4";
     if (!bytes.has(at, 20)) return;
     result.source = bytes.v4(at + 12);
@@ -70,7 +71,7 @@ void dissect_v4(const Bytes &bytes, std::size_t at, Dissection &result) {
     if (header >= 20) dissect_l4(bytes, at + header, bytes.u8(at + 9), result);
 }
 
-void dissect_v6(const Bytes &bytes, std::size_t at, Dissection &result) {
+void dissect_v6(const FrameBytes &bytes, std::size_t at, Dissection &result) {
     result.protocol = "ipv6";
     if (!bytes.has(at, 40)) return;
     result.source = bytes.v6(at + 8);
@@ -88,7 +89,7 @@ void dissect_v6(const Bytes &bytes, std::size_t at, Dissection &result) {
     dissect_l4(bytes, at, next, result);
 }
 
-void dissect_arp(const Bytes &bytes, std::size_t at, Dissection &result) {
+void dissect_arp(const FrameBytes &bytes, std::size_t at, Dissection &result) {
     result.protocol = "arp";
     if (!bytes.has(at, 28) || bytes.u16(at + 2) != ipv4) return;
     result.source = bytes.v4(at + 14);
@@ -98,7 +99,7 @@ void dissect_arp(const Bytes &bytes, std::size_t at, Dissection &result) {
 }  // namespace
 
 Dissection dissect(std::span<const std::uint8_t> frame) {
-    const Bytes bytes(frame);
+    const FrameBytes bytes(frame);
     Dissection result;
     std::size_t at = 12;
     if (!bytes.has(at, 2)) return result;

@@ -19,11 +19,11 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-std::filesystem::path file_of(const Paths &paths) {
+std::filesystem::path note_file(const Paths &paths) {
     return paths.run / "parachute";
 }
 
-Note parse(const std::string &text) {
+Note parse_note(const std::string &text) {
     const Json json = Json::parse(text);
     Note note = {.generation = json.at("generation"),
                  .policy = json.at("policy"),
@@ -46,7 +46,7 @@ Note parse(const std::string &text) {
 }  // namespace
 
 std::optional<Note> read_note(const Paths &paths) {
-    const std::filesystem::path path = file_of(paths);
+    const std::filesystem::path path = note_file(paths);
     if (access(path.c_str(), F_OK) != 0 && (errno == ENOENT || errno == ENOTDIR))
         return std::nullopt;
     Note unread;
@@ -56,7 +56,7 @@ std::optional<Note> read_note(const Paths &paths) {
         return unread;
     }
     try {
-        return parse(*text);
+        return parse_note(*text);
     } catch (const Json::exception &) {
         unread.why = fmt::format("{} cannot be read", path.string());
         return unread;
@@ -81,13 +81,13 @@ Done write_note(const Paths &paths, const Note &note) {
                        {"zones", note.zones},
                        {"closed", closed}};
     if (auto made = make_private_folder(paths.run); !made) return made;
-    return write_file(file_of(paths),
+    return write_file(note_file(paths),
                       json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n");
 }
 
 Done remove_note(const Paths &paths) {
-    if (unlink(file_of(paths).c_str()) != 0 && errno != ENOENT && errno != ENOTDIR)
-        return cannot(fmt::format("remove {}", file_of(paths).string()), errno);
+    if (unlink(note_file(paths).c_str()) != 0 && errno != ENOENT && errno != ENOTDIR)
+        return cannot(fmt::format("remove {}", note_file(paths).string()), errno);
     return {};
 }
 

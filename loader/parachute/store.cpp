@@ -19,7 +19,7 @@ std::filesystem::path folder_of(const Paths &paths) {
     return paths.state / "parachute";
 }
 
-std::filesystem::path file_of(const Paths &paths) {
+std::filesystem::path stored_file(const Paths &paths) {
     return folder_of(paths) / "rendered";
 }
 
@@ -38,7 +38,7 @@ std::string about(const Stored &stored) {
 }
 
 // Nothing: it is of another layout.
-std::optional<Stored> parse(const std::string &text) {
+std::optional<Stored> parse_stored(const std::string &text) {
     const std::size_t end = text.find('\n');
     const Json json = Json::parse(text.substr(0, end));
     if (json.at("layout") != layout) return std::nullopt;
@@ -58,13 +58,13 @@ std::optional<Stored> parse(const std::string &text) {
 }  // namespace
 
 Result<std::optional<Stored>> read_stored(const Paths &paths) {
-    const std::filesystem::path path = file_of(paths);
+    const std::filesystem::path path = stored_file(paths);
     std::error_code error;
     if (!std::filesystem::exists(path, error) && !error) return std::nullopt;
     auto text = read_file(path);
     if (!text) return tl::unexpected(text.error());
     try {
-        std::optional<Stored> stored = parse(*text);
+        std::optional<Stored> stored = parse_stored(*text);
         if (stored && stored->generation == 0)
             return fault(fmt::format("{} is not as it was written", path.string()));
         return stored;
@@ -75,12 +75,12 @@ Result<std::optional<Stored>> read_stored(const Paths &paths) {
 
 Done store(const Paths &paths, const Stored &stored) {
     return make_private_folder(folder_of(paths)).and_then([&] {
-        return write_file(file_of(paths), about(stored) + "\n" + stored.rendering.commands);
+        return write_file(stored_file(paths), about(stored) + "\n" + stored.rendering.commands);
     });
 }
 
 std::uint64_t stored_generation(const Paths &paths) {
-    const auto text = read_file(file_of(paths));
+    const auto text = read_file(stored_file(paths));
     if (!text) return 0;
     try {
         const Json json = Json::parse(text->substr(0, text->find('\n')));

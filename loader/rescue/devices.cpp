@@ -21,10 +21,6 @@
 namespace pm {
 namespace {
 
-bool contains(const std::vector<std::string> &names, const std::string &name) {
-    return std::ranges::find(names, name) != names.end();
-}
-
 // The devices on which both programs enforce a policy. Without pins that can be read, those that
 // have our program: another build attached it, or its pins are out of sight, and it goes on
 // enforcing. A second filter would cut the connections that it has not seen begin.

@@ -11,11 +11,6 @@
 #include "policy/model/transports.h"
 
 namespace pm::show {
-namespace {
-
-constexpr auto right = Table::Align::right;
-
-}  // namespace
 
 std::string flow_port(const pm_flow_key &key, bool local) {
     switch (key.protocol) {

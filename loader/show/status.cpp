@@ -16,8 +16,6 @@
 namespace pm::show {
 namespace {
 
-constexpr auto right = Table::Align::right;
-
 std::string hook_text(const InterfaceStatus &interface) {
     const auto [ingress, egress, note] = interface.attached;
     std::string text = ingress == PM_DETACHED

@@ -32,6 +32,8 @@ private:
     std::vector<std::vector<std::string>> rows_;
 };
 
+inline constexpr auto right = Table::Align::right;
+
 std::string plural(std::uint64_t count, const char *noun);  // "1 flow", "2 flows"
 
 }  // namespace pm::show

@@ -17,7 +17,6 @@
 namespace pm::show {
 namespace {
 
-constexpr auto right = Table::Align::right;
 constexpr int bar_cells = 8;
 
 // A counter that is lower than before was cleared in between.

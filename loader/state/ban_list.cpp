@@ -19,7 +19,7 @@ namespace {
 
 constexpr std::uint64_t ns_a_second = 1'000'000'000;
 
-fs::path file_of(const Paths &paths) {
+fs::path ban_list_file(const Paths &paths) {
     return paths.state / "bans";
 }
 
@@ -77,19 +77,19 @@ Done write_bans(const Paths &paths, const std::vector<Ban> &bans) {
     for (const Ban &one : bans) (one.earlier ? earlier : later).push_back(one);
     std::string text = print_clock(clock_stamp()) + "\n" + print_bans(later);
     if (!earlier.empty()) text += print_clock(unknown_clock()) + "\n" + print_bans(earlier);
-    return write_file(file_of(paths), text);
+    return write_file(ban_list_file(paths), text);
 }
 
 std::string version_of_bans(const Paths &paths) {
     struct stat status = {};
-    if (lstat(file_of(paths).c_str(), &status) != 0) return {};
+    if (lstat(ban_list_file(paths).c_str(), &status) != 0) return {};
     return fmt::format("{} {}.{}", status.st_ino, status.st_mtim.tv_sec, status.st_mtim.tv_nsec);
 }
 
 Result<BanList> read_ban_list(const Paths &paths) {
     auto exists = has_private_folder(paths.state);
     if (!exists) return tl::unexpected(exists.error());
-    const fs::path path = file_of(paths);
+    const fs::path path = ban_list_file(paths);
     std::error_code error;
     if (!*exists || (!fs::exists(path, error) && !error)) return BanList();
     auto text = read_file(path);

@@ -15,7 +15,7 @@ namespace {
 // No interface can have this name: it has a blank.
 constexpr const char *all_line = "all interfaces";
 
-fs::path file_of(const Paths &paths) {
+fs::path detached_file(const Paths &paths) {
     return paths.run / "detached";
 }
 
@@ -24,8 +24,8 @@ fs::path file_of(const Paths &paths) {
 Result<Detached> read_detached(const Paths &paths) {
     Detached detached;
     std::error_code error;
-    if (!fs::exists(file_of(paths), error) && !error) return detached;
-    auto text = read_file(file_of(paths));
+    if (!fs::exists(detached_file(paths), error) && !error) return detached;
+    auto text = read_file(detached_file(paths));
     if (!text) return tl::unexpected(text.error());
     std::istringstream lines(*text);
     for (std::string line; std::getline(lines, line);) {
@@ -46,10 +46,11 @@ Done write_detached(const Paths &paths, const Detached &detached) {
     std::string text;
     if (detached.all) text += fmt::format("{}\n", all_line);
     for (const std::string &name : detached.names) text += name + "\n";
-    if (!text.empty()) return write_file(file_of(paths), text);
+    if (!text.empty()) return write_file(detached_file(paths), text);
     std::error_code error;
-    fs::remove(file_of(paths), error);
-    if (error) return cannot(fmt::format("remove {}", file_of(paths).string()), error.value());
+    fs::remove(detached_file(paths), error);
+    if (error)
+        return cannot(fmt::format("remove {}", detached_file(paths).string()), error.value());
     return {};
 }
 

@@ -59,7 +59,7 @@ std::string command_line() {
     return text;
 }
 
-fs::path file_of(const Paths &paths) {
+fs::path history_file(const Paths &paths) {
     return paths.state / "history.jsonl";
 }
 
@@ -119,7 +119,7 @@ bool is_alike(const HistoryEntry &one, const HistoryEntry &other) {
 // by turns, and would push what was done out of the file. The journal has each of them.
 bool repeats_last(const Paths &paths, const HistoryEntry &entry) {
     if (!is_failure_of_the_service(entry)) return false;
-    const std::vector<HistoryEntry> last = last_entries(file_of(paths));
+    const std::vector<HistoryEntry> last = last_entries(history_file(paths));
     for (auto one = last.rbegin(); one != last.rend() && is_failure_of_the_service(*one); ++one)
         if (is_alike(*one, entry)) return true;
     return false;
@@ -128,7 +128,7 @@ bool repeats_last(const Paths &paths, const HistoryEntry &entry) {
 // Writes the line at once, after a line feed if the last line is torn.
 Done append(const Paths &paths, std::string line) {
     if (auto made = make_private_folder(paths.state); !made) return tl::unexpected(made.error());
-    const fs::path path = file_of(paths);
+    const fs::path path = history_file(paths);
     const Fd fd(open(path.c_str(), O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
     struct stat status = {};
     if (!fd || fstat(fd.get(), &status) != 0)
@@ -230,8 +230,8 @@ Result<History> read_history(const Paths &paths) {
     auto exists = has_private_folder(paths.state);
     if (!exists) return tl::unexpected(exists.error());
     History history;
-    return add_entries(older(file_of(paths)), history)
-        .and_then([&] { return add_entries(file_of(paths), history); })
+    return add_entries(older(history_file(paths)), history)
+        .and_then([&] { return add_entries(history_file(paths), history); })
         .map([&] { return std::move(history); });
 }
 

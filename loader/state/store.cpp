@@ -53,7 +53,7 @@ Done make_folder(const fs::path &path) {
     return {};
 }
 
-bool contains(const std::vector<std::uint64_t> &numbers, std::uint64_t number) {
+bool has_number(const std::vector<std::uint64_t> &numbers, std::uint64_t number) {
     return std::ranges::find(numbers, number) != numbers.end();
 }
 
@@ -378,11 +378,12 @@ void Store::prune(const std::vector<std::uint64_t> &needed) {
     if (!all || !last || !before) return;
     std::error_code error;
     for (std::size_t i = 0; i + generations_stored < all->size(); ++i)
-        if (!contains(needed, (*all)[i])) fs::remove_all(confirmed_folder((*all)[i]), error);
+        if (!has_number(needed, (*all)[i])) fs::remove_all(confirmed_folder((*all)[i]), error);
     std::vector<fs::path> unused;
     for (const fs::path &entry : *before) {
         const std::uint64_t number = number_of(entry.stem());
-        if (entry.extension() == unconfirmed_suffix && number != *last && !contains(needed, number))
+        if (entry.extension() == unconfirmed_suffix && number != *last &&
+            !has_number(needed, number))
             unused.push_back(entry);
     }
 

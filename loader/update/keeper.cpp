@@ -20,19 +20,19 @@
 namespace pm {
 namespace {
 
-enum class InForce { nothing, failsafe_rows, policy };
+enum class Filtering { nothing, failsafe_rows, policy };
 
 // By the pins. A fault: that cannot be told.
-Result<InForce> in_force_now(const Paths &paths) {
+Result<Filtering> filtering_now(const Paths &paths) {
     auto pins = Pins::open(paths);
     if (!pins) return tl::unexpected(pins.error());
-    if (!*pins) return InForce::nothing;
+    if (!*pins) return Filtering::nothing;
     return Switch::open((*pins)->maps(), Access::read).map([](const Switch &control) {
         const pm_record record = control.state().record;
-        if (record.mode == PM_MODE_OFF) return InForce::nothing;
+        if (record.mode == PM_MODE_OFF) return Filtering::nothing;
         return pm_field(control.image(record.image), pm_image, generation) == 0
-                   ? InForce::failsafe_rows
-                   : InForce::policy;
+                   ? Filtering::failsafe_rows
+                   : Filtering::policy;
     });
 }
 
@@ -113,9 +113,9 @@ void Keeper::keep_pins(KeeperReport &report) {
 
 void Keeper::restore_lost(KeeperReport &report) {
     const auto detached = read_detached(paths_);
-    const auto in_force = in_force_now(paths_);
+    const auto in_force = filtering_now(paths_);
     if (!detached || !in_force) return;  // keep_pins() or who looks at the interfaces says why
-    if (*in_force == InForce::policy || detached->all || !has_confirmed(paths_)) {
+    if (*in_force == Filtering::policy || detached->all || !has_confirmed(paths_)) {
         restored_.succeeded();
         return;
     }
@@ -126,7 +126,8 @@ void Keeper::restore_lost(KeeperReport &report) {
     if (outcome) {
         const std::string text = fmt::format(
             "{}: generation {} ({}) is in force again on {}",
-            *in_force == InForce::nothing ? "nothing was in force" : "failsafe rows were in force",
+            *in_force == Filtering::nothing ? "nothing was in force"
+                                            : "failsafe rows were in force",
             (*outcome)->generation, (*outcome)->policy, fmt::join((*outcome)->interfaces, ", "));
         record_restored(paths_, **outcome, text);
         report.told.push_back(text);

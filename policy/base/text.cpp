@@ -65,6 +65,10 @@ std::string shortened(std::string_view text, std::size_t most) {
     return std::string(text.substr(0, end)).append(dots);
 }
 
+bool contains(const std::vector<std::string> &names, std::string_view name) {
+    return std::ranges::find(names, name) != names.end();
+}
+
 bool is_decimal(std::string_view text) {
     return !text.empty() && text.find_first_not_of("0123456789") == text.npos &&
            (text == "0" || text[0] != '0');

@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <vector>
 
 namespace pm {
 
@@ -49,6 +50,8 @@ std::string json_escaped(std::string_view json);
 
 // `text`, cut where a character begins so that it has at most `most` bytes, "..." included.
 std::string shortened(std::string_view text, std::size_t most);
+
+bool contains(const std::vector<std::string> &names, std::string_view name);
 
 bool is_decimal(std::string_view text);  // digits without a leading zero
 

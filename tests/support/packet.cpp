@@ -7,15 +7,15 @@
 
 namespace pm::test {
 
+void put16(Bytes &to, unsigned value) {
+    to.push_back(static_cast<std::uint8_t>(value >> 8));
+    to.push_back(static_cast<std::uint8_t>(value));
+}
+
 namespace {
 
 void put8(Bytes &to, unsigned value) {
     to.push_back(static_cast<std::uint8_t>(value));
-}
-
-void put16(Bytes &to, unsigned value) {
-    put8(to, value >> 8);
-    put8(to, value & 255);
 }
 
 void put32(Bytes &to, std::uint32_t value) {

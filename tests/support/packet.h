@@ -16,6 +16,7 @@
 namespace pm::test {
 
 using Bytes = std::vector<std::uint8_t>;
+void put16(Bytes &to, unsigned value);  // in network byte order
 using Mac = std::array<std::uint8_t, 6>;
 
 inline constexpr Mac host_mac{0x02, 0, 0, 0, 0, 0x01};

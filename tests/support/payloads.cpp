@@ -5,11 +5,6 @@ namespace pm::test {
 
 namespace {
 
-void put16(Bytes &to, std::size_t value) {
-    to.push_back(static_cast<std::uint8_t>(value >> 8));
-    to.push_back(static_cast<std::uint8_t>(value));
-}
-
 Bytes joined(Bytes one, const Bytes &other) {
     one.insert(one.end(), other.begin(), other.end());
     return one;
@@ -20,7 +15,7 @@ Bytes joined(Bytes one, const Bytes &other) {
 Bytes stun(std::uint16_t type, const Bytes &attributes, std::uint32_t cookie) {
     Bytes message;
     put16(message, type);
-    put16(message, attributes.size());
+    put16(message, static_cast<unsigned>(attributes.size()));
     put16(message, cookie >> 16);
     put16(message, cookie & 0xffff);
     message.resize(20, 0x7a);
@@ -34,7 +29,7 @@ Bytes msturn(std::uint16_t type, const Bytes &attributes) {
 
 Bytes msturn_frame(std::size_t size) {
     Bytes message{0xff, 0x10};
-    put16(message, 8 + size);
+    put16(message, static_cast<unsigned>(8 + size));
     message.resize(12 + size, 0x80);
     return message;
 }

@@ -18,10 +18,10 @@ Bytes operator+(Bytes one, const Bytes &other) {
 const Bytes macs = {2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2};
 const Bytes v4 = {0x08, 0x00, 0x45, 0,   0, 40, 0,  0,   0, 0,   64,
                   6,    0,    0,    192, 0, 2,  66, 203, 0, 113, 10};
-const Bytes tcp = {0x9c, 0x40, 0x13, 0xc5, 0, 0, 0, 0, 0, 0, 0, 0, 0x50, 0x12};
+const Bytes tcp_header = {0x9c, 0x40, 0x13, 0xc5, 0, 0, 0, 0, 0, 0, 0, 0, 0x50, 0x12};
 
 TEST(Dissect, TcpOverIpv4) {
-    const Dissection one = dissect(macs + v4 + tcp);
+    const Dissection one = dissect(macs + v4 + tcp_header);
     EXPECT_EQ(one.protocol, "tcp");
     EXPECT_EQ(to_string(*one.source), "192.0.2.66");
     EXPECT_EQ(to_string(*one.destination), "203.0.113.10");
@@ -34,7 +34,7 @@ TEST(Dissect, TcpOverIpv4) {
 TEST(Dissect, IpHeadersThatAreLongerShiftThePorts) {
     Bytes longer = v4;
     longer[2] = 0x46;
-    const Dissection one = dissect(macs + longer + Bytes{1, 1, 1, 1} + tcp);
+    const Dissection one = dissect(macs + longer + Bytes{1, 1, 1, 1} + tcp_header);
     EXPECT_EQ(one.source_port, 40000);
 }
 
@@ -42,14 +42,15 @@ TEST(Dissect, ALaterFragmentHasNoPorts) {
     Bytes fragment = v4;
     fragment[8] = 0x20;
     fragment[9] = 0x02;
-    const Dissection one = dissect(macs + fragment + tcp);
+    const Dissection one = dissect(macs + fragment + tcp_header);
     EXPECT_EQ(one.fragment_offset, 16u);
     EXPECT_FALSE(one.source_port);
     EXPECT_EQ(one.protocol, "tcp");
 }
 
 TEST(Dissect, VlanTagsAreNamedOutermostFirst) {
-    const Dissection one = dissect(macs + Bytes{0x88, 0xa8, 0, 100, 0x81, 0x00, 0, 7} + v4 + tcp);
+    const Dissection one =
+        dissect(macs + Bytes{0x88, 0xa8, 0, 100, 0x81, 0x00, 0, 7} + v4 + tcp_header);
     EXPECT_THAT(one.vlans, testing::ElementsAre(100, 7));
     EXPECT_EQ(one.destination_port, 5061);
 }
@@ -81,7 +82,7 @@ TEST(Dissect, WhatIsNoIpIsNamedByItsType) {
 }
 
 TEST(Dissect, NoCutReadsBeyondTheEnd) {
-    const Bytes whole = macs + Bytes{0x81, 0x00, 0, 100} + v4 + tcp;
+    const Bytes whole = macs + Bytes{0x81, 0x00, 0, 100} + v4 + tcp_header;
     for (std::size_t size = 0; size <= whole.size(); ++size) {
         const Bytes part(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(size));
         const Dissection one = dissect(part);

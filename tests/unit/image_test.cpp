@@ -24,14 +24,14 @@ using test::Random;
 using test::tcp;
 using test::udp;
 
-PolicyBuilder edge() {
+PolicyBuilder small_edge() {
     PolicyBuilder b;
     b.role("access", {"203.0.113.10"}).any_peers("clients").peers("partners", {"198.51.100.0/24"});
     return b;
 }
 
 TEST(Image, HeaderAndAlignment) {
-    PolicyBuilder b = edge();
+    PolicyBuilder b = small_edge();
     b.policy.fragments_drop = true;
     b.row("web", {tcp}, "clients", "access", {{443, 443}});
     const Image image = compile(b.policy).value();
@@ -69,7 +69,7 @@ TEST(Image, HeaderAndAlignment) {
 }
 
 TEST(Image, RowsCarryCheckAndLimit) {
-    PolicyBuilder b = edge();
+    PolicyBuilder b = small_edge();
     Row &row = b.row("web", {tcp}, "clients", "access", {{443, 443}});
     row.check = {Check::Payload::tls, true};
     row.limit = {50, 1, 100, false};
@@ -89,7 +89,7 @@ TEST(Image, RowsCarryCheckAndLimit) {
 }
 
 TEST(Image, CatalogIsReadBack) {
-    PolicyBuilder b = edge();
+    PolicyBuilder b = small_edge();
     b.policy.name = "contoso-edge";
     Row &row = b.row("av-stun", {tcp, udp, 132}, "clients", "access", {{443, 443}, {3478, 3479}});
     row.role = "A/V";
@@ -134,7 +134,7 @@ std::vector<std::uint16_t> slots_of(const Policy &policy, const CompileOptions &
 }
 
 TEST(Image, SlotsStayWithTheirIds) {
-    PolicyBuilder b = edge();
+    PolicyBuilder b = small_edge();
     for (const char *id : {"a", "b", "c"}) b.row(id, {tcp}, "clients", "access", {{443, 443}});
     EXPECT_EQ(slots_of(b.policy, {}), (std::vector<std::uint16_t>{16, 17, 18}));
 
@@ -157,7 +157,7 @@ TEST(Image, SlotsStayWithTheirIds) {
 }
 
 TEST(Image, EqualDecisionsAreStoredOnce) {
-    PolicyBuilder b = edge();
+    PolicyBuilder b = small_edge();
     for (std::uint16_t i = 0; i < 100; ++i) b.role("r" + std::to_string(i), {"203.0.113.10"});
     for (std::uint16_t i = 0; i < 100; ++i)
         b.row("row" + std::to_string(i), {tcp}, "clients", "access",
@@ -175,7 +175,7 @@ TEST(Image, EqualDecisionsAreStoredOnce) {
 
 // The flags of the gate for a destination port join those of its pairs with all source ports.
 TEST(Image, GatesAgreeWithPairs) {
-    PolicyBuilder b = edge();
+    PolicyBuilder b = small_edge();
     b.row("web", {tcp}, "clients", "access", {{443, 443}});
     b.row("media", {tcp}, "access", "clients", {{440, 450}});
     b.row("relay", {tcp}, "access", "clients", any_port, {{50000, 59999}});
@@ -216,7 +216,7 @@ TEST(Image, OwnAddressesPassTheFilter) {
 // --- damage ---
 
 TEST(Image, ADamagedImageIsRefusedOrReadInsideItsBounds) {
-    PolicyBuilder b = edge();
+    PolicyBuilder b = small_edge();
     for (int i = 0; i < 20; ++i)
         b.row("row" + std::to_string(i), {tcp}, "clients", "access", {{443, 443}});
     const Image image = compile(b.policy).value();
@@ -290,18 +290,18 @@ AddressSet random_addresses(Random &random, std::size_t count, bool v6) {
 
 TEST(Image, BigPoliciesFit) {
     Random random(11);
-    PolicyBuilder one = edge();
+    PolicyBuilder one = small_edge();
     one.peers_from_file("fraud", random_addresses(random, 1000000, false)).block("fraud");
     one.row("web", {tcp}, "clients", "access", {{443, 443}});
     measure("1 row, 1,000,000 IPv4 prefixes blocked", one.policy, std::size_t{32} << 20);
 
-    PolicyBuilder six = edge();
+    PolicyBuilder six = small_edge();
     six.peers_from_file("fraud", random_addresses(random, 100000, true)).block("fraud");
     six.row("web", {tcp}, "clients", "access", {{443, 443}});
     measure("1 row, 100,000 IPv6 prefixes blocked", six.policy, std::size_t{16} << 20);
 
     auto many = [&](int rows, int prefixes_each) {
-        PolicyBuilder b = edge();
+        PolicyBuilder b = small_edge();
         for (int i = 0; i < 4; ++i)
             b.role("role" + std::to_string(i), {"203.0.113.2" + std::to_string(i)});
         for (int i = 0; i < rows; ++i) {
