@@ -21,6 +21,7 @@ run_cases() {
 
     for name in "${names[@]}"; do
         begin=$SECONDS
+        touch "$log.begin"
         # Not as a condition of `if`: that would switch `errexit` off inside.
         set +e
         (
@@ -37,12 +38,18 @@ run_cases() {
         else
             failed=$((failed + 1))
             echo "not ok  ${name#case_} ($((SECONDS - begin)) s)"
-            sed 's/^/        /' "$log"
+            { cat "$log" && logs_since "$log"; } | sed 's/^/        /'
         fi
     done
-    rm -f "$log"
+    rm -f "$log" "$log.begin"
     echo "$passed passed, $failed failed, 0 skipped"
     [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
+}
+
+# LOG: the ends of what processes in the background have written since the case began.
+logs_since() {
+    [ -d "${LAB:-}/log" ] || return 0
+    find "$LAB/log" -type f -newer "$1.begin" -size +0 -exec tail -v -n 5 {} +
 }
 
 # STATUS COMMAND...: the command ends with this exit status; $OUTPUT is what it said.

@@ -46,7 +46,7 @@ client_is_told() { # EDGE-ADDRESS
     pm detach --all
     pm apply -i eth0 "$here/edge.yaml"
     echo >"$LAB/to-client"
-    wait_for 20 said client reset
+    wait_for 20 said client reset || { pm status && pm flows; return 1; }
     echo >"$LAB/to-server"
     wait_for 20 nobody_listens
 }
