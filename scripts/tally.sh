@@ -17,6 +17,7 @@ tally_add() {
     tally_failed=$((tally_failed + $3))
     tally_skipped=$((tally_skipped + $4))
     tally_table+=("$(printf '%-28s %8s %8s %8s %7ss' "$@")")
+    printf -- '-- %s: %s s\n' "$1" "$5" # where a run is ended from outside, this has been said
 }
 
 # NAME COMMAND...: a GoogleTest program. One that ends before it has written its report failed.
