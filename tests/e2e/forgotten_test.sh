@@ -11,15 +11,16 @@ here=$(cd "$(dirname "$0")" && pwd)
 
 # Accepts a connection, and says so. Once told by its FIFO, it forgets it without a word (TCP_REPAIR), and
 # goes on listening until it is told to end.
-FORGETFUL='import socket, sys
+FORGETFUL='import os, socket, sys
+orders = os.fdopen(os.open(sys.argv[1], os.O_RDWR))  # also a writer, so that it never ends
 listener = socket.create_server(("::", 443), family=socket.AF_INET6, dualstack_ipv6=True)
 connection, _ = listener.accept()
 print("connected", flush=True)
-open(sys.argv[1]).readline()
+orders.readline()
 connection.setsockopt(socket.IPPROTO_TCP, 19, 1)
 connection.close()
 print("forgotten", flush=True)
-open(sys.argv[1]).readline()'
+orders.readline()'
 
 # Connects; once told by its FIFO, sends, and prints what comes of it.
 CLIENT='import socket, sys
