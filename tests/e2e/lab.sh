@@ -174,11 +174,12 @@ stop_watch() { # SIGNAL
 # SECONDS COMMAND...: waits until the command succeeds. SECONDS are ample on a machine that does nothing
 # else; on a busy one it takes longer, so it waits three times as long.
 wait_for() {
-    local end=$((SECONDS + 3 * $1 * SLOW))
+    local end=$((SECONDS + 3 * $1 * SLOW)) tries=0
     shift
     until "$@" >/dev/null 2>&1; do
         [ "$SECONDS" -lt "$end" ] || return 1
-        sleep 0.02
+        # Asking costs the time that the awaited needs.
+        sleep "0.0$((tries++ < 10 ? 2 : 8))"
     done
 }
 
