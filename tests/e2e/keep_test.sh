@@ -12,6 +12,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 . "$here/keeping.sh"
 # shellcheck source=tests/e2e/faults.sh
 . "$here/faults.sh"
+CALLS=${PM_CALLS:-bpf rename mkdir unlink unlinkat} # those that others see
 
 # COMMAND...: removes pins while watch runs. All comes back, nothing passes meanwhile, and it is told.
 removed_by_others() { # SAID COMMAND...

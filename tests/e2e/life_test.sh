@@ -168,11 +168,11 @@ case_a_policy_with_errors_leaves_the_one_in_force() {
 
 case_killed_at_any_moment_it_is_old_or_new() {
     local round process before after
-    for round in $(seq 1 25); do
+    for round in $(seq 1 12); do
         before=$(generation_in_force)
         pm apply "$(edited_policy policy "s/contoso-edge/kill-$round/")" >/dev/null 2>&1 &
         process=$!
-        python3 -c "import time; time.sleep($round * 0.002)"
+        python3 -c "import time; time.sleep($round * 0.004)"
         kill -9 "$process" 2>/dev/null || true
         wait "$process" 2>/dev/null || true
         after=$(generation_in_force)
