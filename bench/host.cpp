@@ -14,8 +14,8 @@
 #include <bpf/libbpf.h>
 #include <fmt/core.h>
 
-#include "loader/attach/places.h"
 #include "loader/kernel/jiffies.h"
+#include "loader/own/places.h"
 #include "loader/state/policy_source.h"
 #include "maps/places.h"
 #include "policy/image/catalog.h"

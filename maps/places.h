@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
  * Where an address is, seen from an interface: what the map `places` holds. The loader and `watch`
- * write it (loader/attach/places.h), for no helper tells an address of this host, or of a
+ * write it (loader/own/places.h), for no helper tells an address of this host, or of a
  * neighbour, from one behind a router. The programs only ask (bpf/place.h). An address that is not
  * in it is foreign.
  */

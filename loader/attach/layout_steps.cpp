@@ -13,10 +13,10 @@
 
 #include "loader/attach/attach.h"
 #include "loader/attach/copy_map.h"
-#include "loader/attach/places.h"
 #include "loader/base/file.h"
 #include "loader/kernel/pins.h"
 #include "loader/kernel/program.h"
+#include "loader/own/places.h"
 #include "policy/base/text.h"
 
 namespace pm {

@@ -13,13 +13,13 @@
 namespace pm {
 namespace {
 
-// What the command asks for: the names that are given, each once; else the policy's.
+// The names that the command gives, then the policy's, each once.
 std::vector<std::string> wanted_names(const Policy &policy, const std::vector<std::string> &given) {
     std::vector<std::string> names;
     for (const std::string &name : given)
         if (!contains(names, name)) names.push_back(name);
-    if (names.empty())
-        for (const InterfaceDef &one : policy.interfaces) names.push_back(one.name);
+    for (const InterfaceDef &one : policy.interfaces)
+        if (!contains(names, one.name)) names.push_back(one.name);
     return names;
 }
 
@@ -186,7 +186,8 @@ Result<std::vector<Target>> choose_targets(const Pins *pins, const Policy &polic
     }
     std::erase_if(*targets, &Target::stranger);
     if (targets->empty())
-        return fault("no interface is named and none is attached", "name one with -i", Exit::usage);
+        return fault("no interface is named and none is attached",
+                     "name one with -i, or under 'interfaces' in the policy", Exit::usage);
     for (const Target &one : *targets) {
         if (auto named = check_name(one.name); !named) return tl::unexpected(named.error());
         if (auto placed = check_placed(policy, one.name); !placed)

@@ -46,8 +46,8 @@ enum class Extent {
     where_possible,  // the policy holds on the others, and the reason is reported: restore, watch
 };
 
-// The targets of an apply: what is attached already, by the names that it has now, and `names` as
-// given by the user; if these are empty, the policy's interfaces. A closed device that is no
+// The targets of an apply: what is attached already, by the names that it has now, `names` as given
+// by the user, and the policy's interfaces. A closed device that is no
 // interface of the policy is not among them, unless it is named. `pins` is null where nothing is
 // attached yet; `known`: where the interfaces with a number are now (known_targets.h). It is a
 // fault if an interface

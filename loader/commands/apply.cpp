@@ -59,6 +59,7 @@ Result<Applied> apply_source(const Paths &paths, const Source &source,
                             .shadow = is_shadow(arguments),
                             .xdp = arguments.xdp,
                             .confirm_within = std::nullopt,
+                            .at_boot = arguments.at_boot,
                             .force = arguments.force};
     if (!arguments.confirm_within.empty()) {
         auto seconds = parse_duration(arguments.confirm_within);

@@ -120,6 +120,12 @@ void CommandLine::add_asking() {
     check->add_option("POLICY", check_.policy, "the policy file")->required();
     check->add_flag("--parachute", check_.parachute,
                     "list the rows that its rendering to nftables must close, and why");
+    auto *here = check
+                     ->add_flag("--here", check_.here,
+                                "compare the roles with the addresses that this host has")
+                     ->excludes("--parachute");
+    add_interfaces(check, check_.interfaces, "with --here: also for this interface; repeats")
+        ->needs(here);
     add_json(check, check_.json);
 
     CLI::App *explain = add("explain", "what happens to a flow's first packet, and why",
@@ -265,7 +271,8 @@ void CommandLine::add_changes() {
         ->add_option("--confirm-within", apply_.confirm_within,
                      "roll back unless it is confirmed within this time, such as 60s")
         ->type_name("TIME");
-    apply->add_flag("--force", apply_.force, "even if an SSH session of this host is cut");
+    apply->add_flag("--force", apply_.force,
+                    "even if an SSH session of this host is cut, or all of an interface");
 
     CLI::App *ban = add_changing("ban", "drop what comes from or goes to a prefix, at once",
                                  [this] { return run_ban(ban_); });

@@ -21,7 +21,9 @@ namespace pm::command {
 struct CheckArguments {
     std::string policy;
     bool json = false;
-    bool parachute = false;  // only what the parachute of the policy must close
+    bool parachute = false;               // only what the parachute of the policy must close
+    bool here = false;                    // compare the roles with the addresses of this host
+    std::vector<std::string> interfaces;  // with `here`: besides the policy's
 };
 int run_check(const CheckArguments &arguments);
 
@@ -124,7 +126,8 @@ struct ApplyArguments {
     std::optional<Mode> mode;             // none: as before
     std::optional<XdpMode> xdp;           // none: as before
     std::string confirm_within;           // "60s"; empty: for good
-    bool force = false;                   // even if an SSH session of this host is cut
+    bool at_boot = false;                 // as update/apply.h has it
+    bool force = false;  // even if an SSH session of this host, or all of an interface, is cut
 };
 int run_apply(const ApplyArguments &arguments);
 

@@ -24,6 +24,7 @@
 #include "loader/doctor/memory.h"
 #include "loader/doctor/parachute.h"
 #include "loader/doctor/policy.h"
+#include "loader/doctor/roles.h"
 #include "loader/host/device.h"
 #include "loader/kernel/deployment.h"
 #include "loader/kernel/pins.h"
@@ -62,6 +63,7 @@ void examine_attached(const Paths &paths, Pins &pins, Attachments &attached, Fin
     if (snapshot) examine_nics(*snapshot, findings);
     auto interfaces = pins.interfaces();
     if (!interfaces) return;
+    std::vector<PolicyInterface> filtered_devices;
     for (const Pins::Interface &one : *interfaces) {
         const bool filtered = !snapshot || holds_on(snapshot->in_force.state.record, one.number);
         const auto device = device_of(pins, one);
@@ -70,8 +72,12 @@ void examine_attached(const Paths &paths, Pins &pins, Attachments &attached, Fin
         examine_attachment(pins, one, filtered, findings);
         examine_probe(paths, pins, one, findings);
         attached.emplace(name, one);
+        if (device && filtered) filtered_devices.push_back({one.name(), device->index});
     }
     findings.about("");
+    if (!snapshot || snapshot->in_force.catalog.generation == 0) return;
+    if (const auto policy = read_policy_in_force(snapshot->in_force.catalog))
+        examine_roles(*policy, filtered_devices, findings);
 }
 
 // Nothing is attached: something should be, if a generation was confirmed.

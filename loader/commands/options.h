@@ -52,8 +52,11 @@ inline void add_json(CLI::App *verb, bool &json) {
     verb->add_flag("--json", json, "JSON Lines instead of text");
 }
 
-inline void add_interfaces(CLI::App *verb, std::vector<std::string> &names, const char *what) {
-    verb->add_option("-i,--interface", names, what)->type_name("IFACE")->allow_extra_args(false);
+inline CLI::Option *add_interfaces(CLI::App *verb, std::vector<std::string> &names,
+                                   const char *what) {
+    return verb->add_option("-i,--interface", names, what)
+        ->type_name("IFACE")
+        ->allow_extra_args(false);
 }
 
 }  // namespace pm::command

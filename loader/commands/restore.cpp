@@ -13,6 +13,7 @@
 #include "loader/base/paths.h"
 #include "loader/commands/commands.h"
 #include "loader/commands/common.h"
+#include "loader/commands/service_policy.h"
 #include "loader/kernel/pins.h"
 #include "loader/rescue/raise.h"
 #include "loader/state/detached.h"
@@ -116,12 +117,16 @@ std::optional<int> restore_confirmed(const RestoreArguments &arguments) {
 
 int run_restore(const RestoreArguments &arguments) {
     if (const std::optional<int> status = restore_confirmed(arguments)) return *status;
+    // `watch` says so, and the unit is not started again.
+    if (arguments.for_service && nothing_to_filter(Paths::from_environment()))
+        return end(Exit::done);
     // Then the service's policy file is applied as if by hand.
     const std::filesystem::path file = policy_file();
     std::error_code error;
     if (std::filesystem::exists(file, error)) {
         ApplyArguments apply;
         apply.policy = file;
+        apply.at_boot = true;
         return run_apply(apply);
     }
     return end_unchanged(

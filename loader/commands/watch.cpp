@@ -24,6 +24,7 @@
 #include "loader/base/watch_socket.h"
 #include "loader/commands/commands.h"
 #include "loader/commands/common.h"
+#include "loader/commands/service_policy.h"
 #include "loader/host/link_events.h"
 #include "loader/host/nft_tables.h"
 #include "loader/kernel/pin_events.h"
@@ -117,6 +118,7 @@ int run_watch(const WatchArguments &arguments) {
     const Paths paths = Paths::from_environment();
     if (auto root = need_root(); !root) return end(root.error());
     if (!arguments.announce.empty()) return announce(paths, arguments.announce);
+    if (const auto fault = nothing_to_filter(paths)) return end(*fault);
     auto lock = Lock::watch(paths);
     if (!lock) return end(lock.error());
     Events events;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "loader/host/netlink.h"
 
-#include <arpa/inet.h>
 #include <linux/netconf.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
@@ -201,17 +200,8 @@ Result<std::uint32_t> route_interface(const Address &from, const Address &to) {
     const bool v4 = to.is_v4();
     route->rtm_family = v4 ? AF_INET : AF_INET6;
     route->rtm_src_len = route->rtm_dst_len = v4 ? 32 : 128;
-    const std::size_t size = v4 ? 4 : 16;
-    const auto put = [&](std::uint16_t type, const Address &address) {
-        const std::array<std::uint32_t, 4> words = {
-            htonl(static_cast<std::uint32_t>(address.high >> 32)),
-            htonl(static_cast<std::uint32_t>(address.high)),
-            htonl(static_cast<std::uint32_t>(address.low >> 32)),
-            htonl(static_cast<std::uint32_t>(address.low))};
-        mnl_attr_put(request, type, size, v4 ? &words[3] : words.data());
-    };
-    put(RTA_SRC, from);
-    put(RTA_DST, to);
+    put_address(request, RTA_SRC, from);
+    put_address(request, RTA_DST, to);
     std::uint32_t interface = 0;
     auto asked = ask_netlink(NETLINK_ROUTE, request, [&](const nlmsghdr *message) {
         if (message->nlmsg_type == RTM_NEWROUTE)

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "loader/host/netlink_request.h"
 
+#include <endian.h>
+
 #include <array>
 #include <cerrno>
 #include <cstdint>
@@ -65,10 +67,13 @@ void receive(mnl_socket *socket, Answer &answer) {
         answer.add(message);
 }
 
-Answer ask(int bus, nlmsghdr *request, std::uint16_t flags) {
+Answer ask(int bus, nlmsghdr *request, std::uint16_t flags, DumpFilter filter = DumpFilter::none) {
     Answer answer;
     request->nlmsg_flags = static_cast<std::uint16_t>(NLM_F_REQUEST | flags);
     const NetlinkSocket socket = open_netlink(bus);
+    int yes = 1;
+    if (socket && filter == DumpFilter::by_header)
+        mnl_socket_setsockopt(socket.get(), NETLINK_GET_STRICT_CHK, &yes, sizeof(yes));
     if (!socket || mnl_socket_bind(socket.get(), 0, MNL_SOCKET_AUTOPID) != 0 ||
         mnl_socket_sendto(socket.get(), request, request->nlmsg_len) < 0) {
         answer.fail(errno);
@@ -87,10 +92,11 @@ void visit_all(const Answer &answer, const VisitMessage &visit) {
 
 }  // namespace
 
-Done dump_netlink(const char *what, int bus, nlmsghdr *request, const VisitMessage &visit) {
+Done dump_netlink(const char *what, int bus, nlmsghdr *request, const VisitMessage &visit,
+                  DumpFilter filter) {
     Answer answer;
     for (int attempt = 0; attempt < attempts; ++attempt) {
-        answer = ask(bus, request, NLM_F_DUMP);
+        answer = ask(bus, request, NLM_F_DUMP, filter);
         if (answer.state != State::failed || answer.error != EINTR) break;
     }
     if (answer.state == State::failed) return cannot(what, answer.error);
@@ -104,6 +110,28 @@ tl::expected<void, NetlinkError> ask_netlink(int bus, nlmsghdr *request,
     if (answer.state == State::failed) return tl::unexpected(NetlinkError{answer.error});
     visit_all(answer, visit);
     return {};
+}
+
+void put_address(nlmsghdr *request, std::uint16_t type, const Address &address) {
+    const std::array<std::uint64_t, 2> halves = {htobe64(address.high), htobe64(address.low)};
+    const auto *bytes = reinterpret_cast<const char *>(halves.data());
+    if (address.is_v4())
+        mnl_attr_put(request, type, 4, bytes + 12);
+    else
+        mnl_attr_put(request, type, 16, bytes);
+}
+
+Address address_of(const nlattr *attribute) {
+    std::array<std::uint8_t, 16> bytes = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+    const std::size_t size = mnl_attr_get_payload_len(attribute);
+    if (size == 4 || size == 16)
+        std::memcpy(bytes.data() + bytes.size() - size, mnl_attr_get_payload(attribute), size);
+    const auto half = [&](std::size_t from) {
+        std::uint64_t word = 0;
+        std::memcpy(&word, bytes.data() + from, sizeof(word));
+        return be64toh(word);
+    };
+    return {half(0), half(8)};
 }
 
 }  // namespace pm

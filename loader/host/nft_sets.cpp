@@ -29,20 +29,6 @@ struct Edge {
     std::optional<std::uint64_t> left;
 };
 
-// In the order of the network.
-Address address_of(const nlattr *value) {
-    std::array<std::uint8_t, 16> bytes = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-    const std::size_t size = mnl_attr_get_payload_len(value);
-    if (size == 4 || size == 16)
-        std::memcpy(bytes.data() + bytes.size() - size, mnl_attr_get_payload(value), size);
-    auto half = [&](std::size_t from) {
-        std::uint64_t word = 0;
-        std::memcpy(&word, bytes.data() + from, sizeof word);
-        return be64toh(word);
-    };
-    return {half(0), half(8)};
-}
-
 int read_key(const nlattr *attribute, void *context) {
     if (mnl_attr_get_type(attribute) == NFTA_DATA_VALUE)
         *static_cast<Address *>(context) = address_of(attribute);

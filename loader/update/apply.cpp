@@ -13,6 +13,7 @@
 #include "loader/state/drift.h"
 #include "loader/state/store.h"
 #include "loader/update/reconcile.h"
+#include "loader/update/role_check.h"
 #include "loader/update/rollout.h"
 #include "loader/update/stored_candidate.h"
 #include "loader/update/test_packets.h"
@@ -239,6 +240,20 @@ std::vector<std::string> shrinking_warnings(const Catalog &in_force, const Polic
     return warnings;
 }
 
+Result<std::vector<std::string>> roles_fit(const Rollout &rollout, const Plan &plan,
+                                           const Policy &policy, const ApplyRequest &request) {
+    const auto before = [&]() -> std::optional<Policy> {
+        const InForce &now = rollout.in_force_before();
+        if (now.mode != PM_MODE_ENFORCE || now.catalog.generation == 0) return std::nullopt;
+        auto read = read_policy_in_force(now.catalog);
+        if (!read) return std::nullopt;
+        return std::move(*read);
+    };
+    const bool drops = plan.generation.mode == PM_MODE_ENFORCE && !request.shadow;
+    return check_roles(policy, before, plan.candidate.targets,
+                       !drops || request.force || request.at_boot || request.confirm_within);
+}
+
 }  // namespace
 
 Result<Applied> apply(const Paths &paths, const Policy &policy, const ApplyRequest &request) {
@@ -247,12 +262,15 @@ Result<Applied> apply(const Paths &paths, const Policy &policy, const ApplyReque
     if (!store) return tl::unexpected(store.error());
     auto plan = make_plan(rollout, *store, policy, request);
     if (!plan) return tl::unexpected(plan.error());
+    const Generation &generation = plan->generation;
+    auto notes = roles_fit(rollout, *plan, policy, request);
+    if (!notes) return tl::unexpected(notes.error());
     if (auto ready = prepare_and_test(paths, rollout, *plan, policy, request); !ready)
         return tl::unexpected(ready.error());
+    if (!request.shadow)
+        for (std::string &one : shrinking_warnings(rollout.in_force_before().catalog, policy))
+            notes->push_back(std::move(one));
 
-    const Generation &generation = plan->generation;
-    std::vector<std::string> notes;
-    if (!request.shadow) notes = shrinking_warnings(rollout.in_force_before().catalog, policy);
     if (request.shadow) {
         if (auto done = rollout.commit_shadow(); !done) return tl::unexpected(done.error());
     } else {
@@ -262,12 +280,12 @@ Result<Applied> apply(const Paths &paths, const Policy &policy, const ApplyReque
         if (!done) return tl::unexpected(done.error());
         prune(*store, generation.number, rollout.in_force_before(), *stored);
     }
-    notes.insert(notes.end(), rollout.notes().begin(), rollout.notes().end());
+    notes->insert(notes->end(), rollout.notes().begin(), rollout.notes().end());
     return Applied{.generation = generation.number,
                    .sha256 = generation.sha256,
                    .mode = generation.mode,
                    .interfaces = generation.interfaces,
-                   .notes = std::move(notes)};
+                   .notes = std::move(*notes)};
 }
 
 }  // namespace pm

@@ -3,7 +3,8 @@
 // lock.
 //
 // 1. open: refused if another policy waits to be confirmed.
-// 2. plan: the interfaces, the image, the generation. The kernel is not touched.
+// 2. plan: the interfaces, the image, the generation. The kernel is not touched. Refused where no
+//    address of an interface is in a role, unless the change is forced or waits to be confirmed.
 // 3. prepare and test: all that the switch needs in the kernel; test packets; the lock-out guard,
 //    unless the change is forced or waits to be confirmed.
 // 4. store: the generation. Unless it waits to be confirmed, boot puts it in force from now on.
@@ -28,12 +29,13 @@
 namespace pm {
 
 struct ApplyRequest {
-    std::vector<std::string> interfaces;          // besides those attached; empty: the policy's
+    std::vector<std::string> interfaces;          // besides those attached and the policy's
     std::optional<pm_mode> mode;                  // none: inherited; the first time, enforce
     bool shadow = false;                          // only judged beside the policy in force
     std::optional<XdpMode> xdp;                   // none: inherited; the first time, automatic
     std::optional<std::uint64_t> confirm_within;  // seconds; then it is rolled back. None: for good
-    bool force = false;                           // even if it cuts an SSH session of this host
+    bool at_boot = false;  // an interface may not have its addresses yet: roles that fit none pass
+    bool force = false;    // even if it cuts an SSH session of this host, or all of an interface
 };
 
 struct Applied {

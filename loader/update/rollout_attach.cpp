@@ -5,8 +5,8 @@
 
 #include "loader/attach/attach.h"
 #include "loader/attach/exchange.h"
-#include "loader/attach/places.h"
 #include "loader/attach/takeover.h"
+#include "loader/own/places.h"
 #include "loader/update/reset.h"
 #include "loader/update/rollout.h"
 

@@ -7,10 +7,10 @@
 #include <fmt/ranges.h>
 
 #include "loader/attach/attach.h"
-#include "loader/attach/places.h"
 #include "loader/base/clock.h"
 #include "loader/base/lock.h"
 #include "loader/kernel/switch.h"
+#include "loader/own/places.h"
 #include "loader/state/ban_list.h"
 #include "loader/state/history.h"
 #include "loader/update/ban.h"

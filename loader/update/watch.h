@@ -9,7 +9,7 @@
 //    interfaces. A NIC that has come gets the links of its programs, which are loaded already.
 // 4. It attaches again what others removed: a link or a filter of an attached interface.
 // 5. It notes for each interface what is attached, and the time, in the map that the exporter
-//    reads. It tells the programs where addresses are (attach/places.h).
+//    reads. It tells the programs where addresses are (own/places.h).
 // 6. If a device is to be closed or opened, or a NIC has no number yet, it puts the generation in
 //    force anew (missing_interfaces.h). If that does not help, it tries again after a pause
 //    (base/retry.h).

@@ -63,7 +63,18 @@ std::string address_hint(std::string_view text) {
     return is_host ? "nothing is resolved by DNS: write addresses" : address_range_hint(text);
 }
 
-std::optional<SetItem> read_item(const Reading &reading, const Node &node) {
+// "203.0.113.10/24" as the address of an interface is written: whoever follows the usual hint, and
+// writes the prefix, takes the neighbours' addresses for this host's.
+bool is_interface_address(std::string_view text) {
+    const auto slash = text.find('/');
+    const auto address = parse_address(text.substr(0, slash));
+    if (!address || slash == text.npos || parse_prefix(text)) return false;
+    const std::string_view digits = text.substr(slash + 1);
+    const auto length = is_decimal(digits) ? parse_digits<std::uint8_t>(digits) : std::nullopt;
+    return length && *length <= (address->is_v4() ? 32 : 128);
+}
+
+std::optional<SetItem> read_item(const Reading &reading, const Node &node, SetKind kind) {
     if (node.kind == Node::Kind::map) return read_file_item(reading, node);
     const std::string *text = reading.text(node, "an item of a set");
     if (!text) return std::nullopt;
@@ -73,6 +84,13 @@ std::optional<SetItem> read_item(const Reading &reading, const Node &node) {
     item.where = reading.at(node);
     if (*text == "any" || *text == "none" || *text == "required" || *text == "interface") {
         reading.error(node, fmt::format("{} stands alone; it is no item of a list", quote(*text)));
+        return std::nullopt;
+    }
+    if (kind == SetKind::role && is_interface_address(*text)) {
+        reading.error(
+            node,
+            fmt::format("{} has host bits set: a role is this host's own addresses", quote(*text)),
+            fmt::format("write {}", text->substr(0, text->find('/'))));
         return std::nullopt;
     }
     if (!text->empty() && looks_like_address(*text)) {
@@ -93,11 +111,11 @@ std::optional<SetItem> read_item(const Reading &reading, const Node &node) {
 
 // If one item is at fault, there is no result, so that nobody goes on with half a set.
 std::optional<std::vector<SetItem>> read_items(const Reading &reading, const Node &node,
-                                               std::string_view what) {
+                                               std::string_view what, SetKind kind) {
     std::vector<SetItem> items;
     bool whole = node.kind != Node::Kind::list || !node.items.empty();
     reading.each(node, what, [&](const Node &each) {
-        if (auto item = read_item(reading, each))
+        if (auto item = read_item(reading, each, kind))
             items.push_back(std::move(*item));
         else
             whole = false;
@@ -107,7 +125,7 @@ std::optional<std::vector<SetItem>> read_items(const Reading &reading, const Nod
 }
 
 // { of: ITEMS, except: ITEMS }
-bool read_except(const Reading &reading, const Node &node, AddressSetDef &set) {
+bool read_except(const Reading &reading, const Node &node, AddressSetDef &set, SetKind kind) {
     const Fields fields(reading, node, "a set", {"of", "except", "file"});
     const Node *of = fields.find("of");
     const Node *except = fields.find("except");
@@ -119,11 +137,11 @@ bool read_except(const Reading &reading, const Node &node, AddressSetDef &set) {
     set.form = Form::except;
     set.of_any = of->kind == Node::Kind::scalar && of->text == "any";
     if (!set.of_any) {
-        auto items = read_items(reading, *of, "'of'");
+        auto items = read_items(reading, *of, "'of'", kind);
         if (!items) return false;
         set.items = std::move(*items);
     }
-    auto items = read_items(reading, *except, "'except'");
+    auto items = read_items(reading, *except, "'except'", kind);
     if (!items) return false;
     set.except = std::move(*items);
     return true;
@@ -174,14 +192,14 @@ std::optional<AddressSetDef> read_set(const Reading &reading, const Name &name, 
     const bool is_file = node.kind == Node::Kind::map && node.entries.size() == 1 &&
                          node.entries[0].key.text == "file";
     if (node.kind == Node::Kind::map && !is_file) {
-        if (!read_except(reading, node, set)) return std::nullopt;
+        if (!read_except(reading, node, set, kind)) return std::nullopt;
         if (is_role && set.of_any) {
             refuse_any_role(reading, name, node);
             return std::nullopt;
         }
         return set;
     }
-    auto items = read_items(reading, node, what);
+    auto items = read_items(reading, node, what, kind);
     if (!items) return std::nullopt;
     set.items = std::move(*items);
     return set;

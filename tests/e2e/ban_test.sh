@@ -233,7 +233,7 @@ case_an_ssh_session_beside_the_filter_bars_nothing() {
 case_a_session_on_a_new_interface_is_not_cut() {
     in_ns edge ip link add first type veth peer name first1
     lab_wire second 10.78.0
-    expect_status 0 pm apply -i first "$(variant ssh)"
+    expect_status 0 pm apply -i first "$(variant ssh 's/"2001:db8:10::10"/&, 10.78.0.1/')"
     expect_status 0 pm detach -i first
     ssh_line 10.78.0.1
     expect_status 4 pm apply -i second

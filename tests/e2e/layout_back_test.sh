@@ -82,7 +82,7 @@ stays_newer() { # TEXT
 case_the_service_of_the_release_before() {
     wire_late
     wait_for 20 tcp_talks user 198.51.100.1 22
-    expect_status 0 pm apply -i late0
+    expect_status 0 pm apply -i late0 --force # its address is in no role
     in_ns edge ip link delete late0
     relayout copy $((VERSION + 1))
     begin_attack_on_older

@@ -116,7 +116,7 @@ case_watch_guards_what_it_cannot_take_over() {
     local pins
     wire_late
     wait_for 20 tcp_talks user 198.51.100.1 22
-    expect_status 0 pm apply -i late0
+    expect_status 0 pm apply -i late0 --force # its address is in no role
     in_ns edge ip link delete late0
     age "$OLDEST"
     pins=$(pins_but_late)

@@ -291,7 +291,7 @@ case_an_older_list_shortens_no_ban() {
         any(.prefix == "198.51.100.9" and .owner == "someone" and .seconds_left < 3601)' >/dev/null
     # It is said once.
     expect_status 0 pm apply "$(variant once)"
-    refused expect_output "warning"
+    refused expect_output "bans of addresses"
     expect_status 0 pm bans
     refused expect_output "warning"
     unban_all

@@ -150,7 +150,7 @@ case_watch_loads_it_where_it_cannot_attach() {
 case_only_the_interfaces_without_programs() {
     begin
     lab_wire eth1 198.18.5
-    pm apply -i eth1 "$here/edge.yaml"
+    pm apply -i eth1 --force "$here/edge.yaml"
     wait_for 20 is_rendered
     reboot
     put_stranger eth1
@@ -161,7 +161,7 @@ case_only_the_interfaces_without_programs() {
     policy_holds # on eth0, by the programs
     remove_stranger eth1
     expect_status 0 pm restore
-    pm apply -i eth1 "$here/edge.yaml"
+    pm apply -i eth1 --force "$here/edge.yaml"
     is_gone
     in_ns edge ip link delete eth1
     begin
@@ -171,7 +171,7 @@ case_only_the_interfaces_without_programs() {
 case_detach_of_one_interface_leaves_the_other_to_it() {
     begin
     lab_wire eth1 198.18.5
-    pm apply -i eth1 "$here/edge.yaml"
+    pm apply -i eth1 --force "$here/edge.yaml"
     wait_for 20 is_rendered
     reboot
     put_stranger eth1

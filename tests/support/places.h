@@ -5,8 +5,8 @@
 #include <stdexcept>
 #include <vector>
 
-#include "loader/attach/places.h"
 #include "loader/kernel/map.h"
+#include "loader/own/places.h"
 #include "maps/abi.h"
 #include "maps/places.h"
 #include "tests/support/addresses.h"

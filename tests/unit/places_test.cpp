@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Where addresses are, seen from an interface.
-#include "loader/attach/places.h"
+#include "loader/own/places.h"
 
 #include <set>
 #include <string>
