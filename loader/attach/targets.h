@@ -47,10 +47,9 @@ enum class Extent {
 };
 
 // The targets of an apply: what is attached already, by the names that it has now, `names` as given
-// by the user, and the policy's interfaces. A closed device that is no
-// interface of the policy is not among them, unless it is named. `pins` is null where nothing is
-// attached yet; `known`: where the interfaces with a number are now (known_targets.h). It is a
-// fault if an interface
+// by the user, and the policy's interfaces. A closed device that is no interface of the policy is
+// not among them, unless it is named. `pins` is null where nothing is attached yet; `known`: where
+// the interfaces with a number are now (known_targets.h). It is a fault if an interface
 // - does not exist, and has no number,
 // - is the loopback,
 // - has packets without an Ethernet header,

@@ -76,8 +76,11 @@ void examine_attached(const Paths &paths, Pins &pins, Attachments &attached, Fin
     }
     findings.about("");
     if (!snapshot || snapshot->in_force.catalog.generation == 0) return;
-    if (const auto policy = read_policy_in_force(snapshot->in_force.catalog))
-        examine_roles(*policy, filtered_devices, findings);
+    const auto policy = read_policy_in_force(snapshot->in_force.catalog);
+    if (policy) return examine_roles(*policy, filtered_devices, findings);
+    findings.warning("roles",
+                     "whether the roles fit this host cannot be told: " + policy.error().message,
+                     policy.error().hint);
 }
 
 // Nothing is attached: something should be, if a generation was confirmed.

@@ -12,7 +12,8 @@ here=$(cd "$(dirname "$0")" && pwd)
 . "$here/keeping.sh"
 # shellcheck source=tests/e2e/faults.sh
 . "$here/faults.sh"
-CALLS=${PM_CALLS:-bpf rename mkdir unlink unlinkat} # those that others see
+# Those that others see; with PM_FAULTS, as in scripts/test-long, all kinds.
+[ -n "${PM_FAULTS:-}" ] || CALLS=${PM_CALLS:-bpf rename mkdir unlink unlinkat}
 
 # COMMAND...: removes pins while watch runs. All comes back, nothing passes meanwhile, and it is told.
 removed_by_others() { # SAID COMMAND...
