@@ -342,8 +342,10 @@ Verdict Host::see_opener(Frame frame, const Headers &headers, const Opening &own
 bool Host::within_limit(int row, const Opening &own) {
     const Limit &limit = policy_->rows[static_cast<std::size_t>(row)].limit;
     if (stateless_ || limit.flows == 0) return true;
-    Address peer = limit.per_row ? Address{} : own.remote;
-    if (!peer.is_v4()) peer.low = 0;
+    // Not an address of zeros for the row as a whole: a peer in ::/64 has that.
+    std::optional<Address> peer;
+    if (!limit.per_row) peer = own.remote;
+    if (peer && !peer->is_v4()) peer->low = 0;
     const std::uint64_t interval = limit.per_seconds * 1'000'000 / limit.flows;
     const std::uint64_t now = now_ * 1'000'000;
     std::uint64_t &schedule = schedules_[{row, peer}];

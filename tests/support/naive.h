@@ -156,7 +156,8 @@ private:
     std::uint64_t now_ = 1000;
     std::map<Opening, Flow> flows_;  // each side may have opened one with the same ports
     std::map<FragmentKey, FirstFragment> fragments_;
-    std::map<std::pair<int, Address>, std::uint64_t> schedules_;  // of limits, in microseconds
+    std::map<std::pair<int, std::optional<Address>>, std::uint64_t>
+        schedules_;  // of limits, in microseconds
     std::optional<std::uint64_t> dhcp_asked_[2];
 };
 
