@@ -1,7 +1,9 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
 # Counts over several test runners. Each tally_* runs one and adds what it says; tally_end prints
-# the table and, as the last line, `N passed, N failed, N skipped`; its status is that of the run.
+# the table, what failed (`failed: RUNNER: TEST`, with the first lines that the test said, so that the
+# end of a long output is enough) and, as the last line, `N passed, N failed, N skipped`; its status is
+# that of the run.
 #
 # Sourced, under `set -euo pipefail`.
 
@@ -9,7 +11,8 @@ tally_passed=0 tally_failed=0 tally_skipped=0
 tally_table=()
 tally_beside=() # names of runners that work, or have worked, beside others
 tally_dir=$(mktemp -d)
-touch "$tally_dir/ran" # KIND:NAME of each test that passed
+touch "$tally_dir/ran"    # KIND:NAME of each test that passed
+touch "$tally_dir/failed" # RUNNER: TEST of each that failed, and indented lines of what it said
 
 # NAME PASSED FAILED SKIPPED SECONDS
 tally_add() {
@@ -17,6 +20,7 @@ tally_add() {
     tally_failed=$((tally_failed + $3))
     tally_skipped=$((tally_skipped + $4))
     tally_table+=("$(printf '%-28s %8s %8s %8s %7ss' "$@")")
+    [ "$3" -eq 0 ] || grep -qE "^$1(:|$)" "$tally_dir/failed" || echo "$1" >>"$tally_dir/failed"
     printf -- '-- %s: %s s\n' "$1" "$5" # where a run is ended from outside, this has been said
 }
 
@@ -34,6 +38,9 @@ tally_gtest() {
     jq -r --arg kind "$name" '.testsuites[].testsuite[] |
         select(.result == "COMPLETED" and (.failures | not)) |
         "\($kind):\(.classname).\(.name)"' "$report" >>"$tally_dir/ran"
+    jq -r --arg name "$name" '.testsuites[].testsuite[] | select(.failures) |
+        "\($name): \(.classname).\(.name)",
+        (.failures[0].failure | split("\n")[:20][] | "    " + .)' "$report" >>"$tally_dir/failed"
     # Skipped tests have the result SKIPPED, disabled ones the status NOTRUN.
     read -r total failed skipped < <(jq -r '[.testsuites[].testsuite[]] |
         [length, (map(select(.failures)) | length),
@@ -58,14 +65,25 @@ tally_count() {
     local name=$1 status=$3 last failed
     last=$(tail -n 1 "$2")
     sed -n "s|^ok  *\([^ ]*\) .*|${name/e2e /e2e:}/\1|p" "$2" >>"$tally_dir/ran"
+    awk -v name="$name" '
+        sub(/^(not ok|failed:) +/, name ": ") { print; left = 20; next }
+        /^ / && left-- > 0 { print; next }
+        { left = 0 }' "$2" >>"$tally_dir/failed"
     if [[ $last =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed,\ ([0-9]+)\ skipped$ ]]; then
         failed=${BASH_REMATCH[2]}
         [ "$status" -eq 0 ] || [ "$failed" -gt 0 ] || [ "${BASH_REMATCH[3]}" -gt 0 ] || failed=1
         tally_add "$name" "${BASH_REMATCH[1]}" "$failed" "${BASH_REMATCH[3]}" "$4"
     else
+        tally_end_of "$name" "$2"
         tally_add "$name" 0 1 0 "$4"
     fi
 }
+
+# NAME OUTPUT: of one that failed without a word which test it was.
+tally_end_of() {
+    echo "$1"
+    tail -n 20 "$2" | sed 's/^/    /'
+} >>"$tally_dir/failed"
 
 # NAME COMMAND...: the same, two at a time, for runners that mostly wait; tally_wait counts them.
 tally_start() {
@@ -104,6 +122,7 @@ tally_command() {
         tally_add "$name" 1 0 0 $((SECONDS - begin))
     else
         cat "$out"
+        tally_end_of "$name" "$out"
         tally_add "$name" 0 1 0 $((SECONDS - begin))
     fi
 }
@@ -124,9 +143,10 @@ tally_need() {
 }
 
 tally_end() {
-    rm -rf "$tally_dir"
     printf '\n%-28s %8s %8s %8s\n' '' passed failed skipped
     printf '%s\n' "${tally_table[@]}"
+    sed 's/^[^ ]/failed: &/' "$tally_dir/failed"
+    rm -rf "$tally_dir"
     printf '%d passed, %d failed, %d skipped\n' "$tally_passed" "$tally_failed" "$tally_skipped"
     [ "$tally_failed" -eq 0 ] && [ "$tally_skipped" -eq 0 ] && [ "$tally_passed" -gt 0 ]
 }

@@ -353,8 +353,8 @@ def main() -> int:
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
         for fault, wrong, caught, seconds in pool.map(lambda f: seed(f, options.tests), chosen):
             failures += bool(wrong)
-            print(f"{fault.name:32} {seconds:5.1f} s  "
-                  f"{'FAILED: ' + wrong if wrong else 'caught by ' + caught}", flush=True)
+            print(f"{'not ok' if wrong else 'ok':8}{fault.name:32} {seconds:5.1f} s  "
+                  f"{wrong or 'caught by ' + caught}", flush=True)
     print(f"{len(chosen) - failures} passed, {failures} failed, 0 skipped")
     return 1 if failures else 0
 
