@@ -7,19 +7,25 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <fmt/core.h>
-#include <fmt/ranges.h>
 
 #include "loader/base/duration.h"
 #include "loader/base/message.h"
 #include "loader/base/paths.h"
 #include "loader/commands/commands.h"
 #include "loader/commands/common.h"
+#include "loader/kernel/banned_now.h"
 #include "loader/kernel/deployment.h"
+#include "loader/observe/flow_diff.h"
+#include "loader/show/applied.h"
 #include "loader/show/table.h"
+#include "loader/state/drift.h"
 #include "loader/state/policy_source.h"
+#include "policy/check/lint.h"
+#include "policy/model/diff.h"
 #include "policy/model/print.h"
 
 namespace pm::command {
@@ -91,22 +97,53 @@ int end_invalid(const ApplyArguments &arguments, const Diagnostics &found) {
     return end(Exit::invalid);
 }
 
-int end_applied(const ApplyArguments &arguments, const Policy &policy, const Applied &applied) {
-    const bool shadow = is_shadow(arguments);
-    const std::string text =
-        shadow
-            ? fmt::format("{} is judged beside the policy in force", policy.name)
-            : fmt::format("generation {} ({}) is in force on {}{}", applied.generation, policy.name,
-                          fmt::join(applied.interfaces, ", "), mode_remark(applied.mode));
+// What is different now. The policy is in force: what cannot be told is left out.
+void compare(const std::optional<Deployment> &before, const Policy &policy,
+             show::AppliedPolicy &told) {
+    const auto after = open_deployment(Paths::from_environment());
+    if (!after || !*after) return;
+    told.bans = banned_now((*after)->control).size();
+    if (!told.changed || told.shadow || !before || before->in_force.catalog.generation == 0) return;
+    if (auto policy_before = read_policy_in_force(before->in_force.catalog))
+        told.changes = diff(*policy_before, policy);
+    if (before->in_force.mode != PM_MODE_ENFORCE || told.mode != PM_MODE_ENFORCE) return;
+    if (auto cut = count_cut_flows(*before, **after)) told.cut_flows = *cut;
+}
+
+// Without the notes, which explain and ask for nothing.
+Diagnostics warnings_of(const Policy &policy, Diagnostics found) {
+    lint(policy, found);
+    Diagnostics warnings;
+    for (const Diagnostic &one : found.all())
+        if (one.severity == Severity::warning)
+            warnings.warning(one.where, one.message, one.witness, one.hint);
+    return warnings;
+}
+
+int end_applied(const ApplyArguments &arguments, Source source,
+                const std::optional<Deployment> &before, Applied applied) {
+    show::AppliedPolicy told = {
+        .changed = applied.changed,
+        .shadow = is_shadow(arguments),
+        .generation = applied.generation,
+        .policy = source.policy->name,
+        .sha256 = is_shadow(arguments) ? digest(*source.policy) : applied.sha256,
+        .mode = applied.mode,
+        .interfaces = std::move(applied.interfaces),
+        .confirm_within = arguments.confirm_within,
+        .notes = std::move(applied.notes)};
     // The entry comes before the text: if nobody reads stderr, printing there ends the process.
-    record_done("apply", text, shadow ? 0 : applied.generation,
-                shadow ? digest(policy) : applied.sha256);
-    for (const std::string &note : applied.notes) print_note(note);
-    print_note(shadow ? text + "; see 'portmatrix status'" : text);
-    if (!arguments.confirm_within.empty())
-        print_note(fmt::format("it is rolled back in {} unless 'portmatrix confirm' keeps it",
-                               arguments.confirm_within));
-    if (!shadow) settle_parachute();
+    if (told.changed)
+        record_done("apply", show::applied_sentence(told), told.generation, told.sha256);
+    told.findings = warnings_of(*source.policy, std::move(source.diagnostics));
+    compare(before, *source.policy, told);
+    if (arguments.json) {
+        fmt::print("{}", show::applied_json(told));
+    } else {
+        print_diagnostics(told.findings);
+        for (const std::string &line : show::applied_lines(told)) print_note(line);
+    }
+    if (!told.shadow) settle_parachute();
     return end(Exit::done);
 }
 
@@ -129,9 +166,10 @@ int run_apply(const ApplyArguments &arguments) {
                                            : read_source(arguments.policy, Expectations::ask);
     if (!source) return end_unchanged("apply", source.error(), asked);
     if (source->diagnostics.has_errors()) return end_invalid(arguments, source->diagnostics);
+    const auto before = open_deployment(paths).value_or(std::nullopt);
     auto applied = apply_source(paths, *source, arguments);
     if (!applied) return end_unchanged("apply", applied.error(), asked);
-    return end_applied(arguments, *source->policy, *applied);
+    return end_applied(arguments, std::move(*source), before, std::move(*applied));
 }
 
 }  // namespace pm::command

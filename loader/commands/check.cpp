@@ -78,6 +78,26 @@ Done compare_with_host(const Policy &policy, const std::vector<std::string> &ask
     return {};
 }
 
+// "0 errors, 1 warning, 2 notes"
+std::string counts_text(const Diagnostics &found) {
+    const auto count = [](int number, const char *noun) {
+        return show::plural(static_cast<std::uint64_t>(number), noun);
+    };
+    std::string text = count(found.errors(), "error") + ", " + count(found.warnings(), "warning");
+    if (found.notes()) text += ", " + count(found.notes(), "note");
+    return text;
+}
+
+// What else is known of a policy without errors.
+std::string compiled_text(const Source &source) {
+    if (!source.image) return "";
+    std::string hold;
+    if (source.expectations && !source.diagnostics.has_errors())
+        hold = fmt::format(", {} {}", show::plural(source.expectations, "expectation"),
+                           source.expectations == 1 ? "holds" : "hold");
+    return fmt::format("{}, {} bytes compiled", hold, source.image->bytes.size());
+}
+
 }  // namespace
 
 int run_check(const CheckArguments &arguments) {
@@ -105,12 +125,8 @@ int run_check(const CheckArguments &arguments) {
             fmt::print("{}", show::matrix_text(*source->policy, colour_on(STDOUT_FILENO)));
         std::fflush(stdout);  // before the findings where both go to one place
         print_diagnostics(found);
-        const auto errors = static_cast<std::uint64_t>(found.errors());
-        const auto warnings = static_cast<std::uint64_t>(found.warnings());
-        print_note(fmt::format(
-            "{}: {}, {}{}", arguments.policy, show::plural(errors, "error"),
-            show::plural(warnings, "warning"),
-            source->image ? fmt::format(", {} bytes compiled", source->image->bytes.size()) : ""));
+        print_note(
+            fmt::format("{}: {}{}", arguments.policy, counts_text(found), compiled_text(*source)));
     }
     return end(found.has_errors() ? Exit::invalid : Exit::done);
 }

@@ -273,6 +273,7 @@ void CommandLine::add_changes() {
         ->type_name("TIME");
     apply->add_flag("--force", apply_.force,
                     "even if an SSH session of this host is cut, or all of an interface");
+    add_json(apply, apply_.json);
 
     CLI::App *ban = add_changing("ban", "drop what comes from or goes to a prefix, at once",
                                  [this] { return run_ban(ban_); });

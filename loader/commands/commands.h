@@ -128,6 +128,7 @@ struct ApplyArguments {
     std::string confirm_within;           // "60s"; empty: for good
     bool at_boot = false;                 // as update/apply.h has it
     bool force = false;  // even if an SSH session of this host, or all of an interface, is cut
+    bool json = false;
 };
 int run_apply(const ApplyArguments &arguments);
 

@@ -17,15 +17,12 @@
 #include "loader/parachute/note.h"
 #include "loader/rescue/raise.h"
 #include "loader/rescue/renew.h"
+#include "loader/show/words.h"
 #include "loader/state/history.h"
 #include "policy/base/diagnostic.h"
 #include "policy/base/text.h"
 
 namespace pm::command {
-
-const char *mode_remark(pm_mode mode) {
-    return mode == PM_MODE_AUDIT ? " (audit: nothing is dropped)" : "";
-}
 
 Fd end_signals() {
     sigset_t signals;
@@ -75,7 +72,8 @@ std::string programs_in_force_text(const std::vector<std::string> &asked) {
             "{} {} in force {}{}{}",
             now.catalog.generation ? fmt::format("generation {}", now.catalog.generation)
                                    : now.catalog.policy,
-            now.catalog.generation ? "stays" : "is", places_text(places), mode_remark(now.mode),
+            now.catalog.generation ? "stays" : "is", places_text(places),
+            show::mode_remark(now.mode),
             now.seconds_left
                 ? fmt::format(", for {} s more unless it is confirmed", *now.seconds_left)
                 : "");
@@ -153,7 +151,7 @@ int end_unchanged(const std::string &action, const Fault &fault,
 int end_in_force(const std::string &action, const Outcome &outcome) {
     const std::string text = fmt::format("generation {} ({}) {} in force {}{}", outcome.generation,
                                          outcome.policy, outcome.changed ? "is" : "is already",
-                                         places_text(outcome), mode_remark(outcome.mode));
+                                         places_text(outcome), show::mode_remark(outcome.mode));
     // The entry comes before the text: if nobody reads stderr, printing there ends the process.
     if (outcome.changed) record_done(action, text, outcome.generation, outcome.sha256);
     for (const std::string &note : outcome.notes) print_note(note);

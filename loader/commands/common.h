@@ -72,7 +72,4 @@ void print_unchanged(const std::vector<std::string> &asked = {});  // and that n
 
 void print_diagnostics(const Diagnostics &diagnostics);
 
-// " (audit: nothing is dropped)", or nothing.
-const char *mode_remark(pm_mode mode);
-
 }  // namespace pm::command

@@ -29,6 +29,7 @@
 #include "loader/show/event.h"
 #include "loader/show/pcapng.h"
 #include "loader/show/table.h"
+#include "loader/show/words.h"
 #include "policy/model/labels.h"
 
 namespace pm::command {
@@ -152,7 +153,7 @@ void MonitorLoop::note_policy() {
     notice.policy = now.catalog.policy;
     notice.message =
         fmt::format("{}generation {} ({}) is in force{}", rolled_back ? "ROLLED BACK: " : "",
-                    generation_, notice.policy, mode_remark(now.mode));
+                    generation_, notice.policy, show::mode_remark(now.mode));
     rollbacks_ = rollbacks;
     print_notice(std::move(notice));
 }

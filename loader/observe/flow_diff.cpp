@@ -16,6 +16,22 @@ std::string row_of(std::uint32_t verdict, const std::vector<Row> &rows) {
     return pm_reason_of(verdict) == PM_UNDECIDED && number < rows.size() ? rows[number].id : "";
 }
 
+// What decides by a record, at one moment.
+struct Decider {
+    pm_view image, bans;
+    std::uint64_t now = boottime_ns();
+
+    std::uint32_t operator()(const pm_flow_key &key, const pm_flow &value) const {
+        return pm_judge(image, bans, now, &key, value.opener, value.opener);
+    }
+};
+
+Decider decider(const Deployment &deployment) {
+    const pm_record &record = deployment.in_force.state.record;
+    return {.image = deployment.control.image(record.image),
+            .bans = record.bans ? deployment.control.bans(record.bans - 1u) : pm_view{}};
+}
+
 }  // namespace
 
 Result<std::vector<FlowChange>> diff_flows(const Deployment &deployment, const Policy &policy) {
@@ -29,21 +45,16 @@ Result<std::vector<FlowChange>> diff_flows(const Deployment &deployment, const P
     for (const Pins::Interface &one : *interfaces) options.interfaces[one.number] = one.name();
     auto image = compile(policy, options);
     if (!image) return fault(image.error(), {}, Exit::invalid);
-    const ImageView candidate(image->bytes);
-    const auto &[pins, control, in_force] = deployment;
-    const pm_record &record = in_force.state.record;
-    const pm_view present = control.image(record.image);
-    const pm_view bans = record.bans ? control.bans(record.bans - 1u) : pm_view{};
+    const ImageView view(image->bytes);
+    const Decider present = decider(deployment);
+    Decider candidate = present;
+    candidate.image = view.view();
 
-    const std::uint64_t now = boottime_ns();
     std::vector<FlowChange> changes;
     auto walked = reader->each([&](const pm_flow_key &key, const pm_flow &value) {
-        const auto judged_by = [&](pm_view asked) {
-            return pm_judge(asked, bans, now, &key, value.opener, value.opener);
-        };
-        const std::string row = row_of(judged_by(present), in_force.catalog.rows);
+        const std::string row = row_of(present(key, value), deployment.in_force.catalog.rows);
         if (row.empty()) return;  // what is in force cuts it already
-        const std::uint32_t verdict = judged_by(candidate.view());
+        const std::uint32_t verdict = candidate(key, value);
         FlowChange change;
         change.reason = static_cast<pm_reason>(pm_reason_of(verdict));
         change.row = row_of(verdict, policy.rows);
@@ -54,6 +65,20 @@ Result<std::vector<FlowChange>> diff_flows(const Deployment &deployment, const P
     });
     if (!walked) return tl::unexpected(walked.error());
     return changes;
+}
+
+Result<std::uint64_t> count_cut_flows(const Deployment &before, const Deployment &after) {
+    auto reader = FlowReader::open(after, {});
+    if (!reader) return tl::unexpected(reader.error());
+    const Decider was = decider(before), is = decider(after);
+    std::uint64_t count = 0;
+    return reader
+        ->each([&](const pm_flow_key &key, const pm_flow &value) {
+            if (pm_reason_of(was(key, value)) == PM_UNDECIDED &&
+                pm_reason_of(is(key, value)) != PM_UNDECIDED)
+                ++count;
+        })
+        .map([&] { return count; });
 }
 
 }  // namespace pm

@@ -2,6 +2,7 @@
 // What a policy that is not in force would do to the flows that are live now.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -22,5 +23,9 @@ struct FlowChange {
 // as the programs would judge its next packet: once by the image in force, once by that of
 // `policy`. Flows that the policy in force itself cuts are left out.
 Result<std::vector<FlowChange>> diff_flows(const Deployment &deployment, const Policy &policy);
+
+// How many live flows the policy in force by `before` let through, and that of `after` drops.
+// `before` was read before the change, and nothing has been written since it.
+Result<std::uint64_t> count_cut_flows(const Deployment &before, const Deployment &after);
 
 }  // namespace pm

@@ -9,6 +9,7 @@
 #include "loader/base/json_line.h"
 #include "loader/kernel/deployment.h"
 #include "loader/observe/flow_reader.h"
+#include "loader/show/applied.h"
 #include "loader/show/doctor.h"
 #include "loader/show/event.h"
 #include "loader/show/show.h"
@@ -197,6 +198,27 @@ const char *change_name(Change::What what) {
     return what == Change::What::removed ? "removed" : "changed";
 }
 
+Json change_json(const Change &one) {
+    return {{"change", change_name(one.what)},
+            {"kind", one.kind},
+            {"name", one.name},
+            {"before", text_or_null(one.before)},
+            {"after", text_or_null(one.after)}};
+}
+
+Json diagnostic_json(const Diagnostic &one) {
+    const bool placed = one.where.line > 0;
+    Json json;
+    json["severity"] = severity_name(one.severity);
+    json["file"] = text_or_null(one.where.file ? one.where.file->name.c_str() : nullptr);
+    json["line"] = placed ? Json(one.where.line) : Json(nullptr);
+    json["column"] = placed ? Json(one.where.column) : Json(nullptr);
+    json["message"] = one.message;
+    json["witness"] = text_or_null(one.witness);
+    json["hint"] = text_or_null(one.hint);
+    return json;
+}
+
 }  // namespace
 
 std::string flow_json(const Flow &flow) {
@@ -215,12 +237,7 @@ std::string flow_record_json(const FlowRecordHead &head, const Flow &flow) {
 
 std::string diff_json(const std::vector<Change> &changes, const std::vector<FlowChange> &flows) {
     std::string text;
-    for (const Change &one : changes)
-        text += json_line(Json{{"change", change_name(one.what)},
-                               {"kind", one.kind},
-                               {"name", one.name},
-                               {"before", text_or_null(one.before)},
-                               {"after", text_or_null(one.after)}});
+    for (const Change &one : changes) text += json_line(change_json(one));
     for (const FlowChange &one : flows) {
         const bool cut = one.reason != PM_UNDECIDED;
         Json json = {{"change", cut ? "cut" : "credited"}, {"kind", "flow"}};
@@ -318,19 +335,29 @@ std::string notice_json(const Notice &notice) {
 
 std::string diagnostics_json(const Diagnostics &diagnostics) {
     std::string text;
-    for (const Diagnostic &one : diagnostics.all()) {
-        const bool placed = one.where.line > 0;
-        Json json;
-        json["severity"] = one.severity == Severity::error ? "error" : "warning";
-        json["file"] = text_or_null(one.where.file ? one.where.file->name.c_str() : nullptr);
-        json["line"] = placed ? Json(one.where.line) : Json(nullptr);
-        json["column"] = placed ? Json(one.where.column) : Json(nullptr);
-        json["message"] = one.message;
-        json["witness"] = text_or_null(one.witness);
-        json["hint"] = text_or_null(one.hint);
-        text += json_line(json);
-    }
+    for (const Diagnostic &one : diagnostics.all()) text += json_line(diagnostic_json(one));
     return text;
+}
+
+std::string applied_json(const AppliedPolicy &applied) {
+    Json json;
+    json["changed"] = applied.changed;
+    json["shadow"] = applied.shadow;
+    json["generation"] = applied.shadow ? Json(nullptr) : Json(applied.generation);
+    json["policy"] = applied.policy;
+    json["sha256"] = applied.sha256;
+    json["mode"] = mode_name(applied.mode);
+    json["interfaces"] = applied.interfaces;
+    json["confirm_within"] = text_or_null(applied.confirm_within);
+    json["changes"] = Json::array();
+    for (const Change &one : applied.changes) json["changes"].push_back(change_json(one));
+    json["cut_flows"] = applied.cut_flows ? Json(*applied.cut_flows) : Json(nullptr);
+    json["bans"] = applied.bans;
+    json["findings"] = Json::array();
+    for (const Diagnostic &one : applied.findings.all())
+        json["findings"].push_back(diagnostic_json(one));
+    json["notes"] = applied.notes;
+    return json_line(json);
 }
 
 }  // namespace pm::show

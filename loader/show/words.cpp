@@ -31,6 +31,10 @@ const char *attachment_mode(pm_attachment attachment) {
     return attachment == PM_XDP_GENERIC ? "generic" : nullptr;
 }
 
+const char *mode_remark(pm_mode mode) {
+    return mode == PM_MODE_AUDIT ? " (audit: nothing is dropped)" : "";
+}
+
 const char *direction_name(unsigned direction) {
     return direction == PM_IN ? "in" : "out";
 }

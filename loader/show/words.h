@@ -11,6 +11,7 @@ namespace pm::show {
 
 const char *attachment_kind(pm_attachment attachment);  // "xdp", "tcx", "clsact"; null: detached
 const char *attachment_mode(pm_attachment attachment);  // of XDP "native", "generic"; else null
+const char *mode_remark(pm_mode mode);           // " (audit: nothing is dropped)", or nothing
 const char *direction_name(unsigned direction);  // "in", "out"; of Direction and pm_direction
 
 std::vector<std::string> split_list(const std::string &text);  // "tcp,udp"; no empty parts

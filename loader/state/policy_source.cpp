@@ -28,8 +28,9 @@ Result<Source> compiled(ReadResult read, Expectations expectations) {
     if (!image) return fault(image.error(), {}, Exit::invalid);
     source.image = std::move(*image);
     if (expectations == Expectations::ask && !source.policy->expect.empty())
-        (void)check_expectations(*source.policy, ImageView(source.image->bytes),
-                                 source.diagnostics);  // they say what failed
+        source.expectations =
+            check_expectations(*source.policy, ImageView(source.image->bytes), source.diagnostics)
+                .count;
     return source;
 }
 

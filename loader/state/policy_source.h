@@ -2,6 +2,7 @@
 // From the file of a policy to an image that can be applied or asked.
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <string>
 
@@ -17,6 +18,7 @@ namespace pm {
 struct Source {
     std::optional<Policy> policy;  // also beside errors, if only `required` sets are missing
     std::optional<Image> image;
+    std::size_t expectations = 0;  // that were asked and describe a packet
     Diagnostics diagnostics;
 };
 

@@ -218,6 +218,17 @@ Done switch_over(Rollout &rollout, Store &store, pm_mode mode, const ApplyReques
     return done;
 }
 
+// Would the next boot put in force what this plan says, all of it, as the generation that is in
+// force now? What is kept of that can be read.
+bool is_kept(const Store &store, const Plan &plan, const InForce &now, const Policy &policy) {
+    const auto kept = store.confirmed_generation();
+    if (!kept || !*kept || (*kept)->number != now.catalog.generation) return false;
+    const Generation &old = **kept, &planned = plan.generation;
+    return old.mode == planned.mode && old.xdp == planned.xdp &&
+           old.interfaces == planned.interfaces && old.set_files == set_file_paths(policy) &&
+           store.image(old) && store.policy_text(old.number);
+}
+
 // Removes old generations, but not those that a rollback could need.
 void prune(Store &store, std::uint64_t number, const InForce &in_force_before,
            const std::optional<Confirmed> &confirmed_before) {
@@ -267,8 +278,17 @@ Result<Applied> apply(const Paths &paths, const Policy &policy, const ApplyReque
     if (!notes) return tl::unexpected(notes.error());
     if (auto ready = prepare_and_test(paths, rollout, *plan, policy, request); !ready)
         return tl::unexpected(ready.error());
+    const InForce &before = rollout.in_force_before();
+    if (!request.shadow && !request.confirm_within && rollout.changes_nothing(generation.mode) &&
+        is_kept(*store, *plan, before, policy))
+        return Applied{.changed = false,
+                       .generation = before.catalog.generation,
+                       .sha256 = before.catalog.sha256,
+                       .mode = generation.mode,
+                       .interfaces = generation.interfaces,
+                       .notes = std::move(*notes)};
     if (!request.shadow)
-        for (std::string &one : shrinking_warnings(rollout.in_force_before().catalog, policy))
+        for (std::string &one : shrinking_warnings(before.catalog, policy))
             notes->push_back(std::move(one));
 
     if (request.shadow) {
@@ -278,10 +298,11 @@ Result<Applied> apply(const Paths &paths, const Policy &policy, const ApplyReque
         if (!stored) return tl::unexpected(stored.error());
         auto done = switch_over(rollout, *store, generation.mode, request, *stored);
         if (!done) return tl::unexpected(done.error());
-        prune(*store, generation.number, rollout.in_force_before(), *stored);
+        prune(*store, generation.number, before, *stored);
     }
     notes->insert(notes->end(), rollout.notes().begin(), rollout.notes().end());
-    return Applied{.generation = generation.number,
+    return Applied{.changed = true,
+                   .generation = request.shadow ? 0 : generation.number,
                    .sha256 = generation.sha256,
                    .mode = generation.mode,
                    .interfaces = generation.interfaces,

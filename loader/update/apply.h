@@ -7,8 +7,11 @@
 //    address of an interface is in a role, unless the change is forced or waits to be confirmed.
 // 3. prepare and test: all that the switch needs in the kernel; test packets; the lock-out guard,
 //    unless the change is forced or waits to be confirmed.
-// 4. store: the generation. Unless it waits to be confirmed, boot puts it in force from now on.
-// 5. switch: the one store that puts the policy in force (rollout.h).
+// 4. Where all of it is in force already, and kept for the next boot, nothing more is done: no
+//    generation is made. A change that waits to be confirmed is made in any case, so that what
+//    comes after, `confirm`, has something to keep.
+// 5. store: the generation. Unless it waits to be confirmed, boot puts it in force from now on.
+// 6. switch: the one store that puts the policy in force (rollout.h).
 //
 // A fault in any step leaves the policy, the interfaces and what boot puts in force as they were.
 //
@@ -39,7 +42,8 @@ struct ApplyRequest {
 };
 
 struct Applied {
-    std::uint64_t generation = 0;
+    bool changed = true;           // false: it was in force already, as this generation
+    std::uint64_t generation = 0;  // of a shadow: 0
     std::string sha256;
     pm_mode mode = PM_MODE_ENFORCE;
     std::vector<std::string> interfaces;

@@ -2,18 +2,21 @@
 #include "loader/update/rollout.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include <fmt/core.h>
 
 #include "loader/attach/exchange.h"
 #include "loader/attach/layout_takeover.h"
 #include "loader/host/nft_close.h"
+#include "loader/kernel/banned_now.h"
 #include "loader/state/ban_list.h"
 #include "loader/state/detached.h"
 #include "loader/update/expiry.h"
 #include "loader/update/kept_bans.h"
 #include "loader/update/reset.h"
 #include "loader/update/session_guard.h"
+#include "policy/image/ban_image.h"
 #include "policy/image/catalog.h"
 
 namespace pm {
@@ -78,6 +81,7 @@ CompileOptions Rollout::compile_options(const std::vector<Target> &targets) cons
 
 Done Rollout::prepare(Candidate candidate) {
     candidate_ = std::move(candidate);
+    was_whole_ = is_whole(candidate_.targets);
     if (candidate_.image.bytes.size() > image_max)
         return fault(fmt::format("the policy needs {} MB of memory, more than {} MB",
                                  candidate_.image.bytes.size() >> 20, image_max >> 20),
@@ -221,6 +225,40 @@ pm_record Rollout::next_record(pm_mode mode) const {
     for (const Target &target : candidate_.targets)
         record.interfaces = static_cast<std::uint16_t>(record.interfaces | 1u << target.number);
     return record;
+}
+
+bool Rollout::same_image() const {
+    const pm_view now = control_->image(in_force_before_.state.record.image);
+    std::vector<std::uint8_t> bytes = candidate_.image.bytes;
+    if (bytes.size() > std::size_t{now.mask} + 1) return false;
+    auto &header = *reinterpret_cast<pm_image *>(bytes.data());
+    header.generation = in_force_before_.catalog.generation;
+    header.applied_at = reinterpret_cast<const pm_image *>(now.base)->applied_at;
+    return std::memcmp(bytes.data(), now.base, bytes.size()) == 0;
+}
+
+// The ends of bans are rounded to seconds each time that they are compiled.
+bool Rollout::same_bans() const {
+    constexpr std::uint64_t tolerance = 2'000'000'000;
+    const auto before = banned_now(*control_);
+    const auto after =
+        bans_ ? banned_ranges(control_->bans(bans_ - 1u)) : std::vector<BannedRange>();
+    return banned_longer(before, after, tolerance).empty() &&
+           banned_longer(after, before, tolerance).empty();
+}
+
+bool Rollout::changes_nothing(pm_mode mode) const {
+    if (!was_whole_ || !has_policy_in_force() || !notes_.empty() || !hooks_.empty() ||
+        !later_.empty() || !candidate_.without_number.empty())
+        return false;
+    const auto detached = read_detached(paths_);
+    if (!detached || detached->all || !detached->names.empty()) return false;
+    const pm_record &now = in_force_before_.state.record;
+    pm_record next = next_record(mode);
+    next.image = now.image;
+    next.bans = now.bans;
+    return next.mode == now.mode && next.shadow == now.shadow &&
+           next.interfaces == now.interfaces && same_image() && same_bans();
 }
 
 Done Rollout::commit(const Commit &commit) {

@@ -102,6 +102,10 @@ public:
     // user can do then.
     Done guard(pm_mode mode, const std::string &hint) const;
 
+    // Would commit() leave all as it is? True if every hook was attached before, no program was
+    // replaced, and what was prepared is byte by byte what is in force, on the same interfaces.
+    bool changes_nothing(pm_mode mode) const;
+
     // Puts the prepared policy in force on the candidate's interfaces.
     enum class Step { apply, rollback };
     struct Commit {
@@ -132,6 +136,7 @@ private:
     Done open_control();
     Done read_before();
     Done make_room(const SlotSizes &sizes);
+    bool is_whole(const std::vector<Target> &targets) const;
     Done check_room(const ProgramOptions &options, std::size_t interfaces) const;
     Done load();
     Done attach();
@@ -145,6 +150,8 @@ private:
     void close_others();
     Done prepare_stored_bans();
     pm_record next_record(pm_mode mode) const;
+    bool same_image() const;
+    bool same_bans() const;
     SessionJudge judge_of(const pm_record &record) const;
     void forget_detached(bool is_pending);
 
@@ -154,6 +161,7 @@ private:
     InForce in_force_before_;
     std::optional<std::string> expiry_note_;
     Candidate candidate_;
+    bool was_whole_ = false;         // before prepare()
     std::uint32_t slot_ = 0;         // of the prepared image
     std::uint8_t bans_ = 0;          // of the prepared bans, else those in force; as in pm_record
     std::optional<Program> probes_;  // with the shared maps, where they are new

@@ -20,21 +20,38 @@ void Diagnostics::error(Location where, std::string message, std::string hint) {
                            printable(where.file->path),
                            is_linked ? "the file itself" : "a copy of it");
     }
-    all_.push_back({.severity = Severity::error,
-                    .where = std::move(where),
-                    .message = std::move(message),
-                    .witness = {},
-                    .hint = std::move(hint)});
-    ++errors_;
+    add({.severity = Severity::error,
+         .where = std::move(where),
+         .message = std::move(message),
+         .witness = {},
+         .hint = std::move(hint)});
 }
 
 void Diagnostics::warning(Location where, std::string message, std::string witness,
                           std::string hint) {
-    all_.push_back({.severity = Severity::warning,
-                    .where = std::move(where),
-                    .message = std::move(message),
-                    .witness = std::move(witness),
-                    .hint = std::move(hint)});
+    add({.severity = Severity::warning,
+         .where = std::move(where),
+         .message = std::move(message),
+         .witness = std::move(witness),
+         .hint = std::move(hint)});
+}
+
+void Diagnostics::note(Location where, std::string message, std::string witness, std::string hint) {
+    add({.severity = Severity::note,
+         .where = std::move(where),
+         .message = std::move(message),
+         .witness = std::move(witness),
+         .hint = std::move(hint)});
+}
+
+void Diagnostics::add(Diagnostic one) {
+    ++counts_[static_cast<std::size_t>(one.severity)];
+    all_.push_back(std::move(one));
+}
+
+const char *severity_name(Severity severity) {
+    if (severity == Severity::error) return "error";
+    return severity == Severity::warning ? "warning" : "note";
 }
 
 namespace {
@@ -79,6 +96,11 @@ std::string excerpt(const Location &where, std::string_view paint, std::string_v
                        std::string(width - 1, '~'), plain);
 }
 
+const char *paint_of(Severity severity) {
+    if (severity == Severity::error) return "\033[1;31m";
+    return severity == Severity::warning ? "\033[1;35m" : "\033[1;36m";
+}
+
 }  // namespace
 
 std::string cite(const Location &where) {
@@ -88,9 +110,8 @@ std::string cite(const Location &where) {
 }
 
 std::string render(const Diagnostic &diagnostic, bool colour) {
-    const bool is_error = diagnostic.severity == Severity::error;
     const char *bold = colour ? "\033[1m" : "";
-    const char *paint = !colour ? "" : is_error ? "\033[1;31m" : "\033[1;35m";
+    const char *paint = colour ? paint_of(diagnostic.severity) : "";
     const char *plain = colour ? "\033[0m" : "";
 
     const Location &where = diagnostic.where;
@@ -98,7 +119,7 @@ std::string render(const Diagnostic &diagnostic, bool colour) {
     const std::string column = has_line ? fmt::format(":{}", where.column) : "";
     std::string text =
         fmt::format("{}{}{}:{} {}{}:{} {}\n", bold, cite(where), column, plain, paint,
-                    is_error ? "error" : "warning", plain, printable(diagnostic.message));
+                    severity_name(diagnostic.severity), plain, printable(diagnostic.message));
     if (has_line) text += excerpt(where, paint, plain);
     if (!diagnostic.witness.empty())
         text += fmt::format("  witness: {}\n", printable(diagnostic.witness));

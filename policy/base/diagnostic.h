@@ -3,6 +3,8 @@
 // that it finds, so that the user sees every fault of a file at once; the command prints them.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -31,7 +33,10 @@ struct Location {
     int width = 1;  // characters to underline
 };
 
-enum class Severity { error, warning };
+// A warning should be looked at before the policy is applied; a note explains, and asks for
+// nothing.
+enum class Severity { error, warning, note };
+const char *severity_name(Severity severity);
 
 struct Diagnostic {
     Severity severity = Severity::error;
@@ -45,14 +50,19 @@ class Diagnostics {
 public:
     void error(Location where, std::string message, std::string hint = {});
     void warning(Location where, std::string message, std::string witness, std::string hint = {});
-    bool has_errors() const { return errors_ > 0; }
-    int errors() const { return errors_; }
-    int warnings() const { return static_cast<int>(all_.size()) - errors_; }
+    void note(Location where, std::string message, std::string witness, std::string hint = {});
+    bool has_errors() const { return count(Severity::error) > 0; }
+    int errors() const { return count(Severity::error); }
+    int warnings() const { return count(Severity::warning); }
+    int notes() const { return count(Severity::note); }
     const std::vector<Diagnostic> &all() const { return all_; }
 
 private:
+    int count(Severity severity) const { return counts_[static_cast<std::size_t>(severity)]; }
+    void add(Diagnostic one);
+
     std::vector<Diagnostic> all_;
-    int errors_ = 0;
+    std::array<int, 3> counts_ = {};
 };
 
 // FILE:LINE:COL: error: FAULT, the line, a caret, the witness, the hint. Ends with a newline.

@@ -57,10 +57,14 @@ public:
 private:
     std::string witness(const std::vector<const Row *> &rows) const;
     std::string winners_text(const Row &row, const Credit &credit) const;
-    // Warns of each of the rows in turn by `warn`, and of those beyond the limit by one line.
-    template <typename Warn>
-    void warn_each(const std::vector<std::uint16_t> &rows, const char *what, Warn warn);
+    // Tells each of the rows in turn by `tell`, and those beyond the limit by one line.
+    template <typename Tell>
+    void tell_each(const std::vector<std::uint16_t> &rows, const char *what, Severity severity,
+                   Tell tell);
+    void tell(Severity severity, Location where, std::string message, std::string witness,
+              std::string hint = {});
     void never_credited(const Row &row, const Credit &credit);
+    const Row &telling_winner(const Row &row, const Credit &credit) const;
     void splits_credit(const Row &row, const Credit &credit);
     Location whole_file() const { return {policy_.file, 0, 0, 1}; }
 
@@ -78,13 +82,24 @@ std::string Lint::witness(const std::vector<const Row *> &rows) const {
     return question ? to_string(*question) : "";
 }
 
-template <typename Warn>
-void Lint::warn_each(const std::vector<std::uint16_t> &rows, const char *what, Warn warn) {
+void Lint::tell(Severity severity, Location where, std::string message, std::string witness,
+                std::string hint) {
+    if (severity == Severity::note)
+        diagnostics_.note(std::move(where), std::move(message), std::move(witness),
+                          std::move(hint));
+    else
+        diagnostics_.warning(std::move(where), std::move(message), std::move(witness),
+                             std::move(hint));
+}
+
+template <typename Tell>
+void Lint::tell_each(const std::vector<std::uint16_t> &rows, const char *what, Severity severity,
+                     Tell tell_one) {
     for (std::size_t i = 0; i < std::min(rows.size(), findings_shown); ++i)
-        warn(policy_.rows[rows[i]], rows[i]);
+        tell_one(policy_.rows[rows[i]], rows[i]);
     if (rows.size() > findings_shown)
-        diagnostics_.warning(
-            whole_file(), fmt::format("{} more rows {}", rows.size() - findings_shown, what), "");
+        tell(severity, whole_file(),
+             fmt::format("{} more rows {}", rows.size() - findings_shown, what), "");
 }
 
 // Who gets a row's packets instead: "row 'a' (line 3) permits all that it permits".
@@ -127,13 +142,40 @@ void Lint::never_credited(const Row &row, const Credit &credit) {
         packet, "delete one, or put the narrower row first");
 }
 
+// What a packet that both rows permit does not meet, since the earlier one wins it: "limit",
+// "check", both, or nothing. A failsafe row has neither, and is to be got by first.
+std::string missed(const Row &winner, const Row &row) {
+    if (winner.section == Section::failsafe) return "";
+    const bool limit = row.limit.flows != 0 && winner.limit.flows == 0;
+    const bool check =
+        row.check.payload != Check::Payload::none && winner.check.payload == Check::Payload::none;
+    if (limit && check) return "limit and check";
+    return limit ? "limit" : check ? "check" : "";
+}
+
+// The first winner that has not the row's limit or check; else the first.
+const Row &Lint::telling_winner(const Row &row, const Credit &credit) const {
+    for (const std::uint16_t one : credit.winners)
+        if (!missed(policy_.rows[one], row).empty()) return policy_.rows[one];
+    return policy_.rows[credit.winners[0]];
+}
+
 void Lint::splits_credit(const Row &row, const Credit &credit) {
-    const Row &winner = policy_.rows[credit.winners[0]];
+    const Row &winner = telling_winner(row, credit);
+    const std::string packet = witness({&winner, &row}), lacking = missed(winner, row);
+    if (lacking.empty())
+        return diagnostics_.note(
+            row.where,
+            fmt::format("row '{}' gets only what row {} leaves: both permit some packets", row.id,
+                        cited(winner, row)),
+            packet, "the first row in the file is credited and its limit applies");
     diagnostics_.warning(
         row.where,
-        fmt::format("row '{}' gets only what row {} leaves: both permit some packets", row.id,
-                    cited(winner, row)),
-        witness({&winner, &row}), "the first row in the file is credited and its limit applies");
+        fmt::format(
+            "the {} of row '{}' is got around: row {}, which has none, comes first and permits "
+            "some of the same packets",
+            lacking, row.id, cited(winner, row)),
+        packet, fmt::format("put row '{}' first", row.id));
 }
 
 void Lint::credits() {
@@ -141,18 +183,21 @@ void Lint::credits() {
     const auto matrix = build_matrix(reachable_, CompileOptions{}.size_limit);
     if (!matrix) return;
     const std::vector<Credit> credits = find_credits(reachable_, *matrix);
-    std::vector<std::uint16_t> never, split;
+    std::vector<std::uint16_t> never, around, split;
     for (std::size_t i = 0; i < credits.size(); ++i) {
         if (is_switched_off(policy_, policy_.rows[i])) continue;
         if (!credits[i].credited)
             never.push_back(static_cast<std::uint16_t>(i));
         else if (!credits[i].winners.empty())
-            split.push_back(static_cast<std::uint16_t>(i));
+            (missed(telling_winner(policy_.rows[i], credits[i]), policy_.rows[i]).empty() ? split
+                                                                                          : around)
+                .push_back(static_cast<std::uint16_t>(i));
     }
-    warn_each(never, "can never be credited",
+    tell_each(never, "can never be credited", Severity::warning,
               [&](const Row &row, std::uint16_t i) { never_credited(row, credits[i]); });
-    warn_each(split, "get only what earlier rows leave",
-              [&](const Row &row, std::uint16_t i) { splits_credit(row, credits[i]); });
+    const auto overlap = [&](const Row &row, std::uint16_t i) { splits_credit(row, credits[i]); };
+    tell_each(around, "have a limit or check that is got around", Severity::warning, overlap);
+    tell_each(split, "get only what earlier rows leave", Severity::note, overlap);
 }
 
 void Lint::over_wide() {
@@ -164,7 +209,7 @@ void Lint::over_wide() {
             is_most_of_the_internet(peer_addresses(policy_, peer_name(row))))
             wide.push_back(static_cast<std::uint16_t>(i));
     }
-    warn_each(wide, "are over-wide", [&](const Row &row, std::uint16_t) {
+    tell_each(wide, "are over-wide", Severity::warning, [&](const Row &row, std::uint16_t) {
         diagnostics_.warning(
             row.where,
             fmt::format("row '{}' is over-wide: it opens {} ports {} '{}', most of the Internet",
@@ -189,11 +234,12 @@ void Lint::ephemeral_ports() {
             row.source_port != any_port && !is_switched_off(policy_, row) && !overlap(row).empty())
             rows.push_back(static_cast<std::uint16_t>(i));
     }
-    warn_each(
-        rows, "have source ports among the ephemeral ones", [&](const Row &row, std::uint16_t) {
+    tell_each(
+        rows, "have source ports among the ephemeral ones", Severity::note,
+        [&](const Row &row, std::uint16_t) {
             Row by_chance = row;
             by_chance.source_port = overlap(row);
-            diagnostics_.warning(
+            diagnostics_.note(
                 row.where,
                 fmt::format("row '{}' permits any port from source ports {}, which are among this "
                             "host's ephemeral ports ({}-{}): any process may dial out by chance",
@@ -238,7 +284,7 @@ void Lint::failsafe() {
 void Lint::interface_roles() {
     for (const auto &[name, role] : policy_.roles) {
         if (role.form != AddressSetDef::Form::interface) continue;
-        diagnostics_.warning(
+        diagnostics_.note(
             role.where,
             fmt::format("role '{}' is interface, and lists no address: what comes in from this "
                         "host's addresses, or goes out from others, is not dropped as spoofed; "

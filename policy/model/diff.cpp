@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <functional>
 #include <iterator>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -136,7 +137,8 @@ void diff_sets(const std::map<std::string, AddressSetDef> &before,
         if (!less.empty() || !more.empty())
             changes.push_back({What::changed, "set", name,
                                less.empty() ? "" : "without " + some(less),
-                               more.empty() ? "" : "with " + some(more)});
+                               more.empty() ? "" : "with " + some(more),
+                               more.prefixes().size(), less.prefixes().size()});
     }
 }
 
@@ -229,7 +231,42 @@ void diff_expectations(const Policy &before, const Policy &after, std::vector<Ch
                        moved ? "in another order" : part("with ", more)});
 }
 
+// "2 rows added (a, b)"; empty: there are none.
+std::string rows_text(const std::vector<Change> &changes, What what, const char *word) {
+    std::vector<std::string> names;
+    for (const Change &one : changes)
+        if (one.kind == "row" && one.what == what) names.push_back(one.name);
+    if (names.empty()) return "";
+    return fmt::format("{} row{} {} ({})", names.size(), names.size() == 1 ? "" : "s", word,
+                       some(names.size(), [&](std::size_t i) { return names[i]; }));
+}
+
+std::string other_text(const Change &change) {
+    const std::string name = fmt::format("{} '{}'", change.kind, change.name);
+    if (change.what == What::added) return name + " added";
+    if (change.what == What::removed) return name + " removed";
+    if (change.gained + change.lost == 0) return name + " changed";
+    std::vector<std::string> counts;
+    if (change.gained) counts.push_back(fmt::format("{} more", change.gained));
+    if (change.lost) counts.push_back(fmt::format("{} less", change.lost));
+    return fmt::format("{}: {}", name, joined(counts));
+}
+
 }  // namespace
+
+std::string summary(const std::vector<Change> &changes) {
+    std::vector<std::string> parts, others;
+    for (const auto &[what, word] : {std::pair(What::added, "added"),
+                                     std::pair(What::removed, "removed"),
+                                     std::pair(What::changed, "changed")})
+        if (std::string text = rows_text(changes, what, word); !text.empty())
+            parts.push_back(std::move(text));
+    for (const Change &one : changes)
+        if (one.kind != "row") others.push_back(other_text(one));
+    if (!others.empty())
+        parts.push_back(some(others.size(), [&](std::size_t i) { return others[i]; }));
+    return joined(parts);
+}
 
 std::vector<Change> diff(const Policy &before, const Policy &after) {
     std::vector<Change> changes;

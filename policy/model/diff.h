@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -14,11 +15,17 @@ struct Change {
     std::string name;    // a row's id, a set's name, a setting's key
     std::string before;  // empty where it was added
     std::string after;   // empty where it was removed
+    // Of a changed set: prefixes that it has gained and lost.
+    std::size_t gained = 0, lost = 0;
 };
 
 // Removed rows first, then rows in the order of `after`; then sets, ports, settings. Rows with the
 // same id are compared. Sets are equal if they hold the same addresses, however that is written.
 std::vector<Change> diff(const Policy &before, const Policy &after);
+
+// The changes in one line, without their texts: "1 row added (turn), set 'partners': 3 more, 1 less".
+// Of names of a kind three are shown.
+std::string summary(const std::vector<Change> &changes);
 
 // A sentence for each set whose files have less than half of the entries that those of the set of
 // the same name had before: a file may have been cut off.

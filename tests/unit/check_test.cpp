@@ -169,6 +169,40 @@ TEST(Check, OverlapsThatSplitCredit) {
                             "packets | tcp 10.9.0.0:40000 -> 203.0.113.10:22"));
 }
 
+// An overlap alone may be meant; a limit or a check that does not hold is not.
+TEST(Check, ALimitOrCheckThatIsGotAroundIsAWarning) {
+    const auto severities = [](const Policy &policy) {
+        Diagnostics diagnostics;
+        lint(policy, diagnostics);
+        return std::pair(diagnostics.warnings(), diagnostics.notes());
+    };
+    PolicyBuilder b = clean();
+    b.row("some", {tcp}, "partners", "access", {{443, 443}});
+    b.row("all", {tcp}, "clients", "access", {{443, 443}});
+    EXPECT_EQ(severities(b.policy), std::pair(0, 1));
+
+    Row &all = b.policy.rows.back(), &some = b.policy.rows[b.policy.rows.size() - 2];
+    all.limit = {.flows = 10, .per_seconds = 1, .burst = 10, .per_row = false};
+    EXPECT_EQ(severities(b.policy), std::pair(1, 0));
+    EXPECT_THAT(findings(b.policy),
+                ElementsAre("the limit of row 'all' is got around: row 'some', which has none, "
+                            "comes first and permits some of the same packets | tcp "
+                            "198.51.100.7:40000 -> 203.0.113.10:443"));
+    some.limit = all.limit;
+    EXPECT_EQ(severities(b.policy), std::pair(0, 1));
+    all.check = {.payload = Check::Payload::tls, .drop = true};
+    EXPECT_THAT(findings(b.policy), ElementsAre(testing::StartsWith("the check of row 'all'")));
+    some.limit = {};
+    EXPECT_THAT(findings(b.policy),
+                ElementsAre(testing::StartsWith("the limit and check of row 'all'")));
+
+    // A failsafe row takes no limit, and is to be first.
+    PolicyBuilder rescue = clean();
+    rescue.row("ssh-all", {tcp}, "clients", "access", {{22, 22}});
+    rescue.policy.rows.back().limit = all.limit;
+    EXPECT_EQ(severities(rescue.policy), std::pair(0, 1));
+}
+
 TEST(Check, OverWideRows) {
     PolicyBuilder b = clean();
     b.row("wide", {udp}, "clients", "av", {{20000, 40000}});

@@ -45,6 +45,15 @@ TEST(Diagnostic, WarningHasWitness) {
     EXPECT_EQ(diagnostics.warnings(), 1);
 }
 
+TEST(Diagnostic, ANoteIsNeitherErrorNorWarning) {
+    Diagnostics diagnostics;
+    diagnostics.note({file_of("id: a\n"), 1, 5, 1}, "rows overlap", "");
+    EXPECT_EQ(render(diagnostics, false), "policy.yaml:1:5: note: rows overlap\nid: a\n    ^\n");
+    EXPECT_FALSE(diagnostics.has_errors());
+    EXPECT_EQ(diagnostics.warnings(), 0);
+    EXPECT_EQ(diagnostics.notes(), 1);
+}
+
 TEST(Diagnostic, WithoutLineOrFile) {
     Diagnostics diagnostics;
     diagnostics.error({file_of("")}, "the file is empty");

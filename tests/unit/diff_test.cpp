@@ -116,5 +116,23 @@ TEST(Diff, ASetFileThatHasLostMoreThanHalfIsTold) {
                 testing::ElementsAre(testing::HasSubstr("less.txt' of set partners")));
 }
 
+TEST(Diff, OneLineSumsUp) {
+    const auto line = [](const std::string &before, const std::string &after,
+                         const std::string &peers = "partners: 198.51.100.0/24") {
+        return summary(diff(read(before), read(after, peers)));
+    };
+    EXPECT_EQ(line(row("a", "80"), row("a", "80")), "");
+    EXPECT_EQ(line(row("a", "80"), row("a", "81") + row("b", "82")),
+              "1 row added (b), 1 row changed (a)");
+    EXPECT_EQ(
+        line(row("a", "80"), row("b", "80") + row("c", "81") + row("d", "82") + row("e", "83")),
+        "4 rows added (b, c, d and 1 more), 1 row removed (a)");
+    EXPECT_EQ(line(row("a", "80"), row("a", "80"), "partners: [198.51.100.0/25, 192.0.2.0/24]"),
+              "set 'partners': 1 more, 1 less");
+    EXPECT_EQ(line(row("a", "80"), row("a", "80"), "partners: any"), "set 'partners' changed");
+    EXPECT_EQ(line(row("a", "80"), row("a", "80"), "partners: 198.51.100.0/24, others: 192.0.2.1"),
+              "set 'others' added");
+}
+
 }  // namespace
 }  // namespace pm
