@@ -64,9 +64,10 @@ tally_runner() {
 tally_count() {
     local name=$1 status=$3 last failed
     last=$(tail -n 1 "$2")
-    sed -n "s|^ok  *\([^ ]*\) .*|${name/e2e /e2e:}/\1|p" "$2" >>"$tally_dir/ran"
-    awk -v name="$name" '
-        sub(/^(not ok|failed:) +/, name ": ") { print; left = 20; next }
+    [[ $name != "e2e "* ]] || sed -n "s|^ok  *\([^ ]*\) .*|${name/e2e /e2e:}/\1|p" "$2" >>"$tally_dir/ran"
+    # One that is a tally itself has said at its end what failed.
+    awk -v name="$name" -v mark="$(grep -q '^failed: ' "$2" && echo failed: || echo 'not ok')" '
+        index($0, mark) == 1 { sub(mark " *", name ": "); print; left = 20; next }
         /^ / && left-- > 0 { print; next }
         { left = 0 }' "$2" >>"$tally_dir/failed"
     if [[ $last =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed,\ ([0-9]+)\ skipped$ ]]; then

@@ -77,6 +77,8 @@ print(len(answered))
 END
 }
 
+has_an_answer() { [ "$(answers_to user "$EDGE4" "$1" "$2")" = 1 ]; } # PORT FLAGS
+
 is_dropped() { # PORT FLAGS REASON: a segment that the user sends
     local before
     before=$(drop_count in "$3")
@@ -89,7 +91,7 @@ case_a_scanner_learns_no_more_than_by_a_syn() {
     lab_start edge closed socat TCP-LISTEN:9443,fork,reuseaddr EXEC:cat
     lab_start edge partners socat TCP-LISTEN:5061,fork,reuseaddr EXEC:cat
     lab_await edge tcp 443 9443 5061
-    expect_equal 1 "$(answers_to user "$EDGE4" 443 A)" "answers to an ACK to a port that is permitted"
+    wait_for 30 has_an_answer 443 A
     is_dropped 443 R not-first-packet
     is_dropped 9443 A no-service
     is_dropped 5061 A no-row
