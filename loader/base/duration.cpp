@@ -66,4 +66,11 @@ Result<std::optional<std::uint64_t>> parse_ban_time(const std::string &text) {
     return *seconds > longest_ban ? std::nullopt : std::optional(*seconds);
 }
 
+std::string duration_text(std::uint64_t seconds) {
+    const std::uint64_t minutes = seconds / 60, hours = minutes / 60, days = hours / 24;
+    if (days) return fmt::format("{}d{}h", days, hours % 24);
+    if (hours) return fmt::format("{}h{}m", hours, minutes % 60);
+    return minutes ? fmt::format("{}m{}s", minutes, seconds % 60) : fmt::format("{}s", seconds);
+}
+
 }  // namespace pm

@@ -163,6 +163,8 @@ void CommandLine::add_reading() {
     CLI::App *status = add("status", "what is attached and in force, with counters",
                            [this] { return run_status(status_); });
     add_interfaces(status, status_.interfaces, "of this interface only; repeats");
+    status->add_flag("--all", status_.all, "every row, with all columns and exact numbers");
+    status->add_option("--row", status_.row, "of this row only, whole")->type_name("ID");
     add_json(status, status_.json);
 
     CLI::App *bans =

@@ -52,6 +52,8 @@ int run_show(const ShowArguments &arguments);
 
 struct StatusArguments {
     std::vector<std::string> interfaces;
+    bool all = false;  // every row, with all columns and exact numbers
+    std::string row;   // this one only; empty: all
     bool json = false;
 };
 int run_status(const StatusArguments &arguments);

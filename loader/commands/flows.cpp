@@ -31,7 +31,7 @@ Result<std::vector<Entry>> find_flows(const FlowReader &reader, const FlowsArgum
         slot = reader.slot(arguments.row);
         if (!slot)
             return fault(fmt::format("the policy in force has no row '{}'", arguments.row),
-                         "see 'portmatrix status' for its rows", Exit::usage);
+                         "see 'portmatrix status --all' for its rows", Exit::usage);
     }
     std::vector<Entry> found;
     if (!slot && !peer) found.reserve(reader.capacity());  // memory that is not used costs nothing

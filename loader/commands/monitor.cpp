@@ -120,7 +120,7 @@ Done MonitorLoop::set_filter() {
     names_.refresh();
     if (!arguments_.row.empty() && !names_.slot(arguments_.row))
         return fault(fmt::format("the policy in force has no row '{}'", arguments_.row),
-                     "see 'portmatrix status' for its rows", Exit::usage);
+                     "see 'portmatrix status --all' for its rows", Exit::usage);
     return {};
 }
 

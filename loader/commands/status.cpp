@@ -7,15 +7,18 @@
 #include <utility>
 #include <vector>
 
+#include <climits>
 #include <fmt/core.h>
 
 #include "loader/attach/takeover.h"
+#include "loader/base/clock.h"
 #include "loader/base/message.h"
 #include "loader/base/paths.h"
 #include "loader/commands/commands.h"
 #include "loader/commands/common.h"
 #include "loader/commands/nic_notes.h"
 #include "loader/host/device.h"
+#include "loader/kernel/banned_now.h"
 #include "loader/observe/snapshot.h"
 #include "loader/parachute/note.h"
 #include "loader/show/parachute.h"
@@ -42,9 +45,35 @@ std::vector<std::string> print_parachute(const StatusArguments &arguments) {
     return note->interfaces;
 }
 
-void print_status(const Snapshot &snapshot, bool json) {
-    fmt::print("{}", json ? show::status_json(snapshot)
-                          : show::status_text(snapshot, colour_on(STDOUT_FILENO)));
+std::string host_name() {
+    char name[HOST_NAME_MAX + 1] = {};
+    return gethostname(name, HOST_NAME_MAX) == 0 ? name : "this host";
+}
+
+// `control`: the programs that are in force; null: none are.
+void print_status(const Snapshot &snapshot, const StatusArguments &arguments,
+                  const Switch *control) {
+    const show::StatusView view = {.colour = colour_on(STDOUT_FILENO),
+                                   .whole = arguments.all || !arguments.row.empty(),
+                                   .host = host_name(),
+                                   .now = realtime_ns(),
+                                   .banned = control ? banned_now(*control).size() : 0};
+    fmt::print("{}",
+               arguments.json ? show::status_json(snapshot) : show::status_text(snapshot, view));
+}
+
+// Leaves this row alone, where a row was asked for.
+Done select_row(const std::string &id, Snapshot &snapshot) {
+    if (id.empty()) return {};
+    std::vector<std::string> ids;
+    for (InterfaceStatus &one : snapshot.interfaces) {
+        for (const RowStatus &row : one.rows) ids.push_back(row.row.id);
+        std::erase_if(one.rows, [&](const RowStatus &row) { return row.row.id != id; });
+        one.drops.clear();
+    }
+    if (std::ranges::find(ids, id) != ids.end()) return {};
+    return fault(fmt::format("the policy in force has no row '{}'", id), did_you_mean(id, ids),
+                 Exit::usage);
 }
 
 bool is_called(const InterfaceStatus &one, const std::string &name) {
@@ -86,7 +115,7 @@ int end_unfiltered(const StatusArguments &arguments) {
         selected.error().hint.clear();
         return end(selected.error());
     }
-    print_status(snapshot, arguments.json);
+    print_status(snapshot, arguments, nullptr);
     if (print_own_programs()) return end(Exit::done);
     if (snapshot.interfaces.empty())
         print_note("no policy is in force; nothing is filtered");
@@ -138,7 +167,9 @@ int run_status(const StatusArguments &arguments) {
     if (wanted.empty() && !arguments.interfaces.empty()) return end(Exit::done);
     if (auto selected = select(wanted, snapshot->interfaces); !selected)
         return end(selected.error());
-    print_status(*snapshot, arguments.json);
+    if (auto selected = select_row(arguments.row, *snapshot); !selected)
+        return end(selected.error());
+    print_status(*snapshot, arguments, &(*deployment)->control);
     print_left(*snapshot);
     return end(Exit::done);
 }

@@ -11,6 +11,20 @@
 
 namespace pm {
 
+namespace {
+
+Fallback fallback_of(const Switch &control, const Switch::State &state) {
+    Fallback fallback = {
+        .generation = 0, .policy = {}, .mode = static_cast<pm_mode>(state.other.mode)};
+    if (auto catalog = read_catalog(control.image(state.other.image))) {
+        fallback.generation = catalog->generation;
+        fallback.policy = catalog->policy;
+    }
+    return fallback;
+}
+
+}  // namespace
+
 Result<InForce> read_in_force(const Switch &control, const InForce *known) {
     for (int attempt = 0; attempt < 10; ++attempt) {
         const Switch::State state = control.state();
@@ -22,10 +36,12 @@ Result<InForce> read_in_force(const Switch &control, const InForce *known) {
         if (state.epoch == 0) return result;
         if (known && known->state.epoch == state.epoch && known->state.expired == state.expired) {
             result.catalog = known->catalog;
+            result.fallback = known->fallback;
             return result;
         }
 
         auto catalog = read_catalog(control.image(state.record.image));
+        if (state.pending) result.fallback = fallback_of(control, state);
         // Only what was in force all the while counts: its slot is not rewritten.
         if (control.state().epoch != state.epoch) continue;
         if (!catalog)

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 
 #include "loader/base/paths.h"
 #include "loader/kernel/pins.h"
@@ -13,6 +14,13 @@
 
 namespace pm {
 
+// What comes back unless the policy in force is confirmed.
+struct Fallback {
+    std::uint64_t generation = 0;  // 0: it cannot be read
+    std::string policy;
+    pm_mode mode = PM_MODE_OFF;
+};
+
 // The policy in force. `catalog` has generation 0 and no rows where none was ever put in force.
 struct InForce {
     Switch::State state;
@@ -20,6 +28,7 @@ struct InForce {
     Catalog catalog;
     // Seconds until an unconfirmed policy is rolled back.
     std::optional<std::uint64_t> seconds_left;
+    Fallback fallback = {};  // while `seconds_left` has a value
     std::uint32_t map = 0;  // the id of the map `control` that it was read from, see Deployment
 };
 // `known`: what was read of the same maps before; its catalog is used again if nothing has changed.

@@ -43,6 +43,15 @@ void add_counts(Json &json, const __u64 packets[2], const __u64 bytes[2]) {
     json["bytes_out"] = bytes[PM_OUT];
 }
 
+// What comes back if nobody confirms; its generation is null where it cannot be read.
+Json pending_json(const InForce &now) {
+    const Fallback &back = now.fallback;
+    return {{"seconds_left", *now.seconds_left},
+            {"generation", back.generation ? Json(back.generation) : Json(nullptr)},
+            {"policy", text_or_null(back.policy)},
+            {"mode", mode_name(back.mode)}};
+}
+
 Json row_json(const RowStatus &one) {
     const CatalogRow &row = one.row;
     const bool essential = row.transport.empty();
@@ -136,7 +145,7 @@ std::string status_json(const Snapshot &snapshot) {
                         : snapshot.policy_drifted             ? Json("policy")
                                                               : Json(nullptr);
         json["pending_confirm"] = nullptr;
-        if (now.seconds_left) json["pending_confirm"] = {{"seconds_left", *now.seconds_left}};
+        if (now.seconds_left) json["pending_confirm"] = pending_json(now);
         json["ingress"] = hook_json(one.attached.ingress);
         json["egress"] = hook_json(one.attached.egress);
         json["attachment_age_seconds"] = nullptr;

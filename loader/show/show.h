@@ -20,7 +20,16 @@ namespace pm::show {
 
 std::string matrix_text(const Policy &policy, bool colour);
 
-std::string status_text(const Snapshot &snapshot, bool colour);
+// How much of a status is told, and what the snapshot does not know.
+struct StatusView {
+    bool colour = false;
+    bool whole = false;  // every row with all its columns and exact numbers; else what saw
+                         // packets, in 80 columns
+    std::string host = {};
+    std::uint64_t now = 0;     // ns since the epoch
+    std::uint64_t banned = 0;  // address ranges
+};
+std::string status_text(const Snapshot &snapshot, const StatusView &view);
 std::string status_json(const Snapshot &snapshot);
 
 std::string flows_text(const std::vector<Flow> &flows, bool colour);

@@ -5,6 +5,7 @@
 #include <fmt/core.h>
 
 #include "loader/base/clock.h"
+#include "loader/base/duration.h"
 #include "loader/kernel/deployment.h"
 #include "loader/show/show.h"
 #include "loader/show/table.h"
@@ -16,6 +17,11 @@
 namespace pm::show {
 namespace {
 
+const char *direction_of(const RowStatus &one) {
+    const bool essential = one.row.transport.empty();
+    return essential ? "" : direction_name(static_cast<unsigned>(one.row.direction));
+}
+
 std::string hook_text(const InterfaceStatus &interface) {
     const auto [ingress, egress, note] = interface.attached;
     std::string text = ingress == PM_DETACHED
@@ -23,14 +29,14 @@ std::string hook_text(const InterfaceStatus &interface) {
                            : fmt::format("ingress xdp {}", attachment_mode(ingress));
     text += egress == PM_DETACHED ? ", egress not attached"
                                   : fmt::format(", egress {}", attachment_kind(egress));
-    if (ingress == PM_XDP_GENERIC) text += " (generic XDP counts merged packets)";
+    if (ingress == PM_XDP_GENERIC) text += "\n  generic XDP counts merged packets";
     if (interface.drifted && !interface.absent) text += "; what was attached is gone: apply again";
     if (!interface.renamed.empty())
         text += fmt::format("; its name is {} now: apply again", printable(interface.renamed));
     return text;
 }
 
-std::string rows_text(const InterfaceStatus &interface, bool colour) {
+std::string whole_rows_text(const InterfaceStatus &interface, bool colour) {
     Table table({{"ROW"},
                  {"ROLE"},
                  {"PROTOCOL"},
@@ -46,10 +52,8 @@ std::string rows_text(const InterfaceStatus &interface, bool colour) {
                  {"LIVE", right},
                  {"FLOWS", right}});
     for (const RowStatus &one : interface.rows) {
-        const bool essential = one.row.transport.empty();
         const bool any_source = one.row.source_port.empty() || one.row.source_port == "any";
-        table.add({one.row.id, one.row.role, one.row.protocol, one.row.transport,
-                   essential ? "" : direction_name(static_cast<unsigned>(one.row.direction)),
+        table.add({one.row.id, one.row.role, one.row.protocol, one.row.transport, direction_of(one),
                    any_source ? one.row.source : one.row.source + ":" + one.row.source_port,
                    one.row.destination, one.row.port, std::to_string(one.count.packets[PM_IN]),
                    std::to_string(one.count.bytes[PM_IN]),
@@ -60,17 +64,53 @@ std::string rows_text(const InterfaceStatus &interface, bool colour) {
     return table.text(2, colour);
 }
 
-std::string drops_text(const InterfaceStatus &interface, bool would, bool colour) {
+bool saw_something(const RowStatus &one) {
+    return one.count.packets[PM_IN] || one.count.packets[PM_OUT] || one.live || one.count.flows;
+}
+
+std::string short_count(std::uint64_t count) {
+    return short_number(static_cast<double>(count));
+}
+
+// Those that saw packets, in 80 columns where their names have at most 24 characters.
+std::string rows_text(const InterfaceStatus &interface, bool colour) {
+    Table table({{"ROW"},
+                 {"DIR"},
+                 {"IN", right},
+                 {"BYTES", right},
+                 {"OUT", right},
+                 {"BYTES", right},
+                 {"LIVE", right},
+                 {"FLOWS", right}});
+    std::uint64_t quiet = 0;
+    for (const RowStatus &one : interface.rows) {
+        if (!saw_something(one)) {
+            ++quiet;
+            continue;
+        }
+        const pm_row_count &count = one.count;
+        table.add({one.row.id, direction_of(one), short_count(count.packets[PM_IN]),
+                   short_count(count.bytes[PM_IN]), short_count(count.packets[PM_OUT]),
+                   short_count(count.bytes[PM_OUT]), short_count(one.live),
+                   short_count(count.flows)});
+    }
+    std::string text = table.empty() ? "" : table.text(2, colour);
+    if (quiet) text += fmt::format("  {} saw nothing: --all shows all\n", plural(quiet, "row"));
+    return text;
+}
+
+std::string drops_text(const InterfaceStatus &interface, bool would, const StatusView &view) {
     Table table(
         {{would ? "WOULD DROP" : "DROPPED"}, {"DIR"}, {"PACKETS", right}, {"BYTES", right}});
     for (const DropStatus &one : interface.drops) {
         const auto packets = would ? one.count.would_packets : one.count.packets;
         const auto bytes = would ? one.count.would_bytes : one.count.bytes;
         if (packets)
-            table.add({one.reason, direction_name(one.direction), std::to_string(packets),
-                       std::to_string(bytes)});
+            table.add({one.reason, direction_name(one.direction),
+                       view.whole ? std::to_string(packets) : short_count(packets),
+                       view.whole ? std::to_string(bytes) : short_count(bytes)});
     }
-    return table.empty() ? "" : "\n" + table.text(2, colour);
+    return table.empty() ? "" : "\n" + table.text(2, view.colour);
 }
 
 std::string shadow_text(const Catalog &policy, const InterfaceStatus &interface, bool colour) {
@@ -105,15 +145,45 @@ std::string nic_text(const InterfaceStatus &one) {
     return text;
 }
 
+// ", applied 3h12m ago"; as a time where the view is whole, or the clock was set back.
+std::string applied_text(std::uint64_t applied_at, const StatusView &view) {
+    if (applied_at == 0) return "";
+    if (view.whole || view.now < applied_at) return ", applied " + time_text(applied_at);
+    return fmt::format(", applied {} ago", duration_text((view.now - applied_at) / 1'000'000'000));
+}
+
+// Which host and when, and what is not to be overlooked.
+std::string head_text(const Snapshot &snapshot, const StatusView &view) {
+    if (snapshot.interfaces.empty()) return "";
+    std::string text = fmt::format("{}, {}", printable(view.host), time_text(view.now));
+    if (view.banned)
+        text += fmt::format("; {} banned: portmatrix bans", plural(view.banned, "address range"));
+    text += "\n";
+    if (const std::string pending = pending_text(snapshot.in_force); !pending.empty())
+        text += fmt::format("{}{}{}\n", view.colour ? "\033[1;31m" : "", printable(pending),
+                            view.colour ? "\033[0m" : "");
+    return text + "\n";
+}
+
+// "1 of 65536 flows live; passed 12k packets, dropped 3"
+std::string sums_text(const Snapshot &snapshot, const InterfaceStatus &one) {
+    std::uint64_t passed = 0, dropped = 0;
+    for (const RowStatus &row : one.rows)
+        passed += row.count.packets[PM_IN] + row.count.packets[PM_OUT];
+    for (const DropStatus &drop : one.drops) dropped += drop.count.packets;
+    return fmt::format("{} of {} live; {} {} passed, {} dropped", one.live,
+                       plural(snapshot.flow_capacity, "flow"), short_count(passed),
+                       passed == 1 ? "packet" : "packets", short_count(dropped));
+}
+
 }  // namespace
 
-std::string status_text(const Snapshot &snapshot, bool colour) {
+std::string status_text(const Snapshot &snapshot, const StatusView &view) {
     const InForce &now = snapshot.in_force;
-    const std::string applied =
-        now.catalog.applied_at ? ", applied " + time_text(now.catalog.applied_at) : "";
-    std::string text;
+    const std::string applied = applied_text(now.catalog.applied_at, view);
+    std::string text = head_text(snapshot, view);
     for (const InterfaceStatus &one : snapshot.interfaces) {
-        if (!text.empty()) text += "\n";
+        if (&one != &snapshot.interfaces.front()) text += "\n";
         text += now.state.epoch == 0
                     ? fmt::format("{}: no policy, mode off\n", printable(one.name))
                     : fmt::format("{}: {}, generation {}, mode {}{}\n", printable(one.name),
@@ -123,13 +193,10 @@ std::string status_text(const Snapshot &snapshot, bool colour) {
         text += nic_text(one);
         if (snapshot.policy_drifted)
             text += "  the service's policy file differs from what is in force\n";
-        if (now.seconds_left)
-            text += fmt::format("  unconfirmed: rolled back in {} s\n", *now.seconds_left);
-        text += fmt::format("  {}\n  {} of {} live\n\n", hook_text(one), one.live,
-                            plural(snapshot.flow_capacity, "flow"));
-        text +=
-            rows_text(one, colour) + drops_text(one, false, colour) + drops_text(one, true, colour);
-        if (snapshot.shadow) text += shadow_text(*snapshot.shadow, one, colour);
+        text += fmt::format("  {}\n  {}\n\n", hook_text(one), sums_text(snapshot, one));
+        text += view.whole ? whole_rows_text(one, view.colour) : rows_text(one, view.colour);
+        text += drops_text(one, false, view) + drops_text(one, true, view);
+        if (snapshot.shadow) text += shadow_text(*snapshot.shadow, one, view.colour);
     }
     return text;
 }

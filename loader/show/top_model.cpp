@@ -65,17 +65,6 @@ const std::vector<const char *> &sort_names(Pane pane) {
     return names[static_cast<int>(pane)];
 }
 
-std::string rate_text(double rate) {
-    constexpr const char *units[] = {"", "k", "M", "G", "T"};
-    std::size_t unit = 0;
-    while (rate >= 999.5 && unit + 1 < std::size(units)) {
-        rate /= 1000;
-        unit++;
-    }
-    if (rate == 0) return "0";
-    return fmt::format("{:.{}f}{}", rate, rate < 9.95 ? 1 : 0, units[unit]);
-}
-
 std::string bar(double share, bool unicode) {
     constexpr const char *eighths[] = {"", "▏", "▎", "▍", "▌", "▋", "▊", "▉"};
     const double clamped = std::clamp(std::isfinite(share) ? share : 0.0, 0.0, 1.0);
@@ -188,8 +177,8 @@ std::string TopModel::alarm() const {
     std::string text;
     for (const InterfaceStatus &one : now_.interfaces)
         if (one.drifted) text += printable(one.name) + " is not attached: apply again.  ";
-    if (now_.in_force.seconds_left)
-        text += fmt::format("Unconfirmed: rolled back in {} s.  ", *now_.in_force.seconds_left);
+    if (const std::string pending = pending_text(now_.in_force); !pending.empty())
+        text += printable(pending) + ".  ";
     if (now_.in_force.mode == PM_MODE_AUDIT) text += "Audit: nothing is dropped.";
     return text;
 }
@@ -205,10 +194,10 @@ std::string TopModel::totals() const {
     }
     for (const DropRate &one : drops({})) dropped += one.packets;
     return fmt::format("in {} packets/s {}bit/s  out {} packets/s {}bit/s  {} {}/s  flows {} of {}",
-                       rate_text(packets.in), rate_text(bits.in), rate_text(packets.out),
-                       rate_text(bits.out),
+                       short_number(packets.in), short_number(bits.in), short_number(packets.out),
+                       short_number(bits.out),
                        now_.in_force.mode == PM_MODE_AUDIT ? "would drop" : "dropped",
-                       rate_text(dropped), flows_.total, now_.flow_capacity);
+                       short_number(dropped), flows_.total, now_.flow_capacity);
 }
 
 Table TopModel::rows_table(const TopView &view) const {
@@ -231,8 +220,9 @@ Table TopModel::rows_table(const TopView &view) const {
     for (const RowRate &one : all) {
         const bool essential = one.row->transport.empty();
         table.add({one.row->id, bar(one.packets.sum() / most, view.unicode),
-                   rate_text(one.packets.in), rate_text(one.packets.out), rate_text(one.bits.in),
-                   rate_text(one.bits.out), rate_text(one.flows), std::to_string(one.live),
+                   short_number(one.packets.in), short_number(one.packets.out),
+                   short_number(one.bits.in), short_number(one.bits.out), short_number(one.flows),
+                   std::to_string(one.live),
                    essential ? "" : direction_name(static_cast<unsigned>(one.row->direction)),
                    one.row->port, one.row->role, one.row->protocol, one.interface});
     }
@@ -253,7 +243,7 @@ Table TopModel::drops_table(const TopView &view) const {
     for (const DropRate &one : all)
         table.add({one.reason + (one.would ? " (would)" : ""),
                    bar(one.packets / most, view.unicode), direction_name(one.direction),
-                   rate_text(one.packets), rate_text(one.bits), std::to_string(one.total),
+                   short_number(one.packets), short_number(one.bits), std::to_string(one.total),
                    one.interface});
     return table;
 }
@@ -301,9 +291,10 @@ Table TopModel::flows_table(const TopView &view) const {
     double most = 0;
     for (const Line &one : lines) most = std::max(most, one.bits);
     for (const Line &one : lines)
-        table.add({one.peer, bar(one.bits / most, view.unicode), rate_text(one.packets),
-                   rate_text(one.bits), rate_text(one.bytes), fmt::format("{} s", one.flow->age),
-                   direction_name(one.flow->value.opener), transport_name(one.flow->key.protocol),
+        table.add({one.peer, bar(one.bits / most, view.unicode), short_number(one.packets),
+                   short_number(one.bits), short_number(one.bytes),
+                   fmt::format("{} s", one.flow->age), direction_name(one.flow->value.opener),
+                   transport_name(one.flow->key.protocol),
                    endpoint(Address::from(one.flow->key.local), flow_port(one.flow->key, true)),
                    one.flow->state, one.flow->row, one.flow->interface});
     return table;

@@ -85,7 +85,6 @@ private:
     FlowLook flows_;
 };
 
-std::string rate_text(double rate);  // "0", "0.4", "12", "3.4k", "56M"
 // Eight cells, filled by `share` from 0 to 1.
 std::string bar(double share, bool unicode);
 

@@ -3,7 +3,11 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <iterator>
 
+#include <fmt/core.h>
+
+#include "loader/base/duration.h"
 #include "policy/model/model.h"
 
 namespace pm::show {
@@ -29,6 +33,27 @@ const char *attachment_kind(pm_attachment attachment) {
 const char *attachment_mode(pm_attachment attachment) {
     if (attachment == PM_XDP_NATIVE) return "native";
     return attachment == PM_XDP_GENERIC ? "generic" : nullptr;
+}
+
+std::string pending_text(const InForce &now) {
+    if (!now.seconds_left) return {};
+    const Fallback &back = now.fallback;
+    const std::string what = back.generation == 0
+                                 ? "the policy before"
+                                 : fmt::format("generation {} ({})", back.generation, back.policy);
+    return fmt::format("WILL ROLL BACK to {}{} in {} unless: portmatrix confirm", what,
+                       mode_remark(back.mode), duration_text(*now.seconds_left));
+}
+
+std::string short_number(double number) {
+    constexpr const char *units[] = {"", "k", "M", "G", "T"};
+    std::size_t unit = 0;
+    while (number >= 999.5 && unit + 1 < std::size(units)) {
+        number /= 1000;
+        unit++;
+    }
+    if (number == 0) return "0";
+    return fmt::format("{:.{}f}{}", number, number < 9.95 ? 1 : 0, units[unit]);
 }
 
 const char *mode_remark(pm_mode mode) {

@@ -75,7 +75,8 @@ case_a_pending_policy_says_so_and_bars_another() {
     expect_equal "3 two enforce" "$(state_in_force)" "in force"
     expect_equal "[2,0]" "$(confirmed)" "on disk"
     [ "$(pm status --json | jq .pending_confirm.seconds_left)" -gt 90 ]
-    grep -q "rolled back in" <<<"$(pm status)"
+    pm status | sed -n 2p | grep -xE "WILL ROLL BACK to generation 2 \(one\) in 1m[0-9]+s unless: portmatrix confirm"
+    pm status --json | jq -e '.pending_confirm | .generation == 2 and .policy == "one" and .mode == "enforce"'
     expect_status 4 pm apply "$(variant three)"
     expect_output "waits to be confirmed"
     expect_output "portmatrix confirm"

@@ -2,6 +2,8 @@
 // Snapshots as text and as JSON.
 #include "loader/show/show.h"
 
+#include <algorithm>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
@@ -100,13 +102,71 @@ TEST(StatusJson, HasEveryFieldAndNullForWhatIsAbsent) {
     EXPECT_EQ(essential["port"], nullptr);
 }
 
+TEST(StatusJson, SaysWhatComesBackUnlessItIsConfirmed) {
+    Snapshot pending = snapshot();
+    pending.in_force.seconds_left = 899;
+    pending.in_force.fallback = {.generation = 40, .policy = "before", .mode = PM_MODE_ENFORCE};
+    EXPECT_EQ(
+        json::parse(status_json(pending))["pending_confirm"],
+        (json{
+            {"seconds_left", 899}, {"generation", 40}, {"policy", "before"}, {"mode", "enforce"}}));
+    EXPECT_THAT(status_text(pending, {}),
+                testing::HasSubstr("\nWILL ROLL BACK to generation 40 (before) in 14m59s unless: "
+                                   "portmatrix confirm\n"));
+    pending.in_force.fallback = {.generation = 41, .policy = "test", .mode = PM_MODE_AUDIT};
+    EXPECT_EQ(
+        pending_text(pending.in_force),
+        "WILL ROLL BACK to generation 41 (test) (audit: nothing is dropped) in 14m59s unless: "
+        "portmatrix confirm");
+    pending.in_force.fallback = {};
+    EXPECT_THAT(pending_text(pending.in_force),
+                testing::HasSubstr("ROLL BACK to the policy before"));
+}
+
+std::size_t longest_line(const std::string &text) {
+    std::size_t longest = 0, begin = 0;
+    for (std::size_t end = text.find('\n'); end != text.npos; end = text.find('\n', begin)) {
+        longest = std::max(longest, end - begin);
+        begin = end + 1;
+    }
+    return longest;
+}
+
+TEST(Status, FitsInEightyColumnsAndLeavesOutWhatSawNothing) {
+    Snapshot busy = snapshot();
+    RowStatus &row = busy.interfaces[0].rows[0];
+    row.row.id = "av-rtp-tcp-relay-out-123";
+    for (const pm_direction direction : {PM_IN, PM_OUT}) {
+        row.count.packets[direction] = 123'456'789;
+        row.count.bytes[direction] = 98'765'432'109'876;
+    }
+    row.count.flows = 999'999;
+    row.live = 65'535;
+    busy.in_force.catalog.policy = "contoso-edge";
+    const StatusView view = {
+        .host = "edge1.contoso.example", .now = 1'700'000'000'000'000'000, .banned = 12};
+    const std::string text = status_text(busy, view);
+    EXPECT_LE(longest_line(text), 80) << text;
+    EXPECT_THAT(text,
+                testing::StartsWith("edge1.contoso.example, 2023-11-14T22:13:20.000Z; 12 address "
+                                    "ranges banned: portmatrix bans\n"));
+    EXPECT_THAT(text, testing::HasSubstr("mode audit, applied 0s ago\n"));
+    EXPECT_THAT(text, testing::HasSubstr("123M"));
+    EXPECT_THAT(text, testing::HasSubstr("  1 row saw nothing: --all shows all\n"));
+    EXPECT_THAT(text, testing::Not(testing::HasSubstr("essential-arp")));
+
+    const std::string whole = status_text(busy, {.whole = true});
+    EXPECT_THAT(whole, testing::HasSubstr("essential-arp"));
+    EXPECT_THAT(whole, testing::HasSubstr("123456789"));
+}
+
 TEST(Status, TellsOfADeviceThatWasRenamed) {
     Snapshot renamed = snapshot();
     renamed.interfaces[0].renamed = "wan0";
     EXPECT_EQ(json::parse(status_json(renamed))["drift"], "attachment");
     renamed.interfaces[0].drifted = false;
     EXPECT_EQ(json::parse(status_json(renamed))["drift"], "name");
-    EXPECT_THAT(status_text(renamed, false), testing::HasSubstr("its name is wan0 now"));
+    EXPECT_THAT(status_text(renamed, {}), testing::HasSubstr("its name is wan0 now"));
 }
 
 // The policy that boot falls back to was never applied, so there is no time of an apply.
@@ -115,7 +175,7 @@ TEST(Status, HasNoTimeWhereNoneIsKnown) {
     fallback.in_force.catalog.generation = 0;
     fallback.in_force.catalog.applied_at = 0;
     EXPECT_EQ(json::parse(status_json(fallback))["policy"]["applied_at"], nullptr);
-    EXPECT_THAT(status_text(fallback, false),
+    EXPECT_THAT(status_text(fallback, {}),
                 testing::HasSubstr("eth0: test, generation 0, mode audit\n"));
 }
 
@@ -128,7 +188,7 @@ TEST(StatusJson, KeepsDropsApartFromWhatAuditWouldDrop) {
 }
 
 TEST(StatusText, SaysWhatIsNotAttachedAndHowGenericXdpCounts) {
-    const std::string text = status_text(snapshot(), false);
+    const std::string text = status_text(snapshot(), {});
     EXPECT_THAT(text, testing::HasSubstr("eth0: test, generation 41, mode audit, applied "));
     EXPECT_THAT(text, testing::HasSubstr("ingress xdp generic, egress not attached (generic XDP "
                                          "counts merged packets); what was attached is gone"));

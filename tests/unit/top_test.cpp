@@ -103,20 +103,23 @@ TEST(TopModel, SaysWhatIsInForceAndWhatIsWrong) {
     EXPECT_EQ(model.alarm(), "");
     snapshot.interfaces[0].drifted = true;
     snapshot.in_force.seconds_left = 7;
+    snapshot.in_force.fallback = {.generation = 2, .policy = "before", .mode = PM_MODE_ENFORCE};
     model.look(snapshot, 2);
     EXPECT_THAT(model.alarm(), testing::HasSubstr("eth0 is not attached"));
-    EXPECT_THAT(model.alarm(), testing::HasSubstr("rolled back in 7 s"));
+    EXPECT_THAT(model.alarm(),
+                testing::HasSubstr("WILL ROLL BACK to generation 2 (before) in 7s unless: "
+                                   "portmatrix confirm"));
 }
 
 TEST(RateText, KeepsTwoOrThreeDigits) {
-    EXPECT_EQ(rate_text(0), "0");
-    EXPECT_EQ(rate_text(0.44), "0.4");
-    EXPECT_EQ(rate_text(9.94), "9.9");
-    EXPECT_EQ(rate_text(12.3), "12");
-    EXPECT_EQ(rate_text(999.4), "999");
-    EXPECT_EQ(rate_text(999.6), "1.0k");
-    EXPECT_EQ(rate_text(3.4e6), "3.4M");
-    EXPECT_EQ(rate_text(1e18), "1000000T");
+    EXPECT_EQ(short_number(0), "0");
+    EXPECT_EQ(short_number(0.44), "0.4");
+    EXPECT_EQ(short_number(9.94), "9.9");
+    EXPECT_EQ(short_number(12.3), "12");
+    EXPECT_EQ(short_number(999.4), "999");
+    EXPECT_EQ(short_number(999.6), "1.0k");
+    EXPECT_EQ(short_number(3.4e6), "3.4M");
+    EXPECT_EQ(short_number(1e18), "1000000T");
 }
 
 TEST(Bar, IsEightCellsLongAtMost) {
