@@ -29,10 +29,10 @@ std::string hook_text(const InterfaceStatus &interface) {
                            : fmt::format("ingress xdp {}", attachment_mode(ingress));
     text += egress == PM_DETACHED ? ", egress not attached"
                                   : fmt::format(", egress {}", attachment_kind(egress));
-    if (ingress == PM_XDP_GENERIC) text += "\n  generic XDP counts merged packets";
     if (interface.drifted && !interface.absent) text += "; what was attached is gone: apply again";
     if (!interface.renamed.empty())
         text += fmt::format("; its name is {} now: apply again", printable(interface.renamed));
+    if (ingress == PM_XDP_GENERIC) text += "\n  generic XDP counts merged packets";
     return text;
 }
 
@@ -69,7 +69,7 @@ bool saw_something(const RowStatus &one) {
 }
 
 std::string short_count(std::uint64_t count) {
-    return short_number(static_cast<double>(count));
+    return count < 1000 ? std::to_string(count) : short_number(static_cast<double>(count));
 }
 
 // Those that saw packets, in 80 columns where their names have at most 24 characters.
@@ -155,13 +155,13 @@ std::string applied_text(std::uint64_t applied_at, const StatusView &view) {
 // Which host and when, and what is not to be overlooked.
 std::string head_text(const Snapshot &snapshot, const StatusView &view) {
     if (snapshot.interfaces.empty()) return "";
-    std::string text = fmt::format("{}, {}", printable(view.host), time_text(view.now));
-    if (view.banned)
-        text += fmt::format("; {} banned: portmatrix bans", plural(view.banned, "address range"));
-    text += "\n";
+    std::string text = fmt::format("{}, {}\n", printable(view.host), time_text(view.now));
     if (const std::string pending = pending_text(snapshot.in_force); !pending.empty())
         text += fmt::format("{}{}{}\n", view.colour ? "\033[1;31m" : "", printable(pending),
                             view.colour ? "\033[0m" : "");
+    if (view.banned)
+        text += fmt::format("{} {} banned: portmatrix bans\n", plural(view.banned, "address range"),
+                            view.banned == 1 ? "is" : "are");
     return text + "\n";
 }
 

@@ -147,9 +147,10 @@ TEST(Status, FitsInEightyColumnsAndLeavesOutWhatSawNothing) {
         .host = "edge1.contoso.example", .now = 1'700'000'000'000'000'000, .banned = 12};
     const std::string text = status_text(busy, view);
     EXPECT_LE(longest_line(text), 80) << text;
-    EXPECT_THAT(text,
-                testing::StartsWith("edge1.contoso.example, 2023-11-14T22:13:20.000Z; 12 address "
-                                    "ranges banned: portmatrix bans\n"));
+    EXPECT_THAT(
+        text,
+        testing::StartsWith(
+            "edge1.contoso.example, 2023-11-14T22:13:20.000Z\n12 address ranges are banned: portmatrix bans\n"));
     EXPECT_THAT(text, testing::HasSubstr("mode audit, applied 0s ago\n"));
     EXPECT_THAT(text, testing::HasSubstr("123M"));
     EXPECT_THAT(text, testing::HasSubstr("  1 row saw nothing: --all shows all\n"));
@@ -190,8 +191,9 @@ TEST(StatusJson, KeepsDropsApartFromWhatAuditWouldDrop) {
 TEST(StatusText, SaysWhatIsNotAttachedAndHowGenericXdpCounts) {
     const std::string text = status_text(snapshot(), {});
     EXPECT_THAT(text, testing::HasSubstr("eth0: test, generation 41, mode audit, applied "));
-    EXPECT_THAT(text, testing::HasSubstr("ingress xdp generic, egress not attached (generic XDP "
-                                         "counts merged packets); what was attached is gone"));
+    EXPECT_THAT(text, testing::HasSubstr(
+                          "ingress xdp generic, egress not attached; what was "
+                          "attached is gone: apply again\n  generic XDP counts merged packets"));
     EXPECT_THAT(text, testing::HasSubstr("\n  WOULD DROP  DIR  PACKETS  BYTES\n"
                                          "  no-service  out        2     80\n"));
 }
