@@ -26,6 +26,7 @@
 #include "loader/state/policy_source.h"
 #include "policy/check/lint.h"
 #include "policy/model/diff.h"
+#include "policy/model/labels.h"
 #include "policy/model/print.h"
 
 namespace pm::command {
@@ -106,6 +107,9 @@ void compare(const std::optional<Deployment> &before, const Policy &policy,
     if (!told.changed || told.shadow || !before || before->in_force.catalog.generation == 0) return;
     if (auto policy_before = read_policy_in_force(before->in_force.catalog))
         told.changes = diff(*policy_before, policy);
+    if (before->in_force.mode != told.mode)
+        told.changes.push_back({Change::What::changed, "setting", "mode",
+                                mode_name(before->in_force.mode), mode_name(told.mode)});
     if (before->in_force.mode != PM_MODE_ENFORCE || told.mode != PM_MODE_ENFORCE) return;
     if (auto cut = count_cut_flows(*before, **after)) told.cut_flows = *cut;
 }
@@ -135,7 +139,8 @@ int end_applied(const ApplyArguments &arguments, Source source,
     // The entry comes before the text: if nobody reads stderr, printing there ends the process.
     if (told.changed)
         record_done("apply", show::applied_sentence(told), told.generation, told.sha256);
-    told.findings = warnings_of(*source.policy, std::move(source.diagnostics));
+    if (!told.shadow) settle_parachute();
+    told.findings = std::move(source.diagnostics);
     compare(before, *source.policy, told);
     if (arguments.json) {
         fmt::print("{}", show::applied_json(told));
@@ -143,7 +148,6 @@ int end_applied(const ApplyArguments &arguments, Source source,
         print_diagnostics(told.findings);
         for (const std::string &line : show::applied_lines(told)) print_note(line);
     }
-    if (!told.shadow) settle_parachute();
     return end(Exit::done);
 }
 
@@ -166,6 +170,7 @@ int run_apply(const ApplyArguments &arguments) {
                                            : read_source(arguments.policy, Expectations::ask);
     if (!source) return end_unchanged("apply", source.error(), asked);
     if (source->diagnostics.has_errors()) return end_invalid(arguments, source->diagnostics);
+    source->diagnostics = warnings_of(*source->policy, std::move(source->diagnostics));
     const auto before = open_deployment(paths).value_or(std::nullopt);
     auto applied = apply_source(paths, *source, arguments);
     if (!applied) return end_unchanged("apply", applied.error(), asked);

@@ -55,6 +55,7 @@ void print_status(const Snapshot &snapshot, const StatusArguments &arguments,
                   const Switch *control) {
     const show::StatusView view = {.colour = colour_on(STDOUT_FILENO),
                                    .whole = arguments.all || !arguments.row.empty(),
+                                   .row = arguments.row,
                                    .host = host_name(),
                                    .now = realtime_ns(),
                                    .banned = control ? banned_now(*control).size() : 0};
@@ -62,14 +63,15 @@ void print_status(const Snapshot &snapshot, const StatusArguments &arguments,
                arguments.json ? show::status_json(snapshot) : show::status_text(snapshot, view));
 }
 
-// Leaves this row alone, where a row was asked for.
-Done select_row(const std::string &id, Snapshot &snapshot) {
+// Where a row was asked for there must be one; JSON has this one alone.
+Done select_row(const StatusArguments &arguments, Snapshot &snapshot) {
+    const std::string &id = arguments.row;
     if (id.empty()) return {};
     std::vector<std::string> ids;
     for (InterfaceStatus &one : snapshot.interfaces) {
         for (const RowStatus &row : one.rows) ids.push_back(row.row.id);
-        std::erase_if(one.rows, [&](const RowStatus &row) { return row.row.id != id; });
-        one.drops.clear();
+        if (arguments.json)
+            std::erase_if(one.rows, [&](const RowStatus &row) { return row.row.id != id; });
     }
     if (std::ranges::find(ids, id) != ids.end()) return {};
     return fault(fmt::format("the policy in force has no row '{}'", id), did_you_mean(id, ids),
@@ -167,8 +169,7 @@ int run_status(const StatusArguments &arguments) {
     if (wanted.empty() && !arguments.interfaces.empty()) return end(Exit::done);
     if (auto selected = select(wanted, snapshot->interfaces); !selected)
         return end(selected.error());
-    if (auto selected = select_row(arguments.row, *snapshot); !selected)
-        return end(selected.error());
+    if (auto selected = select_row(arguments, *snapshot); !selected) return end(selected.error());
     print_status(*snapshot, arguments, &(*deployment)->control);
     print_left(*snapshot);
     return end(Exit::done);

@@ -16,8 +16,8 @@ namespace pm {
 
 // What comes back unless the policy in force is confirmed.
 struct Fallback {
-    std::uint64_t generation = 0;  // 0: it cannot be read
-    std::string policy;
+    std::uint64_t generation = 0;  // 0: what a restore left that failed, or it cannot be read
+    std::string policy;            // empty: it cannot be read
     pm_mode mode = PM_MODE_OFF;
 };
 
@@ -29,7 +29,7 @@ struct InForce {
     // Seconds until an unconfirmed policy is rolled back.
     std::optional<std::uint64_t> seconds_left;
     Fallback fallback = {};  // while `seconds_left` has a value
-    std::uint32_t map = 0;  // the id of the map `control` that it was read from, see Deployment
+    std::uint32_t map = 0;   // the id of the map `control` that it was read from, see Deployment
 };
 // `known`: what was read of the same maps before; its catalog is used again if nothing has changed.
 Result<InForce> read_in_force(const Switch &control, const InForce *known = nullptr);

@@ -43,7 +43,7 @@ void add_counts(Json &json, const __u64 packets[2], const __u64 bytes[2]) {
     json["bytes_out"] = bytes[PM_OUT];
 }
 
-// What comes back if nobody confirms; its generation is null where it cannot be read.
+// What comes back if nobody confirms.
 Json pending_json(const InForce &now) {
     const Fallback &back = now.fallback;
     return {{"seconds_left", *now.seconds_left},

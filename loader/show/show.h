@@ -23,8 +23,9 @@ std::string matrix_text(const Policy &policy, bool colour);
 // How much of a status is told, and what the snapshot does not know.
 struct StatusView {
     bool colour = false;
-    bool whole = false;  // every row with all its columns and exact numbers; else what saw
-                         // packets, in 80 columns
+    bool whole = false;    // every row with all its columns and exact numbers; else what saw
+                           // packets, in 80 columns
+    std::string row = {};  // where it is whole, this row alone; empty: all
     std::string host = {};
     std::uint64_t now = 0;     // ns since the epoch
     std::uint64_t banned = 0;  // address ranges

@@ -29,14 +29,15 @@ std::string hook_text(const InterfaceStatus &interface) {
                            : fmt::format("ingress xdp {}", attachment_mode(ingress));
     text += egress == PM_DETACHED ? ", egress not attached"
                                   : fmt::format(", egress {}", attachment_kind(egress));
-    if (interface.drifted && !interface.absent) text += "; what was attached is gone: apply again";
+    if (interface.drifted && !interface.absent)
+        text += "\n  what was attached is gone: apply again";
     if (!interface.renamed.empty())
-        text += fmt::format("; its name is {} now: apply again", printable(interface.renamed));
+        text += fmt::format("\n  its name is {} now: apply again", printable(interface.renamed));
     if (ingress == PM_XDP_GENERIC) text += "\n  generic XDP counts merged packets";
     return text;
 }
 
-std::string whole_rows_text(const InterfaceStatus &interface, bool colour) {
+std::string whole_rows_text(const InterfaceStatus &interface, const StatusView &view) {
     Table table({{"ROW"},
                  {"ROLE"},
                  {"PROTOCOL"},
@@ -52,6 +53,7 @@ std::string whole_rows_text(const InterfaceStatus &interface, bool colour) {
                  {"LIVE", right},
                  {"FLOWS", right}});
     for (const RowStatus &one : interface.rows) {
+        if (!view.row.empty() && one.row.id != view.row) continue;
         const bool any_source = one.row.source_port.empty() || one.row.source_port == "any";
         table.add({one.row.id, one.row.role, one.row.protocol, one.row.transport, direction_of(one),
                    any_source ? one.row.source : one.row.source + ":" + one.row.source_port,
@@ -61,7 +63,7 @@ std::string whole_rows_text(const InterfaceStatus &interface, bool colour) {
                    std::to_string(one.count.bytes[PM_OUT]), std::to_string(one.live),
                    std::to_string(one.count.flows)});
     }
-    return table.text(2, colour);
+    return table.text(2, view.colour);
 }
 
 bool saw_something(const RowStatus &one) {
@@ -194,7 +196,7 @@ std::string status_text(const Snapshot &snapshot, const StatusView &view) {
         if (snapshot.policy_drifted)
             text += "  the service's policy file differs from what is in force\n";
         text += fmt::format("  {}\n  {}\n\n", hook_text(one), sums_text(snapshot, one));
-        text += view.whole ? whole_rows_text(one, view.colour) : rows_text(one, view.colour);
+        text += view.whole ? whole_rows_text(one, view) : rows_text(one, view.colour);
         text += drops_text(one, false, view) + drops_text(one, true, view);
         if (snapshot.shadow) text += shadow_text(*snapshot.shadow, one, view.colour);
     }

@@ -38,11 +38,11 @@ const char *attachment_mode(pm_attachment attachment) {
 std::string pending_text(const InForce &now) {
     if (!now.seconds_left) return {};
     const Fallback &back = now.fallback;
-    const std::string what = back.generation == 0
-                                 ? "the policy before"
-                                 : fmt::format("generation {} ({})", back.generation, back.policy);
-    return fmt::format("WILL ROLL BACK to {}{} in {} unless: portmatrix confirm", what,
-                       mode_remark(back.mode), duration_text(*now.seconds_left));
+    std::string what = back.policy.empty() ? "the policy before" : back.policy;
+    if (back.generation) what = fmt::format("generation {} ({})", back.generation, back.policy);
+    if (back.mode == PM_MODE_AUDIT) what = "audit, which drops nothing,";
+    return fmt::format("WILL ROLL BACK to {} in {} unless: portmatrix confirm", what,
+                       duration_text(*now.seconds_left));
 }
 
 std::string short_number(double number) {

@@ -156,12 +156,6 @@ std::vector<SetItem *> file_items(Policy &policy) {
     return items;
 }
 
-std::vector<std::string> set_file_paths(const Policy &policy) {
-    std::vector<std::string> paths;
-    each_file(policy, [&](const SetItem &item) { paths.push_back(item.file_path); });
-    return paths;
-}
-
 Result<Store> Store::open(const Paths &paths) {
     auto exists = has_private_folder(paths.state);
     if (!exists) return tl::unexpected(exists.error());
@@ -241,7 +235,7 @@ Done Store::save_sets(const Policy &policy) const {
 Done Store::save_unconfirmed(Generation generation, const Image &image, const Policy &policy) {
     const std::string_view bytes = as_text(image.bytes);
     generation.image_sha256 = sha256(bytes);
-    generation.set_files = set_file_paths(policy);
+    each_file(policy, [&](const SetItem &item) { generation.set_files.push_back(item.file_path); });
     const fs::path final = unconfirmed_folder(generation.number), aside = generations() / "new";
     std::error_code error;
     auto written = [&](const char *name, std::string_view content) {

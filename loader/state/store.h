@@ -153,6 +153,5 @@ private:
 
 // The items of a policy's sets that are files, in the order of Generation::set_files.
 std::vector<SetItem *> file_items(Policy &policy);
-std::vector<std::string> set_file_paths(const Policy &policy);  // what Generation::set_files says
 
 }  // namespace pm

@@ -19,6 +19,7 @@
 #include "loader/update/test_packets.h"
 #include "policy/image/catalog.h"
 #include "policy/image/compile.h"
+#include "policy/image/relocate.h"
 #include "policy/judge/question.h"
 #include "policy/model/diff.h"
 #include "policy/model/print.h"
@@ -218,15 +219,54 @@ Done switch_over(Rollout &rollout, Store &store, pm_mode mode, const ApplyReques
     return done;
 }
 
-// Would the next boot put in force what this plan says, all of it, as the generation that is in
-// force now? What is kept of that can be read.
-bool is_kept(const Store &store, const Plan &plan, const InForce &now, const Policy &policy) {
+// Do these hold the same, but for their number and time?
+bool is_same(Image one, Image other) {
+    for (Image *image : {&one, &other}) image->header().generation = image->header().applied_at = 0;
+    return one.bytes == other.bytes;
+}
+
+// As Generation::set_files has them.
+std::vector<std::string> set_file_paths(Policy policy) {
+    std::vector<std::string> paths;
+    for (const SetItem *item : file_items(policy)) paths.push_back(item->file_path);
+    return paths;
+}
+
+// Would the next boot put in force what this plan says, as the generation that is in force now,
+// from files that can be read? Else an apply mends that.
+bool is_kept(const Store &store, const Rollout &rollout, const Plan &plan, const Policy &policy) {
     const auto kept = store.confirmed_generation();
-    if (!kept || !*kept || (*kept)->number != now.catalog.generation) return false;
+    if (!kept || !*kept) return false;
     const Generation &old = **kept, &planned = plan.generation;
-    return old.mode == planned.mode && old.xdp == planned.xdp &&
-           old.interfaces == planned.interfaces && old.set_files == set_file_paths(policy) &&
-           store.image(old) && store.policy_text(old.number);
+    if (old.number != rollout.in_force_before().catalog.generation || old.mode != planned.mode ||
+        old.xdp != planned.xdp || old.interfaces != planned.interfaces ||
+        old.set_files != set_file_paths(policy))
+        return false;
+    auto image = store.image(old);
+    if (!image || !relocate(*image, rollout.compile_options(plan.candidate.targets)) ||
+        !is_same(std::move(*image), plan.candidate.image))
+        return false;
+    const auto stored = stored_policy(store, old.number);
+    return stored && digest(*stored) == digest(policy);
+}
+
+// What was in force stays, as that generation. What its interfaces are known by is as of now.
+Applied keep_in_force(const Store &store, const InForce &now, Generation planned,
+                      std::vector<std::string> notes) {
+    auto kept = store.generation(now.catalog.generation);
+    if (kept && !planned.nics.empty()) {
+        kept->nics = std::move(planned.nics);
+        kept->others = std::move(planned.others);
+        if (auto saved = store.save_about(*kept); !saved)
+            notes.push_back("warning: what the interfaces are known by is as of before: " +
+                            saved.error().message);
+    }
+    return Applied{.changed = false,
+                   .generation = now.catalog.generation,
+                   .sha256 = now.catalog.sha256,
+                   .mode = planned.mode,
+                   .interfaces = std::move(planned.interfaces),
+                   .notes = std::move(notes)};
 }
 
 // Removes old generations, but not those that a rollback could need.
@@ -280,13 +320,8 @@ Result<Applied> apply(const Paths &paths, const Policy &policy, const ApplyReque
         return tl::unexpected(ready.error());
     const InForce &before = rollout.in_force_before();
     if (!request.shadow && !request.confirm_within && rollout.changes_nothing(generation.mode) &&
-        is_kept(*store, *plan, before, policy))
-        return Applied{.changed = false,
-                       .generation = before.catalog.generation,
-                       .sha256 = before.catalog.sha256,
-                       .mode = generation.mode,
-                       .interfaces = generation.interfaces,
-                       .notes = std::move(*notes)};
+        is_kept(*store, rollout, *plan, policy))
+        return keep_in_force(*store, before, generation, std::move(*notes));
     if (!request.shadow)
         for (std::string &one : shrinking_warnings(before.catalog, policy))
             notes->push_back(std::move(one));

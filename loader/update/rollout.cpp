@@ -249,7 +249,7 @@ bool Rollout::same_bans() const {
 
 bool Rollout::changes_nothing(pm_mode mode) const {
     if (!was_whole_ || !has_policy_in_force() || !notes_.empty() || !hooks_.empty() ||
-        !later_.empty() || !candidate_.without_number.empty())
+        !later_.empty() || is_closed_by_nftables())  // an apply opens these
         return false;
     const auto detached = read_detached(paths_);
     if (!detached || detached->all || !detached->names.empty()) return false;

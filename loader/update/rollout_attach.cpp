@@ -14,17 +14,14 @@
 
 namespace pm {
 
-// Is each of these attached with both hooks, and known as what it is? An absent one has no hooks.
+// Is each of these attached with both hooks? An absent one has no hooks.
 bool Rollout::is_whole(const std::vector<Target> &targets) const {
     if (!pins_) return false;
     const auto interfaces = pins_->interfaces();
     return interfaces && std::ranges::all_of(targets, [&](const Target &target) {
                const auto entry =
                    std::ranges::find(*interfaces, target.number, &Pins::Interface::number);
-               const bool is_itself = !target.renamed && !target.replaced && !target.stranger;
-               if (target.is_new || !is_itself || !target.closed.empty() ||
-                   entry == interfaces->end())
-                   return false;
+               if (target.is_new || entry == interfaces->end()) return false;
                if (!target.device) return true;
                const Attached now = attached_now(*pins_, *entry);
                return now.ingress != PM_DETACHED && now.egress != PM_DETACHED;

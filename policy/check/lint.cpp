@@ -142,13 +142,24 @@ void Lint::never_credited(const Row &row, const Credit &credit) {
         packet, "delete one, or put the narrower row first");
 }
 
+// Does the first limit let more through? None is the loosest.
+bool is_looser(const Limit &one, const Limit &other) {
+    if (other.flows == 0) return false;
+    return one.flows == 0 || std::uint64_t{one.flows} * other.per_seconds >
+                                 std::uint64_t{other.flows} * one.per_seconds;
+}
+
+bool is_other(const Check &one, const Check &other) {
+    if (other.payload == Check::Payload::none) return false;
+    return one.payload != other.payload || (other.drop && !one.drop);
+}
+
 // What a packet that both rows permit does not meet, since the earlier one wins it: "limit",
-// "check", both, or nothing. A failsafe row has neither, and is to be got by first.
+// "check", both, or nothing. A failsafe row has neither, and is to come first.
 std::string missed(const Row &winner, const Row &row) {
     if (winner.section == Section::failsafe) return "";
-    const bool limit = row.limit.flows != 0 && winner.limit.flows == 0;
-    const bool check =
-        row.check.payload != Check::Payload::none && winner.check.payload == Check::Payload::none;
+    const bool limit = is_looser(winner.limit, row.limit),
+               check = is_other(winner.check, row.check);
     if (limit && check) return "limit and check";
     return limit ? "limit" : check ? "check" : "";
 }
@@ -172,7 +183,7 @@ void Lint::splits_credit(const Row &row, const Credit &credit) {
     diagnostics_.warning(
         row.where,
         fmt::format(
-            "the {} of row '{}' is got around: row {}, which has none, comes first and permits "
+            "the {} of row '{}' is got around: row {}, which has not the same, comes first and permits "
             "some of the same packets",
             lacking, row.id, cited(winner, row)),
         packet, fmt::format("put row '{}' first", row.id));

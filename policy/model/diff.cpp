@@ -137,8 +137,8 @@ void diff_sets(const std::map<std::string, AddressSetDef> &before,
         if (!less.empty() || !more.empty())
             changes.push_back({What::changed, "set", name,
                                less.empty() ? "" : "without " + some(less),
-                               more.empty() ? "" : "with " + some(more),
-                               more.prefixes().size(), less.prefixes().size()});
+                               more.empty() ? "" : "with " + some(more), more.prefixes().size(),
+                               less.prefixes().size()});
     }
 }
 
@@ -248,7 +248,7 @@ std::string other_text(const Change &change) {
     if (change.gained + change.lost == 0) return name + " changed";
     std::vector<std::string> counts;
     if (change.gained) counts.push_back(fmt::format("{} more", change.gained));
-    if (change.lost) counts.push_back(fmt::format("{} less", change.lost));
+    if (change.lost) counts.push_back(fmt::format("{} fewer", change.lost));
     return fmt::format("{}: {}", name, joined(counts));
 }
 
@@ -256,9 +256,9 @@ std::string other_text(const Change &change) {
 
 std::string summary(const std::vector<Change> &changes) {
     std::vector<std::string> parts, others;
-    for (const auto &[what, word] : {std::pair(What::added, "added"),
-                                     std::pair(What::removed, "removed"),
-                                     std::pair(What::changed, "changed")})
+    for (const auto &[what, word] :
+         {std::pair(What::added, "added"), std::pair(What::removed, "removed"),
+          std::pair(What::changed, "changed")})
         if (std::string text = rows_text(changes, what, word); !text.empty())
             parts.push_back(std::move(text));
     for (const Change &one : changes)

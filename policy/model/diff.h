@@ -23,8 +23,8 @@ struct Change {
 // same id are compared. Sets are equal if they hold the same addresses, however that is written.
 std::vector<Change> diff(const Policy &before, const Policy &after);
 
-// The changes in one line, without their texts: "1 row added (turn), set 'partners': 3 more, 1 less".
-// Of names of a kind three are shown.
+// The changes in one line, without their texts: "1 row added (turn), set 'partners': 3 more, 1
+// less". Of names of a kind three are shown.
 std::string summary(const std::vector<Change> &changes);
 
 // A sentence for each set whose files have less than half of the entries that those of the set of

@@ -47,7 +47,7 @@ matrix:
   - { id: access-sip-tls-in, transport: tcp, source: clients, destination: access, port: [443, 8443] }
 END
     put "$LAB/other.yaml"
-    expect_output "changes: 1 row added (web-in), 1 row removed (ping-in), 1 row changed (access-sip-tls-in), set 'public-im-partners': 2 more, 1 less, setting 'fragments' changed"
+    expect_output "changes: 1 row added (web-in), 1 row removed (ping-in), 1 row changed (access-sip-tls-in), set 'public-im-partners': 2 more, 1 fewer, setting 'fragments' changed"
     put "$here/edge.yaml"
 }
 
@@ -60,7 +60,7 @@ case_live_flows_that_end_are_counted() {
     read -r -t 10 line <&"$out"
     edited_policy cut 's/admins: .*/admins: [192.0.2.99]/' >/dev/null
     put "$LAB/cut.yaml" --force
-    expect_output "changes: set 'admins': 1 more, 2 less; 1 live flow is cut"
+    expect_output "changes: set 'admins': 1 more, 2 fewer; 1 live flow is cut"
     kill "$process"
     put "$here/edge.yaml"
     refused expect_output "cut" >/dev/null
@@ -119,10 +119,34 @@ case_what_is_not_whole_is_mended() {
     expect_status 0 pm apply "$here/edge.yaml"
     refused expect_output "nothing changed" >/dev/null
     stays "$here/edge.yaml"
+    truncate -s -1 "$LAB"/state/generations/*/image
+    is_made "$here/edge.yaml"
+    in_ns edge nft add table inet portmatrix-closed # what a device may be closed by until an apply
+    is_made "$here/edge.yaml"
+    refused in_ns edge nft list table inet portmatrix-closed
     set_build "$(abi)" 0
     is_made "$here/edge.yaml"
     expect_output "replaced by those of this build"
     stays "$here/edge.yaml"
+}
+
+case_a_lost_set_file_is_kept_again() {
+    echo 192.0.2.77 >"$LAB/list.txt"
+    edited_policy listed "s|admins: .*|admins: { file: $LAB/list.txt }|" >/dev/null
+    put -i eth0 "$LAB/listed.yaml" --force
+    stays "$LAB/listed.yaml"
+    rm "$LAB"/state/sets/*
+    is_made "$LAB/listed.yaml"
+    [ "$(find "$LAB/state/sets" -type f | wc -l)" -ge 1 ]
+    put "$here/edge.yaml"
+}
+
+# No generation is made for it, but boot is to know the card that is there now.
+case_what_the_interface_is_known_by_is_as_of_now() {
+    put -i eth0 "$here/edge.yaml"
+    in_ns edge ip link set eth0 address 02:00:00:00:00:99
+    stays "$here/edge.yaml"
+    grep -F 02:00:00:00:00:99 "$LAB/state/generations/$(generation)/about.json"
 }
 
 case_bans_are_told_and_make_no_difference() {

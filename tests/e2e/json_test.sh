@@ -166,7 +166,7 @@ case_explain_asks_for_the_source_port_that_decides() {
 }
 
 case_status_for_people() {
-    expect_status 0 pm status
+    expect_status 0 pm status --all
     local word
     for word in contoso-edge access-sip-mtls-in av-rtp-tcp-relay-out ssh-admins enforce eth0; do
         expect_output "$word"

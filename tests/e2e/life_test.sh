@@ -101,7 +101,7 @@ case_a_second_writer_is_turned_away() {
         expect_status 1 pm apply "$here/edge.yaml"
         expect_output "another portmatrix (pid $(cat "$LAB/run/lock")) is changing the policy"
     )
-    expect_status 0 pm apply "$here/edge.yaml"
+    expect_status 0 pm apply "$(edited_policy second 's/^expect:/fragments: drop\nexpect:/')"
     expect_equal 2 "$(generation_in_force)" generation
 }
 
@@ -191,7 +191,7 @@ case_a_state_folder_that_is_read_only_is_told() {
     # shellcheck disable=SC2016 # expanded by the inner shell
     expect_status 1 in_ns edge unshare -m sh -c \
         'mount --bind "$0" "$0" && mount -o remount,bind,ro "$0" && exec "$@"' \
-        "$LAB/state" "$PORTMATRIX" apply "$here/edge.yaml"
+        "$LAB/state" "$PORTMATRIX" apply "$(edited_policy second 's/^expect:/fragments: drop\nexpect:/')"
     expect_output "error: cannot write $LAB/state/generations/new/image: read-only file system (EROFS)"
     expect_status 0 pm apply "$here/edge.yaml"
 }

@@ -270,6 +270,22 @@ case_flows_list_what_is_alive() {
         'any(.[]; .remote == $remote and .transport == "icmp" and .direction == "in")'
 }
 
+case_status_shows_what_saw_packets() {
+    local before
+    in_ns user ping -n -q -c 1 -W 2 "$EDGE4" >/dev/null
+    pm status >"$LAB/status"
+    grep -E "^  ping-in +in +[0-9]" "$LAB/status"
+    refused grep -F ntp-out "$LAB/status"
+    refused grep -E ".{81}" "$LAB/status"
+    pm status --all | grep -E "^  ntp-out .* 0  *0  *0  *0  *0  *0$"
+    before=$(pm status --json | jq '.rows | length')
+    expect_equal "$((before + 1))" "$(pm status --all | sed -n '/^  ROW/,/^$/p' | grep -c "^  ")" "rows and their head"
+    expect_equal ping-in "$(pm status --row ping-in --json | jq -r '.rows[].id')" "the row that was asked for"
+    expect_status 2 pm status --row ping-inn
+    expect_output "the policy in force has no row 'ping-inn'"
+    expect_output "did you mean 'ping-in'?"
+}
+
 lab_make
 # Not every kernel has them. Where it has, they are tested.
 if has_vlan_devices; then

@@ -44,7 +44,7 @@ case_a_service_without_an_interface_says_what_to_write() {
 case_roles_that_fit_are_applied_without_a_warning() {
     policy fits "[$EDGE4, '$EDGE6']"
     expect_status 0 pm apply "$LAB/fits.yaml"
-    refused grep warning <<<"$OUTPUT"
+    refused grep "portmatrix: warning" <<<"$OUTPUT"
     expect_status 0 pm check --here "$LAB/fits.yaml"
     refused grep -E "in no role|does not have" <<<"$OUTPUT"
     examined
@@ -113,7 +113,7 @@ case_what_a_local_route_gives_to_this_host_is_its_own() {
     edge ip route add local 10.8.0.0/24 dev lo
     policy routed "[$EDGE4, '$EDGE6', 10.8.0.0/24]"
     expect_status 0 pm apply "$LAB/routed.yaml"
-    refused grep warning <<<"$OUTPUT"
+    refused grep "portmatrix: warning" <<<"$OUTPUT"
     edge ip route del local 10.8.0.0/24 dev lo
 }
 

@@ -184,12 +184,18 @@ TEST(Check, ALimitOrCheckThatIsGotAroundIsAWarning) {
     Row &all = b.policy.rows.back(), &some = b.policy.rows[b.policy.rows.size() - 2];
     all.limit = {.flows = 10, .per_seconds = 1, .burst = 10, .per_row = false};
     EXPECT_EQ(severities(b.policy), std::pair(1, 0));
-    EXPECT_THAT(findings(b.policy),
-                ElementsAre("the limit of row 'all' is got around: row 'some', which has none, "
-                            "comes first and permits some of the same packets | tcp "
-                            "198.51.100.7:40000 -> 203.0.113.10:443"));
+    EXPECT_THAT(
+        findings(b.policy),
+        ElementsAre("the limit of row 'all' is got around: row 'some', which has not the same, "
+                    "comes first and permits some of the same packets | tcp "
+                    "198.51.100.7:40000 -> 203.0.113.10:443"));
     some.limit = all.limit;
     EXPECT_EQ(severities(b.policy), std::pair(0, 1));
+    some.limit.per_seconds = 60;  // stricter
+    EXPECT_EQ(severities(b.policy), std::pair(0, 1));
+    some.limit = {.flows = 11, .per_seconds = 1, .burst = 10, .per_row = false};
+    EXPECT_EQ(severities(b.policy), std::pair(1, 0));
+    some.limit = all.limit;
     all.check = {.payload = Check::Payload::tls, .drop = true};
     EXPECT_THAT(findings(b.policy), ElementsAre(testing::StartsWith("the check of row 'all'")));
     some.limit = {};

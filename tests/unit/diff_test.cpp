@@ -128,7 +128,7 @@ TEST(Diff, OneLineSumsUp) {
         line(row("a", "80"), row("b", "80") + row("c", "81") + row("d", "82") + row("e", "83")),
         "4 rows added (b, c, d and 1 more), 1 row removed (a)");
     EXPECT_EQ(line(row("a", "80"), row("a", "80"), "partners: [198.51.100.0/25, 192.0.2.0/24]"),
-              "set 'partners': 1 more, 1 less");
+              "set 'partners': 1 more, 1 fewer");
     EXPECT_EQ(line(row("a", "80"), row("a", "80"), "partners: any"), "set 'partners' changed");
     EXPECT_EQ(line(row("a", "80"), row("a", "80"), "partners: 198.51.100.0/24, others: 192.0.2.1"),
               "set 'others' added");

@@ -114,10 +114,9 @@ TEST(StatusJson, SaysWhatComesBackUnlessItIsConfirmed) {
                 testing::HasSubstr("\nWILL ROLL BACK to generation 40 (before) in 14m59s unless: "
                                    "portmatrix confirm\n"));
     pending.in_force.fallback = {.generation = 41, .policy = "test", .mode = PM_MODE_AUDIT};
-    EXPECT_EQ(
-        pending_text(pending.in_force),
-        "WILL ROLL BACK to generation 41 (test) (audit: nothing is dropped) in 14m59s unless: "
-        "portmatrix confirm");
+    EXPECT_EQ(pending_text(pending.in_force),
+              "WILL ROLL BACK to audit, which drops nothing, in 14m59s unless: "
+              "portmatrix confirm");
     pending.in_force.fallback = {};
     EXPECT_THAT(pending_text(pending.in_force),
                 testing::HasSubstr("ROLL BACK to the policy before"));
@@ -191,9 +190,10 @@ TEST(StatusJson, KeepsDropsApartFromWhatAuditWouldDrop) {
 TEST(StatusText, SaysWhatIsNotAttachedAndHowGenericXdpCounts) {
     const std::string text = status_text(snapshot(), {});
     EXPECT_THAT(text, testing::HasSubstr("eth0: test, generation 41, mode audit, applied "));
-    EXPECT_THAT(text, testing::HasSubstr(
-                          "ingress xdp generic, egress not attached; what was "
-                          "attached is gone: apply again\n  generic XDP counts merged packets"));
+    EXPECT_THAT(
+        text,
+        testing::HasSubstr(
+            "ingress xdp generic, egress not attached\n  what was attached is gone: apply again\n  generic XDP counts merged packets"));
     EXPECT_THAT(text, testing::HasSubstr("\n  WOULD DROP  DIR  PACKETS  BYTES\n"
                                          "  no-service  out        2     80\n"));
 }
