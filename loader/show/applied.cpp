@@ -36,13 +36,13 @@ std::vector<std::string> applied_lines(const AppliedPolicy &applied) {
     if (std::string line = changes_line(applied); !line.empty()) lines.push_back(std::move(line));
     const std::string sentence = applied_sentence(applied);
     lines.push_back(applied.shadow ? sentence + "; see 'portmatrix status'" : sentence);
-    if (applied.bans)
-        lines.push_back(fmt::format("{} {} banned: see 'portmatrix bans'",
-                                    plural(applied.bans, "address range"),
-                                    applied.bans == 1 ? "is" : "are"));
     if (!applied.confirm_within.empty())
         lines.push_back(fmt::format("it is rolled back in {} unless 'portmatrix confirm' keeps it",
                                     applied.confirm_within));
+    if (applied.bans && applied.mode == PM_MODE_ENFORCE)
+        lines.push_back(fmt::format("{} {} banned: see 'portmatrix bans'",
+                                    plural(applied.bans, "address range"),
+                                    applied.bans == 1 ? "is" : "are"));
     return lines;
 }
 

@@ -249,10 +249,13 @@ bool Rollout::same_bans() const {
 
 bool Rollout::changes_nothing(pm_mode mode) const {
     if (!was_whole_ || !has_policy_in_force() || !notes_.empty() || !hooks_.empty() ||
-        !later_.empty() || is_closed_by_nftables())  // an apply opens these
+        !later_.empty() || !left_.empty() || is_closed_by_nftables())  // an apply opens these
         return false;
     const auto detached = read_detached(paths_);
-    if (!detached || detached->all || !detached->names.empty()) return false;
+    if (!detached || detached->all) return false;
+    for (const Target &target : candidate_.targets)
+        if (std::ranges::find(detached->names, target.shown_name()) != detached->names.end())
+            return false;
     const pm_record &now = in_force_before_.state.record;
     pm_record next = next_record(mode);
     next.image = now.image;

@@ -14,14 +14,18 @@
 
 namespace pm {
 
-// Is each of these attached with both hooks? An absent one has no hooks.
+// Is each of these attached with both hooks, under its name, and nothing else? An absent one has no
+// hooks. What a command that was killed has left is tidied up by the change that follows.
 bool Rollout::is_whole(const std::vector<Target> &targets) const {
     if (!pins_) return false;
     const auto interfaces = pins_->interfaces();
-    return interfaces && std::ranges::all_of(targets, [&](const Target &target) {
+    return interfaces && interfaces->size() == targets.size() &&
+           std::ranges::all_of(targets, [&](const Target &target) {
                const auto entry =
                    std::ranges::find(*interfaces, target.number, &Pins::Interface::number);
-               if (target.is_new || entry == interfaces->end()) return false;
+               if (target.is_new || entry == interfaces->end() || entry->entry.stranger ||
+                   entry->name() != target.name)
+                   return false;
                if (!target.device) return true;
                const Attached now = attached_now(*pins_, *entry);
                return now.ingress != PM_DETACHED && now.egress != PM_DETACHED;
