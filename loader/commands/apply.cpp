@@ -59,8 +59,16 @@ std::optional<pm_mode> enforcement_of(const ApplyArguments &arguments) {
     return *arguments.mode == ApplyArguments::Mode::audit ? PM_MODE_AUDIT : PM_MODE_ENFORCE;
 }
 
-Result<Applied> apply_source(const Paths &paths, const Source &source,
+// What is applied, and how many live flows the policy in force let through and this one drops.
+struct Outcome {
+    Applied applied;
+    std::optional<std::uint64_t> cut_flows = {};  // none: not known
+};
+
+Result<Outcome> apply_source(const Paths &paths, const Source &source,
+                             const std::optional<Deployment> &before,
                              const ApplyArguments &arguments) {
+    std::optional<std::uint64_t> cut_flows;
     ApplyRequest request = {.interfaces = arguments.interfaces,
                             .mode = enforcement_of(arguments),
                             .shadow = is_shadow(arguments),
@@ -73,7 +81,15 @@ Result<Applied> apply_source(const Paths &paths, const Source &source,
         if (!seconds) return tl::unexpected(seconds.error());
         request.confirm_within = *seconds;
     }
-    return apply(paths, *source.policy, request);
+    request.before_switch = [&](const ProbedSlots &prepared) {
+        if (!before || before->in_force.mode != PM_MODE_ENFORCE) return;
+        if (auto cut = count_cut_flows(*before, prepared.image_view, prepared.bans_view))
+            cut_flows = *cut;
+    };
+    return apply(paths, *source.policy, request).map([&](Applied &&applied) {
+        if (applied.mode != PM_MODE_ENFORCE || !applied.changed) cut_flows.reset();
+        return Outcome{.applied = std::move(applied), .cut_flows = cut_flows};
+    });
 }
 
 Done check_shadow_options(const ApplyArguments &arguments) {
@@ -110,8 +126,6 @@ void compare(const std::optional<Deployment> &before, const Policy &policy,
     if (before->in_force.mode != told.mode)
         told.changes.push_back({Change::What::changed, "setting", "mode",
                                 mode_name(before->in_force.mode), mode_name(told.mode)});
-    if (before->in_force.mode != PM_MODE_ENFORCE || told.mode != PM_MODE_ENFORCE) return;
-    if (auto cut = count_cut_flows(*before, **after)) told.cut_flows = *cut;
 }
 
 // Without the notes, which explain and ask for nothing.
@@ -125,7 +139,8 @@ Diagnostics warnings_of(const Policy &policy, Diagnostics found) {
 }
 
 int end_applied(const ApplyArguments &arguments, Source source,
-                const std::optional<Deployment> &before, Applied applied) {
+                const std::optional<Deployment> &before, Outcome outcome) {
+    Applied &applied = outcome.applied;
     show::AppliedPolicy told = {
         .changed = applied.changed,
         .shadow = is_shadow(arguments),
@@ -135,6 +150,7 @@ int end_applied(const ApplyArguments &arguments, Source source,
         .mode = applied.mode,
         .interfaces = std::move(applied.interfaces),
         .confirm_within = arguments.confirm_within,
+        .cut_flows = outcome.cut_flows,
         .notes = std::move(applied.notes)};
     // The entry comes before the text: if nobody reads stderr, printing there ends the process.
     if (told.changed)
@@ -172,9 +188,9 @@ int run_apply(const ApplyArguments &arguments) {
     if (source->diagnostics.has_errors()) return end_invalid(arguments, source->diagnostics);
     source->diagnostics = warnings_of(*source->policy, std::move(source->diagnostics));
     const auto before = open_deployment(paths).value_or(std::nullopt);
-    auto applied = apply_source(paths, *source, arguments);
-    if (!applied) return end_unchanged("apply", applied.error(), asked);
-    return end_applied(arguments, std::move(*source), before, std::move(*applied));
+    auto outcome = apply_source(paths, *source, before, arguments);
+    if (!outcome) return end_unchanged("apply", outcome.error(), asked);
+    return end_applied(arguments, std::move(*source), before, std::move(*outcome));
 }
 
 }  // namespace pm::command

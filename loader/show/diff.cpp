@@ -36,7 +36,7 @@ std::string flows_text(const std::vector<FlowChange> &flows, bool cut) {
     if (count == 0) return "";
     if (count > flows_shown) text += fmt::format("  and {} more\n", count - flows_shown);
     return fmt::format("{} would be {}:\n{}", plural(count, "live flow"),
-                       cut ? "cut" : "credited to another row", text);
+                       cut ? "cut" : "counted on another row", text);
 }
 
 }  // namespace

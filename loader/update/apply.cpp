@@ -20,6 +20,7 @@
 #include "policy/image/catalog.h"
 #include "policy/image/compile.h"
 #include "policy/image/relocate.h"
+#include "policy/image/same.h"
 #include "policy/judge/question.h"
 #include "policy/model/diff.h"
 #include "policy/model/print.h"
@@ -184,7 +185,9 @@ Done prepare_and_test(const Paths &paths, Rollout &rollout, const Plan &plan, co
         .and_then([&] { return run_test_packets(paths, rollout, packets); })
         .and_then([&] { return run_test_packets(paths, rollout, test_packets_of_image(rollout)); })
         .and_then([&]() -> Done {
-            if (request.force || request.shadow || request.confirm_within) return {};
+            if (request.shadow) return {};
+            if (request.before_switch) request.before_switch(rollout.prepared_slots());
+            if (request.force || request.confirm_within) return {};
             return rollout.guard(plan.generation.mode,
                                  "let it come back by itself with --confirm-within 60s, or cut it "
                                  "with --force");
@@ -219,12 +222,6 @@ Done switch_over(Rollout &rollout, Store &store, pm_mode mode, const ApplyReques
     return done;
 }
 
-// Do these hold the same, but for their number and time?
-bool is_same(Image one, Image other) {
-    for (Image *image : {&one, &other}) image->header().generation = image->header().applied_at = 0;
-    return one.bytes == other.bytes;
-}
-
 // As Generation::set_files has them.
 std::vector<std::string> set_file_paths(Policy policy) {
     std::vector<std::string> paths;
@@ -244,7 +241,7 @@ bool is_kept(const Store &store, const Rollout &rollout, const Plan &plan, const
         return false;
     auto image = store.image(old);
     if (!image || !relocate(*image, rollout.compile_options(plan.candidate.targets)) ||
-        !is_same(std::move(*image), plan.candidate.image))
+        !is_same_image(image->bytes, plan.candidate.image.bytes))
         return false;
     const auto stored = stored_policy(store, old.number);
     return stored && digest(*stored) == digest(policy);

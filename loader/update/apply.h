@@ -20,6 +20,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -27,6 +28,7 @@
 #include "loader/attach/attach.h"
 #include "loader/base/fault.h"
 #include "loader/base/paths.h"
+#include "loader/kernel/probe.h"
 #include "policy/model/model.h"
 
 namespace pm {
@@ -39,6 +41,9 @@ struct ApplyRequest {
     std::optional<std::uint64_t> confirm_within;  // seconds; then it is rolled back. None: for good
     bool at_boot = false;  // an interface may not have its addresses yet: roles that fit none pass
     bool force = false;    // even if it cuts an SSH session of this host, or all of an interface
+    // Called when all is prepared and tested, and the policy of before is still in force: the
+    // moment to compare them.
+    std::function<void(const ProbedSlots &prepared)> before_switch = {};
 };
 
 struct Applied {

@@ -2,7 +2,6 @@
 #include "loader/update/rollout.h"
 
 #include <algorithm>
-#include <cstring>
 
 #include <fmt/core.h>
 
@@ -18,6 +17,7 @@
 #include "loader/update/session_guard.h"
 #include "policy/image/ban_image.h"
 #include "policy/image/catalog.h"
+#include "policy/image/same.h"
 
 namespace pm {
 namespace {
@@ -33,10 +33,15 @@ Done Rollout::open_control() {
     });
 }
 
+void Rollout::note_mended(const std::string &text) {
+    has_mended_ = true;
+    notes_.push_back(text);
+}
+
 Done Rollout::open() {
     auto taken = take_over_layout(paths_);
     if (!taken) return tl::unexpected(taken.error());
-    if (!taken->empty()) notes_.push_back(*taken);
+    if (!taken->empty()) note_mended(*taken);
     auto pins = Pins::open(paths_);
     if (!pins) return tl::unexpected(pins.error());
     pins_ = std::move(*pins);
@@ -55,7 +60,7 @@ Done Rollout::read_before() {
     auto expiry = settle_expiry(paths_, *pins_, *control_);
     if (!expiry) return tl::unexpected(expiry.error());
     expiry_note_ = std::move(*expiry);
-    if (expiry_note_) notes_.push_back(*expiry_note_);
+    if (expiry_note_) note_mended(*expiry_note_);
     return read_in_force(*control_).map([&](InForce &&now) {
         in_force_before_ = std::move(now);
         bans_ = in_force_before_.state.record.bans;
@@ -81,7 +86,7 @@ CompileOptions Rollout::compile_options(const std::vector<Target> &targets) cons
 
 Done Rollout::prepare(Candidate candidate) {
     candidate_ = std::move(candidate);
-    was_whole_ = is_whole(candidate_.targets);
+    was_attached_ = all_attached(candidate_.targets);
     if (candidate_.image.bytes.size() > image_max)
         return fault(fmt::format("the policy needs {} MB of memory, more than {} MB",
                                  candidate_.image.bytes.size() >> 20, image_max >> 20),
@@ -120,7 +125,7 @@ Done Rollout::make_room(const SlotSizes &sizes) {
     if (const auto host = host_memory(); host && candidate_.extent == Extent::all_or_none)
         if (auto enough = check_memory(larger, *host); !enough) return enough;
     if (auto replaced = replace_programs(paths_, sizes); !replaced) return replaced;
-    if (*other) notes_.push_back("the programs were replaced by those of this build");
+    if (*other) note_mended("the programs were replaced by those of this build");
     auto pins = Pins::open(paths_);
     if (!pins) return tl::unexpected(pins.error());
     pins_ = std::move(*pins);
@@ -228,13 +233,10 @@ pm_record Rollout::next_record(pm_mode mode) const {
 }
 
 bool Rollout::same_image() const {
+    const std::vector<std::uint8_t> &bytes = candidate_.image.bytes;
     const pm_view now = control_->image(in_force_before_.state.record.image);
-    std::vector<std::uint8_t> bytes = candidate_.image.bytes;
-    if (bytes.size() > std::size_t{now.mask} + 1) return false;
-    auto &header = *reinterpret_cast<pm_image *>(bytes.data());
-    header.generation = in_force_before_.catalog.generation;
-    header.applied_at = reinterpret_cast<const pm_image *>(now.base)->applied_at;
-    return std::memcmp(bytes.data(), now.base, bytes.size()) == 0;
+    return bytes.size() <= std::size_t{now.mask} + 1 &&
+           is_same_image(bytes, {now.base, bytes.size()});
 }
 
 // The ends of bans are rounded to seconds each time that they are compiled.
@@ -248,7 +250,7 @@ bool Rollout::same_bans() const {
 }
 
 bool Rollout::changes_nothing(pm_mode mode) const {
-    if (!was_whole_ || !has_policy_in_force() || !notes_.empty() || !hooks_.empty() ||
+    if (!was_attached_ || !has_policy_in_force() || has_mended_ || !hooks_.empty() ||
         !later_.empty() || !left_.empty() || is_closed_by_nftables())  // an apply opens these
         return false;
     const auto detached = read_detached(paths_);

@@ -102,8 +102,9 @@ public:
     // user can do then.
     Done guard(pm_mode mode, const std::string &hint) const;
 
-    // Would commit() leave all as it is? True if every hook was attached before, no program was
-    // replaced, and what was prepared is byte by byte what is in force, on the same interfaces.
+    // Would commit() leave all as it is? True if every hook was attached before, nothing had to be
+    // put right (a deadline, other programs), and what was prepared is byte by byte what is in
+    // force, on the same interfaces. Notes of what cannot be put right make no difference.
     bool changes_nothing(pm_mode mode) const;
 
     // Puts the prepared policy in force on the candidate's interfaces.
@@ -133,10 +134,11 @@ public:
     const std::vector<std::string> &notes() const { return notes_; }
 
 private:
+    void note_mended(const std::string &text);
     Done open_control();
     Done read_before();
     Done make_room(const SlotSizes &sizes);
-    bool is_whole(const std::vector<Target> &targets) const;
+    bool all_attached(const std::vector<Target> &targets) const;
     Done check_room(const ProgramOptions &options, std::size_t interfaces) const;
     Done load();
     Done attach();
@@ -161,7 +163,8 @@ private:
     InForce in_force_before_;
     std::optional<std::string> expiry_note_;
     Candidate candidate_;
-    bool was_whole_ = false;         // before prepare()
+    bool was_attached_ = false;      // all targets, before prepare()
+    bool has_mended_ = false;        // something was put right that is not the policy
     std::uint32_t slot_ = 0;         // of the prepared image
     std::uint8_t bans_ = 0;          // of the prepared bans, else those in force; as in pm_record
     std::optional<Program> probes_;  // with the shared maps, where they are new

@@ -16,7 +16,7 @@ namespace pm {
 
 // Is each of these attached with both hooks, under its name, and nothing else? An absent one has no
 // hooks. What a command that was killed has left is tidied up by the change that follows.
-bool Rollout::is_whole(const std::vector<Target> &targets) const {
+bool Rollout::all_attached(const std::vector<Target> &targets) const {
     if (!pins_) return false;
     const auto interfaces = pins_->interfaces();
     return interfaces && interfaces->size() == targets.size() &&

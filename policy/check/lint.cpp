@@ -119,9 +119,8 @@ void Lint::never_credited(const Row &row, const Credit &credit) {
     if (unreachable) {
         diagnostics_.warning(
             row.where,
-            fmt::format(
-                "row '{}' can never be credited: the address checks drop all that it permits",
-                row.id),
+            fmt::format("row '{}' can never match: the address checks drop all that it permits",
+                        row.id),
             to_string(*unreachable),
             "no flow has an address that is loopback or reserved, or comes from a multicast address or "
             "one of this host");
@@ -130,15 +129,14 @@ void Lint::never_credited(const Row &row, const Credit &credit) {
     if (packet.empty()) {
         diagnostics_.warning(
             row.where,
-            fmt::format("row '{}' can never be credited: no packet has an address of '{}' and one "
+            fmt::format("row '{}' can never match: no packet has an address of '{}' and one "
                         "of '{}'",
                         row.id, row.source, row.destination),
             "", "both sides need addresses of one family, icmp of IPv4, icmpv6 of IPv6");
         return;
     }
     diagnostics_.warning(
-        row.where,
-        fmt::format("row '{}' can never be credited: {}", row.id, winners_text(row, credit)),
+        row.where, fmt::format("row '{}' can never match: {}", row.id, winners_text(row, credit)),
         packet, "delete one, or put the narrower row first");
 }
 
@@ -174,19 +172,21 @@ const Row &Lint::telling_winner(const Row &row, const Credit &credit) const {
 void Lint::splits_credit(const Row &row, const Credit &credit) {
     const Row &winner = telling_winner(row, credit);
     const std::string packet = witness({&winner, &row}), lacking = missed(winner, row);
+    const std::string meant =
+        fmt::format("if it is meant, write 'accept: overlap' in row '{}'", row.id);
     if (lacking.empty())
         return diagnostics_.note(
             row.where,
-            fmt::format("row '{}' gets only what row {} leaves: both permit some packets", row.id,
-                        cited(winner, row)),
-            packet, "the first row in the file is credited and its limit applies");
+            fmt::format("row '{}' overlaps row {}, which comes first: what both permit is counted "
+                        "by the first",
+                        row.id, cited(winner, row)),
+            packet, meant);
     diagnostics_.warning(
         row.where,
-        fmt::format(
-            "the {} of row '{}' is got around: row {}, which has not the same, comes first and permits "
-            "some of the same packets",
-            lacking, row.id, cited(winner, row)),
-        packet, fmt::format("put row '{}' first", row.id));
+        fmt::format("the {} of row '{}' does not hold for all of its packets: row {} comes first, "
+                    "permits some of them, and has not the same {}",
+                    lacking, row.id, cited(winner, row), lacking),
+        packet, fmt::format("put row '{}' first; {}", row.id, meant));
 }
 
 void Lint::credits() {
@@ -199,23 +199,25 @@ void Lint::credits() {
         if (is_switched_off(policy_, policy_.rows[i])) continue;
         if (!credits[i].credited)
             never.push_back(static_cast<std::uint16_t>(i));
-        else if (!credits[i].winners.empty())
+        else if (!credits[i].winners.empty() && !accepts(policy_.rows[i].accept, finding::overlap))
             (missed(telling_winner(policy_.rows[i], credits[i]), policy_.rows[i]).empty() ? split
                                                                                           : around)
                 .push_back(static_cast<std::uint16_t>(i));
     }
-    tell_each(never, "can never be credited", Severity::warning,
+    tell_each(never, "can never match", Severity::warning,
               [&](const Row &row, std::uint16_t i) { never_credited(row, credits[i]); });
     const auto overlap = [&](const Row &row, std::uint16_t i) { splits_credit(row, credits[i]); };
-    tell_each(around, "have a limit or check that is got around", Severity::warning, overlap);
-    tell_each(split, "get only what earlier rows leave", Severity::note, overlap);
+    tell_each(around, "have a limit or check that does not hold for all of their packets",
+              Severity::warning, overlap);
+    tell_each(split, "overlap rows that come first", Severity::note, overlap);
 }
 
 void Lint::over_wide() {
     std::vector<std::uint16_t> wide;
     for (std::size_t i = 0; i < policy_.rows.size(); ++i) {
         const Row &row = policy_.rows[i];
-        if (!is_switched_off(policy_, row) && count(row.port) > wide_ports &&
+        if (!is_switched_off(policy_, row) && !accepts(row.accept, finding::over_wide) &&
+            count(row.port) > wide_ports &&
             (row.direction == Direction::in || count(row.source_port) > wide_ports) &&
             is_most_of_the_internet(peer_addresses(policy_, peer_name(row))))
             wide.push_back(static_cast<std::uint16_t>(i));
@@ -242,7 +244,8 @@ void Lint::ephemeral_ports() {
     for (std::size_t i = 0; i < policy_.rows.size(); ++i) {
         const Row &row = policy_.rows[i];
         if (row.direction == Direction::out && row.port == any_port &&
-            row.source_port != any_port && !is_switched_off(policy_, row) && !overlap(row).empty())
+            !accepts(row.accept, finding::ephemeral_ports) && row.source_port != any_port &&
+            !is_switched_off(policy_, row) && !overlap(row).empty())
             rows.push_back(static_cast<std::uint16_t>(i));
     }
     tell_each(
@@ -263,6 +266,7 @@ void Lint::ephemeral_ports() {
 }
 
 void Lint::failsafe() {
+    if (accepts(policy_.accept, finding::no_failsafe)) return;
     const Row *off = nullptr;
     for (const Row &row : policy_.rows) {
         if (row.section != Section::failsafe) continue;

@@ -65,7 +65,8 @@ struct Document {
     std::map<std::string, AddressSetDef> roles, peers;  // `addresses` not yet resolved
     std::map<std::string, PortSetDef> ports;
     std::vector<Name> block;
-    std::vector<WrittenRow> rows;  // failsafe rows first, each in order; ids are unique
+    std::vector<std::string> accept;  // of policy_findings
+    std::vector<WrittenRow> rows;     // failsafe rows first, each in order; ids are unique
     std::vector<Name> remove;
     std::vector<WrittenExpectation> expect;
     std::optional<Setting<bool>> fragments_drop;

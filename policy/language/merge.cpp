@@ -222,6 +222,7 @@ Document merge(const Files &files, Diagnostics &diagnostics) {
     merged.ports = merger.definitions(&Document::ports, "port set");
     merged.block = merger.blocks();
     merged.rows = merger.rows();
+    merged.accept = top.accept;  // what an included file lacks, this one may have to add
     merged.expect = top.expect;
     merged.fragments_drop = merger.setting(&Document::fragments_drop, "fragments");
     merged.handed_over_ipv6 = merger.setting(&Document::handed_over_ipv6, "handed-over-ipv6");

@@ -2,7 +2,10 @@
 // Reads the rows of `matrix` and `failsafe`. As many faults of a row as
 // possible are reported at once.
 
+#include <algorithm>
+
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "policy/base/text.h"
 #include "policy/language/sections.h"
@@ -160,6 +163,8 @@ void read_texts(const Reading &reading, const Fields &fields, Row &row) {
     row.role = read("role", column_limit);
     row.protocol = read("protocol", column_limit);
     row.notes = read("notes", notes_limit);
+    if (const Node *node = fields.find("accept"))
+        row.accept = read_accept(reading, *node, row_findings);
 }
 
 // The check and the limit of a row. They may deny, which a failsafe row must never do.
@@ -181,7 +186,7 @@ std::optional<WrittenRow> read_row(const Reading &reading, const Node &node, Sec
     if (!reading.expect_map(node, "a row")) return std::nullopt;
     const Fields fields(reading, node, "a row",
                         {"id", "role", "protocol", "transport", "source", "destination", "port",
-                         "source-port", "notes", "check", "limit"});
+                         "source-port", "notes", "check", "limit", "accept"});
     const Node *id_node = fields.find("id");
     if (!id_node) {
         reading.error(node, "the row has no id",
@@ -219,6 +224,20 @@ std::optional<WrittenRow> read_row(const Reading &reading, const Node &node, Sec
 }
 
 }  // namespace
+
+std::vector<std::string> read_accept(const Reading &reading, const Node &node,
+                                     std::span<const std::string_view> known) {
+    std::vector<std::string> accepted;
+    for (const Name &name : reading.names(node, "'accept'", "finding")) {
+        if (std::ranges::find(known, name.text) != known.end())
+            accepted.push_back(name.text);
+        else
+            reading.diagnostics.error(
+                name.where, fmt::format("finding {} cannot be accepted here", quote(name.text)),
+                fmt::format("write {}", fmt::join(known, ", ")));
+    }
+    return accepted;
+}
 
 std::vector<WrittenRow> read_rows(const Reading &reading, const Node &node, Section section) {
     std::vector<WrittenRow> rows;

@@ -207,6 +207,7 @@ Policy resolve(Document document, Diagnostics &diagnostics) {
     Policy policy;
     policy.name = document.name ? document.name->text : "";
     policy.reference = document.reference;
+    policy.accept = document.accept;
     policy.file = document.file;
     policy.interfaces = place_roles(document, lookup, diagnostics);
     for (const Name &name : document.block)

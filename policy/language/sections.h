@@ -4,6 +4,9 @@
 #pragma once
 
 #include <optional>
+#include <span>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "policy/language/document.h"
@@ -25,6 +28,10 @@ std::optional<PortItems> read_ports(const Reading &reading, const Node &node, Po
 
 // The rows of `matrix` or `failsafe`.
 std::vector<WrittenRow> read_rows(const Reading &reading, const Node &node, Section section);
+
+// The findings of lint that are accepted: names of `known`.
+std::vector<std::string> read_accept(const Reading &reading, const Node &node,
+                                     std::span<const std::string_view> known);
 
 std::vector<WrittenExpectation> read_expectations(const Reading &reading, const Node &node);
 

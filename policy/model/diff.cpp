@@ -44,7 +44,8 @@ std::vector<std::pair<const char *, std::string>> fields_of(const Row &row) {
             {"port", to_string(row.port)},
             {"check", check_of(row)},
             {"limit", limit_of(row)},
-            {"notes", row.notes}};
+            {"notes", row.notes},
+            {"accept", joined(row.accept)}};
 }
 
 std::string summary(const Row &row) {

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "policy/base/diagnostic.h"
+#include "policy/model/accepted.h"
 #include "policy/model/address.h"
 
 namespace pm {
@@ -94,7 +95,8 @@ struct Row {
     std::string notes;
     Check check;
     Limit limit;
-    Location where;  // of the id
+    std::vector<std::string> accept;  // of row_findings
+    Location where;                   // of the id
 };
 
 struct InterfaceDef {
@@ -123,7 +125,8 @@ struct Policy {
     std::map<std::string, AddressSetDef> peers;
     std::map<std::string, PortSetDef> ports;
     std::vector<std::string> block;
-    std::vector<Row> rows;  // failsafe rows first, then the matrix, each in order
+    std::vector<std::string> accept;  // of policy_findings
+    std::vector<Row> rows;            // failsafe rows first, then the matrix, each in order
     std::vector<Expectation> expect;
     bool fragments_drop = false;
     bool handed_over_ipv6 = false;  // what other devices hand over with a listed source is accepted

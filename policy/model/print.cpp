@@ -70,6 +70,7 @@ public:
         print_expectations();
         if (policy_.fragments_drop) add("\nfragments: drop\n");
         if (policy_.handed_over_ipv6) add("\nhanded-over-ipv6: accept\n");
+        if (!policy_.accept.empty()) add("\naccept: {}\n", flow(policy_.accept, scalar));
         add("\nflow-capacity: {}\n", policy_.flow_capacity);
         return std::move(text_);
     }
@@ -186,6 +187,7 @@ private:
             add("    limit: {{ new-flows: {}/{}, burst: {}, per: {} }}\n", row.limit.flows,
                 row.limit.per_seconds == 1 ? "s" : "min", row.limit.burst,
                 row.limit.per_row ? "row" : "peer");
+        if (!row.accept.empty()) add("    accept: {}\n", flow(row.accept, scalar));
     }
 
     void print_expectations() {

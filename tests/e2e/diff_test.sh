@@ -62,10 +62,10 @@ case_live_flows_that_would_be_cut_are_those_that_are() {
     expect_status 0 pm apply "$here/edge.yaml"
     read -r -t 5 line <&"$out"
 
-    # If another row permits the flow too, only the row that is credited changes.
+    # If another row permits the flow too, only the row that counts it changes.
     edited_policy credit 's/^expect:/failsafe:\n  - { id: all-of-it, transport: tcp, source: admins, destination: access, port: 22 }\nexpect:/' >/dev/null
     expect_status 5 pm diff "$LAB/credit.yaml"
-    expect_output "1 live flow would be credited to another row:"
+    expect_output "1 live flow would be counted on another row:"
     expect_output "ssh-admins -> all-of-it"
     kill "$process"
     wait "$process" || true

@@ -50,13 +50,12 @@ TEST(Check, ARowThatIsShadowedByOne) {
     PolicyBuilder b = clean();
     b.row("sip-again", {tcp}, "partners", "access", {{5061, 5061}});
     EXPECT_THAT(findings(b.policy),
-                ElementsAre("row 'sip-again' can never be credited: row 'sip' permits all that it "
+                ElementsAre("row 'sip-again' can never match: row 'sip' permits all that it "
                             "permits | tcp 198.51.100.7:40000 -> 203.0.113.10:5061"));
 }
 
 TEST(Check, ARowOfAddressesThatNoPacketMayHave) {
-    const std::string dropped =
-        "' can never be credited: the address checks drop all that it permits | ";
+    const std::string dropped = "' can never match: the address checks drop all that it permits | ";
     PolicyBuilder b = clean();
     b.role("net", {"10.1.0.0/16"}).role("loop", {"127.0.0.1"});
     b.peers("classe", {"240.0.0.0/8"}).peers("localhost", {"127.0.0.0/8", "::1/128"});
@@ -90,15 +89,15 @@ TEST(Check, WhatIsLeftOfARowIsWhatPacketsMayHave) {
     EXPECT_THAT(
         findings(b.policy),
         ElementsAre(
-            "row 'six-only' can never be credited: no packet has an address of 'six' and one "
+            "row 'six-only' can never match: no packet has an address of 'six' and one "
             "of 'av'",
-            "row 'rest' gets only what row 'all' leaves: both permit some packets | tcp "
+            "row 'rest' overlaps row 'all', which comes first: what both permit is counted by the first | tcp "
             "198.51.100.7:40000 -> 203.0.113.10:1000"));
     b.role("only", {"203.0.113.12"});  // IPv4: what 'half' leaves of 'clients' there are martians
     b.row("all-of-it", {tcp}, "half", "only", {{1003, 1003}});
     b.row("none", {tcp}, "clients", "only", {{1003, 1003}});
     EXPECT_THAT(findings(b.policy),
-                testing::Contains("row 'none' can never be credited: row 'all-of-it' permits all "
+                testing::Contains("row 'none' can never match: row 'all-of-it' permits all "
                                   "that it permits | tcp 198.51.100.7:40000 -> 203.0.113.12:1003"));
 }
 
@@ -117,7 +116,7 @@ TEST(Check, ARowThatIsShadowedBySeveral) {
     b.row("high", {tcp}, "clients", "access", {{6100, 6199}});
     b.row("both", {tcp}, "partners", "access", {{6050, 6150}});
     EXPECT_THAT(findings(b.policy),
-                ElementsAre("row 'both' can never be credited: rows 'low', 'high' and others "
+                ElementsAre("row 'both' can never match: rows 'low', 'high' and others "
                             "together permit all that it permits | tcp 198.51.100.7:40000 -> "
                             "203.0.113.10:6050"));
 }
@@ -127,7 +126,7 @@ TEST(Check, ARowWhosePeersAreBlocked) {
     b.peers("fraud", {"192.0.2.0/24"}).block("fraud");
     b.row("web", {tcp}, "fraud", "access", {{443, 443}});
     EXPECT_THAT(findings(b.policy),
-                ElementsAre("row 'web' can never be credited: all that it permits is blocked | "
+                ElementsAre("row 'web' can never match: all that it permits is blocked | "
                             "tcp 192.0.2.0:40000 -> 203.0.113.10:443"));
 }
 
@@ -137,9 +136,9 @@ TEST(Check, ARowWithoutACommonFamily) {
     b.row("ping", {icmp}, "six", "access");
     b.row("ping6", {icmpv6}, "six", "access");
     EXPECT_THAT(findings(b.policy),
-                ElementsAre("row 'six' can never be credited: no packet has an address of 'six' "
+                ElementsAre("row 'six' can never match: no packet has an address of 'six' "
                             "and one of 'av'",
-                            "row 'ping' can never be credited: no packet has an address of 'six' "
+                            "row 'ping' can never match: no packet has an address of 'six' "
                             "and one of 'access'"));
 }
 
@@ -150,7 +149,7 @@ TEST(Check, ShadowsAreSeenFamilyByFamily) {
     b.row("four", {tcp}, "any4", "av", {{443, 443}});
     b.row("all", {tcp}, "clients", "av", {{443, 443}});
     EXPECT_THAT(findings(b.policy),
-                ElementsAre("row 'all' can never be credited: row 'four' permits all that it "
+                ElementsAre("row 'all' can never match: row 'four' permits all that it "
                             "permits | tcp 198.51.100.7:40000 -> 203.0.113.11:443"));
 }
 
@@ -159,14 +158,16 @@ TEST(Check, OverlapsThatSplitCredit) {
     b.row("port", {tcp}, "av", "clients", {{50000, 59999}});
     b.row("relay", {tcp}, "av", "clients", any_port, {{10000, 20000}});
     b.row("other-role", {tcp}, "access", "clients", {{50000, 59999}});
-    EXPECT_THAT(findings(b.policy),
-                ElementsAre("row 'relay' gets only what row 'port' leaves: both permit some "
-                            "packets | tcp 203.0.113.11:10000 -> 198.51.100.7:50000"));
+    EXPECT_THAT(
+        findings(b.policy),
+        ElementsAre("row 'relay' overlaps row 'port', which comes first: what both permit is "
+                    "counted by the first | tcp 203.0.113.11:10000 -> 198.51.100.7:50000"));
     PolicyBuilder rescue = clean();
     rescue.row("ssh-all", {tcp}, "clients", "access", {{22, 22}});
-    EXPECT_THAT(findings(rescue.policy),
-                ElementsAre("row 'ssh-all' gets only what row 'ssh' leaves: both permit some "
-                            "packets | tcp 10.9.0.0:40000 -> 203.0.113.10:22"));
+    EXPECT_THAT(
+        findings(rescue.policy),
+        ElementsAre("row 'ssh-all' overlaps row 'ssh', which comes first: what both permit is "
+                    "counted by the first | tcp 10.9.0.0:40000 -> 203.0.113.10:22"));
 }
 
 // An overlap alone may be meant; a limit or a check that does not hold is not.
@@ -186,8 +187,8 @@ TEST(Check, ALimitOrCheckThatIsGotAroundIsAWarning) {
     EXPECT_EQ(severities(b.policy), std::pair(1, 0));
     EXPECT_THAT(
         findings(b.policy),
-        ElementsAre("the limit of row 'all' is got around: row 'some', which has not the same, "
-                    "comes first and permits some of the same packets | tcp "
+        ElementsAre("the limit of row 'all' does not hold for all of its packets: row 'some' comes "
+                    "first, permits some of them, and has not the same limit | tcp "
                     "198.51.100.7:40000 -> 203.0.113.10:443"));
     some.limit = all.limit;
     EXPECT_EQ(severities(b.policy), std::pair(0, 1));
@@ -207,6 +208,23 @@ TEST(Check, ALimitOrCheckThatIsGotAroundIsAWarning) {
     rescue.row("ssh-all", {tcp}, "clients", "access", {{22, 22}});
     rescue.policy.rows.back().limit = all.limit;
     EXPECT_EQ(severities(rescue.policy), std::pair(0, 1));
+}
+
+TEST(Check, WhatIsAcceptedIsNotTold) {
+    PolicyBuilder b = clean();
+    b.policy.rows.erase(b.policy.rows.begin());
+    b.row("some", {tcp}, "partners", "access", {{443, 443}});
+    b.row("all", {tcp}, "clients", "access", {{443, 443}});
+    b.policy.rows.back().limit = {.flows = 10, .per_seconds = 1, .burst = 10, .per_row = false};
+    b.row("wide", {udp}, "clients", "av", {{20000, 40001}});
+    b.row("relay", {tcp}, "av", "clients", any_port, {{50000, 59999}});
+    b.row("never", {tcp}, "partners", "access", {{443, 443}});
+    EXPECT_EQ(findings(b.policy).size(), 5U);
+
+    b.policy.accept = {"no-failsafe"};
+    for (Row &row : b.policy.rows) row.accept = {"overlap", "over-wide", "ephemeral-ports"};
+    EXPECT_THAT(findings(b.policy), ElementsAre(testing::StartsWith("row 'never' can never match")))
+        << "that is no overlap";
 }
 
 TEST(Check, OverWideRows) {
@@ -264,7 +282,7 @@ TEST(Check, ManyFindingsAreSummedUp) {
         b.row("again" + std::to_string(i), {tcp}, "partners", "access", {{5061, 5061}});
     const auto all = findings(b.policy);
     ASSERT_EQ(all.size(), 11U);
-    EXPECT_EQ(all.back(), "15 more rows can never be credited");
+    EXPECT_EQ(all.back(), "15 more rows can never match");
 }
 
 TEST(Check, TenThousandRows) {
@@ -283,7 +301,7 @@ TEST(Check, TenThousandRows) {
               << std::chrono::duration_cast<std::chrono::milliseconds>(end - start).count()
               << " ms\n";
     ASSERT_EQ(all.size(), 11U);
-    EXPECT_EQ(all.back(), "9989 more rows get only what earlier rows leave");
+    EXPECT_EQ(all.back(), "9989 more rows overlap rows that come first");
 }
 
 }  // namespace

@@ -33,10 +33,10 @@ TEST(Diagnostic, ShowsPlaceLineCaretAndHint) {
 
 TEST(Diagnostic, WarningHasWitness) {
     Diagnostics diagnostics;
-    diagnostics.warning({file_of("id: a\n"), 1, 5, 1}, "row 'a' can never be credited",
+    diagnostics.warning({file_of("id: a\n"), 1, 5, 1}, "row 'a' can never match",
                         "tcp 198.51.100.7:40000 -> 203.0.113.10:5061", "delete one");
     EXPECT_EQ(render(diagnostics, false),
-              "policy.yaml:1:5: warning: row 'a' can never be credited\n"
+              "policy.yaml:1:5: warning: row 'a' can never match\n"
               "id: a\n"
               "    ^\n"
               "  witness: tcp 198.51.100.7:40000 -> 203.0.113.10:5061\n"

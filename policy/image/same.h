@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+// Compares compiled policies.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+namespace pm {
+
+// Do two images hold the same policy, for the same interfaces and counters? The number and the
+// time of their generation, which the loader writes into the header, may differ. What is shorter
+// than a header is no image.
+bool is_same_image(std::span<const std::uint8_t> one, std::span<const std::uint8_t> other);
+
+}  // namespace pm
