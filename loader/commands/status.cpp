@@ -7,11 +7,11 @@
 #include <utility>
 #include <vector>
 
-#include <climits>
 #include <fmt/core.h>
 
 #include "loader/attach/takeover.h"
 #include "loader/base/clock.h"
+#include "loader/base/host_name.h"
 #include "loader/base/message.h"
 #include "loader/base/paths.h"
 #include "loader/commands/commands.h"
@@ -45,18 +45,14 @@ std::vector<std::string> print_parachute(const StatusArguments &arguments) {
     return note->interfaces;
 }
 
-std::string host_name() {
-    char name[HOST_NAME_MAX + 1] = {};
-    return gethostname(name, HOST_NAME_MAX) == 0 ? name : "this host";
-}
-
 // `control`: the programs that are in force; null: none are.
 void print_status(const Snapshot &snapshot, const StatusArguments &arguments,
                   const Switch *control) {
+    const std::string host = host_name();
     const show::StatusView view = {.colour = colour_on(STDOUT_FILENO),
                                    .whole = arguments.all || !arguments.row.empty(),
                                    .row = arguments.row,
-                                   .host = host_name(),
+                                   .host = host.empty() ? "this host" : host,
                                    .now = realtime_ns(),
                                    .banned = control ? banned_now(*control).size() : 0};
     fmt::print("{}",

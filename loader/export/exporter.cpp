@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "loader/export/exporter.h"
 
+#include "loader/base/clock.h"
 #include "loader/base/file.h"
+#include "loader/base/host_name.h"
 #include "loader/export/metrics.h"
 #include "loader/export/page.h"
 #include "loader/show/parachute.h"
@@ -14,6 +16,12 @@ constexpr std::chrono::milliseconds fresh_for{200};
 
 Reply unavailable(const Fault &fault) {
     return text_reply(503, fault.message + "\n");
+}
+
+// Whose figures these are: an administrator has the pages of several hosts open.
+Reply host() {
+    return text_reply(200, show::host_json(host_name(), realtime_ns()),
+                      "application/json; charset=utf-8");
 }
 
 }  // namespace
@@ -47,9 +55,10 @@ Reply Exporter::status() {
 Reply Exporter::answer(const std::string &path) {
     if (path == "/metrics") return fresh(metrics_, [&] { return metrics(); });
     if (path == "/status") return fresh(status_, [&] { return status(); });
+    if (path == "/host") return host();
     if (path == "/-/healthy") return text_reply(200, "the exporter is healthy\n");
     if (auto file = page_file(path)) return *file;
-    return text_reply(404, "there are /metrics, /status, /-/healthy and the page at /\n");
+    return text_reply(404, "there are /metrics, /status, /host, /-/healthy and the page at /\n");
 }
 
 Done Exporter::write_textfile(const std::string &file) {

@@ -3,13 +3,11 @@
 
 #include <arpa/inet.h>
 #include <strings.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cctype>
 
-#include <climits>
-
+#include "loader/base/host_name.h"
 #include "policy/base/text.h"
 
 namespace pm::exporter {
@@ -57,8 +55,7 @@ Result<HostNames> HostNames::of_this_host(const std::vector<std::string> &more) 
             return fault("--host-name: " + quote(name) + " is no name of a host",
                          "the name alone, without scheme and port", Exit::usage);
     std::vector<std::string> names = more;
-    char own[HOST_NAME_MAX + 1] = {};
-    if (gethostname(own, sizeof(own) - 1) == 0 && *own) names.emplace_back(own);
+    if (const std::string own = host_name(); !own.empty()) names.push_back(own);
     return HostNames(std::move(names));
 }
 

@@ -342,6 +342,10 @@ std::string notice_json(const Notice &notice) {
     return json_line(json);
 }
 
+std::string host_json(const std::string &host, std::uint64_t time) {
+    return json_line(Json{{"host", text_or_null(host)}, {"time", time_text(time)}});
+}
+
 std::string diagnostics_json(const Diagnostics &diagnostics) {
     std::string text;
     for (const Diagnostic &one : diagnostics.all()) text += json_line(diagnostic_json(one));

@@ -49,6 +49,9 @@ std::string flow_record_json(const FlowRecordHead &head, const Flow &flow);
 std::string explanation_text(const Explanation &explanation, bool colour);
 std::string explanation_json(const Explanation &explanation);
 
+// An object: the host's name (empty: null) and the time, in ns since the epoch.
+std::string host_json(const std::string &host, std::uint64_t time);
+
 std::string diagnostics_json(const Diagnostics &diagnostics);
 
 std::string diff_text(const std::vector<Change> &changes, const std::vector<FlowChange> &flows);

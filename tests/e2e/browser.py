@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Opens a page in a Chromium that listens on a debugging port, waits, and says what it shows:
 
-  browser.py DEBUG-PORT URL SECONDS PICTURE    the page as HTML on stdout, a picture in PICTURE
+  browser.py DEBUG-PORT URL SECONDS PICTURE [WIDTH [SCRIPT]]
 
-Errors of the page's script, and requests that failed or went elsewhere, go to stderr.
+The page as HTML on stdout, a picture in PICTURE. WIDTH: of the window, in pixels. SCRIPT is run
+when the time is over; what it yields is printed first, as `result: TEXT`. Errors of the page's script, and requests that failed or went elsewhere, go to stderr.
 """
 
 import base64
@@ -56,13 +57,18 @@ class Page:
         return data
 
 
-port, url, seconds, picture = sys.argv[1:]
+port, url, seconds, picture = sys.argv[1:5]
+width = int(sys.argv[5]) if len(sys.argv) > 5 else 1400
 tabs = json.load(urllib.request.urlopen(f"http://127.0.0.1:{port}/json/list"))
 page = Page(next(tab["webSocketDebuggerUrl"] for tab in tabs if tab["type"] == "page"))
 for domain in "Page", "Runtime", "Network", "Log":
     page.call(domain + ".enable")
+page.call("Emulation.setDeviceMetricsOverride", width=width, height=1000, deviceScaleFactor=1,
+          mobile=width < 640)
 page.call("Page.navigate", url=url)
 time.sleep(float(seconds))
+if len(sys.argv) > 6:
+    print("result:", page.call("Runtime.evaluate", expression=sys.argv[6])["result"].get("value"))
 html = page.call("Runtime.evaluate", expression="document.documentElement.outerHTML")
 image = page.call("Page.captureScreenshot")
 with open(picture, "wb") as out:

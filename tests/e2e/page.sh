@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # The exporter's page in a real browser (Chromium), in a namespace from which nothing else can be
 # reached. Run by scripts/test-all; needs `scripts/setup --all`.
-#   PM_SCREENSHOT=FILE  keeps the picture
+#   PM_SCREENSHOT=FILE   keeps the picture
+#   PM_PHONE=FILE        that of a narrow window
 #   PM_SECONDS=N         looks that long (8)
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -13,10 +14,10 @@ here=$(cd "$(dirname "$0")" && pwd)
 
 URL=http://127.0.0.1:9927/
 
-# SECONDS: opens the page for this time. Leaves its text in $LAB/dom, a picture, and its errors in
+# SECONDS [WIDTH [SCRIPT]]: opens the page for this time. Leaves its text in $LAB/dom, a picture, and its errors in
 # $LAB/log/browser.
 browse() {
-    in_ns edge /usr/bin/python3 "$here/browser.py" 9222 "$URL" "$1" "$LAB/page.png" \
+    in_ns edge /usr/bin/python3 "$here/browser.py" 9222 "$URL" "$1" "$LAB/page.png" "${@:2}" \
         >"$LAB/dom" 2>"$LAB/log/browser"
 }
 
@@ -77,6 +78,31 @@ case_nothing_breaks_the_content_security_policy() {
 case_a_picture() {
     [ "$(head -c 8 "$LAB/page.png" | od -An -tx1 | tr -d ' ')" = 89504e470d0a1a0a ]
     [ -z "${PM_SCREENSHOT:-}" ] || cp "$LAB/page.png" "$PM_SCREENSHOT"
+}
+
+case_on_a_phone_the_page_is_no_wider() {
+    browse 4 390 'document.documentElement.scrollWidth'
+    [ -z "${PM_PHONE:-}" ] || cp "$LAB/page.png" "$PM_PHONE"
+    expect_equal "result: 390" "$(head -n 1 "$LAB/dom")" "how wide the page is"
+    page_has access-sip-mtls-in
+}
+
+case_the_filter_leaves_what_has_the_word() {
+    browse 4 1400 'document.dispatchEvent(new KeyboardEvent("keydown", { key: "/" }));
+        const box = document.activeElement;
+        box.value = "NO-SERVICE";
+        box.dispatchEvent(new Event("input"));
+        [...document.querySelectorAll("tbody tr:not([hidden]) th")].map((one) => one.textContent).join()'
+    expect_equal "result: no-service" "$(head -n 1 "$LAB/dom")" "what is left"
+    page_has "$(in_ns edge uname -n)"
+}
+
+case_the_page_says_what_comes_back() {
+    expect_status 0 pm apply -i eth0 "$here/edge.yaml" --mode audit --confirm-within 300s
+    browse 4
+    page_text | grep -qE '^WILL ROLL BACK to generation 1 \(.*\) in 4m[0-9]+s unless: portmatrix confirm$' ||
+        { page_text | head -n 20; return 1; }
+    expect_status 0 pm rollback
 }
 
 case_the_page_says_that_nothing_is_attached() {

@@ -5,6 +5,7 @@
 const interval = 2000;
 const kept = 60; // values of a small graph
 const histories = new Map(); // key: {total, values}
+const sections = new Map(); // interface: its part of the page
 const svgSpace = "http://www.w3.org/2000/svg";
 let last = 0; // when the figures before came, ms
 
@@ -47,7 +48,7 @@ function cell(content, kind, name = "td") {
   const element = document.createElement(name);
   if (name === "th") element.scope = "row";
   if (kind) element.className = kind;
-  if (kind === "wide") element.title = content;
+  if (kind && kind.startsWith("wide")) element.title = content;
   element.append(content);
   return element;
 }
@@ -58,17 +59,17 @@ function rowOf(interfaceName, row, seconds) {
   if (row.packets_in + row.packets_out === 0) line.className = "quiet";
   line.append(
     cell(row.id, "", "th"),
-    cell(row.direction || ""),
+    cell(row.direction || "", "extra"),
     cell(row.transport.join(", ")),
     cell(row.port || "", "wide"),
-    cell(row.source || "", "wide"),
-    cell(row.destination || "", "wide"),
+    cell(row.source || "", "wide extra"),
+    cell(row.destination || "", "wide extra"),
     cell(number.format(row.packets_in), "number"),
     cell(number.format(row.packets_out), "number"),
     cell(number.format(row.flows), "number"),
-    cell(number.format(row.flows_total), "number"),
+    cell(number.format(row.flows_total), "number extra"),
     cell(short((bytes.at(-1) || 0) * 8), "number"),
-    cell(sparkline(bytes.map((one) => one * 8), "bits a second")));
+    cell(sparkline(bytes.map((one) => one * 8), "bits a second"), "extra"));
   return line;
 }
 
@@ -79,9 +80,9 @@ function dropOf(interfaceName, drop, would, seconds) {
     cell(would ? `${drop.reason} (audit: would be)` : drop.reason, "", "th"),
     cell(drop.direction),
     cell(number.format(drop.packets), "number"),
-    cell(number.format(drop.bytes), "number"),
+    cell(number.format(drop.bytes), "number extra"),
     cell(short(packets.at(-1) || 0), "number"),
-    cell(sparkline(packets, "packets a second")));
+    cell(sparkline(packets, "packets a second"), "extra"));
   return line;
 }
 
@@ -102,7 +103,6 @@ function facts(one) {
   const policy = one.policy;
   const age = one.attachment_age_seconds;
   const stale = age === null || age > 15;
-  const pending = one.pending_confirm;
   return [
     fact("Policy", policy ? policy.name : "none", !policy),
     ...(policy ? [
@@ -120,22 +120,62 @@ function facts(one) {
     fact("Out", hook(one.egress), !one.egress),
     fact("Attachment seen", stale ? "watch is not running" : `${age} s ago`, stale),
     fact("Flows", `${number.format(one.flows.live)} of ${number.format(one.flows.capacity)}`),
-    ...(pending ? [fact("Waits to be confirmed", `${pending.seconds_left} s left`, true)] : []),
   ];
 }
 
-function section(one, seconds) {
-  const part = document.getElementById("interface").content.cloneNode(true);
-  part.querySelector("h2").textContent = one.interface ?? "every device";
-  part.querySelector(".facts").append(...facts(one));
-  part.querySelector(".matrix tbody").append(...one.rows.map((row) => rowOf(one.interface, row, seconds)));
+// The section of an interface stays, so that neither focus nor scrolling is lost.
+function section(name) {
+  const found = sections.get(name);
+  if (found) return found;
+  const part = document.getElementById("interface").content.cloneNode(true).firstElementChild;
+  part.querySelector("h2").textContent = name ?? "every device";
+  sections.set(name, part);
+  return part;
+}
+
+function fill(part, one, seconds) {
+  part.querySelector(".facts").replaceChildren(...facts(one));
+  part.querySelector(".matrix tbody").replaceChildren(...one.rows.map((row) => rowOf(one.interface, row, seconds)));
   const drops = [
     ...one.drops.map((drop) => dropOf(one.interface, drop, false, seconds)),
     ...one.would_drop.map((drop) => dropOf(one.interface, drop, true, seconds)),
   ];
   if (drops.length === 0) drops.push(cellLine("nothing yet"));
-  part.querySelector(".drops tbody").append(...drops);
-  return part;
+  part.querySelector(".drops tbody").replaceChildren(...drops);
+}
+
+// Hides the lines that have not the word of the filter, and on demand those without packets.
+function choose() {
+  const word = document.getElementById("filter").value.trim().toLowerCase();
+  const quiet = document.getElementById("quiet").checked;
+  for (const line of document.querySelectorAll("tbody tr")) {
+    line.hidden = !line.textContent.toLowerCase().includes(word) ||
+      (!quiet && line.classList.contains("quiet"));
+  }
+}
+
+function time(seconds) {
+  const minutes = Math.floor(seconds / 60);
+  return minutes > 0 ? `${minutes}m${seconds % 60}s` : `${seconds}s`;
+}
+
+// As `portmatrix status` says it.
+function tellPending(interfaces) {
+  const pending = interfaces.map((one) => one.pending_confirm).find(Boolean);
+  const box = document.getElementById("pending");
+  box.hidden = !pending;
+  if (!pending) return;
+  const what = pending.generation ? `generation ${pending.generation} (${pending.policy})` : "what was before";
+  const text = `WILL ROLL BACK to ${what} in ${time(pending.seconds_left)} unless: portmatrix confirm`;
+  if (box.textContent !== text) box.textContent = text;
+}
+
+async function tellHost() {
+  const answer = await fetch("/host", { cache: "no-store" });
+  if (!answer.ok) throw new Error((await answer.text()).trim());
+  const { host } = await answer.json();
+  document.title = `${host ?? "a host"} - portmatrix`;
+  document.getElementById("host").textContent = host ?? "portmatrix";
 }
 
 function cellLine(text) {
@@ -154,6 +194,7 @@ function say(text, alarm) {
 
 async function look() {
   try {
+    if (last === 0) await tellHost();
     const answer = await fetch("/status", { cache: "no-store" });
     const text = await answer.text();
     if (!answer.ok) throw new Error(text.trim());
@@ -161,7 +202,14 @@ async function look() {
     const seconds = last ? (now - last) / 1000 : 0;
     last = now;
     const interfaces = text.split("\n").filter(Boolean).map((line) => JSON.parse(line));
-    document.getElementById("interfaces").replaceChildren(...interfaces.map((one) => section(one, seconds)));
+    const parts = interfaces.map((one) => section(one.interface));
+    parts.forEach((part, at) => fill(part, interfaces[at], seconds));
+    const main = document.getElementById("interfaces");
+    if (parts.length !== main.children.length || parts.some((part, at) => part !== main.children[at])) {
+      main.replaceChildren(...parts);
+    }
+    tellPending(interfaces);
+    choose();
     if (interfaces.length === 0) say("nothing is attached: this host is unfiltered", true);
     else say(`in force on ${interfaces.map((one) => one.interface).join(", ")}, as of ${new Date().toLocaleTimeString("en-GB")}`);
   } catch (error) {
@@ -170,4 +218,16 @@ async function look() {
   setTimeout(look, interval);
 }
 
+document.getElementById("filter").addEventListener("input", choose);
+document.getElementById("quiet").addEventListener("change", choose);
+document.addEventListener("keydown", (event) => {
+  const filter = document.getElementById("filter");
+  if (event.key === "/" && document.activeElement !== filter) {
+    event.preventDefault();
+    filter.focus();
+  } else if (event.key === "Escape" && document.activeElement === filter) {
+    filter.value = "";
+    choose();
+  }
+});
 look();
