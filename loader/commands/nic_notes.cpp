@@ -52,6 +52,15 @@ void add_nic_notes(const Deployment &deployment, Snapshot &snapshot) {
     for (const Target &one : nics->targets.targets) add_target(one, snapshot);
     for (const std::string &name : nics->targets.left_out)
         snapshot.interfaces.push_back(without_number(name));
+    for (const std::string &name : nics->detached) {
+        const auto &all = nics->generation.interfaces;
+        if (std::ranges::find(all, name) == all.end() ||
+            std::ranges::find(snapshot.interfaces, name, &InterfaceStatus::name) !=
+                snapshot.interfaces.end())
+            continue;
+        snapshot.interfaces.push_back(without_number(name));
+        snapshot.interfaces.back().detached = true;
+    }
     for (const Device &one : nics->targets.without_number) {
         InterfaceStatus status = without_number(one.name);
         status.closed = status.filtered = true;

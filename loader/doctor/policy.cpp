@@ -154,7 +154,10 @@ void examine_nics(const Snapshot &snapshot, Findings &findings) {
             findings.wrong("closed",
                            fmt::format("it is open, and should not be: {}", one.why_closed),
                            "let the service run, or portmatrix restore: it is closed then");
-        if (one.number == PM_INTERFACES && !one.closed)
+        if (one.detached)
+            findings.warning("attachment", "it was detached by command, and is unfiltered",
+                             "portmatrix apply attaches it again");
+        else if (one.number == PM_INTERFACES && !one.closed)
             findings.wrong("attachment", "it is an interface of the policy, and not attached",
                            "portmatrix restore says why");
     }

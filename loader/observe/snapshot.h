@@ -54,9 +54,10 @@ struct InterfaceStatus {
     std::vector<DropStatus> drops;  // of every direction and reason, also those that count 0
     std::uint64_t live = 0;         // flows
     std::vector<ShadowStatus> shadow;
-    bool filtered = true;  // false: attached, but not an interface of the policy in force
-    bool absent = false;   // no device of this host is it now
-    bool closed = false;   // only essentials and failsafe rows pass
+    bool filtered = true;   // false: attached, but not an interface of the policy in force
+    bool absent = false;    // no device of this host is it now
+    bool detached = false;  // by command; set by the command
+    bool closed = false;    // only essentials and failsafe rows pass
     // What the state folder knows; set by the command.
     std::string why_closed;                      // also of one that is not closed and should be
     std::string address_confirmed, address_now;  // where they differ

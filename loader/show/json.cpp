@@ -114,6 +114,7 @@ Json hook_json(pm_attachment attachment) {
 // What is told of a NIC that is not as it was confirmed. Else none of these keys is there.
 void add_nic(Json &json, const InterfaceStatus &one) {
     if (one.absent) json["absent"] = true;
+    if (one.detached) json["detached"] = true;
     if (!one.renamed.empty()) json["renamed"] = one.renamed;
     if (one.address_confirmed != one.address_now)
         json["address"] = {{"confirmed", text_or_null(one.address_confirmed)},

@@ -29,7 +29,7 @@ std::string hook_text(const InterfaceStatus &interface) {
                            : fmt::format("ingress xdp {}", attachment_mode(ingress));
     text += egress == PM_DETACHED ? ", egress not attached"
                                   : fmt::format(", egress {}", attachment_kind(egress));
-    if (interface.drifted && !interface.absent)
+    if (interface.drifted && !interface.absent && !interface.detached)
         text += "\n  what was attached is gone: apply again";
     if (!interface.renamed.empty())
         text += fmt::format("\n  its name is {} now: apply again", printable(interface.renamed));
@@ -136,6 +136,8 @@ std::string nic_text(const InterfaceStatus &one) {
             one.confirmed);
     else if (one.absent)
         text += "  absent: no device is it now; it is filtered as soon as it is there\n";
+    else if (one.detached)
+        text += "  detached by command, and unfiltered: portmatrix apply attaches it again\n";
     else if (!one.filtered)
         text += "  the policy in force does not filter it\n";
     if (one.address_confirmed != one.address_now)

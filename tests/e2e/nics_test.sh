@@ -310,7 +310,11 @@ case_what_was_detached_by_command_is_not_missed() {
     in_ns edge ip link add look0 type veth peer name look1 # has it look
     refused wait_for 3 watch_said "appeared"
     refused watch_said "absent"
-    expect_equal "wan0 enforce null" "$(state_of)" status
+    expect_equal "wan0 enforce null, lan0 off attachment" "$(state_of)" status
+    expect_status 0 pm status
+    expect_output "detached by command, and unfiltered: portmatrix apply attaches it again"
+    OUTPUT=$(pm doctor || true)
+    expect_output "it was detached by command, and is unfiltered"
     in_ns edge ip link delete look0
     stop_watch TERM
 }
