@@ -66,6 +66,20 @@ case_live_flows_that_end_are_counted() {
     refused expect_output "cut" >/dev/null
 }
 
+# A flow whose next packet comes at once is cut before anybody could count it afterwards.
+case_busy_flows_that_end_are_counted() {
+    put -i eth0 "$here/edge.yaml"
+    nsenter --net="/run/netns/$LAB_NET-user" ping -q -i 0.002 -w 60 "$EDGE4" >/dev/null &
+    local load=$!
+    wait_for 10 pings_live
+    edited_policy deaf 's/^expect:/remove: [ping-in]\nexpect:/' >/dev/null
+    put "$LAB/deaf.yaml"
+    expect_output "1 row removed (ping-in); 1 live flow is cut"
+    kill "$load"
+    put "$here/edge.yaml"
+}
+pings_live() { pm flows --json | jq -es 'any(.row == "ping-in" and .packets_in > 5)' >/dev/null; }
+
 case_what_is_in_force_is_not_put_in_force_again() {
     put -i eth0 "$here/edge.yaml"
     variant second >/dev/null
@@ -162,6 +176,15 @@ case_bans_are_told_and_make_no_difference() {
     pm unban "$ATTACKER4"
     stays "$here/edge.yaml"
     refused expect_output "banned" >/dev/null
+}
+
+# It is said each time, and is no reason for a generation each time.
+case_bans_that_cannot_be_read_make_no_difference() {
+    put -i eth0 "$here/edge.yaml"
+    echo "no list" >"$LAB/state/bans"
+    stays "$here/edge.yaml"
+    expect_output "warning: the bans cannot be read"
+    rm "$LAB/state/bans"
 }
 
 case_warnings_are_those_of_check() {
