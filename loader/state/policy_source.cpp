@@ -2,6 +2,7 @@
 #include "loader/state/policy_source.h"
 
 #include "loader/base/paths.h"
+#include "loader/base/progress.h"
 #include "policy/check/expect.h"
 #include "policy/language/read.h"
 
@@ -37,6 +38,7 @@ Result<Source> compiled(ReadResult read, Expectations expectations) {
 }  // namespace
 
 Result<Source> read_source(const std::string &path, Expectations expectations) {
+    const Progress progress("reading the policy");
     return compiled(read_policy(path, options()), expectations);
 }
 

@@ -9,6 +9,7 @@
 #include "loader/attach/known_targets.h"
 #include "loader/attach/targets.h"
 #include "loader/base/clock.h"
+#include "loader/base/progress.h"
 #include "loader/state/detached.h"
 #include "loader/state/drift.h"
 #include "loader/state/store.h"
@@ -143,6 +144,7 @@ Result<Plan> make_plan(const Rollout &rollout, const Store &store, const Policy 
                        const ApplyRequest &request) {
     auto targets = choose_interfaces(rollout, store, policy, request);
     if (!targets) return tl::unexpected(targets.error());
+    const Progress progress("compiling the policy");
     // Compiled anew: read_source() compiled for the interfaces that the policy names, this is for
     // those of the host.
     auto image = compile(policy, rollout.compile_options(*targets));

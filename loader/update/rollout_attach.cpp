@@ -8,6 +8,7 @@
 #include "loader/attach/attach.h"
 #include "loader/attach/exchange.h"
 #include "loader/attach/takeover.h"
+#include "loader/base/progress.h"
 #include "loader/own/places.h"
 #include "loader/update/reset.h"
 #include "loader/update/rollout.h"
@@ -44,6 +45,7 @@ Done Rollout::check_room(const ProgramOptions &options, std::size_t interfaces) 
 }
 
 Done Rollout::load() {
+    const Progress progress("the kernel checks the programs");
     std::vector<unsigned> numbers;
     for (const Target &target : candidate_.targets)
         if (target.is_new || !pins_ || !pins_->has_interface(target.number))
