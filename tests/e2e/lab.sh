@@ -174,12 +174,13 @@ stop_watch() { # SIGNAL
 # SECONDS COMMAND...: waits until the command succeeds. SECONDS are ample on a machine that does nothing
 # else; on a busy one it takes longer, so it waits three times as long.
 wait_for() {
-    local end=$((SECONDS + 3 * $1 * SLOW)) tries=0
+    local end=$((SECONDS + 3 * $1 * SLOW)) tries=0 pause=0.05
     shift
     until "$@" >/dev/null 2>&1; do
         [ "$SECONDS" -lt "$end" ] || return 1
         # Asking costs the time that the awaited needs.
-        sleep "0.0$((tries++ < 10 ? 2 : 8))"
+        sleep "$pause"
+        [ "$((++tries))" -lt 5 ] || pause=0.15
     done
 }
 
