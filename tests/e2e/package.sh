@@ -75,6 +75,8 @@ case_it_installs() {
         host man -w "$page"
     done
     [ -d "$LAB/host/etc/portmatrix" ]
+    cmp "$ROOT/dashboards/portmatrix.json" "$LAB/host/usr/share/portmatrix/dashboards/portmatrix.json"
+    cmp "$ROOT/dashboards/portmatrix.rules.yml" "$LAB/host/usr/share/portmatrix/dashboards/portmatrix.rules.yml"
     expect_status 0 host portmatrix status
     expect_output "no policy is in force; nothing is filtered"
 }
@@ -141,6 +143,17 @@ case_the_ansible_role_checks_applies_and_confirms() {
     grep -q by-ansible "$LAB/host/etc/portmatrix/policy.yaml"
 }
 
+# As systemd reads both files: the options of a reload are words of their own, and none if there are none.
+case_a_reload_takes_the_options_of_the_administrator() {
+    local unit=$LAB/host$UNITS/portmatrix.service
+    grep -q '^EnvironmentFile=-/etc/default/portmatrix$' "$unit"
+    # shellcheck disable=SC2016 # systemd expands it
+    grep -q '^ExecReload=.* \$PORTMATRIX_RELOAD_OPTIONS$' "$unit"
+    host dpkg -s portmatrix | grep ' /etc/default/portmatrix ' # a file of the administrator
+    # shellcheck source=debian/portmatrix.default
+    (. "$LAB/host/etc/default/portmatrix" && [ -z "$PORTMATRIX_RELOAD_OPTIONS" ])
+}
+
 case_removing_it_removes_the_firewall() {
     host dpkg -r portmatrix
     in_ns edge ip -d link show dev eth0 >"$LAB/link"
@@ -149,7 +162,7 @@ case_removing_it_removes_the_firewall() {
 }
 
 case_a_purge_leaves_nothing() {
-    host dpkg -P portmatrix portmatrix-policies
+    host dpkg -P portmatrix portmatrix-policies portmatrix-dashboards
     # A character device in the layer means that a file of the machine was removed.
     find "$LAB/layer" ! -type d ! -type c -printf '/%P\n' |
         grep -v -e '^/var/lib/dpkg/' -e '^/var/log/' -e '^/var/cache/\(man\|ldconfig\|debconf\)/' \
