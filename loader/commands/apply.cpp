@@ -3,6 +3,7 @@
 #include "loader/update/apply.h"
 
 #include <malloc.h>
+#include <unistd.h>
 
 #include <cstdint>
 #include <optional>
@@ -17,6 +18,7 @@
 #include "loader/base/paths.h"
 #include "loader/commands/commands.h"
 #include "loader/commands/common.h"
+#include "loader/host/device.h"
 #include "loader/kernel/banned_now.h"
 #include "loader/kernel/deployment.h"
 #include "loader/observe/flow_diff.h"
@@ -51,6 +53,16 @@ Result<Source> read_policy_in_force_anew(const Paths &paths) {
 
 bool is_shadow(const ApplyArguments &arguments) {
     return arguments.mode == ApplyArguments::Mode::shadow;
+}
+
+// `apply -i policy.yaml`: the interface was forgotten.
+Done check_interface_names(const ApplyArguments &arguments) {
+    for (const std::string &name : arguments.interfaces)
+        if (!find_device(name) && access(name.c_str(), F_OK) == 0)
+            return fault(fmt::format("'{}' is a file, and no interface", name),
+                         fmt::format("name both: portmatrix apply -i INTERFACE {}", name),
+                         Exit::usage);
+    return {};
 }
 
 // None: as before.
@@ -180,7 +192,9 @@ int run_apply(const ApplyArguments &arguments) {
     keep_freed_memory();
     const std::vector<std::string> &asked = arguments.interfaces;
     const Paths paths = Paths::from_environment();
-    auto lock = check_shadow_options(arguments).and_then(lock_as_root);
+    auto lock = check_shadow_options(arguments)
+                    .and_then([&] { return check_interface_names(arguments); })
+                    .and_then(lock_as_root);
     if (!lock) return end_unchanged("apply", lock.error(), asked);
     auto source = arguments.policy.empty() ? read_policy_in_force_anew(paths)
                                            : read_source(arguments.policy, Expectations::ask);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "loader/commands/command_line.h"
 
+#include <algorithm>
 #include <exception>
 #include <functional>
 #include <map>
@@ -15,6 +16,7 @@
 #include "loader/attach/attach.h"
 #include "loader/base/fault.h"
 #include "loader/base/message.h"
+#include "loader/commands/command_fault.h"
 #include "loader/commands/commands.h"
 #include "loader/commands/common.h"
 #include "loader/commands/options.h"
@@ -58,7 +60,6 @@ private:
     void add_changes();
     void add_service();
     void refuse_empty_values();
-    Fault fault_of(const CLI::ParseError &error);
 
     CLI::App app_{
         "firewall for edge hosts of real-time communication: the port matrix is the "
@@ -333,19 +334,6 @@ void CommandLine::refuse_empty_values() {
             if (option->get_items_expected_max() > 0) option->check(not_empty);
 }
 
-// CLI11 does not name the word that it took for a command.
-Fault CommandLine::fault_of(const CLI::ParseError &error) {
-    const std::vector<std::string> left = app_.remaining();
-    if (!app_.get_subcommands().empty() || left.empty())
-        return {error.what(), "see 'portmatrix --help'", Exit::usage};
-    std::vector<std::string> names;
-    for (const CLI::App *verb : app_.get_subcommands(nullptr)) names.push_back(verb->get_name());
-    const std::string meant = nearest(left[0], names);
-    return {fmt::format("'{}' is no {}", left[0], left[0].starts_with('-') ? "option" : "command"),
-            meant.empty() ? "see 'portmatrix --help'" : fmt::format("did you mean '{}'?", meant),
-            Exit::usage};
-}
-
 bool CommandLine::changes() const {
     const std::vector<CLI::App *> chosen = app_.get_subcommands();
     return !chosen.empty() && changing_.contains(chosen[0]);
@@ -353,10 +341,12 @@ bool CommandLine::changes() const {
 
 int CommandLine::run(int count, char **words) {
     try {
-        app_.parse(count, words);
+        auto given = with_help_option({words + 1, words + count});
+        std::ranges::reverse(given);  // as the library wants them
+        app_.parse(std::move(given));
     } catch (const CLI::ParseError &error) {
         if (error.get_exit_code() == 0) return app_.exit(error);  // --help, --version
-        print_fault(fault_of(error));
+        print_fault(fault_of(app_, error));
         if (changes()) print_unchanged();
         return end(Exit::usage);
     }

@@ -145,6 +145,7 @@ void print_lost_bans(const Switch *control) {
 
 int run_status(const StatusArguments &arguments) {
     auto deployment = open_as_root();
+    if (!deployment && geteuid() != 0) return end(deployment.error());  // nothing can be told
     const bool has_note = parachute::read_note(Paths::from_environment()).has_value();
     const std::vector<std::string> instead = print_parachute(arguments);
     if (!deployment) return end(deployment.error());

@@ -25,8 +25,9 @@ struct Source {
 // What becomes of the policy's own `expect` list.
 enum class Expectations { ask, skip };
 
-// Reads and compiles a policy. A fault: the file cannot be read, or the compiler meets a limit.
-// What is wrong in the file, or in files that it names, stands in the diagnostics.
+// Reads and compiles a policy: a file, `-` for the standard input, or the name of a shipped policy,
+// if it has no folder and is no file here. A fault: the file cannot be read, or the compiler meets
+// a limit. What is wrong in the file, or in files that it names, stands in the diagnostics.
 Result<Source> read_source(const std::string &path, Expectations expectations);
 
 // The same for a text, which messages call `name`.
