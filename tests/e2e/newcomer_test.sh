@@ -11,7 +11,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 
 # MISTAKES: lines "STATUS | COMMAND | FIRST LINE".
 answered() {
-    local status command line said wrong=0 number=0
+    local status command line said code wrong=0 number=0
     while IFS='|' read -r status command line; do
         command=${command## } command=${command%% }
         number=$((number + 1)) code=0
