@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Every policy in the documents passes its check.
+# Every policy in the documents passes its check, and commands say what the documents show.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=tests/e2e/lab.sh
@@ -27,6 +27,16 @@ case_policies_in_the_papers_pass_their_check() {
     done
     echo "# $count policies"
     [ "$count" -ge 5 ]
+}
+
+# The commands of the page are run in a lab, and say what the page shows.
+case_everyday_questions_are_answered_as_the_page_says() {
+    lab_make
+    trap 'lab_remove "$LAB"' EXIT
+    mkdir "$LAB/bin" "$LAB/etc"
+    ln -s "$PORTMATRIX" "$LAB/bin/portmatrix"
+    export PATH=$LAB/bin:$PATH
+    /usr/bin/python3 "$here/pages.py" "$ROOT/docs/everyday.md"
 }
 
 run_cases "$@"

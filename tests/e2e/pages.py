@@ -22,7 +22,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ETC, LAB_ETC = "/etc/portmatrix", os.environ["LAB"] + "/etc"
-PRELUDE = f"set -e; . {HERE}/lab.sh; lab_use; . {HERE}/cases.sh; . {HERE}/status.sh; "
+PRELUDE = f"set -e; . {HERE}/lab.sh; lab_use; . {HERE}/everyday.sh; "
 
 
 def run(command, name):
