@@ -65,13 +65,14 @@ listen() {
 
 # HOST ADDRESS PORT FLAGS: how many answers a segment of no connection has.
 answers_to() {
-    in_ns "$1" /usr/bin/python3 - "$2" "$3" "$4" <<'END'
+    local own=${1^^}4 # newer releases of scapy find none by a route without a gateway
+    in_ns "$1" /usr/bin/python3 - "${!own}" "$2" "$3" "$4" <<'END'
 import logging
 import sys
 logging.getLogger("scapy.runtime").setLevel(logging.ERROR)
 from scapy.all import IP, TCP, sr
-address, port, flags = sys.argv[1:]
-answered, _ = sr(IP(dst=address) / TCP(sport=41000, dport=int(port), flags=flags, seq=7, ack=9),
+source, address, port, flags = sys.argv[1:]
+answered, _ = sr(IP(src=source, dst=address) / TCP(sport=41000, dport=int(port), flags=flags, seq=7, ack=9),
                  timeout=2, verbose=False)
 print(len(answered))
 END
