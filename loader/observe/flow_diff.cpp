@@ -67,15 +67,15 @@ Result<std::vector<FlowChange>> diff_flows(const Deployment &deployment, const P
     return changes;
 }
 
-Result<std::uint64_t> count_cut_flows(const Deployment &before, const Deployment &after) {
-    auto reader = FlowReader::open(after, {});
+Result<std::uint64_t> count_cut_flows(const Deployment &now, pm_view image, pm_view bans) {
+    auto reader = FlowReader::open(now, {});
     if (!reader) return tl::unexpected(reader.error());
-    const Decider was = decider(before), is = decider(after);
+    const Decider before = decider(now), after{.image = image, .bans = bans};
     std::uint64_t count = 0;
     return reader
         ->each([&](const pm_flow_key &key, const pm_flow &value) {
-            if (pm_reason_of(was(key, value)) == PM_UNDECIDED &&
-                pm_reason_of(is(key, value)) != PM_UNDECIDED)
+            if (pm_reason_of(before(key, value)) == PM_UNDECIDED &&
+                pm_reason_of(after(key, value)) != PM_UNDECIDED)
                 ++count;
         })
         .map([&] { return count; });

@@ -9,6 +9,7 @@
 #include "loader/base/fault.h"
 #include "loader/kernel/deployment.h"
 #include "loader/observe/flow_reader.h"
+#include "maps/image.h"
 #include "policy/model/model.h"
 
 namespace pm {
@@ -24,8 +25,8 @@ struct FlowChange {
 // `policy`. Flows that the policy in force itself cuts are left out.
 Result<std::vector<FlowChange>> diff_flows(const Deployment &deployment, const Policy &policy);
 
-// How many live flows the policy in force by `before` let through, and that of `after` drops.
-// `before` was read before the change, and nothing has been written since it.
-Result<std::uint64_t> count_cut_flows(const Deployment &before, const Deployment &after);
+// How many live flows pass by what is in force, and would not by this image and these bans. To be
+// asked before these are in force: a flow that is cut already is not counted.
+Result<std::uint64_t> count_cut_flows(const Deployment &now, pm_view image, pm_view bans);
 
 }  // namespace pm
