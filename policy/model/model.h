@@ -123,7 +123,8 @@ struct Policy {
     std::map<std::string, AddressSetDef> peers;
     std::map<std::string, PortSetDef> ports;
     std::vector<std::string> block;
-    std::vector<Row> rows;  // failsafe rows first, then the matrix, each in order
+    std::vector<std::string> never_ban;  // peer sets that 'ban' refuses to touch
+    std::vector<Row> rows;               // failsafe rows first, then the matrix, each in order
     std::vector<Expectation> expect;
     bool fragments_drop = false;
     bool handed_over_ipv6 = false;  // what other devices hand over with a listed source is accepted
