@@ -73,7 +73,16 @@ Result<Applied> apply_source(const Paths &paths, const Source &source,
         if (!seconds) return tl::unexpected(seconds.error());
         request.confirm_within = *seconds;
     }
-    return apply(paths, *source.policy, request);
+    // At once, as the user's own session may be cut.
+    std::vector<std::string> told;
+    request.tell = [&](const std::string &line) {
+        print_note(line);
+        told.push_back(line);
+    };
+    return apply(paths, *source.policy, request).map([&](Applied &&applied) {
+        if (arguments.json) applied.notes.insert(applied.notes.begin(), told.begin(), told.end());
+        return std::move(applied);
+    });
 }
 
 Done check_shadow_options(const ApplyArguments &arguments) {
@@ -111,7 +120,11 @@ void compare(const std::optional<Deployment> &before, const Policy &policy,
         told.changes.push_back({Change::What::changed, "setting", "mode",
                                 mode_name(before->in_force.mode), mode_name(told.mode)});
     if (before->in_force.mode != PM_MODE_ENFORCE || told.mode != PM_MODE_ENFORCE) return;
-    if (auto cut = count_cut_flows(*before, **after)) told.cut_flows = *cut;
+    const pm_record &record = (*after)->in_force.state.record;
+    const Switch &control = (*after)->control;
+    if (auto cut = count_cut_flows(*before, control.image(record.image),
+                                   record.bans ? control.bans(record.bans - 1u) : pm_view{}))
+        told.cut_flows = *cut;
 }
 
 // Without the notes, which explain and ask for nothing.

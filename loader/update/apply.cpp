@@ -176,6 +176,21 @@ Result<Plan> make_plan(const Rollout &rollout, const Store &store, const Policy 
                               .extent = Extent::all_or_none}};
 }
 
+// Sessions are cut only where that is asked for. Then it is told before, as long as the user's own
+// session can still show it.
+Done guard_sessions(const Rollout &rollout, pm_mode mode, const ApplyRequest &request) {
+    using Cuts = Rollout::Cuts;
+    if (rollout.changes_nothing(mode)) return {};
+    const Cuts cuts = request.force || request.confirm_within ? Cuts::told : Cuts::refused;
+    const auto lines = rollout.guard(
+        mode, cuts,
+        "let it come back by itself with --confirm-within 60s, or cut them with --force");
+    if (!lines) return tl::unexpected(lines.error());
+    for (const std::string &line : *lines)
+        if (request.tell) request.tell(line);
+    return {};
+}
+
 Done prepare_and_test(const Paths &paths, Rollout &rollout, const Plan &plan, const Policy &policy,
                       const ApplyRequest &request) {
     const std::vector<Question> packets =
@@ -184,10 +199,8 @@ Done prepare_and_test(const Paths &paths, Rollout &rollout, const Plan &plan, co
         .and_then([&] { return run_test_packets(paths, rollout, packets); })
         .and_then([&] { return run_test_packets(paths, rollout, test_packets_of_image(rollout)); })
         .and_then([&]() -> Done {
-            if (request.force || request.shadow || request.confirm_within) return {};
-            return rollout.guard(plan.generation.mode,
-                                 "let it come back by itself with --confirm-within 60s, or cut it "
-                                 "with --force");
+            if (request.shadow) return {};
+            return guard_sessions(rollout, plan.generation.mode, request);
         });
 }
 

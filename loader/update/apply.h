@@ -6,7 +6,7 @@
 // 2. plan: the interfaces, the image, the generation. The kernel is not touched. Refused where no
 //    address of an interface is in a role, unless the change is forced or waits to be confirmed.
 // 3. prepare and test: all that the switch needs in the kernel; test packets; the lock-out guard,
-//    unless the change is forced or waits to be confirmed.
+//    or, where the change is forced or waits to be confirmed, what it would refuse is told.
 // 4. Where all of it is in force already, and kept for the next boot, nothing more is done: no
 //    generation is made. A change that waits to be confirmed is made in any case, so that what
 //    comes after, `confirm`, has something to keep.
@@ -20,6 +20,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -39,6 +40,8 @@ struct ApplyRequest {
     std::optional<std::uint64_t> confirm_within;  // seconds; then it is rolled back. None: for good
     bool at_boot = false;  // an interface may not have its addresses yet: roles that fit none pass
     bool force = false;    // even if it cuts an SSH session of this host, or all of an interface
+    // Called for each line that the user should read before the switch, which may cut his session.
+    std::function<void(const std::string &line)> tell = {};
 };
 
 struct Applied {
