@@ -15,7 +15,7 @@ using testing::ElementsAre;
 
 constexpr const char *edge_address = "203.0.113.10";
 
-Policy policy_with(const std::string &rows) {
+Policy policy_of_rows(const std::string &rows) {
     ReadResult result = read_policy_text(
         "policy: test\nedge: { access: 203.0.113.10, host: interface }\n"
         "peers: { admins: none, carriers: 198.51.100.0/24, all: any }\n" +
@@ -51,7 +51,7 @@ const std::string web_row =
     "matrix:\n  - { id: web, transport: tcp, source: all, destination: access, port: 443 }\n";
 
 TEST(SessionText, SessionsOfOneAddressAreOneLineWithItsRow) {
-    const Policy policy = policy_with(ssh_failsafe + web_row);
+    const Policy policy = policy_of_rows(ssh_failsafe + web_row);
     const std::vector<CutSession> cut{cut_session("198.51.100.7", {"root"}),
                                       cut_session("192.0.2.4", {"bob"}),
                                       cut_session("198.51.100.7", {"alice"})};
@@ -65,7 +65,7 @@ TEST(SessionText, SessionsOfOneAddressAreOneLineWithItsRow) {
 }
 
 TEST(SessionText, WhereNoRowFitsItIsWritten) {
-    const Policy policy = policy_with(ssh_failsafe + web_row);
+    const Policy policy = policy_of_rows(ssh_failsafe + web_row);
     EXPECT_THAT(
         cut_lines(
             {cut_session("198.51.100.7", {"root"}, 2222), cut_session("2001:db8::7", {}, 2222)},
@@ -79,7 +79,7 @@ TEST(SessionText, WhereNoRowFitsItIsWritten) {
 
 // Neither a row of the matrix nor a row for other ports of the peer lets a banned address pass.
 TEST(SessionText, AgainstABanARowOfTheMatrixDoesNotHelp) {
-    const Policy policy = policy_with(
+    const Policy policy = policy_of_rows(
         "matrix:\n  - { id: ssh, transport: tcp, source: admins, destination: host, port: 22 }\n");
     CutSession banned = cut_session("198.51.100.7", {"root"});
     EXPECT_THAT(cut_lines({banned}, &policy),
@@ -92,7 +92,7 @@ TEST(SessionText, AgainstABanARowOfTheMatrixDoesNotHelp) {
 }
 
 TEST(SessionText, ATunnelIsKeptByRowsForItsOwnPackets) {
-    const Policy policy = policy_with(
+    const Policy policy = policy_of_rows(
         "matrix:\n  - { id: vxlan, transport: udp, source: carriers, destination: access, port: "
         "4789 }\n");
     CutSession inside = cut_session("10.9.0.2", {"root"});
@@ -124,7 +124,7 @@ TEST(SessionText, WhatCannotBeToldIsSaid) {
 }
 
 TEST(SessionText, ManyAddressesAreCutShort) {
-    const Policy policy = policy_with(ssh_failsafe + web_row);
+    const Policy policy = policy_of_rows(ssh_failsafe + web_row);
     std::vector<CutSession> cut;
     for (int i = 0; i < 20; ++i)
         cut.push_back(cut_session(("192.0.2." + std::to_string(i)).c_str(), {"root"}));
