@@ -16,7 +16,8 @@ struct SshdProcess {
     int id = 0, parent = 0;
     std::uint32_t user = 0;
     Inodes sockets = {};
-    Inodes read_pipes = {}, written_pipes = {};  // of which it holds the end to read from, to write to
+    Inodes read_pipes = {},
+           written_pipes = {};  // of which it holds the end to read from, to write to
 };
 
 // Those of root whose file belongs to root and is called sshd, or sshd-session as of OpenSSH 9.8.
