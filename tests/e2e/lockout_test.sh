@@ -159,7 +159,7 @@ case_a_session_inside_a_tunnel_is_not_cut() {
         found+=" $kind"
         ssh_line 10.99.0.1
         expect_status 4 pm apply -i eth0 "$LAB/cut.yaml"
-        expect_output "cut 1 SSH session of this host, from 10.99.0.2 (no-"
+        expect_output "cut 1 SSH session of this host, from 10.99.0.2 ("
         expect_output "1 session from 10.99.0.2 (root) inside the tunnel wrap: write the row below for $USER4"
         expect_output "source: tunnel-peers, destination: access$row }"
         [ "$kind" != vxlan ] || rows_keep_a_tunnel
