@@ -12,6 +12,8 @@
 #include "loader/state/detached.h"
 #include "loader/state/drift.h"
 #include "loader/state/store.h"
+#include "loader/update/ban_policy.h"
+#include "loader/update/kept_bans.h"
 #include "loader/update/reconcile.h"
 #include "loader/update/role_check.h"
 #include "loader/update/rollout.h"
@@ -335,6 +337,10 @@ Result<Applied> apply(const Paths &paths, const Policy &policy, const ApplyReque
     if (!request.shadow && !request.confirm_within && rollout.changes_nothing(generation.mode) &&
         is_kept(*store, rollout, *plan, policy))
         return keep_in_force(*store, before, generation, std::move(*notes));
+    if (!request.shadow && !policy.never_ban.empty())
+        if (const auto bans = read_kept_bans(paths, rollout.control()))
+            if (auto warning = never_ban_warning(policy, bans->all()))
+                notes->push_back(std::move(*warning));
     if (!request.shadow)
         for (std::string &one : shrinking_warnings(before.catalog, policy))
             notes->push_back(std::move(one));

@@ -88,6 +88,15 @@ Done check_never_ban(const Policy &policy, const std::vector<Prefix> &prefixes) 
     return {};
 }
 
+std::optional<std::string> never_ban_warning(const Policy &policy, const std::vector<Ban> &bans) {
+    std::vector<Prefix> prefixes;
+    for (const Ban &one : bans) prefixes.push_back(one.prefix);
+    const auto allowed = check_never_ban(policy, prefixes);
+    if (allowed) return std::nullopt;
+    return fmt::format("warning: {}, and it is banned: 'portmatrix bans' lists all bans",
+                       allowed.error().message);
+}
+
 std::string ban_text(const Policy &policy, const Prefix &prefix) {
     const AddressSet addresses = addresses_of(prefix);
     std::vector<std::string> sets;

@@ -9,6 +9,7 @@
 #include "loader/base/fault.h"
 #include "policy/image/catalog.h"
 #include "policy/model/address.h"
+#include "policy/model/bans.h"
 #include "policy/model/model.h"
 
 namespace pm {
@@ -19,6 +20,9 @@ Result<std::optional<Policy>> policy_about_bans(const Catalog &catalog);
 
 // Refuses (Exit::refused) if a prefix overlaps a set of `never-ban`. `prefixes` may be many.
 Done check_never_ban(const Policy &policy, const std::vector<Prefix> &prefixes);
+
+// A warning, if the policy would refuse one of these bans now. It names one.
+std::optional<std::string> never_ban_warning(const Policy &policy, const std::vector<Ban> &bans);
 
 // "198.51.100.7 is in the set 'partners' (rows sip-in, sip-out)": every set that holds or overlaps
 // the prefix, with the rows that name it. Or that it is in none, and which rows are for any peer.

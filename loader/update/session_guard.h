@@ -15,9 +15,9 @@
 // The session would be cut if it passes before and is dropped after, on one of them.
 //
 // If one of 1 to 3 is a tunnel, the packets that it is wrapped in are judged in the same way: these
-// may go by a tunnel again. Where the kernel does not say what they are, that is told. A tunnel that
-// is a port of a bridge is judged, though the session may come by another port; but that it is not
-// known is not told, since the taps of guests are such ports.
+// may go by a tunnel again. Where the kernel does not say what they are, that is told. A tunnel
+// that is a port of a bridge is judged, though the session may come by another port; but that it is
+// not known is not told, since the taps of guests are such ports.
 #pragma once
 
 #include <cstdint>

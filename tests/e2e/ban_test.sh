@@ -132,6 +132,8 @@ case_a_set_that_is_never_banned() {
     never_bans_partners
     expect_status 0 pm rollback
     expect_status 0 pm ban "$PARTNER4" --force --force
+    expect_status 0 pm apply "$(variant never-2 's/^peers:/never-ban: public-im-partners\n&/')"
+    expect_output "warning: $PARTNER4 is in the set 'public-im-partners' of never-ban, and it is banned"
     expect_status 0 pm unban --all
     expect_status 0 pm apply "$LAB/trial.yaml"
     expect_status 0 pm ban "$PARTNER4"

@@ -57,6 +57,15 @@ TEST(BanPolicy, WhatOverlapsASetOfNeverBanIsRefused) {
               "never-ban");
 }
 
+TEST(BanPolicy, ABanOfBeforeIsWarnedOf) {
+    const Policy policy = read_whole(ban_policy_text);
+    const std::vector<Ban> bans = parse_bans("192.0.2.1 1 never\n198.51.100.7 1 never\n").value();
+    EXPECT_FALSE(never_ban_warning(policy, {bans[0]}));
+    EXPECT_EQ(never_ban_warning(policy, bans),
+              "warning: 198.51.100.7 is in the set 'carriers' of never-ban, and it is banned: "
+              "'portmatrix bans' lists all bans");
+}
+
 TEST(NeverBan, IsPrintedAndCompared) {
     const Policy policy = read_whole(ban_policy_text);
     EXPECT_EQ(read_whole(print(policy)).never_ban, (std::vector<std::string>{"carriers"}));
