@@ -4,6 +4,7 @@
 
 #include <string>
 #include <utility>
+#include <vector>
 
 #include <tl/expected.hpp>
 
@@ -12,11 +13,12 @@ namespace pm {
 enum class Exit { done = 0, failed = 1, usage = 2, invalid = 3, refused = 4, differs = 5 };
 
 // `message` is lowercase, quotes the value and has no full stop: "cannot VERB OBJECT: CAUSE
-// (ERRNO)". `hint` is the remedy, or empty.
+// (ERRNO)". `hint` is the remedy, or empty. `lines` say more, before the hint.
 struct Fault {
     std::string message;
     std::string hint;
     Exit exit = Exit::failed;
+    std::vector<std::string> lines = {};
 };
 
 template <typename T>
@@ -25,7 +27,8 @@ using Done = Result<void>;
 
 inline tl::unexpected<Fault> fault(std::string message, std::string hint = {},
                                    Exit exit = Exit::failed) {
-    return tl::unexpected<Fault>(Fault{std::move(message), std::move(hint), exit});
+    return tl::unexpected<Fault>(
+        Fault{.message = std::move(message), .hint = std::move(hint), .exit = exit});
 }
 
 // The message and its remedy in one sentence, where there is no line of its own for the remedy.

@@ -32,6 +32,7 @@ void print_fault(const Fault &fault) {
     const bool colour = colour_on(STDERR_FILENO);
     say(fmt::format("portmatrix: {}error:{} {}\n", colour ? "\033[1;31m" : "",
                     colour ? "\033[0m" : "", printable(fault.message)));
+    for (const std::string &line : fault.lines) say(fmt::format("  {}\n", printable(line)));
     if (!fault.hint.empty()) say(fmt::format("  hint: {}\n", printable(fault.hint)));
 }
 

@@ -98,7 +98,14 @@ Result<Outcome> apply_source(const Paths &paths, const Source &source,
         if (auto cut = count_cut_flows(*before, prepared.image_view, prepared.bans_view))
             cut_flows = *cut;
     };
+    // At once, as the user's own session may be cut.
+    std::vector<std::string> told;
+    request.tell = [&](const std::string &line) {
+        print_note(line);
+        told.push_back(line);
+    };
     return apply(paths, *source.policy, request).map([&](Applied &&applied) {
+        if (arguments.json) applied.notes.insert(applied.notes.begin(), told.begin(), told.end());
         if (applied.mode != PM_MODE_ENFORCE || !applied.changed) cut_flows.reset();
         return Outcome{.applied = std::move(applied), .cut_flows = cut_flows};
     });

@@ -288,12 +288,19 @@ void CommandLine::add_changes() {
         ->type_name("TIME");
     ban->add_option("--owner", ban_.owner, "whose ban it is; admin if nobody is named")
         ->type_name("NAME");
-    ban->add_flag("--force", ban_.force, "even if an SSH session of this host is cut");
+    ban->add_flag("--force", ban_.force,
+                  "even if an SSH session of this host is cut; twice: even if the policy says "
+                  "never-ban");
 
     CLI::App *unban = add_changing("unban", "lift bans", [this] { return run_unban(unban_); });
-    unban->add_option("PREFIX", unban_.prefixes, "as they were banned");
-    unban->add_option("--file", unban_.file, "more of them, one a line; - is the standard input")
-        ->type_name("FILE");
+    CLI::Option *prefixes = unban->add_option("PREFIX", unban_.prefixes, "as they were banned");
+    CLI::Option *file =
+        unban
+            ->add_option("--file", unban_.file, "more of them, one a line; - is the standard input")
+            ->type_name("FILE");
+    unban->add_flag("--all", unban_.all, "all bans, of this owner if --owner names one")
+        ->excludes(prefixes)
+        ->excludes(file);
     unban->add_option("--owner", unban_.owner, "only this owner's; else those of all")
         ->type_name("NAME");
 

@@ -139,7 +139,9 @@ struct BanArguments {
     std::string file;      // one a line; "-": standard input; empty: none
     std::string duration;  // "10m"; empty: until it is lifted
     std::string owner = default_owner;
-    bool force = false;  // even if an SSH session of this host is cut
+    // How often it is given: even if an SSH session of this host is cut; twice: even if the policy
+    // says never-ban.
+    int force = 0;
 };
 int run_ban(const BanArguments &arguments);
 
@@ -147,6 +149,7 @@ struct UnbanArguments {
     std::vector<std::string> prefixes;
     std::string file;   // as of ban
     std::string owner;  // empty: of all owners
+    bool all = false;   // instead of prefixes
 };
 int run_unban(const UnbanArguments &arguments);
 

@@ -4,7 +4,6 @@
 #include <filesystem>
 
 #include "loader/base/paths.h"
-#include "loader/state/policy_source.h"
 #include "loader/state/store.h"
 #include "policy/language/read.h"
 #include "policy/model/diff.h"
@@ -19,16 +18,15 @@ Result<Policy> read_policy_in_force(const Catalog &catalog) {
     std::error_code error;
     for (const auto &path : {store->policy_path(number), store->unconfirmed_policy_path(number)}) {
         if (number == 0 || !std::filesystem::exists(path, error)) continue;
-        auto stored = read_source(path, Expectations::skip);
-        if (stored && stored->policy && !stored->diagnostics.has_errors())
-            return std::move(*stored->policy);
+        ReadResult stored = read_policy(path, {});
+        if (stored.policy && !stored.diagnostics.has_errors()) return std::move(*stored.policy);
     }
-    auto source = read_source_text(catalog.document, "the policy in force", Expectations::skip);
-    if (!source) return tl::unexpected(source.error());
-    if (!source->policy || digest(*source->policy) != catalog.sha256)
+    ReadResult source = read_policy_text(catalog.document, "the policy in force", {});
+    if (!source.policy || source.diagnostics.has_errors() ||
+        digest(*source.policy) != catalog.sha256)
         return fault("the policy in force is not stored, and its set files are others now",
                      "see it with 'portmatrix show'");
-    return std::move(*source->policy);
+    return std::move(*source.policy);
 }
 
 bool policy_file_differs(const Catalog &in_force) {

@@ -13,6 +13,8 @@
 #include "loader/state/detached.h"
 #include "loader/state/drift.h"
 #include "loader/state/store.h"
+#include "loader/update/ban_policy.h"
+#include "loader/update/kept_bans.h"
 #include "loader/update/reconcile.h"
 #include "loader/update/role_check.h"
 #include "loader/update/rollout.h"
@@ -179,6 +181,21 @@ Result<Plan> make_plan(const Rollout &rollout, const Store &store, const Policy 
                               .extent = Extent::all_or_none}};
 }
 
+// Sessions are cut only where that is asked for. Then it is told before, as long as the user's own
+// session can still show it.
+Done guard_sessions(const Rollout &rollout, pm_mode mode, const ApplyRequest &request) {
+    using Cuts = Rollout::Cuts;
+    if (rollout.changes_nothing(mode)) return {};
+    const Cuts cuts = request.force || request.confirm_within ? Cuts::told : Cuts::refused;
+    const auto lines = rollout.guard(
+        mode, cuts,
+        "let it come back by itself with --confirm-within 60s, or cut them with --force");
+    if (!lines) return tl::unexpected(lines.error());
+    for (const std::string &line : *lines)
+        if (request.tell) request.tell(line);
+    return {};
+}
+
 Done prepare_and_test(const Paths &paths, Rollout &rollout, const Plan &plan, const Policy &policy,
                       const ApplyRequest &request) {
     const std::vector<Question> packets =
@@ -189,10 +206,7 @@ Done prepare_and_test(const Paths &paths, Rollout &rollout, const Plan &plan, co
         .and_then([&]() -> Done {
             if (request.shadow) return {};
             if (request.before_switch) request.before_switch(rollout.prepared_slots());
-            if (request.force || request.confirm_within) return {};
-            return rollout.guard(plan.generation.mode,
-                                 "let it come back by itself with --confirm-within 60s, or cut it "
-                                 "with --force");
+            return guard_sessions(rollout, plan.generation.mode, request);
         });
 }
 
@@ -321,6 +335,10 @@ Result<Applied> apply(const Paths &paths, const Policy &policy, const ApplyReque
     if (!request.shadow && !request.confirm_within && rollout.changes_nothing(generation.mode) &&
         is_kept(*store, rollout, *plan, policy))
         return keep_in_force(*store, before, generation, std::move(*notes));
+    if (!request.shadow && !policy.never_ban.empty())
+        if (const auto bans = read_kept_bans(paths, rollout.control()))
+            if (auto warning = never_ban_warning(policy, bans->all()))
+                notes->push_back(std::move(*warning));
     if (!request.shadow)
         for (std::string &one : shrinking_warnings(before.catalog, policy))
             notes->push_back(std::move(one));

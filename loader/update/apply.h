@@ -6,7 +6,7 @@
 // 2. plan: the interfaces, the image, the generation. The kernel is not touched. Refused where no
 //    address of an interface is in a role, unless the change is forced or waits to be confirmed.
 // 3. prepare and test: all that the switch needs in the kernel; test packets; the lock-out guard,
-//    unless the change is forced or waits to be confirmed.
+//    or, where the change is forced or waits to be confirmed, what it would refuse is told.
 // 4. Where all of it is in force already, and kept for the next boot, nothing more is done: no
 //    generation is made. A change that waits to be confirmed is made in any case, so that what
 //    comes after, `confirm`, has something to keep.
@@ -44,6 +44,8 @@ struct ApplyRequest {
     // Called when all is prepared and tested, and the policy of before is still in force: the
     // moment to compare them.
     std::function<void(const ProbedSlots &prepared)> before_switch = {};
+    // Called for each line that the user should read before the switch, which may cut his session.
+    std::function<void(const std::string &line)> tell = {};
 };
 
 struct Applied {

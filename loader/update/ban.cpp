@@ -11,6 +11,7 @@
 #include "loader/host/own_addresses.h"
 #include "loader/kernel/banned_now.h"
 #include "loader/state/ban_list.h"
+#include "loader/update/ban_policy.h"
 #include "loader/update/kept_bans.h"
 #include "loader/update/rollout.h"
 #include "policy/base/text.h"
@@ -107,22 +108,65 @@ std::optional<std::string> failsafe_warning(const Prefix &prefix, const Rollout 
                        to_string(prefix));
 }
 
+// The policy in force, and the one that comes back unless it is confirmed; those that can be read.
+Result<std::vector<Policy>> policies_about_bans(const Rollout &rollout) {
+    std::vector<Policy> policies;
+    if (!rollout.has_policy_in_force()) return policies;
+    std::vector<Catalog> catalogs{rollout.in_force_before().catalog};
+    const Switch::State &state = rollout.in_force_before().state;
+    if (state.pending)
+        if (auto other = read_catalog(rollout.control()->image(state.other.image)))
+            catalogs.push_back(std::move(*other));
+    for (const Catalog &one : catalogs) {
+        auto policy = policy_about_bans(one);
+        if (!policy) return tl::unexpected(policy.error());
+        if (*policy) policies.push_back(std::move(**policy));
+    }
+    return policies;
+}
+
+// Refuses what must never be banned. A sentence for each prefix: whom it is about.
+Result<std::vector<std::string>> ask_policies(const Rollout &rollout, const BanRequest &request) {
+    std::vector<std::string> notes;
+    auto policies = policies_about_bans(rollout);
+    if (!policies && request.force_never_ban) return notes;
+    if (!policies) return tl::unexpected(policies.error());
+    for (const Policy &one : *policies)
+        if (auto allowed = check_never_ban(one, request.prefixes);
+            !allowed && !request.force_never_ban)
+            return tl::unexpected(allowed.error());
+    if (!policies->empty() && request.prefixes.size() <= prefixes_warned_of)
+        for (const Prefix &prefix : request.prefixes)
+            notes.push_back(ban_text(policies->front(), prefix));
+    return notes;
+}
+
+std::vector<std::string> joined_notes(std::vector<std::string> notes,
+                                      const std::vector<std::string> &more) {
+    notes.insert(notes.end(), more.begin(), more.end());
+    return notes;
+}
+
 enum class SshSessions { guarded, may_be_cut };
 
 // Puts the bans `after` in force instead of `before`, on disk and in the kernel, or on neither. The
 // steps are in the header.
 Result<BanOutcome> put_in_force(const Paths &paths, Rollout &rollout, const BanMap &before,
-                                const BanMap &after, SshSessions sessions) {
+                                const BanMap &after, SshSessions sessions,
+                                const decltype(BanRequest::before_switch) &before_switch = {}) {
     const std::vector<Ban> bans = bans_in(after);
     const bool enforced = rollout.has_policy_in_force();
+    std::vector<std::string> notes;
     if (enforced) {
         auto image = compiled_bans(bans);
         if (!image) return tl::unexpected(image.error());
         auto prepared = rollout.prepare_bans(*image).and_then([&]() -> Done {
             if (sessions == SshSessions::may_be_cut) return {};
-            return rollout.guard_bans("keep it with a failsafe row, or cut it with --force");
+            return rollout.guard_bans("a failsafe row keeps a session; cut it with --force")
+                .map([&](const std::vector<std::string> &lines) { notes = lines; });
         });
         if (!prepared) return tl::unexpected(prepared.error());
+        if (before_switch) before_switch(image_in_force(rollout), rollout.prepared_bans());
     }
     auto folder = make_private_folder(paths.state);
     if (!folder) return tl::unexpected(folder.error());
@@ -138,7 +182,7 @@ Result<BanOutcome> put_in_force(const Paths &paths, Rollout &rollout, const BanM
                       .enforced = enforced,
                       .changed = 0,
                       .owners = {},
-                      .notes = rollout.notes()};
+                      .notes = joined_notes(rollout.notes(), notes)};
 }
 
 bool ends_later(const Ban &one, const Ban &other) {
@@ -224,8 +268,10 @@ Result<BanOutcome> ban(const Paths &paths, const BanRequest &request) {
     if (!before) return tl::unexpected(before.error());
     auto own = own_addresses();
     if (!own) return tl::unexpected(own.error());
+    auto told = ask_policies(rollout, request);
+    if (!told) return tl::unexpected(told.error());
     BanMap after = before->bans;
-    std::vector<std::string> notes;
+    std::vector<std::string> notes = std::move(*told);
     std::size_t changed = 0;
     const bool is_told = request.prefixes.size() <= prefixes_warned_of;
     const std::uint64_t now = realtime_seconds();
@@ -254,11 +300,32 @@ Result<BanOutcome> ban(const Paths &paths, const BanRequest &request) {
             "'portmatrix unban' first",
             request.prefixes.size() - changed));
     auto outcome = put_in_force(paths, rollout, before->bans, after,
-                                request.force ? SshSessions::may_be_cut : SshSessions::guarded);
+                                request.force ? SshSessions::may_be_cut : SshSessions::guarded,
+                                request.before_switch);
     if (!outcome) return outcome;
     outcome->changed = changed;
     add_note(outcome->notes, before->unlisted);
     outcome->notes.insert(outcome->notes.end(), notes.begin(), notes.end());
+    return outcome;
+}
+
+Result<BanOutcome> unban_all(const Paths &paths, const std::string &owner) {
+    Rollout rollout(paths);
+    auto before = open_bans(paths, rollout);
+    if (!before) return tl::unexpected(before.error());
+    BanMap after = before->bans;
+    std::set<std::string> owners;
+    const std::size_t changed = std::erase_if(after, [&](const auto &entry) {
+        const std::string &its = entry.first.second;
+        if (!owner.empty() && its != owner) return false;
+        owners.insert(its);
+        return true;
+    });
+    auto outcome = put_in_force(paths, rollout, before->bans, after, SshSessions::may_be_cut);
+    if (!outcome) return outcome;
+    outcome->changed = changed;
+    outcome->owners = std::move(owners);
+    if (!owner.empty()) add_note(outcome->notes, before->unlisted);
     return outcome;
 }
 

@@ -11,10 +11,12 @@
 #include "loader/kernel/banned_now.h"
 #include "loader/state/ban_list.h"
 #include "loader/state/detached.h"
+#include "loader/state/drift.h"
 #include "loader/update/expiry.h"
 #include "loader/update/kept_bans.h"
 #include "loader/update/reset.h"
 #include "loader/update/session_guard.h"
+#include "loader/update/session_text.h"
 #include "policy/image/ban_image.h"
 #include "policy/image/catalog.h"
 #include "policy/image/same.h"
@@ -23,6 +25,15 @@ namespace pm {
 namespace {
 
 constexpr std::size_t image_max = std::size_t{256} << 20;
+
+// The policy that an image was compiled from; none: it cannot be read any more.
+std::optional<Policy> policy_in(pm_view image) {
+    const auto catalog = read_catalog(image);
+    if (!catalog) return std::nullopt;
+    auto policy = read_policy_in_force(*catalog);
+    if (!policy) return std::nullopt;
+    return std::move(*policy);
+}
 
 }  // namespace
 
@@ -171,10 +182,7 @@ Done Rollout::prepare_stored_bans() {
 }
 
 ProbedSlots Rollout::prepared_slots() const {
-    return {.image = slot_,
-            .bans = bans_,
-            .image_view = image(),
-            .bans_view = bans_ ? control_->bans(bans_ - 1u) : pm_view{}};
+    return {.image = slot_, .bans = bans_, .image_view = image(), .bans_view = prepared_bans()};
 }
 
 SessionJudge Rollout::judge_of(const pm_record &record) const {
@@ -184,27 +192,40 @@ SessionJudge Rollout::judge_of(const pm_record &record) const {
             .interfaces = record.interfaces};
 }
 
-Done Rollout::guard(pm_mode mode, const std::string &hint) const {
-    if (mode != PM_MODE_ENFORCE) return {};
-    auto interfaces = pins_->interfaces();
-    if (!interfaces) return tl::unexpected(interfaces.error());
-    return guard_sessions(*interfaces, judge_of(in_force_before_.state.record),
-                          judge_of(next_record(mode)), hint);
+Result<std::vector<std::string>> Rollout::guard(pm_mode mode, Cuts cuts,
+                                                const std::string &hint) const {
+    if (mode != PM_MODE_ENFORCE) return std::vector<std::string>();
+    auto found = pins_->interfaces().and_then([&](const std::vector<Pins::Interface> &interfaces) {
+        return session_cuts(interfaces, judge_of(in_force_before_.state.record),
+                            judge_of(next_record(mode)));
+    });
+    if (!found && cuts == Cuts::told) return std::vector{"warning: " + found.error().message};
+    if (!found) return tl::unexpected(found.error());
+    if (found->cut.empty()) return unknown_tunnel_lines(found->unknown);
+    const auto policy = policy_in(image());
+    if (cuts == Cuts::told) return cuts_told(*found, policy ? &*policy : nullptr);
+    return tl::unexpected(cuts_refused(*found, policy ? &*policy : nullptr, hint));
 }
 
 // By the policy in force, and by the fallback that takes its place if nobody confirms it.
-Done Rollout::guard_bans(const std::string &hint) const {
+Result<std::vector<std::string>> Rollout::guard_bans(const std::string &hint) const {
     auto interfaces = pins_->interfaces();
     if (!interfaces) return tl::unexpected(interfaces.error());
     std::vector<pm_record> records{in_force_before_.state.record};
     if (in_force_before_.state.pending) records.push_back(in_force_before_.state.other);
+    std::vector<std::string> lines;
     for (const pm_record &record : records) {
         pm_record after = record;
         after.bans = bans_;
-        auto done = guard_sessions(*interfaces, judge_of(record), judge_of(after), hint);
-        if (!done) return done;
+        auto found = session_cuts(*interfaces, judge_of(record), judge_of(after));
+        if (!found) return tl::unexpected(found.error());
+        if (!found->cut.empty()) {
+            const auto policy = policy_in(control_->image(record.image));
+            return tl::unexpected(cuts_refused(*found, policy ? &*policy : nullptr, hint));
+        }
+        lines = unknown_tunnel_lines(found->unknown);
     }
-    return {};
+    return lines;
 }
 
 Done Rollout::commit_bans() {

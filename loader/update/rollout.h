@@ -95,12 +95,16 @@ public:
     // The slot that the image is in.
     std::uint32_t slot() const { return slot_; }
     pm_view image() const { return control_->image(slot_); }
+    // The bans that the record will name.
+    pm_view prepared_bans() const { return bans_ ? control_->bans(bans_ - 1u) : pm_view{}; }
     // The slots that the record will name.
     ProbedSlots prepared_slots() const;
 
-    // Refuses if the prepared policy would cut an SSH session of this host; `hint` says what the
-    // user can do then.
-    Done guard(pm_mode mode, const std::string &hint) const;
+    // What is to be said of SSH sessions of this host before the prepared policy is put in force, a
+    // line each. Refuses if it would cut one that may not be cut; `hint` says what the user can do
+    // then.
+    enum class Cuts { refused, told };
+    Result<std::vector<std::string>> guard(pm_mode mode, Cuts cuts, const std::string &hint) const;
 
     // Would commit() leave all as it is? True if every hook was attached before, nothing had to be
     // put right (a deadline, other programs), and what was prepared is byte by byte what is in
@@ -124,7 +128,7 @@ public:
     // The bans alone: writes `bans` (compile_bans(); empty: none) into a slot that no packet reads,
     // in a larger map if need be; refuses if that would cut an SSH session; puts them in force.
     Done prepare_bans(const std::vector<std::uint8_t> &bans);
-    Done guard_bans(const std::string &hint) const;
+    Result<std::vector<std::string>> guard_bans(const std::string &hint) const;
     Done commit_bans();
     // Why prepare() could not read the stored bans, if no ban is in force for that reason; else
     // empty.

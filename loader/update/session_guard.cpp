@@ -2,27 +2,30 @@
 #include "loader/update/session_guard.h"
 
 #include <net/if.h>
+#include <netinet/in.h>
+#include <pwd.h>
 
 #include <algorithm>
+#include <optional>
 #include <set>
 #include <utility>
-
-#include <fmt/core.h>
 
 #include "loader/base/clock.h"
 #include "loader/host/netlink.h"
 #include "loader/host/own_addresses.h"
 #include "loader/host/ssh_sessions.h"
-#include "policy/model/labels.h"
+#include "loader/host/tunnels.h"
 
 namespace pm {
 namespace {
 
-constexpr std::size_t sessions_named = 3;
+constexpr int deepest = 4;                  // tunnels inside tunnels
+constexpr std::uint16_t some_port = 49152;  // one that a tunnel may send from
 
 struct HostNetwork {
     std::vector<OwnAddress> own;
     std::vector<Link> links;
+    std::vector<Tunnel> tunnels;
 };
 
 Result<HostNetwork> read_host_network() {
@@ -30,7 +33,10 @@ Result<HostNetwork> read_host_network() {
     if (!own) return tl::unexpected(own.error());
     auto links = all_links();
     if (!links) return tl::unexpected(links.error());
-    return HostNetwork{.own = std::move(*own), .links = std::move(*links)};
+    auto all_tunnels = tunnels();
+    if (!all_tunnels) return tl::unexpected(all_tunnels.error());
+    return HostNetwork{
+        .own = std::move(*own), .links = std::move(*links), .tunnels = std::move(*all_tunnels)};
 }
 
 // Whoever cannot look must not say that nothing is cut.
@@ -40,33 +46,20 @@ tl::unexpected<Fault> cannot_look(Fault why) {
     return tl::unexpected(std::move(why));
 }
 
-// Adds the interfaces that these stand on, down to the lowest. All are indexes.
-void add_lower(const std::vector<Link> &links, std::set<std::uint32_t> &interfaces) {
+// Adds the interfaces that these stand on, down to the lowest. All are indexes. A tunnel stands on
+// nothing: what is below it sees other packets.
+void add_lower(const HostNetwork &host, std::set<std::uint32_t> &interfaces) {
+    const auto is_tunnel = [&](const Link &one) {
+        return std::ranges::find(host.tunnels, one.index, &Tunnel::index) != host.tunnels.end();
+    };
     for (std::size_t before = 0; before != interfaces.size();) {
         before = interfaces.size();
-        for (const Link &one : links) {
-            if (one.lower != 0 && interfaces.contains(one.index)) interfaces.insert(one.lower);
+        for (const Link &one : host.links) {
+            if (one.lower != 0 && interfaces.contains(one.index) && !is_tunnel(one))
+                interfaces.insert(one.lower);
             if (one.master != 0 && interfaces.contains(one.master)) interfaces.insert(one.index);
         }
     }
-}
-
-// Numbers of the interfaces of ours that the session's packets may come by: see the header.
-// Compared by index, as names change.
-Result<std::vector<unsigned>> interfaces_of(const TcpSocket &session, const HostNetwork &host,
-                                            const std::vector<Pins::Interface> &interfaces) {
-    auto route = route_interface(session.local, session.remote);
-    if (!route) return tl::unexpected(route.error());
-    std::set<std::uint32_t> found{*route};
-    for (const OwnAddress &one : host.own)
-        if (one.address == session.local) found.insert(if_nametoindex(one.interface.c_str()));
-    found.erase(0);  // not found
-    add_lower(host.links, found);
-    std::vector<unsigned> numbers;
-    for (const Pins::Interface &one : interfaces)
-        if (one.entry.ifindex != 0 && (found.empty() || found.contains(one.entry.ifindex)))
-            numbers.push_back(one.number);
-    return numbers;
 }
 
 // A session from such an address runs over the loopback, whichever addresses it has.
@@ -76,46 +69,160 @@ bool is_of_this_host(const Address &address, const std::vector<OwnAddress> &own)
     return std::ranges::find(own, address, &OwnAddress::address) != own.end();
 }
 
-}  // namespace
+// A flow, and by which sides it may have been opened. It passes if it does by one of them.
+struct GuardedFlow {
+    pm_flow_key key = {};
+    std::vector<pm_direction> openers;
+};
 
-pm_reason SessionJudge::verdict(const pm_flow_key &session) const {
-    if (!image.base || !(interfaces >> session.interface & 1)) return PM_UNDECIDED;
-    return static_cast<pm_reason>(
-        pm_reason_of(pm_judge(image, bans, boottime_ns(), &session, PM_IN, PM_IN)));
+GuardedFlow guarded_flow(const Address &local, const Address &remote, std::uint8_t protocol) {
+    GuardedFlow flow;
+    flow.key.local = local.abi();
+    flow.key.remote = remote.abi();
+    flow.key.protocol = protocol;
+    flow.openers = {PM_IN, PM_OUT};
+    return flow;
 }
 
-Done guard_sessions(const std::vector<Pins::Interface> &interfaces, const SessionJudge &before,
-                    const SessionJudge &after, const std::string &hint) {
+// What the packets of a tunnel are wrapped in. Where it has ports, each side sends to this port
+// from another one, so that each direction is a flow of its own.
+std::vector<GuardedFlow> flows_of(const Tunnel::Outer &outer, const Address &local,
+                                  const Address &wrapped) {
+    const auto payload = static_cast<std::uint8_t>(wrapped.is_v4() ? IPPROTO_IPIP : IPPROTO_IPV6);
+    GuardedFlow flow = guarded_flow(local, outer.remote, outer.protocol.value_or(payload));
+    if (outer.port == 0) return {flow};
+    GuardedFlow in = flow, out = flow;
+    in.openers = {PM_IN};
+    in.key.local_port = out.key.remote_port = outer.port;
+    out.openers = {PM_OUT};
+    in.key.remote_port = out.key.local_port = some_port;
+    return {in, out};
+}
+
+class Guard {
+public:
+    Guard(const std::vector<Pins::Interface> &interfaces, const HostNetwork &host,
+          const SessionJudge &before, const SessionJudge &after)
+        : interfaces_(interfaces), host_(host), before_(before), after_(after) {}
+
+    Done look(const SshSession &session, SessionCuts &found) const {
+        GuardedFlow flow = guarded_flow(session.socket.local, session.socket.remote, IPPROTO_TCP);
+        flow.key.local_port = session.socket.local_port;
+        flow.key.remote_port = session.socket.remote_port;
+        flow.openers = {PM_IN};
+        CutSession cut;
+        cut.peer = session.socket.remote;
+        cut.is_told = session.is_told;
+        if (auto done = follow({flow}, "", 0, cut, found.unknown); !done) return done;
+        if (!cut.dropped.empty()) {
+            for (const std::uint32_t user : session.users) cut.users.push_back(user_name(user));
+            found.cut.push_back(std::move(cut));
+        }
+        return {};
+    }
+
+private:
+    static std::string user_name(std::uint32_t user) {
+        const passwd *entry = getpwuid(user);
+        return entry ? entry->pw_name : std::to_string(user);
+    }
+
+    // Judges flows between the same addresses, and those of the tunnels that they go by.
+    Done follow(const std::vector<GuardedFlow> &flows, const std::string &tunnel, int depth,
+                CutSession &cut, std::vector<UnknownTunnel> &unknown) const {
+        const Address local = Address::from(flows[0].key.local);
+        const Address remote = Address::from(flows[0].key.remote);
+        auto direct = devices_of(local, remote);
+        if (!direct) return tl::unexpected(direct.error());
+        std::set<std::uint32_t> all = *direct;
+        add_lower(host_, all);
+        for (const GuardedFlow &one : flows) judge(one, all, tunnel, cut);
+        for (const Tunnel &one : host_.tunnels) {
+            if (!all.contains(one.index) || depth == deepest) continue;
+            const auto from = one.outer && !one.outer->local ? source_towards(one.outer->remote)
+                              : one.outer                    ? one.outer->local
+                                                             : std::nullopt;
+            if (!from) {
+                if (!is_port(one.index)) add_unknown({cut.peer, one.name, one.kind}, unknown);
+                continue;
+            }
+            auto done =
+                follow(flows_of(*one.outer, *from, remote), one.name, depth + 1, cut, unknown);
+            if (!done) return done;
+        }
+        return {};
+    }
+
+    // 1 and 2 of the header, as indexes. Compared by index, as names change.
+    Result<std::set<std::uint32_t>> devices_of(const Address &local, const Address &remote) const {
+        auto route = route_interface(local, remote);
+        if (!route) return tl::unexpected(route.error());
+        std::set<std::uint32_t> found{*route};
+        for (const OwnAddress &one : host_.own)
+            if (one.address == local) found.insert(if_nametoindex(one.interface.c_str()));
+        found.erase(0);  // not found
+        return found;
+    }
+
+    void judge(const GuardedFlow &flow, const std::set<std::uint32_t> &devices,
+               const std::string &tunnel, CutSession &cut) const {
+        for (const Pins::Interface &one : interfaces_) {
+            if (one.entry.ifindex == 0 ||
+                (!devices.empty() && !devices.contains(one.entry.ifindex)))
+                continue;
+            pm_flow_key key = flow.key;
+            key.interface = static_cast<std::uint8_t>(one.number);
+            const auto passes = [&](const SessionJudge &by) {
+                return std::ranges::any_of(flow.openers, [&](pm_direction opener) {
+                    return by.verdict(key, opener) == PM_UNDECIDED;
+                });
+            };
+            if (!passes(before_) || passes(after_)) continue;
+            const pm_direction opener = flow.openers[0];
+            cut.dropped.push_back(
+                {.first = to_question(key, opener == PM_IN ? Direction::in : Direction::out),
+                 .interface = one.name(),
+                 .reason = after_.verdict(key, opener),
+                 .tunnel = tunnel});
+            return;
+        }
+    }
+
+    bool is_port(std::uint32_t index) const {
+        const auto found = std::ranges::find(host_.links, index, &Link::index);
+        return found != host_.links.end() && found->master != 0;
+    }
+
+    static void add_unknown(const UnknownTunnel &tunnel, std::vector<UnknownTunnel> &unknown) {
+        if (std::ranges::find(unknown, tunnel) == unknown.end()) unknown.push_back(tunnel);
+    }
+
+    const std::vector<Pins::Interface> &interfaces_;
+    const HostNetwork &host_;
+    const SessionJudge &before_, &after_;
+};
+
+}  // namespace
+
+pm_reason SessionJudge::verdict(const pm_flow_key &flow, pm_direction opener) const {
+    if (!image.base || !(interfaces >> flow.interface & 1)) return PM_UNDECIDED;
+    return static_cast<pm_reason>(
+        pm_reason_of(pm_judge(image, bans, boottime_ns(), &flow, opener, opener)));
+}
+
+Result<SessionCuts> session_cuts(const std::vector<Pins::Interface> &interfaces,
+                                 const SessionJudge &before, const SessionJudge &after) {
     auto sessions = ssh_sessions();
     if (!sessions) return cannot_look(sessions.error());
     auto host = read_host_network();
     if (!host) return cannot_look(host.error());
-    std::size_t cut = 0;
-    std::string named;
-    for (const TcpSocket &one : *sessions) {
-        if (is_of_this_host(one.remote, host->own)) continue;
-        auto numbers = interfaces_of(one, *host, interfaces);
-        if (!numbers) return cannot_look(numbers.error());
-        for (const unsigned number : *numbers) {
-            pm_flow_key session = {};
-            session.local = one.local.abi();
-            session.remote = one.remote.abi();
-            session.local_port = one.local_port;
-            session.remote_port = one.remote_port;
-            session.protocol = PM_PROTO_TCP;
-            session.interface = static_cast<std::uint8_t>(number);
-            const pm_reason reason = after.verdict(session);
-            if (reason == PM_UNDECIDED || before.verdict(session) != PM_UNDECIDED) continue;
-            if (cut++ < sessions_named)
-                named += fmt::format("{}{} ({})", named.empty() ? "" : ", ", to_string(one.remote),
-                                     reason_label(reason));
-            break;
-        }
+    const Guard guard(interfaces, *host, before, after);
+    SessionCuts found;
+    for (const SshSession &one : *sessions) {
+        if (is_of_this_host(one.socket.remote, host->own)) continue;
+        if (auto done = guard.look(one, found); !done) return cannot_look(done.error());
     }
-    if (cut == 0) return {};
-    return fault(fmt::format("it would cut {} SSH session{} of this host, from {}{}", cut,
-                             cut == 1 ? "" : "s", named, cut > sessions_named ? ", ..." : ""),
-                 hint, Exit::refused);
+    return found;
 }
 
 }  // namespace pm

@@ -64,7 +64,7 @@ struct Document {
     std::optional<Setting<std::vector<WrittenInterface>>> interfaces;
     std::map<std::string, AddressSetDef> roles, peers;  // `addresses` not yet resolved
     std::map<std::string, PortSetDef> ports;
-    std::vector<Name> block;
+    std::vector<Name> block, never_ban;
     std::vector<std::string> accept;  // of policy_findings
     std::vector<WrittenRow> rows;     // failsafe rows first, each in order; ids are unique
     std::vector<Name> remove;

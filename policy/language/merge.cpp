@@ -102,11 +102,12 @@ public:
         return choose(all, quote(key));
     }
 
-    std::vector<Name> blocks() const {
+    // Lists of sets add up.
+    std::vector<Name> sets(std::vector<Name> Document::*list) const {
         std::vector<Name> all;
         std::set<std::string> seen;
         for (const Document &document : files_.documents)
-            for (const Name &name : document.block)
+            for (const Name &name : document.*list)
                 if (seen.insert(name.text).second) all.push_back(name);
         return all;
     }
@@ -220,7 +221,8 @@ Document merge(const Files &files, Diagnostics &diagnostics) {
     merged.roles = merger.definitions(&Document::roles, "role");
     merged.peers = merger.definitions(&Document::peers, "peer set");
     merged.ports = merger.definitions(&Document::ports, "port set");
-    merged.block = merger.blocks();
+    merged.block = merger.sets(&Document::block);
+    merged.never_ban = merger.sets(&Document::never_ban);
     merged.rows = merger.rows();
     merged.accept = top.accept;  // what an included file lacks, this one may have to add
     merged.expect = top.expect;

@@ -152,8 +152,8 @@ std::optional<Document> read_document(const std::shared_ptr<const SourceFile> &f
     }
     const Fields fields(reading, *root, "a policy file",
                         {"policy", "reference", "include", "interfaces", "edge", "peers", "ports",
-                         "block", "failsafe", "matrix", "remove", "expect", "fragments",
-                         "handed-over-ipv6", "flow-capacity", "accept"});
+                         "block", "never-ban", "failsafe", "matrix", "remove", "expect",
+                         "fragments", "handed-over-ipv6", "flow-capacity", "accept"});
     Document document;
     document.file = file;
     if (const Node *node = fields.find("policy")) document.name = reading.name(*node, "policy");
@@ -172,6 +172,8 @@ std::optional<Document> read_document(const std::shared_ptr<const SourceFile> &f
         document.block = reading.names(*node, "'block'", "peer set");
     if (const Node *node = fields.find("accept"))
         document.accept = read_accept(reading, *node, policy_findings);
+    if (const Node *node = fields.find("never-ban"))
+        document.never_ban = reading.names(*node, "'never-ban'", "peer set");
     read_all_rows(reading, fields, document);
     if (const Node *node = fields.find("remove"))
         document.remove = reading.names(*node, "'remove'", "row");

@@ -212,6 +212,8 @@ Policy resolve(Document document, Diagnostics &diagnostics) {
     policy.interfaces = place_roles(document, lookup, diagnostics);
     for (const Name &name : document.block)
         if (lookup.peers(name)) policy.block.push_back(name.text);
+    for (const Name &name : document.never_ban)
+        if (lookup.peers(name)) policy.never_ban.push_back(name.text);
     RowResolver rows(document, lookup, diagnostics);
     for (const WrittenRow &row : document.rows) policy.rows.push_back(rows.resolve(row));
     ExpectationResolver expectations(policy, lookup, diagnostics);

@@ -172,6 +172,7 @@ void diff_settings(const Policy &before, const Policy &after, std::vector<Change
     add("reference", before.reference, after.reference);
     add("interfaces", interfaces_of(before), interfaces_of(after));
     add("block", joined(before.block), joined(after.block));
+    add("never-ban", joined(before.never_ban), joined(after.never_ban));
     add("fragments", before.fragments_drop ? "drop" : "track",
         after.fragments_drop ? "drop" : "track");
     add("handed-over-ipv6", before.handed_over_ipv6 ? "accept" : "drop",

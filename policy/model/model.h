@@ -125,8 +125,9 @@ struct Policy {
     std::map<std::string, AddressSetDef> peers;
     std::map<std::string, PortSetDef> ports;
     std::vector<std::string> block;
-    std::vector<std::string> accept;  // of policy_findings
-    std::vector<Row> rows;            // failsafe rows first, then the matrix, each in order
+    std::vector<std::string> never_ban;  // peer sets that 'ban' refuses to touch
+    std::vector<std::string> accept;     // of policy_findings
+    std::vector<Row> rows;               // failsafe rows first, then the matrix, each in order
     std::vector<Expectation> expect;
     bool fragments_drop = false;
     bool handed_over_ipv6 = false;  // what other devices hand over with a listed source is accepted

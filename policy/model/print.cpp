@@ -65,6 +65,7 @@ public:
         print_sets("peers", policy_.peers);
         print_ports();
         if (!policy_.block.empty()) add("\nblock: {}\n", flow(policy_.block, scalar));
+        if (!policy_.never_ban.empty()) add("\nnever-ban: {}\n", flow(policy_.never_ban, scalar));
         print_rows("failsafe", Section::failsafe);
         print_rows("matrix", Section::matrix);
         print_expectations();

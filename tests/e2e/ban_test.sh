@@ -105,6 +105,63 @@ case_what_must_not_be_banned_is_refused() {
     expect_equal "" "$(pm bans --json)" bans
 }
 
+case_a_ban_says_whom_it_is_about_and_what_ends() {
+    is_listening edge tcp 443 || lab_echo edge 443
+    lab_await edge tcp 443
+    expect_status 0 pm apply -i eth0 "$(variant told)"
+    tcp_talks attacker "$EDGE4" 443
+    expect_status 0 pm ban "$ATTACKER4"
+    expect_output "$ATTACKER4 is in no set of the policy; any peer has rows "
+    grep -E "[1-9][0-9]* live flows? ends?$" <<<"$OUTPUT"
+    expect_status 0 pm ban "$PARTNER4"
+    expect_output "$PARTNER4 is in the set 'public-im-partners' (rows "
+    expect_status 0 pm ban 198.51.0.0/16
+    expect_output "198.51.0.0/16 overlaps the set 'public-im-partners' (rows "
+    expect_status 0 pm unban --all
+    expect_output "3 bans lifted (banned by admin); 0 bans in all"
+}
+
+# It is the policy in force that says it, or the one that comes back: its file is not read again.
+case_a_set_that_is_never_banned() {
+    expect_status 0 pm apply -i eth0 "$(variant never 's/^peers:/never-ban: public-im-partners\n&/')"
+    rm "$LAB/never.yaml"
+    never_bans_partners
+    expect_status 0 pm ban 198.51.101.0/24
+    expect_status 0 pm unban 198.51.101.0/24
+    expect_status 0 pm apply "$(variant trial)" --confirm-within 100s
+    never_bans_partners
+    expect_status 0 pm rollback
+    expect_status 0 pm ban "$PARTNER4" --force --force
+    expect_status 0 pm apply "$(variant never-2 's/^peers:/never-ban: public-im-partners\n&/')"
+    expect_output "warning: $PARTNER4 is in the set 'public-im-partners' of never-ban, and it is banned"
+    expect_status 0 pm unban --all
+    expect_status 0 pm apply "$LAB/trial.yaml"
+    expect_status 0 pm ban "$PARTNER4"
+    expect_status 0 pm unban "$PARTNER4"
+}
+never_bans_partners() {
+    expect_status 4 pm ban 192.0.2.1 "$PARTNER4"
+    expect_output "$PARTNER4 is in the set 'public-im-partners' of never-ban"
+    expect_output "--force --force"
+    expect_status 4 pm ban "$PARTNER4" --force
+    expect_status 4 pm ban 198.51.0.0/16
+    expect_output "198.51.0.0/16 holds 198.51.100.0/24, which is in the set"
+    expect_equal "" "$(pm bans --json)" bans
+}
+
+case_all_bans_are_lifted_or_those_of_an_owner() {
+    expect_status 0 pm ban 198.51.101.9
+    expect_status 0 pm ban 198.51.101.9 2001:db8:99::/48 --owner robot
+    expect_status 2 pm unban --all 198.51.101.9
+    expect_status 2 pm unban --all --file /dev/null
+    expect_status 0 pm unban --all --owner robot
+    expect_output "2 bans lifted (banned by robot); 1 ban in all"
+    expect_status 0 pm unban --all
+    expect_output "1 ban lifted (banned by admin); 0 bans in all"
+    expect_status 0 pm unban --all
+    expect_output "nothing was banned, and nothing is lifted; 0 bans in all"
+}
+
 case_a_prefix_that_is_named_twice_is_one() {
     expect_status 0 pm ban 198.51.100.9 198.51.100.9/32
     expect_output "198.51.100.9 banned until it is lifted; 1 ban in all"

@@ -214,6 +214,18 @@ case_a_ban_ends_though_fail2ban_is_gone() {
     refused is_banned
 }
 
+# The action bans by force, and is refused all the same. fail2ban logs it as a ban that failed.
+case_what_the_policy_never_bans_stays() {
+    sip_policy | sed "s/world: any/&\n  carriers: $ATTACKER4\nnever-ban: carriers/" >"$LAB/never.yaml"
+    expect_status 0 pm apply "$LAB/never.yaml"
+    fail2ban_start 3600
+    fail2ban set kamailio banip "$ATTACKER4" || true
+    wait_for 20 grep -F "in the set 'carriers' of never-ban" "$LAB/log/fail2ban"
+    grep -E "returned 4$" "$LAB/log/fail2ban"
+    refused is_banned
+    fail2ban_stop
+}
+
 lab_make
 trap 'lab_remove "$LAB"' EXIT
 mkdir "$LAB/fail2ban"

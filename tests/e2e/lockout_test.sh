@@ -19,6 +19,11 @@ would_cut() {
     ssh_says after
 }
 
+start_sshd() { # unless it runs
+    is_listening edge tcp 2222 || lab_start edge sshd /usr/sbin/sshd -D -e -f "$LAB/sshd_config"
+    lab_await edge tcp 2222
+}
+
 case_an_interface_by_an_alternative_name() {
     in_ns edge ip link property add dev eth0 altname foo0
     ssh_line
@@ -74,8 +79,7 @@ case_a_session_that_another_accepted() {
 
 # A connection that a session forwards is no session; here it goes to a port that the policy does not open.
 case_what_a_session_forwards_bars_nothing() {
-    lab_start edge sshd /usr/sbin/sshd -D -e -f "$LAB/sshd_config"
-    lab_await edge tcp 2222
+    start_sshd
     lab_echo messenger 7000
     lab_await messenger tcp 7000
     ssh_line "$EDGE4" -L "9999:$MESSENGER4:7000"
@@ -98,12 +102,117 @@ case_a_session_of_a_user_who_is_not_root() {
     coproc SFTP { exec nsenter --net="/run/netns/$LAB_NET-user" ssh -i "$LAB/key" -p 2222 -q -s \
         -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null games@"$EDGE4" sftp; }
     ssh=$SFTP_PID
-    wait_for 20 serves_games
+    wait_for 20 serves games
     expect_status 4 pm apply -i eth0 "$LAB/cut.yaml"
     expect_output "cut 1 SSH session of this host, from $USER4 (no-"
     ssh_ends
 }
-serves_games() { sessions | grep -o 'pid=[0-9]*' | cut -d= -f2 | xargs -r ps -o user= -p | grep games; }
+
+# A scanner bars nothing: neither before it has said anything, nor while it might log in. Sessions beside
+# it are kept, and it is said which row would keep them.
+case_who_has_not_logged_in_bars_nothing() {
+    start_sshd
+    pm detach --all
+    local -a scanners=()
+    in_ns user socat -u "TCP:$EDGE4:2222" "OPEN:$LAB/log/silent,creat" &
+    scanners+=("$!")
+    in_ns user /usr/bin/python3 -c 'import socket, sys, time
+s = socket.create_connection((sys.argv[1], 2222))
+s.sendall(b"SSH-2.0-scanner\r\n")
+time.sleep(600)' "$EDGE4" &
+    scanners+=("$!")
+    wait_for 20 are_served 2
+    wait_for 20 serves sshd
+    expect_status 0 pm apply -i eth0 "$LAB/cut.yaml"
+    expect_status 0 pm ban "$USER4"
+    expect_status 0 pm unban "$USER4"
+    pm detach --all
+    ssh_line
+    # shellcheck disable=SC2034 # its number is what is asked for
+    coproc SFTP { exec nsenter --net="/run/netns/$LAB_NET-user" ssh -i "$LAB/key" -p 2222 -q -s \
+        -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null games@"$EDGE4" sftp; }
+    wait_for 20 serves games
+    expect_status 4 pm apply -i eth0 "$LAB/cut.yaml"
+    expect_output "cut 2 SSH sessions of this host, from $USER4 (no-"
+    expect_output "2 sessions from $USER4 (games, root): add $USER4 to the set 'admins' of row 'ssh-admins'"
+    # A trial says it, and before the switch.
+    expect_status 0 pm apply -i eth0 "$LAB/cut.yaml" --confirm-within 100s
+    grep -A 99 "going to cut 2 SSH sessions" <<<"$OUTPUT" | grep "is in force on eth0" ||
+        { echo "not before the switch:"; echo "$OUTPUT"; return 1; }
+    expect_status 0 pm rollback
+    ssh_says still
+    pm apply "$LAB/cut.yaml" --confirm-within 100s --json 2>/dev/null |
+        jq -e '.notes | any(test("going to cut 2 SSH sessions"))'
+    expect_status 0 pm rollback
+    pm detach --all
+    kill "${scanners[@]}" "$SFTP_PID"
+    ssh_ends
+}
+are_served() { [ "$(sessions | wc -l)" -ge "$1" ]; } # COUNT
+serves() { sessions | grep -o 'pid=[0-9]*' | cut -d= -f2 | xargs -r ps -o user= -p | grep "^$1"; } # USER
+
+# Of each kind that this kernel has, vxlan at least: the policy would drop what the session is wrapped in.
+case_a_session_inside_a_tunnel_is_not_cut() {
+    local kind row found=
+    while read -r kind row; do
+        add_tunnel "$kind" || { [ "$kind" != vxlan ] && continue; }
+        found+=" $kind"
+        ssh_line 10.99.0.1
+        expect_status 4 pm apply -i eth0 "$LAB/cut.yaml"
+        expect_output "cut 1 SSH session of this host, from 10.99.0.2 ("
+        expect_output "1 session from 10.99.0.2 (root) inside the tunnel wrap: write the row below for $USER4"
+        expect_output "source: tunnel-peers, destination: access$row }"
+        [ "$kind" != vxlan ] || rows_keep_a_tunnel
+        ssh_ends
+        pm detach --all
+        in_ns edge ip link delete wrap
+        in_ns user ip link delete wrap
+    done <<<$'vxlan , port: 4789\ngeneve , port: 6081\ngre \nipip '
+    echo "#$found"
+}
+add_tunnel() { # KIND: on both sides; the Edge takes its own address from the route
+    local options=$1
+    start_sshd
+    pm detach --all
+    case $1 in vxlan) options="$1 id 5 dstport 4789" ;; geneve) options="$1 id 5" ;; esac
+    # shellcheck disable=SC2086 # words
+    in_ns edge ip link add wrap type $options remote "$USER4" || return 1
+    # shellcheck disable=SC2086 # words
+    in_ns user ip link add wrap type $options remote "$EDGE4"
+    in_ns edge ip address add 10.99.0.1/30 dev wrap
+    in_ns user ip address add 10.99.0.2/30 dev wrap
+    in_ns edge ip link set wrap up
+    in_ns user ip link set wrap up
+}
+rows_keep_a_tunnel() {
+    expect_status 0 pm apply -i eth0 "$LAB/tunnel.yaml"
+    ssh_says through
+    expect_status 4 pm ban "$USER4"
+    expect_output "1 session from 10.99.0.2 (root) inside the tunnel wrap: write the row below for $USER4"
+    expect_status 4 pm apply "$LAB/cut.yaml"
+    ssh_says still
+}
+
+# As OpenVPN's: a process knows what it is wrapped in, and not the kernel.
+case_a_session_inside_a_tun_is_told() {
+    start_sshd
+    pm detach --all
+    lab_start edge tun socat UDP4-LISTEN:1194 TUN:10.98.0.1/30,tun-name=tun0,iff-no-pi,iff-up
+    lab_await edge udp 1194
+    lab_start user tun socat "UDP4:$EDGE4:1194" TUN:10.98.0.2/30,tun-name=tun0,iff-no-pi,iff-up
+    wait_for 20 in_ns user ip link show tun0
+    in_ns user ping -c 1 -W 1 10.98.0.1 || true # what it sends opens the way back
+    wait_for 20 pings user 10.98.0.1 1
+    ssh_line 10.98.0.1
+    expect_status 0 pm apply -i eth0 "$LAB/tunnel.yaml"
+    expect_output "an SSH session from 10.98.0.2 runs inside tun0 (tun)"
+    ssh_says still
+    expect_status 0 pm apply "$LAB/tunnel.yaml"
+    refused expect_output "inside tun0"
+    ssh_ends
+    in_ns edge ip link delete tun0
+    in_ns user ip link delete tun0
+}
 
 # Anybody could bar each ban of his address, and each policy.
 case_who_calls_himself_sshd_bars_nothing() {
@@ -181,4 +290,13 @@ start_ssh
 sed 's/port: 22 *}/port: [22, 2222] }/; s/port: 22$/port: [22, 2222]/' "$ROOT/policy/host-base.yaml" >"$LAB/host-base.yaml"
 variant ssh >/dev/null
 variant cut 's/admins: .*/admins: none/' >/dev/null
+cat >"$LAB/tunnel.yaml" <<END
+policy: tunnel
+include: [$LAB/ssh.yaml]
+peers:
+  far: [$USER4]
+matrix:
+  - { id: tunnel-in, transport: udp, source: far, destination: access, port: [4789, 1194] }
+  - { id: tunnel-out, transport: udp, source: access, destination: far, port: 4789 }
+END
 run_cases "$@"
