@@ -17,6 +17,7 @@
 #include "loader/base/paths.h"
 #include "loader/commands/commands.h"
 #include "loader/commands/common.h"
+#include "loader/commands/put_in_force.h"
 #include "loader/kernel/banned_now.h"
 #include "loader/kernel/deployment.h"
 #include "loader/observe/flow_diff.h"
@@ -24,6 +25,7 @@
 #include "loader/show/table.h"
 #include "loader/state/drift.h"
 #include "loader/state/policy_source.h"
+#include "loader/state/store.h"
 #include "policy/check/lint.h"
 #include "policy/model/diff.h"
 #include "policy/model/labels.h"
@@ -33,7 +35,7 @@ namespace pm::command {
 namespace {
 
 // The policy in force, its set files read anew.
-Result<Source> read_policy_in_force_anew(const Paths &paths) {
+Result<ChosenPolicy> read_policy_in_force_anew(const Paths &paths) {
     auto deployment =
         need_deployment(paths, {"no policy is in force, and none is named",
                                 "name one: portmatrix apply POLICY -i INTERFACE", Exit::usage});
@@ -46,7 +48,24 @@ Result<Source> read_policy_in_force_anew(const Paths &paths) {
                      "try the confirmed policy again: portmatrix restore; or name one: portmatrix "
                      "apply POLICY",
                      Exit::refused);
-    return read_source_text(now.catalog.document, "the policy in force", Expectations::ask);
+    return read_source_text(now.catalog.document, "the policy in force", Expectations::ask)
+        .map([&](Source &&source) {
+            const auto files = Store::open(paths).and_then(
+                [&](const Store &store) { return store.written(now.catalog.generation); });
+            return ChosenPolicy{.source = std::move(source),
+                                .files = files.value_or(WrittenFiles())};
+        });
+}
+
+Result<ChosenPolicy> read_policy_file(const std::string &path) {
+    return read_source(path, Expectations::ask).map([](Source &&source) {
+        WrittenFiles files = written_files(source.files);
+        return ChosenPolicy{.source = std::move(source), .files = std::move(files)};
+    });
+}
+
+const char *action_of(const ChosenPolicy &chosen) {
+    return chosen.kept_as ? "rollback" : "apply";
 }
 
 bool is_shadow(const ApplyArguments &arguments) {
@@ -59,7 +78,7 @@ std::optional<pm_mode> enforcement_of(const ApplyArguments &arguments) {
     return *arguments.mode == ApplyArguments::Mode::audit ? PM_MODE_AUDIT : PM_MODE_ENFORCE;
 }
 
-Result<Applied> apply_source(const Paths &paths, const Source &source,
+Result<Applied> apply_chosen(const Paths &paths, ChosenPolicy &chosen,
                              const ApplyArguments &arguments) {
     ApplyRequest request = {.interfaces = arguments.interfaces,
                             .mode = enforcement_of(arguments),
@@ -67,13 +86,15 @@ Result<Applied> apply_source(const Paths &paths, const Source &source,
                             .xdp = arguments.xdp,
                             .confirm_within = std::nullopt,
                             .at_boot = arguments.at_boot,
-                            .force = arguments.force};
+                            .force = arguments.force,
+                            .rollback = chosen.kept_as != 0,
+                            .files = std::move(chosen.files)};
     if (!arguments.confirm_within.empty()) {
         auto seconds = parse_duration(arguments.confirm_within);
         if (!seconds) return tl::unexpected(seconds.error());
         request.confirm_within = *seconds;
     }
-    return apply(paths, *source.policy, request);
+    return apply(paths, *chosen.source.policy, request);
 }
 
 Done check_shadow_options(const ApplyArguments &arguments) {
@@ -88,10 +109,13 @@ Done check_shadow_options(const ApplyArguments &arguments) {
     return {};
 }
 
-int end_invalid(const ApplyArguments &arguments, const Diagnostics &found) {
+int end_invalid(const ApplyArguments &arguments, const ChosenPolicy &chosen) {
+    const Diagnostics &found = chosen.source.diagnostics;
     const auto errors = show::plural(static_cast<std::uint64_t>(found.errors()), "error");
-    const std::string name = arguments.policy.empty() ? "the policy in force" : arguments.policy;
-    record_refused("apply", {fmt::format("{} has {}", name, errors), {}, Exit::invalid});
+    const std::string name = chosen.kept_as ? fmt::format("generation {}", chosen.kept_as)
+                             : arguments.policy.empty() ? "the policy in force"
+                                                        : arguments.policy;
+    record_refused(action_of(chosen), {fmt::format("{} has {}", name, errors), {}, Exit::invalid});
     print_diagnostics(found);
     print_note(
         fmt::format("{}; policy not applied; {}", errors, in_force_text(arguments.interfaces)));
@@ -124,12 +148,14 @@ Diagnostics warnings_of(const Policy &policy, Diagnostics found) {
     return warnings;
 }
 
-int end_applied(const ApplyArguments &arguments, Source source,
+int end_applied(const ApplyArguments &arguments, ChosenPolicy chosen,
                 const std::optional<Deployment> &before, Applied applied) {
+    Source &source = chosen.source;
     show::AppliedPolicy told = {
         .changed = applied.changed,
         .shadow = is_shadow(arguments),
         .generation = applied.generation,
+        .policy_of = chosen.kept_as,
         .policy = source.policy->name,
         .sha256 = is_shadow(arguments) ? digest(*source.policy) : applied.sha256,
         .mode = applied.mode,
@@ -138,7 +164,7 @@ int end_applied(const ApplyArguments &arguments, Source source,
         .notes = std::move(applied.notes)};
     // The entry comes before the text: if nobody reads stderr, printing there ends the process.
     if (told.changed)
-        record_done("apply", show::applied_sentence(told), told.generation, told.sha256);
+        record_done(action_of(chosen), show::applied_sentence(told), told.generation, told.sha256);
     if (!told.shadow) settle_parachute();
     told.findings = std::move(source.diagnostics);
     compare(before, *source.policy, told);
@@ -160,21 +186,26 @@ void keep_freed_memory() {
 
 }  // namespace
 
+int put_in_force(const Paths &paths, const ApplyArguments &arguments, ChosenPolicy chosen) {
+    Source &source = chosen.source;
+    if (source.diagnostics.has_errors()) return end_invalid(arguments, chosen);
+    source.diagnostics = warnings_of(*source.policy, std::move(source.diagnostics));
+    const auto before = open_deployment(paths).value_or(std::nullopt);
+    auto applied = apply_chosen(paths, chosen, arguments);
+    if (!applied) return end_unchanged(action_of(chosen), applied.error(), arguments.interfaces);
+    return end_applied(arguments, std::move(chosen), before, std::move(*applied));
+}
+
 int run_apply(const ApplyArguments &arguments) {
     keep_freed_memory();
     const std::vector<std::string> &asked = arguments.interfaces;
     const Paths paths = Paths::from_environment();
     auto lock = check_shadow_options(arguments).and_then(lock_as_root);
     if (!lock) return end_unchanged("apply", lock.error(), asked);
-    auto source = arguments.policy.empty() ? read_policy_in_force_anew(paths)
-                                           : read_source(arguments.policy, Expectations::ask);
-    if (!source) return end_unchanged("apply", source.error(), asked);
-    if (source->diagnostics.has_errors()) return end_invalid(arguments, source->diagnostics);
-    source->diagnostics = warnings_of(*source->policy, std::move(source->diagnostics));
-    const auto before = open_deployment(paths).value_or(std::nullopt);
-    auto applied = apply_source(paths, *source, arguments);
-    if (!applied) return end_unchanged("apply", applied.error(), asked);
-    return end_applied(arguments, std::move(*source), before, std::move(*applied));
+    auto chosen = arguments.policy.empty() ? read_policy_in_force_anew(paths)
+                                           : read_policy_file(arguments.policy);
+    if (!chosen) return end_unchanged("apply", chosen.error(), asked);
+    return put_in_force(paths, arguments, std::move(*chosen));
 }
 
 }  // namespace pm::command

@@ -7,7 +7,6 @@
 #include <utility>
 #include <vector>
 
-#include <climits>
 #include <fmt/core.h>
 
 #include "loader/attach/takeover.h"
@@ -43,11 +42,6 @@ std::vector<std::string> print_parachute(const StatusArguments &arguments) {
     fmt::print("{}", arguments.json ? show::parachute_json(*note, state)
                                     : show::parachute_text(*note, state));
     return note->interfaces;
-}
-
-std::string host_name() {
-    char name[HOST_NAME_MAX + 1] = {};
-    return gethostname(name, HOST_NAME_MAX) == 0 ? name : "this host";
 }
 
 // `control`: the programs that are in force; null: none are.

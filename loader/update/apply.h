@@ -27,6 +27,7 @@
 #include "loader/attach/attach.h"
 #include "loader/base/fault.h"
 #include "loader/base/paths.h"
+#include "loader/state/written.h"
 #include "policy/model/model.h"
 
 namespace pm {
@@ -37,8 +38,10 @@ struct ApplyRequest {
     bool shadow = false;                          // only judged beside the policy in force
     std::optional<XdpMode> xdp;                   // none: inherited; the first time, automatic
     std::optional<std::uint64_t> confirm_within;  // seconds; then it is rolled back. None: for good
-    bool at_boot = false;  // an interface may not have its addresses yet: roles that fit none pass
-    bool force = false;    // even if it cuts an SSH session of this host, or all of an interface
+    bool at_boot = false;   // an interface may not have its addresses yet: roles that fit none pass
+    bool force = false;     // even if it cuts an SSH session of this host, or all of an interface
+    bool rollback = false;  // it counts as one
+    WrittenFiles files = {};  // the policy as it was written, to be kept
 };
 
 struct Applied {
