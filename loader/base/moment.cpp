@@ -40,7 +40,8 @@ public:
 
     void must(char character) { is_good &= one_of({&character, 1}) != 0; }
 
-    // Digits behind a point, as ns.
+    // Digits behind a point, as ns: the last one that is printed so. Whoever copies the time of a
+    // change from the history means what was in force from then on.
     std::uint64_t fraction() {
         std::uint64_t value = 0, unit = second / 10;
         bool any = false;
@@ -50,7 +51,7 @@ public:
             any = true;
         }
         is_good &= any;
-        return value;
+        return unit == 0 ? value : value + unit * 10 - 1;
     }
 
     bool ended() const { return is_good && rest_.empty(); }

@@ -2,7 +2,8 @@
 // What of the stored generations goes, after a change.
 #include <unistd.h>
 
-#include <algorithm>
+#include <cerrno>
+#include <cstdio>
 #include <system_error>
 
 #include <fmt/core.h>
@@ -43,13 +44,16 @@ Found find_generations(const std::vector<std::filesystem::path> &entries,
     return found;
 }
 
-// Done in the order in which a kill at any instant leaves only too much.
-void remove_generations(Found &found, const Retention &kept) {
+// A generation that goes gets another name first: killed at any instant, this leaves whole ones.
+// `aside`: the name that the next save removes.
+void remove_generations(Found &found, const Retention &kept, const std::filesystem::path &aside) {
     std::error_code ignored;
     for (const auto &[number, folder] : found.folders) {
         const bool is_whole = kept.whole.contains(number);
         if (!is_whole && !kept.as_text.contains(number)) {
-            std::filesystem::remove_all(folder, ignored);
+            std::filesystem::remove_all(aside, ignored);
+            if (rename(folder.c_str(), aside.c_str()) != 0) continue;
+            std::filesystem::remove_all(aside, ignored);
             found.index.erase(number);
         } else if (IndexedGeneration &one = found.index[number]; !is_whole && one.has_image) {
             one.has_image = unlink((folder / "image").c_str()) != 0 && errno != ENOENT;
@@ -80,7 +84,7 @@ std::optional<std::string> Store::prune(const std::set<std::uint64_t> &needed) {
     for (const std::filesystem::path &one : *set_files)
         set_sizes[one.filename()] = size_on_disk(one);
     const Retention kept = choose_kept(stored, needed, set_sizes, now);
-    remove_generations(found, kept);
+    remove_generations(found, kept, generations() / "new");
 
     // Without the index the next prune takes longer, and does the same.
     if (const std::string now_text = index_text(found.index); now_text != text)

@@ -11,7 +11,7 @@
 //                                `policy.yaml` (resolved), `about.json` (how it was put in force),
 //                                `written.json` (the policy as it was written)
 //   generations/N.unconfirmed/   an unconfirmed one; N is in one of the two folders
-//   generations/new/             one that is being written
+//   generations/new/             one that is being written, or removed
 //   sets/SHA256                  the set files that the policies name, each once
 //   confirmed.json               which generation boot puts in force, and the one before it
 //   kept.json                    what prune() knows of the generations: see generation_index.h
