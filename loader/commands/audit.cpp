@@ -108,7 +108,7 @@ AuditedSet audited_set(const Policy &policy, const std::string &name) {
     const auto plain = [&](const char *form) {
         return AuditedSet{.name = name, .form = form, .first = {}};
     };
-    if (found == sets.end() || found->second.form == AddressSetDef::Form::any) return plain("any");
+    if (found == sets.end() || found->second.addresses == AddressSet::any()) return plain("any");
     if (found->second.is_interface) return plain("interface");
     if (found->second.is_none) return plain("none");
     return audited_set(name, found->second.addresses);
