@@ -13,7 +13,7 @@
 namespace pm {
 namespace {
 
-constexpr std::uint64_t second = 1'000'000'000;  // in ns
+constexpr std::uint64_t one_second = 1'000'000'000;  // in ns
 
 // Takes what is at the beginning of a text, or fails for good.
 class Taker {
@@ -43,7 +43,7 @@ public:
     // Digits behind a point, as ns: the last one that is printed so. Whoever copies the time of a
     // change from the history means what was in force from then on.
     std::uint64_t fraction() {
-        std::uint64_t value = 0, unit = second / 10;
+        std::uint64_t value = 0, unit = one_second / 10;
         bool any = false;
         for (; !rest_.empty() && rest_[0] >= '0' && rest_[0] <= '9'; rest_.remove_prefix(1)) {
             value += unit * static_cast<std::uint64_t>(rest_[0] - '0');
@@ -92,7 +92,7 @@ std::optional<std::uint64_t> parse_date(std::string_view text) {
         }
     }
     if (!take.ended() || seconds < 0) return std::nullopt;
-    return static_cast<std::uint64_t>(seconds) * second + ns;
+    return static_cast<std::uint64_t>(seconds) * one_second + ns;
 }
 
 }  // namespace
@@ -102,7 +102,7 @@ Result<std::uint64_t> parse_moment(const std::string &text, std::uint64_t now) {
     const bool is_ago = text.ends_with(ago);
     if (const auto past =
             parse_duration(is_ago ? text.substr(0, text.size() - ago.size()) : text)) {
-        const std::uint64_t ns = *past * second;
+        const std::uint64_t ns = *past * one_second;
         return ns < now ? now - ns : 0;
     }
     const auto moment = is_ago ? std::nullopt : parse_date(text);

@@ -93,7 +93,7 @@ Result<Subject> in_force_at(const Store &store, const std::string &time) {
 
 constexpr std::size_t prefixes_kept = 20;
 
-AuditedSet audited_set(const std::string &name, const AddressSet &addresses) {
+AuditedSet listed_set(const std::string &name, const AddressSet &addresses) {
     AuditedSet set = {.name = name, .form = {}, .first = {}};
     const std::vector<Prefix> prefixes = addresses.prefixes();
     set.prefixes = prefixes.size();
@@ -111,7 +111,7 @@ AuditedSet audited_set(const Policy &policy, const std::string &name) {
     if (found == sets.end() || found->second.addresses == AddressSet::any()) return plain("any");
     if (found->second.is_interface) return plain("interface");
     if (found->second.is_none) return plain("none");
-    return audited_set(name, found->second.addresses);
+    return listed_set(name, found->second.addresses);
 }
 
 void add_rows(const Policy &policy, Audit &audit) {

@@ -18,16 +18,16 @@
 namespace pm {
 namespace {
 
-struct Found {
+struct StoredFolders {
     GenerationIndex index;
     std::map<std::uint64_t, std::filesystem::path> folders;
     bool whole = true;  // false: a policy that may name any set file cannot be read
 };
 
-Found find_generations(const std::vector<std::filesystem::path> &entries,
-                       const std::filesystem::path &sets, const GenerationIndex &known,
-                       std::uint64_t now) {
-    Found found;
+StoredFolders find_generations(const std::vector<std::filesystem::path> &entries,
+                               const std::filesystem::path &sets, const GenerationIndex &known,
+                               std::uint64_t now) {
+    StoredFolders found;
     for (const std::filesystem::path &folder : entries) {
         const std::uint64_t number = generation_number(folder);
         if (number == 0) continue;
@@ -46,7 +46,8 @@ Found find_generations(const std::vector<std::filesystem::path> &entries,
 
 // A generation that goes gets another name first: killed at any instant, this leaves whole ones.
 // `aside`: the name that the next save removes.
-void remove_generations(Found &found, const Retention &kept, const std::filesystem::path &aside) {
+void remove_generations(StoredFolders &found, const Retention &kept,
+                        const std::filesystem::path &aside) {
     std::error_code ignored;
     for (const auto &[number, folder] : found.folders) {
         const bool is_whole = kept.whole.contains(number);
@@ -77,7 +78,7 @@ std::optional<std::string> Store::prune(const std::set<std::uint64_t> &needed) {
     if (!entries || !set_files) return std::nullopt;
     const std::uint64_t now = realtime_ns();
     const std::string text = read_file(index_path()).value_or(std::string());
-    Found found = find_generations(*entries, sets(), parse_index(text), now);
+    StoredFolders found = find_generations(*entries, sets(), parse_index(text), now);
     std::vector<StoredGeneration> stored;
     for (const auto &[number, one] : found.index) stored.push_back(one.stored);
     std::map<std::string, std::uint64_t> set_sizes;
