@@ -48,6 +48,11 @@ flows
 flows --json
 top --once
 show
+show --at 1s
+show --as-written
+audit
+audit --json
+audit --markdown
 diff $here/edge.yaml
 diff $LAB/other.yaml --json
 explain --from 192.0.2.1:4000 --to $EDGE4:443 --proto tcp
