@@ -45,6 +45,12 @@ Result<std::vector<fs::path>> list_folder(const fs::path &path) {
     return entries;
 }
 
+std::uint64_t size_on_disk(const fs::path &path) {
+    struct stat status = {};
+    if (lstat(path.c_str(), &status) != 0) return 0;
+    return static_cast<std::uint64_t>(status.st_blocks) * 512;  // the unit of stat(2)
+}
+
 Done write_new(const fs::path &path, std::string_view content, Sync sync, mode_t mode) {
     if (::unlink(path.c_str()) != 0 && errno != ENOENT)
         return cannot(fmt::format("write {}", path.string()), errno);

@@ -5,6 +5,7 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <string_view>
@@ -20,6 +21,9 @@ Result<std::string> read_file(const std::filesystem::path &path);
 // What a folder has, in no order; nothing where there is no folder. A folder that cannot be read to
 // its end is a fault, never a shorter list.
 Result<std::vector<std::filesystem::path>> list_folder(const std::filesystem::path &path);
+
+// Bytes that a file or folder itself takes; 0: it cannot be asked.
+std::uint64_t size_on_disk(const std::filesystem::path &path);
 
 // now: the file is on disk when the call returns; later: when the caller has synced the file
 // system.

@@ -20,6 +20,7 @@
 #include "loader/commands/commands.h"
 #include "loader/commands/common.h"
 #include "loader/commands/options.h"
+#include "loader/commands/past_options.h"
 #include "loader/kernel/program.h"
 #include "policy/base/diagnostic.h"
 #include "policy/model/model.h"
@@ -77,6 +78,8 @@ private:
     UnbanArguments unban_;
     RestoreArguments restore_;
     BansArguments bans_;
+    AuditArguments audit_;
+    RollbackArguments rollback_;
     HistoryArguments history_;
     StatusArguments status_;
     FlowsArguments flows_;
@@ -144,19 +147,12 @@ void CommandLine::add_asking() {
     add_interfaces(explain, explain_.interfaces, "as seen on this interface; repeats");
     add_json(explain, explain_.json);
 
-    CLI::App *diff = add("diff", "what a policy would change, live flows included",
-                         [this] { return run_diff(diff_); });
-    diff->add_option("POLICY", diff_.policy, "the policy file")->required();
-    add_json(diff, diff_.json);
-
-    CLI::App *show =
-        add("show", "the resolved policy, valid as input", [this] { return run_show(show_); });
-    show->add_option("--policy", show_.policy, "of this file; else the one in force")
-        ->type_name("POLICY");
-    show->add_option("--generation", show_.generation, "as it was kept")
-        ->type_name("N")
-        ->check(counted)
-        ->excludes("--policy");
+    add_options(add("diff", "what a policy would change, live flows included",
+                    [this] { return run_diff(diff_); }),
+                diff_);
+    add_options(
+        add("show", "the resolved policy, valid as input", [this] { return run_show(show_); }),
+        show_);
 }
 
 // What is in force.
@@ -172,12 +168,12 @@ void CommandLine::add_reading() {
         add("bans", "who is banned, and for how long", [this] { return run_bans(bans_); });
     add_json(bans, bans_.json);
 
-    CLI::App *history = add("history", "every change and refusal, and who it was",
-                            [this] { return run_history(history_); });
-    history->add_option("--limit", history_.limit, "the newest only")
-        ->type_name("N")
-        ->check(counted);
-    add_json(history, history_.json);
+    add_options(add("audit", "what is open to whom, since when, and who changed it",
+                    [this] { return run_audit(audit_); }),
+                audit_);
+    add_options(add("history", "every change and refusal, and who it was",
+                    [this] { return run_history(history_); }),
+                history_);
 
     CLI::App *flows = add("flows", "live flows", [this] { return run_flows(flows_); });
     flows->add_option("--row", flows_.row, "of this row only")->type_name("ID");
@@ -305,7 +301,9 @@ void CommandLine::add_changes() {
         ->type_name("NAME");
 
     add_changing("confirm", "keep the policy that waits to be confirmed", run_confirm);
-    add_changing("rollback", "one policy back, at once; again: forth", run_rollback);
+    add_options(add_changing("rollback", "one policy back, at once; again: forth",
+                             [this] { return run_rollback(rollback_); }),
+                rollback_);
     CLI::App *detach = add_changing("detach", "remove from interfaces, which are then unfiltered",
                                     [this] { return run_detach(detach_); });
     add_interfaces(detach, detach_.interfaces, "from this interface; repeats");

@@ -37,7 +37,9 @@ struct ExplainArguments {
 int run_explain(const ExplainArguments &arguments);
 
 struct DiffArguments {
-    std::string policy;
+    std::string policy;  // empty: the one in force, which `generation` is compared with
+    std::string other;   // compare `policy` with this file; empty: with what is in force
+    std::optional<std::uint64_t> generation;  // compare with this one instead
     bool json = false;
 };
 int run_diff(const DiffArguments &arguments);
@@ -45,6 +47,8 @@ int run_diff(const DiffArguments &arguments);
 struct ShowArguments {
     std::string policy;  // empty: the one in force
     std::optional<std::uint64_t> generation;
+    std::string at;           // in force at this time; empty: now
+    bool as_written = false;  // else resolved
 };
 int run_show(const ShowArguments &arguments);
 
@@ -62,6 +66,14 @@ struct BansArguments {
     bool json = false;
 };
 int run_bans(const BansArguments &arguments);
+
+struct AuditArguments {
+    enum class Form { text, json, markdown };
+
+    std::string at;  // of the policy that was in force at this time; empty: now
+    Form form = Form::text;
+};
+int run_audit(const AuditArguments &arguments);
 
 struct HistoryArguments {
     std::size_t limit = 0;  // the newest; 0: all
@@ -154,7 +166,15 @@ struct UnbanArguments {
 int run_unban(const UnbanArguments &arguments);
 
 int run_confirm();
-int run_rollback();
+
+struct RollbackArguments {
+    std::optional<std::uint64_t> to;  // this generation; none: the one before
+    std::string confirm_within;       // as of apply
+    bool force = false;
+    bool json = false;
+};
+int run_rollback(const RollbackArguments &arguments);
+
 struct RestoreArguments {
     bool for_service = false;  // `watch` comes next, and goes on from a parachute
     bool downgrade = false;    // from the maps of a newer release too

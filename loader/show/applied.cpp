@@ -25,10 +25,12 @@ std::string changes_line(const AppliedPolicy &applied) {
 std::string applied_sentence(const AppliedPolicy &applied) {
     if (applied.shadow)
         return fmt::format("{} is judged beside the policy in force", applied.policy);
-    return fmt::format("{}generation {} ({}) is in force on {}{}",
-                       applied.changed ? "" : "nothing changed: ", applied.generation,
-                       applied.policy, fmt::join(applied.interfaces, ", "),
-                       mode_remark(applied.mode));
+    const bool is_another = applied.policy_of && applied.policy_of != applied.generation;
+    return fmt::format(
+        "{}generation {} ({}) is in force on {}{}{}",
+        applied.changed ? "" : "nothing changed: ", applied.generation, applied.policy,
+        fmt::join(applied.interfaces, ", "), mode_remark(applied.mode),
+        is_another ? fmt::format(", with the policy of generation {}", applied.policy_of) : "");
 }
 
 std::vector<std::string> applied_lines(const AppliedPolicy &applied) {

@@ -17,6 +17,7 @@ struct AppliedPolicy {
     bool changed = true;           // false: all of it was in force already
     bool shadow = false;           // it is judged beside the policy in force
     std::uint64_t generation = 0;  // 0: of a shadow
+    std::uint64_t policy_of = 0;   // of a rollback: the kept generation that has this policy
     std::string policy, sha256;
     pm_mode mode = PM_MODE_ENFORCE;
     std::vector<std::string> interfaces;

@@ -358,6 +358,7 @@ std::string applied_json(const AppliedPolicy &applied) {
     json["changed"] = applied.changed;
     json["shadow"] = applied.shadow;
     json["generation"] = applied.shadow ? Json(nullptr) : Json(applied.generation);
+    if (applied.policy_of) json["policy_of"] = applied.policy_of;
     json["policy"] = applied.policy;
     json["sha256"] = applied.sha256;
     json["mode"] = mode_name(applied.mode);

@@ -16,8 +16,8 @@ Result<Policy> read_policy_in_force(const Catalog &catalog) {
     if (!store) return tl::unexpected(store.error());
     const std::uint64_t number = catalog.generation;
     std::error_code error;
-    for (const auto &path : {store->policy_path(number), store->unconfirmed_policy_path(number)}) {
-        if (number == 0 || !std::filesystem::exists(path, error)) continue;
+    if (const auto path = store->policy_path(number);
+        number != 0 && std::filesystem::exists(path, error)) {
         ReadResult stored = read_policy(path, {});
         if (stored.policy && !stored.diagnostics.has_errors()) return std::move(*stored.policy);
     }

@@ -35,7 +35,8 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-// Bytes. A file that is larger becomes history.jsonl.1, and the one of that name is lost.
+// Bytes of each of the two files. One that is larger becomes NAME.1, and the one of that name is
+// lost.
 constexpr off_t size_limit = 4 << 20;
 
 std::string name_of(uid_t user) {
@@ -59,8 +60,12 @@ std::string command_line() {
     return text;
 }
 
-fs::path history_file(const Paths &paths) {
+fs::path policy_history(const Paths &paths) {
     return paths.state / "history.jsonl";
+}
+
+fs::path other_history(const Paths &paths) {
+    return paths.state / "history-other.jsonl";
 }
 
 fs::path older(fs::path path) {
@@ -102,6 +107,18 @@ std::vector<HistoryEntry> last_entries(const fs::path &path) {
     return last;
 }
 
+// By time. Each stays in its order, though the clock was set back.
+std::vector<HistoryEntry> merged(std::vector<HistoryEntry> one, std::vector<HistoryEntry> other) {
+    std::vector<HistoryEntry> all;
+    all.reserve(one.size() + other.size());
+    auto a = one.begin(), b = other.begin();
+    while (a != one.end() || b != other.end()) {
+        const bool first = b == other.end() || (a != one.end() && a->time <= b->time);
+        all.push_back(std::move(*(first ? a : b)++));
+    }
+    return all;
+}
+
 // A failure of a command that the service runs, and no user.
 bool is_failure_of_the_service(const HistoryEntry &entry) {
     std::string program, verb;
@@ -119,16 +136,16 @@ bool is_alike(const HistoryEntry &one, const HistoryEntry &other) {
 // by turns, and would push what was done out of the file. The journal has each of them.
 bool repeats_last(const Paths &paths, const HistoryEntry &entry) {
     if (!is_failure_of_the_service(entry)) return false;
-    const std::vector<HistoryEntry> last = last_entries(history_file(paths));
+    const std::vector<HistoryEntry> last =
+        merged(last_entries(policy_history(paths)), last_entries(other_history(paths)));
     for (auto one = last.rbegin(); one != last.rend() && is_failure_of_the_service(*one); ++one)
         if (is_alike(*one, entry)) return true;
     return false;
 }
 
 // Writes the line at once, after a line feed if the last line is torn.
-Done append(const Paths &paths, std::string line) {
+Done append(const Paths &paths, const fs::path &path, std::string line) {
     if (auto made = make_private_folder(paths.state); !made) return tl::unexpected(made.error());
-    const fs::path path = history_file(paths);
     const Fd fd(open(path.c_str(), O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
     struct stat status = {};
     if (!fd || fstat(fd.get(), &status) != 0)
@@ -196,7 +213,20 @@ Done add_entries(const fs::path &path, History &history) {
     return {};
 }
 
+Result<History> read_one(const fs::path &path) {
+    History history;
+    return add_entries(older(path), history)
+        .and_then([&] { return add_entries(path, history); })
+        .map([&] { return std::move(history); });
+}
+
 }  // namespace
+
+bool changes_policy(const HistoryEntry &entry) {
+    constexpr const char *actions[] = {"apply",  "confirm", "rollback",
+                                       "expire", "restore", "detach"};
+    return entry.outcome == "done" && std::ranges::find(actions, entry.action) != std::end(actions);
+}
 
 std::string history_json(const HistoryEntry &entry) {
     Json json;
@@ -222,17 +252,19 @@ void record(const Paths &paths, HistoryEntry entry) {
     entry.command = printable(entry.command);
     send_to_journal(entry);
     if (repeats_last(paths, entry)) return;
-    if (auto written = append(paths, history_json(entry)); !written)
+    const fs::path path = changes_policy(entry) ? policy_history(paths) : other_history(paths);
+    if (auto written = append(paths, path, history_json(entry)); !written)
         print_note("warning: the history is incomplete: " + written.error().message);
 }
 
 Result<History> read_history(const Paths &paths) {
     auto exists = has_private_folder(paths.state);
     if (!exists) return tl::unexpected(exists.error());
-    History history;
-    return add_entries(older(history_file(paths)), history)
-        .and_then([&] { return add_entries(history_file(paths), history); })
-        .map([&] { return std::move(history); });
+    auto policy = read_one(policy_history(paths)), other = read_one(other_history(paths));
+    if (!policy) return policy;
+    if (!other) return other;
+    return History{.entries = merged(std::move(policy->entries), std::move(other->entries)),
+                   .torn = policy->torn + other->torn};
 }
 
 }  // namespace pm

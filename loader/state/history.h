@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // What happened: who changed what, and with which outcome. Every command that changes something, or
-// is refused, writes a line of JSON to STATE/history.jsonl and an entry to the journal, with a
-// MESSAGE_ID for each kind of action.
+// is refused, writes a line of JSON to a file and an entry to the journal, with a MESSAGE_ID for
+// each kind of action.
+//
+// There are two files, so that what comes often does not push out what must be kept: changes of the
+// policy stand in STATE/history.jsonl; bans, refusals, interfaces and the parachute in
+// STATE/history-other.jsonl. Each is bounded by itself. Releases before this one wrote all to the
+// first, and read only that.
 #pragma once
 
 #include <cstddef>
@@ -29,8 +34,11 @@ struct HistoryEntry {
 // so.
 void record(const Paths &paths, HistoryEntry entry);
 
+// Did it change which policy is in force, and where?
+bool changes_policy(const HistoryEntry &entry);
+
 struct History {
-    std::vector<HistoryEntry> entries;  // oldest first
+    std::vector<HistoryEntry> entries;  // oldest first, of both files
     std::size_t torn = 0;               // lines that cannot be read, as a power cut may leave one
 };
 Result<History> read_history(const Paths &paths);

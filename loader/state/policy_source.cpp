@@ -30,7 +30,8 @@ Result<Source> compiled(ReadResult read, Expectations expectations) {
     }
     Source source = {.policy = std::move(read.policy),
                      .image = std::nullopt,
-                     .diagnostics = std::move(read.diagnostics)};
+                     .diagnostics = std::move(read.diagnostics),
+                     .files = std::move(read.files)};
     if (source.diagnostics.has_errors()) return source;
 
     auto image = compile(*source.policy);

@@ -3,8 +3,10 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "loader/base/fault.h"
 #include "policy/base/diagnostic.h"
@@ -20,6 +22,7 @@ struct Source {
     std::optional<Image> image;
     std::size_t expectations = 0;  // that were asked and describe a packet
     Diagnostics diagnostics;
+    std::vector<std::shared_ptr<const SourceFile>> files = {};  // the YAML files, the policy first
 };
 
 // What becomes of the policy's own `expect` list.

@@ -7,13 +7,18 @@
 //   confirmed     stored, and boot may put it in force
 //
 // Layout of the folder STATE
-//   generations/N/               a confirmed generation: `image` (compiled), `policy.yaml`
-//                                (resolved), `about.json` (how it was put in force)
+//   generations/N/               a confirmed generation: `image` (compiled; an older one has none),
+//                                `policy.yaml` (resolved), `about.json` (how it was put in force),
+//                                `written.json` (the policy as it was written)
 //   generations/N.unconfirmed/   an unconfirmed one; N is in one of the two folders
-//   generations/new/             one that is being written
+//   generations/new/             one that is being written, or removed
 //   sets/SHA256                  the set files that the policies name, each once
 //   confirmed.json               which generation boot puts in force, and the one before it
-//   (bans and history.jsonl lie there too: see ban_list.h and history.h)
+//   kept.json                    what prune() knows of the generations: see generation_index.h
+//   (bans and histories lie there too: see ban_list.h and history.h)
+//
+// Releases before this one know neither kept.json nor written.json, and leave them alone. They
+// remove what is older than the newest ten, and compile anew what has no image.
 //
 // What counts
 //   For boot, confirmed.json says which generation is put in force, and the folder generations/N
@@ -37,14 +42,14 @@
 // What a run that is killed leaves, and who cleans it
 //   in 1 or 2   a set that nothing names: the next prune() removes it; a folder `new`: the next
 //               save_unconfirmed() removes it.
-//   after 3     an unconfirmed generation that is not in force: the next prune() removes it, unless
-//               it has the highest number.
-//   after 4     a confirmed generation that confirmed.json does not name: it stays until prune()
-//               finds it too old.
+//   after 3     an unconfirmed generation that is not in force: it stays, and the next prune() but
+//               one removes its image.
+//   after 4     a confirmed generation that confirmed.json does not name: it stays likewise.
 //   after 5     confirmed.json names a generation that is not in force: the next change puts that
 //               right (update/reconcile.h). A boot before that starts the new policy, which has
 //               passed every test.
-//   Each file is the old or the new one, whole, at any instant. If a step fails, undo_confirm()
+//   in prune()  a generation without its image, or a part of one that goes: the next prune() ends
+//   it. Each file is the old or the new one, whole, at any instant. If a step fails, undo_confirm()
 //   takes back 4 and 5.
 //
 // Who writes holds the writer's lock (base/lock.h).
@@ -59,31 +64,13 @@
 #include <vector>
 
 #include "loader/base/fault.h"
-#include "loader/base/nic.h"
 #include "loader/base/paths.h"
-#include "maps/abi.h"
+#include "loader/state/generation.h"
+#include "loader/state/written.h"
 #include "policy/image/compile.h"
 #include "policy/model/model.h"
 
 namespace pm {
-
-// What is stored about a generation, beside its policy and image.
-struct Generation {
-    std::uint64_t number = 0;
-    std::string policy;            // its name
-    std::string sha256;            // of the policy
-    std::uint64_t applied_at = 0;  // ns since the epoch
-    pm_mode mode = PM_MODE_ENFORCE;
-    std::vector<std::string> interfaces;  // on which it was put in force
-    // The same as NICs, and the other interfaces that the host had then, without the loopback.
-    // Both empty: they were not recorded.
-    std::vector<Nic> nics, others;
-    std::string xdp = "auto";  // as the user asked: auto, native, generic
-    std::uint32_t flow_capacity = 0;
-    std::string image_sha256;
-    // Paths from which its set files were read, in the order of the policy.
-    std::vector<std::string> set_files;
-};
 
 // What confirmed.json says. If a command is killed before its switch, `previous` is still in force,
 // and `earlier` is the one before it.
@@ -104,7 +91,9 @@ public:
     Result<std::uint64_t> last_number() const;  // the highest of all; 0: none is stored
 
     // Stores a generation, with the set files of its policy. On return it is on disk.
-    Done save_unconfirmed(Generation generation, const Image &image, const Policy &policy);
+    // `files`: the policy as it was written.
+    Done save_unconfirmed(Generation generation, const Image &image, const Policy &policy,
+                          const WrittenFiles &files);
 
     Result<Generation> generation(std::uint64_t number) const;      // a confirmed one
     Result<Generation> any_generation(std::uint64_t number) const;  // confirmed or not
@@ -115,10 +104,11 @@ public:
     // The image of a confirmed generation. A fault if the file is not the one that was written.
     Result<Image> image(const Generation &generation) const;
 
-    // The policy.yaml of a confirmed generation, and of an unconfirmed one.
+    // The policy.yaml of a generation, confirmed or not, and its text.
     std::filesystem::path policy_path(std::uint64_t number) const;
-    std::filesystem::path unconfirmed_policy_path(std::uint64_t number) const;
-    Result<std::string> policy_text(std::uint64_t number) const;  // confirmed or not
+    Result<std::string> policy_text(std::uint64_t number) const;
+    // The policy as it was written; empty: that was not kept.
+    Result<WrittenFiles> written(std::uint64_t number) const;
 
     // None: nothing was ever confirmed.
     Result<std::optional<Confirmed>> confirmed() const;
@@ -129,11 +119,12 @@ public:
     // is what confirmed() said; none: nothing, or it could not be read.
     void undo_confirm(const std::optional<Confirmed> &before);
 
-    // Removes confirmed generations except the newest few, unconfirmed ones, and sets that nothing
-    // names. Those in `needed` stay, and so does the one with the highest number: history has its
-    // number, and no other generation may get it. Where the folder, or a policy that may name a
-    // set, cannot be read, what it may need stays.
-    void prune(const std::vector<std::uint64_t> &needed);
+    // Removes what is kept no longer (retention.h): images, generations, and set files that nothing
+    // names. The generations in `needed` stay whole, and so does the one with the highest number:
+    // history has its number, and no other generation may get it. Where the folder, or a policy
+    // that may name a set file, cannot be read, what it may need stays. Returns a sentence if the
+    // bound of disk has removed what else would stay.
+    std::optional<std::string> prune(const std::set<std::uint64_t> &needed);
 
 private:
     explicit Store(std::filesystem::path folder) : folder_(std::move(folder)) {}
@@ -141,17 +132,13 @@ private:
     std::filesystem::path sets() const { return folder_ / "sets"; }
     std::filesystem::path confirmed_folder(std::uint64_t number) const;
     std::filesystem::path unconfirmed_folder(std::uint64_t number) const;
-    Done save_sets(const Policy &policy) const;
-    Result<std::set<std::string>> sets_named(
-        const std::vector<std::filesystem::path> &folders) const;
+    std::filesystem::path stored_folder(std::uint64_t number) const;  // which of the two it is in
+    std::filesystem::path index_path() const { return folder_ / "kept.json"; }
     Done write_confirmed(const Confirmed &confirmed) const;
     Done make_folders() const;
 
     std::filesystem::path folder_;
     std::uint64_t newly_confirmed_ = 0;  // the generation that the last confirm() renamed; 0: none
 };
-
-// The items of a policy's sets that are files, in the order of Generation::set_files.
-std::vector<SetItem *> file_items(Policy &policy);
 
 }  // namespace pm

@@ -2,6 +2,7 @@
 #include "loader/update/apply.h"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include <fmt/core.h>
@@ -12,6 +13,7 @@
 #include "loader/base/progress.h"
 #include "loader/state/detached.h"
 #include "loader/state/drift.h"
+#include "loader/state/set_files.h"
 #include "loader/state/store.h"
 #include "loader/update/ban_policy.h"
 #include "loader/update/kept_bans.h"
@@ -217,7 +219,9 @@ Result<std::optional<Confirmed>> store_generation(Store &store, Plan &plan, cons
     auto catalog = read_catalog(ImageView(plan.candidate.image.bytes).view());
     if (!catalog) return fault(fmt::format("the compiled policy is broken: {}", catalog.error()));
     plan.generation.sha256 = catalog->sha256;
-    if (auto kept = store.save_unconfirmed(plan.generation, plan.candidate.image, policy); !kept)
+    if (auto kept =
+            store.save_unconfirmed(plan.generation, plan.candidate.image, policy, request.files);
+        !kept)
         return tl::unexpected(kept.error());
     // If it cannot be read, boot could not have used it either: it is replaced.
     const std::optional<Confirmed> before = store.confirmed().value_or(std::nullopt);
@@ -230,7 +234,8 @@ Result<std::optional<Confirmed>> store_generation(Store &store, Plan &plan, cons
 // Puts the policy in force. If that fails, boot puts in force what it would have before.
 Done switch_over(Rollout &rollout, Store &store, pm_mode mode, const ApplyRequest &request,
                  const std::optional<Confirmed> &confirmed_before) {
-    Rollout::Commit commit{.mode = mode};
+    Rollout::Commit commit{
+        .mode = mode, .step = request.rollback ? Rollout::Step::rollback : Rollout::Step::apply};
     if (request.confirm_within)
         commit.deadline = boottime_ns() + *request.confirm_within * 1'000'000'000;
     auto done = rollout.commit(commit);
@@ -239,7 +244,7 @@ Done switch_over(Rollout &rollout, Store &store, pm_mode mode, const ApplyReques
 }
 
 // As Generation::set_files has them.
-std::vector<std::string> set_file_paths(Policy policy) {
+std::vector<std::string> set_file_paths(const Policy &policy) {
     std::vector<std::string> paths;
     for (const SetItem *item : file_items(policy)) paths.push_back(item->file_path);
     return paths;
@@ -282,13 +287,13 @@ Applied keep_in_force(const Store &store, const InForce &now, Generation planned
                    .notes = std::move(notes)};
 }
 
-// Removes old generations, but not those that a rollback could need.
-void prune(Store &store, std::uint64_t number, const InForce &in_force_before,
-           const std::optional<Confirmed> &confirmed_before) {
-    std::vector<std::uint64_t> needed{number, in_force_before.catalog.generation};
-    if (confirmed_before)
-        needed.insert(needed.end(), {confirmed_before->generation, confirmed_before->previous});
-    store.prune(needed);
+// Removes old generations, but not those that a rollback could need. Returns a sentence if the
+// bound of disk has removed one.
+std::optional<std::string> prune(Store &store, std::uint64_t number, const InForce &in_force_before,
+                                 const std::optional<Confirmed> &confirmed_before) {
+    std::set<std::uint64_t> needed{number, in_force_before.catalog.generation};
+    if (confirmed_before) needed.insert({confirmed_before->generation, confirmed_before->previous});
+    return store.prune(needed);
 }
 
 // A warning for each set whose files may have been cut off. Where the policy in force cannot be
@@ -350,7 +355,7 @@ Result<Applied> apply(const Paths &paths, const Policy &policy, const ApplyReque
         if (!stored) return tl::unexpected(stored.error());
         auto done = switch_over(rollout, *store, generation.mode, request, *stored);
         if (!done) return tl::unexpected(done.error());
-        prune(*store, generation.number, before, *stored);
+        if (auto cut = prune(*store, generation.number, before, *stored)) notes->push_back(*cut);
     }
     notes->insert(notes->end(), rollout.notes().begin(), rollout.notes().end());
     return Applied{.changed = true,

@@ -29,6 +29,7 @@
 #include "loader/base/fault.h"
 #include "loader/base/paths.h"
 #include "loader/kernel/probe.h"
+#include "loader/state/written.h"
 #include "policy/model/model.h"
 
 namespace pm {
@@ -39,8 +40,10 @@ struct ApplyRequest {
     bool shadow = false;                          // only judged beside the policy in force
     std::optional<XdpMode> xdp;                   // none: inherited; the first time, automatic
     std::optional<std::uint64_t> confirm_within;  // seconds; then it is rolled back. None: for good
-    bool at_boot = false;  // an interface may not have its addresses yet: roles that fit none pass
-    bool force = false;    // even if it cuts an SSH session of this host, or all of an interface
+    bool at_boot = false;   // an interface may not have its addresses yet: roles that fit none pass
+    bool force = false;     // even if it cuts an SSH session of this host, or all of an interface
+    bool rollback = false;  // it counts as one
+    WrittenFiles files = {};  // the policy as it was written, to be kept
     // Called when all is prepared and tested, and the policy of before is still in force: the
     // moment to compare them.
     std::function<void(const ProbedSlots &prepared)> before_switch = {};

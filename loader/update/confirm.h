@@ -14,6 +14,8 @@
 // 3. else the generation that was confirmed before the one in force is put in force, on all its
 //    interfaces or none. Each names the other in confirmed.json, so that the next rollback goes
 //    forward again.
+//
+// The command `rollback --to` is none of this: it applies the policy of a kept generation (apply.h).
 #pragma once
 
 #include "loader/base/fault.h"

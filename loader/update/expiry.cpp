@@ -6,6 +6,7 @@
 
 #include <fmt/core.h>
 
+#include "loader/base/clock.h"
 #include "loader/kernel/pins.h"
 #include "loader/kernel/switch.h"
 #include "loader/state/detached.h"
@@ -67,6 +68,8 @@ Result<std::optional<std::string>> settle_expiry(const Paths &paths, const Pins 
     auto catalog = read_catalog(control.image(state.other.image));
     const Catalog ended = catalog ? std::move(*catalog) : Catalog{};
     HistoryEntry entry;
+    // When the programs have left it, which may be long ago.
+    entry.time = realtime_ns() - (boottime_ns() - state.other.deadline);
     entry.user = "-";
     entry.action = "expire";
     entry.generation = ended.generation;

@@ -296,7 +296,7 @@ Done Rollout::commit(const Commit &commit) {
         fallback = record;
         fallback.mode = PM_MODE_AUDIT;
     }
-    fallback.rollbacks++;
+    fallback.rollbacks = record.rollbacks + 1;
     fallback.bans = bans_;
 
     const std::uint64_t expected = in_force_before_.state.epoch;

@@ -7,6 +7,7 @@
 #include <fmt/core.h>
 
 #include "loader/host/device.h"
+#include "loader/state/set_files.h"
 #include "loader/update/rollout.h"
 #include "policy/image/relocate.h"
 #include "policy/language/read.h"
@@ -54,14 +55,18 @@ Policy failsafe_rows_of(Policy policy) {
 
 }  // namespace
 
+void name_set_files_as_read(const Store &store, std::uint64_t number, Policy &policy) {
+    const std::vector<SetItem *> items = file_items(policy);
+    const auto about = store.any_generation(number);
+    if (about && about->set_files.size() == items.size())
+        for (std::size_t i = 0; i < items.size(); ++i) items[i]->file_path = about->set_files[i];
+}
+
 Result<Policy> stored_policy(const Store &store, std::uint64_t number) {
     ReadResult read = read_policy(store.policy_path(number), {});
     if (!read.policy || read.diagnostics.has_errors())
         return fault(fmt::format("{} cannot be read", store.policy_path(number).string()));
-    const std::vector<SetItem *> items = file_items(*read.policy);
-    const auto about = store.generation(number);
-    if (about && about->set_files.size() == items.size())
-        for (std::size_t i = 0; i < items.size(); ++i) items[i]->file_path = about->set_files[i];
+    name_set_files_as_read(store, number, *read.policy);
     return std::move(*read.policy);
 }
 

@@ -18,6 +18,8 @@ class Rollout;
 // The policy as stored. Its sets have the content that their files had then, but name the files
 // where they were read: an apply without a policy reads these again.
 Result<Policy> stored_policy(const Store &store, std::uint64_t number);
+// Of a policy that was read from the store: its set files get the names that they were read by.
+void name_set_files_as_read(const Store &store, std::uint64_t number, Policy &policy);
 // What is known of the interfaces of a generation. `detached`: those that `detach` took away, which
 // get no target.
 KnownNics known_nics(const Generation &generation, std::vector<std::string> detached = {});

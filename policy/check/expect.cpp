@@ -4,6 +4,7 @@
 #include "policy/check/expect.h"
 
 #include <algorithm>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -89,7 +90,8 @@ private:
     };
     std::vector<Interface> interfaces(const Expectation &expectation) const;
     std::vector<Address> locals(const Expectation &expectation, const std::string &interface) const;
-    bool is_met(const Expectation &expectation, const Question &question);
+    bool is_met(const Expectation &expectation, const Question &question,
+                std::set<std::string> &rows);
     void report(const Expectation &expectation, const Question &question);
     void warn_if_either_may_be_own(const Expectation &expectation, const Ends &ends);
 
@@ -183,13 +185,17 @@ void Tester::report(const Expectation &expectation, const Question &question) {
                        fmt::format("expected {}, but {} {}", expected, packet, found), answer.why);
 }
 
-bool Tester::is_met(const Expectation &expectation, const Question &question) {
+// Adds the row that passes the packet.
+bool Tester::is_met(const Expectation &expectation, const Question &question,
+                    std::set<std::string> &rows) {
     const std::uint32_t verdict = judge_first(image_.view(), {}, 0, question);
     const std::uint32_t reason = pm_reason_of(verdict);
     const bool by_row = reason == PM_UNDECIDED;
     if ((by_row || reason == essential_verdict) != expectation.pass) return false;
-    return !expectation.row ||
-           (by_row && policy_.rows.at(pm_row_of(verdict)).id == *expectation.row);
+    if (!by_row) return !expectation.row;
+    const std::string &row = policy_.rows.at(pm_row_of(verdict)).id;
+    rows.insert(row);
+    return !expectation.row || row == *expectation.row;
 }
 
 // The addresses of a role that is `interface` are not known. Where an expectation names two
@@ -215,6 +221,7 @@ void Tester::test(const Expectation &expectation) {
     const Ends ends(image_.view(), expectation);
     warn_if_either_may_be_own(expectation, ends);
     bool asked = false;
+    std::set<std::string> rows;
     for (const Interface &interface : interfaces(expectation))
         for (const Address &local : locals(expectation, interface.name))
             for (const PortCase &port : ports) {
@@ -228,9 +235,10 @@ void Tester::test(const Expectation &expectation) {
                 if (!asked) ++tested.count;
                 asked = true;
                 tested.questions.push_back(question);
-                if (is_met(expectation, question)) continue;
+                if (is_met(expectation, question, rows)) continue;
                 return report(expectation, question);
             }
+    for (const std::string &row : rows) ++tested.by_row[row];
     if (!asked)
         diagnostics_.warning(
             expectation.where, "this expectation describes no packet", "",

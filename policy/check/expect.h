@@ -3,6 +3,8 @@
 #pragma once
 
 #include <cstddef>
+#include <map>
+#include <string>
 #include <vector>
 
 #include "policy/base/diagnostic.h"
@@ -15,6 +17,8 @@ namespace pm {
 struct Tested {
     std::size_t count = 0;            // expectations that describe a packet
     std::vector<Question> questions;  // those that were asked
+    // By a row's id: expectations that hold, and that it passes a packet of.
+    std::map<std::string, std::size_t> by_row;
 };
 
 // Asks every expectation, for every kind of packet that it describes, on the interfaces that have

@@ -24,6 +24,7 @@ bool misses_required_only(const Policy &policy, const Diagnostics &diagnostics) 
 ReadResult finish(const Files &files, Diagnostics diagnostics) {
     ReadResult result{
         .policy = std::nullopt, .diagnostics = std::move(diagnostics), .unreadable = false};
+    for (const Document &one : files.documents) result.files.push_back(one.file);
     if (result.diagnostics.has_errors()) return result;
     Document document = merge(files, result.diagnostics);
     if (result.diagnostics.has_errors()) return result;

@@ -13,8 +13,10 @@
 #pragma once
 
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "policy/base/diagnostic.h"
 #include "policy/language/include.h"
@@ -29,6 +31,8 @@ struct ReadResult {
     std::optional<Policy> policy;
     Diagnostics diagnostics;
     bool unreadable = false;  // the policy file itself; the one error says why
+    // The YAML files that were read, the policy itself first.
+    std::vector<std::shared_ptr<const SourceFile>> files = {};
 };
 
 ReadResult read_policy(const std::filesystem::path &path, const ReadOptions &options);

@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "policy/base/sha256.h"
 #include "policy/base/text.h"
 #include "policy/model/print.h"
 #include "policy/model/transports.h"
@@ -254,7 +255,37 @@ std::string other_text(const Change &change) {
     return fmt::format("{}: {}", name, joined(counts));
 }
 
+// Of the addresses that a name stands for.
+std::string set_digest(const Policy &policy, const std::string &name) {
+    for (const auto *sets : {&policy.roles, &policy.peers}) {
+        const auto found = sets->find(name);
+        if (found == sets->end()) continue;
+        const std::vector<Range> &ranges = found->second.addresses.ranges();
+        static_assert(sizeof(Range) == 32);  // nothing but the addresses
+        return form_of(found->second) + sha256({reinterpret_cast<const char *>(ranges.data()),
+                                                ranges.size() * sizeof(Range)});
+    }
+    return name;
+}
+
 }  // namespace
+
+std::map<std::string, std::string> row_digests(const Policy &policy) {
+    constexpr std::size_t digits = 16;
+    std::map<std::string, std::string> sets, rows;
+    const auto digest_of = [&](const std::string &name) -> const std::string & {
+        const auto [found, is_new] = sets.try_emplace(name);
+        if (is_new) found->second = set_digest(policy, name);
+        return found->second;
+    };
+    for (const Row &row : policy.rows) {
+        std::string text = digest_of(row.source) + "\n" + digest_of(row.destination);
+        for (const auto &[field, value] : fields_of(row))
+            text += fmt::format("\n{}={}", field, value);
+        rows[row.id] = sha256(text).substr(0, digits);
+    }
+    return rows;
+}
 
 std::string summary(const std::vector<Change> &changes) {
     std::vector<std::string> parts, others;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -30,5 +31,9 @@ std::string summary(const std::vector<Change> &changes);
 // A sentence for each set whose files have less than half of the entries that those of the set of
 // the same name had before: a file may have been cut off.
 std::vector<std::string> shrunk_sets(const Policy &before, const Policy &after);
+
+// By a row's id: 16 hex digits of all that makes it what it is: its fields, and the addresses of
+// its two sides. They are others once what the row opens has changed, or what people read of it.
+std::map<std::string, std::string> row_digests(const Policy &policy);
 
 }  // namespace pm

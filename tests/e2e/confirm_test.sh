@@ -319,10 +319,10 @@ attach_call() {
 
 case_each_refusal_of_a_command_is_told() {
     local lines
-    lines=$(wc -l <"$LAB/state/history.jsonl")
+    lines=$(pm history --json | wc -l)
     expect_status 1 pm confirm
     expect_status 1 pm confirm
-    expect_equal $((lines + 2)) "$(wc -l <"$LAB/state/history.jsonl")" "lines of history"
+    expect_equal $((lines + 2)) "$(pm history --json | wc -l)" "lines of history"
 }
 
 # A service that is restarted each second must not push older entries out of the history.
@@ -333,15 +333,15 @@ case_a_failure_that_repeats_is_told_once() {
     reboot
     in_ns net ip link delete edge
     expect_status 1 pm restore
-    lines=$(wc -l <"$LAB/state/history.jsonl")
+    lines=$(pm history --json | wc -l)
     expect_status 1 pm restore
     expect_status 1 pm restore
-    expect_equal "$lines" "$(wc -l <"$LAB/state/history.jsonl")" "lines of history"
+    expect_equal "$lines" "$(pm history --json | wc -l)" "lines of history"
     expect_equal restore "$(pm history --json | tail -n 1 | jq -r .action)" "told last"
     expect_status 0 pm restore --service # the parachute is loaded; what that says is told once too
-    lines=$(wc -l <"$LAB/state/history.jsonl")
+    lines=$(pm history --json | wc -l)
     expect_status 0 pm restore --service
-    expect_equal "$lines" "$(wc -l <"$LAB/state/history.jsonl")" "lines of history"
+    expect_equal "$lines" "$(pm history --json | wc -l)" "lines of history"
     mv "$LAB/aside" "$LAB/state/generations"
     lab_plug edge eth0
     in_ns edge ip link set eth0 address "$mac"

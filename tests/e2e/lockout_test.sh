@@ -284,6 +284,23 @@ pids_of() { # PORT
 }
 is_served() { in_ns edge ss -Htn state established "sport = :$1" | grep . ; }
 
+# Going back to an older policy is held to the same.
+case_a_rollback_to_a_policy_that_cuts() {
+    local cutting
+    expect_status 0 pm apply -i eth0 "$LAB/cut.yaml" --force
+    cutting=$(generation_in_force)
+    expect_status 0 pm apply "$LAB/ssh.yaml"
+    ssh_line
+    expect_status 4 pm rollback --to "$cutting"
+    expect_output "cut 1 SSH session of this host, from $USER4 (no-"
+    ssh_says after
+    expect_status 0 pm rollback --to "$cutting" --confirm-within 100s
+    expect_status 0 pm rollback
+    ssh_says still
+    ssh_ends
+    expect_status 0 pm detach --all
+}
+
 lab_make
 trap 'lab_remove "$LAB"' EXIT
 start_ssh

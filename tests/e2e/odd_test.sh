@@ -48,6 +48,11 @@ flows
 flows --json
 top --once
 show
+show --at 1s
+show --as-written
+audit
+audit --json
+audit --markdown
 diff $here/edge.yaml
 diff $LAB/other.yaml --json
 explain --from 192.0.2.1:4000 --to $EDGE4:443 --proto tcp
@@ -73,7 +78,7 @@ case_no_escape_sequence_of_an_interface_name_is_printed() {
     pm status --json | jq -es --arg name "$C1" 'any(.interface == $name)' >/dev/null
     expect_status 2 pm detach -i $'n\e[1mo'
     clean some <<<"$OUTPUT"
-    clean some <"$LAB/state/history.jsonl"
+    clean some < <(cat "$LAB"/state/history*.jsonl)
 }
 
 case_nor_by_the_exporter() {

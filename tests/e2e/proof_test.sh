@@ -256,6 +256,7 @@ case_a_file_that_breaks_off_is_no_shorter_file() {
     fails_with_a_torn "$LAB/state/history.jsonl" history
     cp "$LAB/state/history.jsonl" "$LAB/state/history.jsonl.1"
     fails_with_a_torn "$LAB/state/history.jsonl.1" history
+    fails_with_a_torn "$LAB/state/history-other.jsonl" history
     expect_equal "$before" "$(state_in_force; cat "$LAB/state/bans")" "in force"
     # What is detached by command stays so.
     in_ns edge ip link add torn0 type veth peer name torn1

@@ -60,7 +60,7 @@ closed() { pm "$@" >&-; }
 case_output_that_cannot_be_written_is_a_failure() {
     local command where
     for command in "check $here/edge.yaml" "check --json $here/edge.yaml" --version --help show \
-        history status; do
+        history status audit "audit --json" "show --as-written"; do
         for where in full closed; do
             # shellcheck disable=SC2086 # words
             expect_status 1 $where $command

@@ -116,6 +116,21 @@ TEST(Diff, ASetFileThatHasLostMoreThanHalfIsTold) {
                 testing::ElementsAre(testing::HasSubstr("less.txt' of set partners")));
 }
 
+TEST(Diff, ARowsDigestIsOfWhatItOpens) {
+    const auto digest_of = [](const std::string &rows, const std::string &peers) {
+        return row_digests(read(rows, peers)).at("a");
+    };
+    const std::string before = digest_of(row("a", "80"), "partners: 198.51.100.0/24");
+    EXPECT_EQ(before.size(), 16U);
+    EXPECT_EQ(before, digest_of(row("b", "81") + row("a", "80"),
+                                "partners: [198.51.100.0/25, 198.51.100.128/25]"));
+    EXPECT_NE(before, digest_of(row("a", "81"), "partners: 198.51.100.0/24"));
+    EXPECT_NE(before, digest_of(row("a", "80"), "partners: 198.51.100.0/25"));
+    EXPECT_NE(before, digest_of(row("a", "80"), "partners: any"));
+    EXPECT_NE(digest_of(row("a", "80"), "partners: any"),
+              digest_of(row("a", "80"), "partners: none"));
+}
+
 TEST(Diff, OneLineSumsUp) {
     const auto line = [](const std::string &before, const std::string &after,
                          const std::string &peers = "partners: 198.51.100.0/24") {

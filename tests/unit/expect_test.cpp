@@ -86,6 +86,18 @@ TEST(Expect, HoldsOrNamesAWitness) {
         "row 'sip'\n");
 }
 
+TEST(Expect, CountsForTheRowsThatPassItsPackets) {
+    PolicyBuilder b = edge();
+    b.policy.expect = {passes(inbound("198.51.100.7", "access", tcp, {{5061, 5061}})),
+                       passes(inbound("198.51.100.8", "access", tcp, {{5061, 5061}}), "sip"),
+                       passes(inbound("192.0.2.7", "access", tcp, {{5061, 5061}}), "sip"),
+                       inbound("192.0.2.7", "access", tcp, {{5061, 5061}})};
+    const Judged judged(b.policy);
+    Diagnostics diagnostics;
+    const Tested tested = check_expectations(judged.policy, judged.view, diagnostics);
+    EXPECT_EQ(tested.by_row, (std::map<std::string, std::size_t>{{"sip", 2}}));
+}
+
 TEST(Expect, EverySourcePort) {
     Expectation e = outbound("access", "198.51.100.7", tcp, {{25, 25}});
     EXPECT_EQ(run(edge(), {e}),
