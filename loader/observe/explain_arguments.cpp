@@ -48,11 +48,6 @@ Result<Endpoint> parse_endpoint(const std::string &text) {
     return Endpoint{*parsed, number};
 }
 
-std::optional<std::uint8_t> parse_protocol(const std::string &text) {
-    const auto named = transport_number(text);
-    return named ? named : parse_digits<std::uint8_t>(text);
-}
-
 // The interfaces with a role for which `holds` is true.
 std::vector<AskedInterface> interfaces_with(
     const Policy &policy, const std::function<bool(const AddressSetDef &)> &holds) {

@@ -23,6 +23,9 @@ struct Tuple {
     std::optional<Direction> direction;
 };
 
+// "tcp", "udp", "icmp", "icmpv6", or a number up to 255. Errors are usage faults.
+Result<std::uint8_t> parse_protocol(const std::string &text);
+
 // "192.0.2.1", "192.0.2.1:443", "2001:db8::1", "[2001:db8::1]:443"; "tcp", "icmpv6", "47".
 // Errors are usage faults.
 Result<Tuple> parse_tuple(const std::string &from, const std::string &to,

@@ -56,13 +56,20 @@ pm_drop_count drop_of(const InterfaceStatus *interface, const DropStatus &drop) 
 
 }  // namespace
 
-const std::vector<const char *> &sort_names(Pane pane) {
+const std::vector<const char *> &sort_names(Pane pane, std::optional<SumBy> by) {
     static const std::vector<const char *> names[] = {
         {"packets/s", "bits/s", "new flows/s", "live", "id"},
         {"packets/s", "total", "reason"},
         {"bits/s", "packets/s", "bytes", "age", "peer"},
+        {"bits/s", "packets/s", "bytes", "flows", "name"},
     };
-    return names[static_cast<int>(pane)];
+    return names[pane == Pane::flows && by ? pane_count : static_cast<int>(pane)];
+}
+
+std::optional<SumBy> next_by(std::optional<SumBy> by) {
+    if (!by) return SumBy::peer;
+    if (*by == SumBy::row) return std::nullopt;
+    return static_cast<SumBy>(static_cast<int>(*by) + 1);
 }
 
 std::string bar(double share, bool unicode) {
@@ -309,7 +316,8 @@ Table TopModel::table(Pane pane, const TopView &view) const {
         case Pane::flows:
             break;
     }
-    return flows_table(view);
+    // Until it is walked the new way, what was walked is shown.
+    return flows_.by ? sums_table(view) : flows_table(view);
 }
 
 }  // namespace pm::show
