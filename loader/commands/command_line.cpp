@@ -128,11 +128,16 @@ void CommandLine::add_asking() {
                             [this] { return run_explain(explain_); });
     explain->add_option("--policy", explain_.policy, "ask this file; else the loaded program")
         ->type_name("POLICY");
-    explain->add_option("--from", explain_.from, "source")->type_name("ADDR[:PORT]")->required();
-    explain->add_option("--to", explain_.to, "destination")->type_name("ADDR[:PORT]")->required();
-    explain->add_option("--proto", explain_.protocol, "tcp, udp, icmp, icmpv6 or a number")
-        ->type_name("PROTO")
+    explain->add_option("--from", explain_.from, "source, an address or a role")
+        ->type_name("ADDR[:PORT]")
         ->required();
+    explain->add_option("--to", explain_.to, "destination, an address or a role")
+        ->type_name("ADDR[:PORT]")
+        ->required();
+    explain
+        ->add_option("--proto", explain_.protocol,
+                     "tcp, udp, icmp, icmpv6 or a number; else tcp and udp, or a ping")
+        ->type_name("PROTO");
     add_word(explain, "--direction", directions, explain_.direction,
              "in or out; else by whose address --from is")
         ->type_name("in|out");
