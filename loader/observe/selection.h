@@ -19,11 +19,11 @@ namespace pm {
 
 // As the user wrote it; empty: any.
 struct SelectionWords {
-    std::string peer;      // "198.51.100.7", "198.51.100.0/24"
-    std::string port;      // "5061", "50000-59999"
-    std::string protocol;  // "tcp", "47"
-    std::string row;       // an id
-    std::optional<Direction> direction;
+    std::string peer = {};      // "198.51.100.7", "198.51.100.0/24"
+    std::string port = {};      // "5061", "50000-59999"
+    std::string protocol = {};  // "tcp", "47"
+    std::string row = {};       // an id
+    std::optional<Direction> direction = {};
 };
 
 // What is absent is not asked.
