@@ -179,8 +179,8 @@ void CommandLine::add_reading() {
         ->check(counted);
     add_json(history, history_.json);
 
-    add_flows_options(add("flows", "live flows, or sums of them", [this] { return run_flows(flows_); }),
-                      flows_);
+    add_flows_options(
+        add("flows", "live flows, or sums of them", [this] { return run_flows(flows_); }), flows_);
     add_drops_options(add("drops", "who was dropped, when and why, by the drop log",
                           [this] { return run_drops(drops_); }),
                       drops_);

@@ -43,8 +43,9 @@ std::optional<DropWatch::End> wait_for_end(int signals, double deadline) {
 }  // namespace
 
 Result<DropWatch> watch_drops(const Deployment &deployment) {
-    return EventRing::claim(Paths::from_environment(), deployment.pins)
-        .map([&](EventRing ring) { return DropWatch(deployment, std::move(ring)); });
+    return EventRing::claim(Paths::from_environment(), deployment.pins).map([&](EventRing ring) {
+        return DropWatch(deployment, std::move(ring));
+    });
 }
 
 Done DropWatch::set_filter() {
@@ -59,8 +60,9 @@ Done DropWatch::set_filter() {
         filter_.interfaces |= static_cast<std::uint16_t>(1u << one.number);
     names_.refresh();
     if (wanted_.selection.row.empty()) return {};
-    return row_slot(names_.in_force().catalog, wanted_.selection.row)
-        .map([&](std::uint16_t slot) { filter_.row = slot; });
+    return row_slot(names_.in_force().catalog, wanted_.selection.row).map([&](std::uint16_t slot) {
+        filter_.row = slot;
+    });
 }
 
 Done DropWatch::begin(WantedDrops wanted, DropListener &listener) {
@@ -111,8 +113,7 @@ Done DropWatch::check(DropListener &listener) {
         if (const auto slot = row_slot(names_.in_force().catalog, wanted_.selection.row))
             filter_.row = *slot;
     if (auto armed = arm(listener); !armed) return armed;
-    return ring_.lost().and_then(
-        [&](std::uint64_t lost) { return listener.each_second(lost); });
+    return ring_.lost().and_then([&](std::uint64_t lost) { return listener.each_second(lost); });
 }
 
 Drop DropWatch::drop_of(const pm_event &event) const {

@@ -66,9 +66,9 @@ Result<DropWatch::End> log_drops(const Deployment &deployment, const WantedDrops
     if (auto begun = watch->begin(wanted, logger); !begun) return tl::unexpected(begun.error());
     auto ended = watch->run(signals, std::numeric_limits<double>::infinity(), logger);
     if (!ended) return ended;
-    return watch->lost()
-        .and_then([&](std::uint64_t lost) { return logger.write(lost); })
-        .map([&] { return *ended; });
+    return watch->lost().and_then([&](std::uint64_t lost) { return logger.write(lost); }).map([&] {
+        return *ended;
+    });
 }
 
 bool wait_for_signal(int signals) {

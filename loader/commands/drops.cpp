@@ -16,7 +16,7 @@
 #include "loader/commands/commands.h"
 #include "loader/commands/common.h"
 #include "loader/observe/drop_log.h"
-#include "loader/show/drop_sums.h"
+#include "loader/show/sums.h"
 #include "loader/show/table.h"
 #include "loader/state/journal.h"
 #include "policy/base/text.h"
@@ -85,10 +85,10 @@ int run_drops(const DropsArguments &arguments) {
     if (!log) return end(log.error());
     if (log->lines.empty() && log->minutes.empty()) {
         if (!has_journal()) return end(no_journal());
-        print_note(fmt::format(
-            "the journal has no drops of the last {}{}", duration_text(*seconds),
-            geteuid() == 0 ? "; is portmatrix-droplog.service running?"
-                           : "; only root and members of systemd-journal see all of it"));
+        print_note(fmt::format("the journal has no drops of the last {}{}", duration_text(*seconds),
+                               geteuid() == 0
+                                   ? "; is portmatrix-droplog.service running?"
+                                   : "; only root and members of systemd-journal see all of it"));
         return end(Exit::done);
     }
     if (arguments.json) {

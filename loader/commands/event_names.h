@@ -21,8 +21,8 @@ public:
     void refresh();
 
     const InForce &in_force() const { return in_force_; }
-    std::string interface(unsigned number) const;     // "?": none has it
-    std::string row(std::uint16_t slot) const;        // empty: none has it
+    std::string interface(unsigned number) const;  // "?": none has it
+    std::string row(std::uint16_t slot) const;     // empty: none has it
 
 private:
     const Switch &control_;

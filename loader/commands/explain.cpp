@@ -73,14 +73,13 @@ int explain_offline(const ExplainArguments &arguments, const AskedFlow &flow) {
     if (!source) return source.error();
     const Policy &policy = *source->policy;
     const ImageView image(source->image->bytes);
-    auto tuples = settle_flow(flow, arguments.direction,
-                              [&](const std::string &role, Family family) {
-                                  return role_address(policy, {}, role, family);
-                              });
+    auto tuples =
+        settle_flow(flow, arguments.direction, [&](const std::string &role, Family family) {
+            return role_address(policy, {}, role, family);
+        });
     if (!tuples) return end(tuples.error());
-    const Direction direction = settle_direction(tuples->front(), [&](const Address &address) {
-        return is_listed(image.view(), address);
-    });
+    const Direction direction = settle_direction(
+        tuples->front(), [&](const Address &address) { return is_listed(image.view(), address); });
     for (const Tuple &tuple : *tuples) {
         auto done = explain_by_file(arguments, policy, image, tuple, direction);
         if (!done) return end(done.error());
@@ -143,11 +142,11 @@ void add_ban(const Live &live, const KernelAnswer &answer, const Question &quest
         constexpr std::uint64_t ns_a_second = 1'000'000'000;
         const std::string prefix = to_string(said.ban->prefix);
         said.why.entry = prefix;
-        said.why.text = fmt::format(
-            "{} is banned by {}{}, {}", to_string(peer), said.ban->owner,
-            prefix == to_string(peer) ? "" : " (" + prefix + ")",
-            said.ban->expires ? "until " + time_text(*said.ban->expires * ns_a_second)
-                              : "until it is lifted");
+        said.why.text =
+            fmt::format("{} is banned by {}{}, {}", to_string(peer), said.ban->owner,
+                        prefix == to_string(peer) ? "" : " (" + prefix + ")",
+                        said.ban->expires ? "until " + time_text(*said.ban->expires * ns_a_second)
+                                          : "until it is lifted");
         said.why.remedy = fmt::format("to lift it: portmatrix unban {}", prefix);
     }
     if (!live.policy) return;
@@ -155,9 +154,10 @@ void add_ban(const Live &live, const KernelAnswer &answer, const Question &quest
     const std::uint32_t verdict = judge_first(image, {}, 0, question);
     const Answer without = answer_of(verdict, *live.policy, "", question);
     said.why.row = without.row;
-    said.why.text += without.pass ? fmt::format("; but for the ban row '{}' permits it", without.row)
-                                  : fmt::format("; but for the ban it is dropped too ({})",
-                                                reason_label(without.reason));
+    said.why.text +=
+        without.pass
+            ? fmt::format("; but for the ban row '{}' permits it", without.row)
+            : fmt::format("; but for the ban it is dropped too ({})", reason_label(without.reason));
 }
 
 Result<Explanation> ask_live(const Live &live, const std::string &interface,
@@ -196,8 +196,7 @@ int explain_loaded(const ExplainArguments &arguments, const AskedFlow &flow) {
     auto live = read_live();
     if (!live) return end(live.error());
     auto tuples = settle_flow(
-        flow, arguments.direction,
-        [&](const std::string &role, Family family) -> Result<Address> {
+        flow, arguments.direction, [&](const std::string &role, Family family) -> Result<Address> {
             if (live->policy)
                 return role_address(*live->policy, attached_addresses(*live), role, family);
             return fault(fmt::format("the roles of the policy in force cannot be read: '{}'", role),

@@ -13,8 +13,8 @@
 #include "loader/observe/flow_reader.h"
 #include "loader/observe/flow_sums.h"
 #include "loader/observe/selection.h"
-#include "loader/show/flow_sums.h"
 #include "loader/show/show.h"
+#include "loader/show/sums.h"
 #include "loader/show/table.h"
 
 namespace pm::command {

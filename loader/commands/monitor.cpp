@@ -22,9 +22,9 @@
 #include "loader/commands/drop_watch.h"
 #include "loader/kernel/deployment.h"
 #include "loader/observe/drop_sums.h"
-#include "loader/show/drop_sums.h"
 #include "loader/show/event.h"
 #include "loader/show/pcapng.h"
+#include "loader/show/sums.h"
 #include "loader/show/table.h"
 
 namespace pm::command {
@@ -123,10 +123,10 @@ void Monitor::print_end(std::uint64_t lost) {
     notice.packets = packets_;
     notice.lost = lost;
     if (sums_) notice.seconds = seconds;
-    notice.message = fmt::format("{} {}{}, {} lost{}{}", show::plural(packets_, "dropped packet"),
-                                 sums_ ? "summed" : "shown",
-                                 sums_ ? fmt::format(" in {} s", seconds) : "", lost,
-                                 lost != 0 ? others_ : "", has_enough() ? "; the limit is reached" : "");
+    notice.message =
+        fmt::format("{} {}{}, {} lost{}{}", show::plural(packets_, "dropped packet"),
+                    sums_ ? "summed" : "shown", sums_ ? fmt::format(" in {} s", seconds) : "", lost,
+                    lost != 0 ? others_ : "", has_enough() ? "; the limit is reached" : "");
     tell(std::move(notice));
 }
 
@@ -153,10 +153,9 @@ int run_monitor(const MonitorArguments &arguments) {
     if (!signals) return end(cannot("wait for signals", errno).value());
     Monitor monitor(arguments);
     if (auto opened = monitor.open(); !opened) return end(opened.error());
-    auto begun = watch->begin({.interfaces = arguments.interfaces,
-                               .reasons = arguments.reasons,
-                               .selection = *selection},
-                              monitor);
+    auto begun = watch->begin(
+        {.interfaces = arguments.interfaces, .reasons = arguments.reasons, .selection = *selection},
+        monitor);
     if (!begun) return end(begun.error());
     if (watch->loses_others()) monitor.loses_others();
     auto ended = watch->run(signals.get(), monitor.deadline(), monitor);

@@ -16,10 +16,8 @@ const std::map<std::string, Order> orders = {{"bytes", Order::bytes},
                                              {"age", Order::age},
                                              {"flows", Order::flows}};
 
-const std::map<std::string, SumBy> sums_by = {{"peer", SumBy::peer},
-                                              {"prefix", SumBy::prefix},
-                                              {"port", SumBy::port},
-                                              {"row", SumBy::row}};
+const std::map<std::string, SumBy> sums_by = {
+    {"peer", SumBy::peer}, {"prefix", SumBy::prefix}, {"port", SumBy::port}, {"row", SumBy::row}};
 
 // The same for all of them: which flows or drops are wanted (observe/selection.h).
 void add_selection(CLI::App *verb, SelectionWords &words, const char *direction) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The drop log: what portmatrix-droplog.service keeps in the journal, so that a drop of yesterday can
-// be explained. `drops` reads it back.
+// The drop log: what portmatrix-droplog.service keeps in the journal, so that a drop of yesterday
+// can be explained. `drops` reads it back.
 //
 // It is a sample of bounded size. The drops of a minute are summed by peer, interface, direction,
 // reason, row and protocol, in bounded memory (space_saving.h). At its end

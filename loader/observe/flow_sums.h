@@ -44,7 +44,7 @@ public:
 
     void add(const pm_flow_key &key, const pm_flow &flow, const FlowRate &rate = {});
 
-    enum class Order { bytes, packets, flows, rate };     // rate: of bytes
+    enum class Order { bytes, packets, flows, rate };                    // rate: of bytes
     std::vector<FlowSum> largest(Order order, std::size_t limit) const;  // limit 0: all
 
 private:

@@ -22,8 +22,7 @@ Result<PortRange> parse_port_range(const std::string &text) {
     const std::string_view all = text;
     const auto dash = all.find('-');
     const auto first = parse_digits<std::uint16_t>(all.substr(0, dash));
-    const auto last =
-        dash == all.npos ? first : parse_digits<std::uint16_t>(all.substr(dash + 1));
+    const auto last = dash == all.npos ? first : parse_digits<std::uint16_t>(all.substr(dash + 1));
     if (!first || !last || *first == 0)
         return wrong_word(
             fmt::format("--port: {} is no port and no range; ports are 1-65535", quote(text)),
@@ -62,9 +61,8 @@ Result<Selection> parse_selection(const SelectionWords &words) {
         if (!port) return tl::unexpected(port.error());
         selection.port = *port;
         if (selection.transport && !has_ports(*selection.transport))
-            return wrong_word(
-                fmt::format("{} has no ports", transport_name(*selection.transport)),
-                "leave out --port, or write --proto tcp or --proto udp");
+            return wrong_word(fmt::format("{} has no ports", transport_name(*selection.transport)),
+                              "leave out --port, or write --proto tcp or --proto udp");
     }
     return selection;
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Sums by key in bounded memory: the space-saving sketch (Metwally, Agrawal, El Abbadi, 2005).
 //
-// There are at most `most` keys. A new one beyond them takes the place, and the sum, of the one with
-// the smallest sum. So
+// There are at most `most` keys. A new one beyond them takes the place, and the sum, of the one
+// with the smallest sum. So
 // - a sum is never too small, and too large by at most `over`, which each entry knows,
 // - `over` is at most the total of all that was added, divided by `most`,
 // - every key of which more than that was added is there.

@@ -3,8 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "loader/base/json_line.h"
-#include "loader/show/drop_sums.h"
-#include "loader/show/flow_sums.h"
+#include "loader/show/sums.h"
 #include "loader/show/words.h"
 
 namespace pm::show {

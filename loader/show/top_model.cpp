@@ -47,6 +47,18 @@ const pm_row_count *count_of(const InterfaceStatus *interface, std::uint16_t slo
     return nullptr;
 }
 
+struct SumLine {
+    const FlowSum *sum;
+    std::string name;
+    double bytes;
+};
+
+double sum_measure(const SumLine &one, int sort) {
+    const double measures[] = {one.sum->rate.bytes, one.sum->rate.packets, one.bytes,
+                               static_cast<double>(one.sum->flows)};
+    return measures[sort];
+}
+
 pm_drop_count drop_of(const InterfaceStatus *interface, const DropStatus &drop) {
     if (interface)
         for (const DropStatus &one : interface->drops)
@@ -304,6 +316,37 @@ Table TopModel::flows_table(const TopView &view) const {
                    transport_name(one.flow->key.protocol),
                    endpoint(Address::from(one.flow->key.local), flow_port(one.flow->key, true)),
                    one.flow->state, one.flow->row, one.flow->interface});
+    return table;
+}
+
+Table TopModel::sums_table(const TopView &view) const {
+    constexpr int by_name = 4;
+    constexpr const char *titles[] = {"PEER", "PREFIX", "PORT", "ROW"};
+    constexpr int pane = static_cast<int>(Pane::flows);
+    std::vector<SumLine> lines;
+    for (const auto &[name, sum] : flows_.sums)
+        if (const std::string text = sum_text(name); text.find(view.filter) != std::string::npos)
+            lines.push_back({.sum = &sum,
+                             .name = text,
+                             .bytes = static_cast<double>(sum.bytes[PM_IN] + sum.bytes[PM_OUT])});
+    const int sort = view.sort[pane];
+    std::ranges::stable_sort(lines, [sort](const SumLine &a, const SumLine &b) {
+        return sort == by_name ? a.name < b.name : sum_measure(a, sort) > sum_measure(b, sort);
+    });
+    if (view.reverse[pane]) std::ranges::reverse(lines);
+
+    Table table({{titles[static_cast<int>(*flows_.by)]},
+                 {"RATE"},
+                 {"PKT/S", right},
+                 {"BIT/S", right},
+                 {"BYTES", right},
+                 {"FLOWS", right}});
+    double most = 0;
+    for (const SumLine &one : lines) most = std::max(most, one.sum->rate.bytes);
+    for (const SumLine &one : lines)
+        table.add({one.name, bar(one.sum->rate.bytes / most, view.unicode),
+                   short_number(one.sum->rate.packets), short_number(8 * one.sum->rate.bytes),
+                   short_number(one.bytes), std::to_string(one.sum->flows)});
     return table;
 }
 

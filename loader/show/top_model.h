@@ -14,7 +14,7 @@
 #include "loader/observe/flow_reader.h"
 #include "loader/observe/flow_sums.h"
 #include "loader/observe/snapshot.h"
-#include "loader/show/flow_sums.h"
+#include "loader/show/sums.h"
 #include "loader/show/table.h"
 #include "policy/image/catalog.h"
 
@@ -28,7 +28,7 @@ struct TopView {
     std::string filter;         // only lines with this text: a row's id, a reason, an address
     int sort[pane_count] = {};  // index of sort_names()
     bool reverse[pane_count] = {};
-    bool unicode = false;  // bars are of block elements, else of '#'
+    bool unicode = false;          // bars are of block elements, else of '#'
     std::optional<SumBy> by = {};  // the third pane has sums instead of flows
 };
 const std::vector<const char *> &sort_names(Pane pane, std::optional<SumBy> by);

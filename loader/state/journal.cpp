@@ -58,8 +58,9 @@ Result<JournalReader> start_reader(std::vector<std::string> words) {
         posix_spawnp(&reader.child, pointers[0], &files, nullptr, pointers.data(), environ);
     posix_spawn_file_actions_destroy(&files);
     if (error != 0)
-        return cannot("run journalctl", error,
-                      "install systemd's journal, or watch drops as they happen: portmatrix monitor");
+        return cannot(
+            "run journalctl", error,
+            "install systemd's journal, or watch drops as they happen: portmatrix monitor");
     reader.output = std::move(read_end);
     return reader;
 }
@@ -107,16 +108,16 @@ Done write_journal(const JournalFields &fields) {
 
 Done read_journal(const std::string &message_id, std::uint64_t since,
                   const std::function<void(const JournalFields &)> &visit) {
-    auto reader = start_reader({"journalctl", "--quiet", "--no-pager", "--output=json",
-                                fmt::format("--since=@{}", since), "MESSAGE_ID=" + message_id,
-                                "_UID=0"});
+    auto reader =
+        start_reader({"journalctl", "--quiet", "--no-pager", "--output=json",
+                      fmt::format("--since=@{}", since), "MESSAGE_ID=" + message_id, "_UID=0"});
     if (!reader) return tl::unexpected(reader.error());
-    const int failed = read_lines(reader->output.get(), [&](const std::string &line) {
-        visit(parse_entry_fields(line));
-    });
+    const int failed = read_lines(
+        reader->output.get(), [&](const std::string &line) { visit(parse_entry_fields(line)); });
     reader->output = Fd();
     int status = 0;
-    while (waitpid(reader->child, &status, 0) < 0 && errno == EINTR) {}
+    while (waitpid(reader->child, &status, 0) < 0 && errno == EINTR) {
+    }
     if (failed != 0) return cannot("read what journalctl prints", failed);
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return {};
     if (!has_journal()) return tl::unexpected(no_journal());

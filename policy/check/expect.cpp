@@ -180,7 +180,8 @@ void Tester::report(const Expectation &expectation, const Question &question) {
                                   ? fmt::format("passes by row '{}'", answer.row)
                                   : fmt::format("is dropped ({})", reason_label(answer.reason));
     diagnostics_.error(expectation.where,
-                       fmt::format("expected {}, but {} {}", expected, packet, found), answer.why.text);
+                       fmt::format("expected {}, but {} {}", expected, packet, found),
+                       answer.why.text);
 }
 
 bool Tester::is_met(const Expectation &expectation, const Question &question) {

@@ -32,8 +32,8 @@ std::string rows_have(const std::vector<std::string> &ids) {
                        ids.size() == 1 ? "has" : "have");
 }
 
-// The entry of a set that holds the address: a prefix as it is written, or, of a file, the addresses
-// beside it. Empty: the set has no entries, as `any` has none.
+// The entry of a set that holds the address: a prefix as it is written, or, of a file, the
+// addresses beside it. Empty: the set has no entries, as `any` has none.
 std::string entry_of(const Policy &policy, const std::string &set, const Address &address) {
     const auto role = policy.roles.find(set), peers = policy.peers.find(set);
     const AddressSetDef *def = role != policy.roles.end()    ? &role->second
@@ -71,9 +71,9 @@ private:
     bool comes_in() const { return question_.direction == Direction::in; }
     const Address &local() const { return comes_in() ? question_.to : question_.from; }
     const Address &peer() const { return comes_in() ? question_.from : question_.to; }
-    std::string service() const;      // "tcp port 443", "icmp"
-    std::string no_row_has() const;   // "no row has tcp port 443 for flows that come in"
-    std::string add_a_row() const;    // the remedy
+    std::string service() const;     // "tcp port 443", "icmp"
+    std::string no_row_has() const;  // "no row has tcp port 443 for flows that come in"
+    std::string add_a_row() const;   // the remedy
     std::string role_of_local() const;
     // The live rows of the direction for which `holds` is true.
     template <typename Holds>
@@ -117,13 +117,12 @@ std::string Explainer::role_of_local() const {
 
 std::string Explainer::add_a_row() const {
     const std::string role = role_of_local();
-    return fmt::format("to permit it, add a row: {{ id: NAME, transport: {}, source: {}, "
-                       "destination: {}{} }}, with {} in SET",
-                       transport_name(question_.transport), comes_in() ? "SET" : role,
-                       comes_in() ? role : "SET",
-                       has_ports(question_.transport) ? fmt::format(", port: {}", question_.to_port)
-                                                      : "",
-                       to_string(peer()));
+    return fmt::format(
+        "to permit it, add a row: {{ id: NAME, transport: {}, source: {}, "
+        "destination: {}{} }}, with {} in SET",
+        transport_name(question_.transport), comes_in() ? "SET" : role, comes_in() ? role : "SET",
+        has_ports(question_.transport) ? fmt::format(", port: {}", question_.to_port) : "",
+        to_string(peer()));
 }
 
 template <typename Holds>
@@ -173,9 +172,8 @@ Why Explainer::no_role() const {
     for (const auto &[name, role] : policy_.roles)
         if (role.addresses.contains(local()) && !is_placed(policy_, name, interface_)) {
             why.text += fmt::format("; role '{}' is placed elsewhere", name);
-            why.remedy =
-                fmt::format("add role '{}' to {} under interfaces, if it has the address", name,
-                            interface_);
+            why.remedy = fmt::format("add role '{}' to {} under interfaces, if it has the address",
+                                     name, interface_);
             break;
         }
     return why;
@@ -191,15 +189,15 @@ Why Explainer::no_row() const {
     };
     if (const auto near = rows(with_role); !near.empty()) {
         const std::string &set = peer_name(*near.front());
-        return {.text = fmt::format("{} {} with {}; none permits {} as {}",
-                                    rows_have(ids_of(near)), service(), to_string(local()),
-                                    to_string(peer()), comes_in() ? "source" : "destination"),
+        return {.text = fmt::format("{} {} with {}; none permits {} as {}", rows_have(ids_of(near)),
+                                    service(), to_string(local()), to_string(peer()),
+                                    comes_in() ? "source" : "destination"),
                 .set = {},
                 .entry = {},
                 .row = near.front()->id,
                 .remedy = fmt::format("to permit it, add {} to '{}', the {} of row '{}'",
-                                      to_string(peer()), set,
-                                      comes_in() ? "source" : "destination", near.front()->id)};
+                                      to_string(peer()), set, comes_in() ? "source" : "destination",
+                                      near.front()->id)};
     }
     if (const auto near = rows(with_ports); !near.empty())
         return {.text = fmt::format("{} {}; none permits {} as {}{}", rows_have(ids_of(near)),
@@ -222,14 +220,14 @@ Why Explainer::not_first() const {
             contains(row.source_port, question_.to_port))
             ids.push_back(row.id);
     const std::string nearest = ids.empty() ? "" : ids.front();
-    return {.text = fmt::format(
-                "no row lets it open a flow; it could answer one of {}, but none is live",
-                quoted(ids)),
-            .set = {},
-            .entry = {},
-            .row = nearest,
-            .remedy = fmt::format("none is needed for answers: they pass while the flow is live; {}",
-                                  add_a_row())};
+    return {
+        .text = fmt::format(
+            "no row lets it open a flow; it could answer one of {}, but none is live", quoted(ids)),
+        .set = {},
+        .entry = {},
+        .row = nearest,
+        .remedy = fmt::format("none is needed for answers: they pass while the flow is live; {}",
+                              add_a_row())};
 }
 
 Why Explainer::blocked() const {
@@ -251,14 +249,14 @@ Why Explainer::blocked() const {
 Why Explainer::spoofed() const {
     for (const auto &[name, role] : policy_.roles)
         if (!role.is_interface && role.addresses.contains(question_.from))
-            return {.text = fmt::format(
-                        "{} is this host's own, in role '{}': nobody else may send from it",
-                        to_string(question_.from), name),
-                    .set = name,
-                    .entry = entry_of(policy_, name, question_.from),
-                    .row = {},
-                    .remedy = fmt::format("if it is not this host's, take it out of role '{}'",
-                                          name)};
+            return {
+                .text =
+                    fmt::format("{} is this host's own, in role '{}': nobody else may send from it",
+                                to_string(question_.from), name),
+                .set = name,
+                .entry = entry_of(policy_, name, question_.from),
+                .row = {},
+                .remedy = fmt::format("if it is not this host's, take it out of role '{}'", name)};
     return {.text = fmt::format("source and destination are both {}", to_string(question_.from)),
             .set = {},
             .entry = {},
@@ -268,11 +266,8 @@ Why Explainer::spoofed() const {
 
 // A reason that needs no look at the policy.
 Why plain(std::string text, std::string remedy = {}) {
-    return {.text = std::move(text),
-            .set = {},
-            .entry = {},
-            .row = {},
-            .remedy = std::move(remedy)};
+    return {
+        .text = std::move(text), .set = {}, .entry = {}, .row = {}, .remedy = std::move(remedy)};
 }
 
 Why Explainer::drop(pm_reason reason) const {

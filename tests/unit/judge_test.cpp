@@ -126,8 +126,7 @@ TEST(Judge, SaysWhatDecidedAndWhatToDo) {
     EXPECT_EQ(passed.remedy, "");
     const Why no_row = judged.ask("in tcp 192.0.2.66:40000 > 203.0.113.10:5061").why;
     EXPECT_EQ(no_row.row, "sip");
-    EXPECT_EQ(no_row.remedy,
-              "to permit it, add 192.0.2.66 to 'partners', the source of row 'sip'");
+    EXPECT_EQ(no_row.remedy, "to permit it, add 192.0.2.66 to 'partners', the source of row 'sip'");
     const Why no_service = judged.ask("in udp 192.0.2.66:40000 > 203.0.113.10:5060").why;
     EXPECT_EQ(no_service.remedy,
               "to permit it, add a row: { id: NAME, transport: udp, source: SET, destination: "

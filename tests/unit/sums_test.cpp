@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Sums of flows, which are exact, and of drops, which take bounded memory and know their error.
+#include "loader/show/sums.h"
+
 #include <map>
 #include <random>
 #include <string>
@@ -12,8 +14,6 @@
 #include "loader/observe/drop_sums.h"
 #include "loader/observe/flow_sums.h"
 #include "loader/observe/space_saving.h"
-#include "loader/show/drop_sums.h"
-#include "loader/show/flow_sums.h"
 #include "tests/support/addresses.h"
 
 namespace pm {
@@ -109,9 +109,8 @@ std::vector<std::string> summed(SumBy by, FlowSums::Order order = FlowSums::Orde
 }
 
 TEST(FlowSums, AreByPeerPrefixPortAndRow) {
-    EXPECT_THAT(summed(SumBy::peer),
-                testing::ElementsAre("2001:db8::1 1 500", "198.51.100.7 2 150",
-                                     "198.51.100.8 1 70", "2001:db8::2 1 1"));
+    EXPECT_THAT(summed(SumBy::peer), testing::ElementsAre("2001:db8::1 1 500", "198.51.100.7 2 150",
+                                                          "198.51.100.8 1 70", "2001:db8::2 1 1"));
     EXPECT_THAT(summed(SumBy::prefix),
                 testing::ElementsAre("2001:db8:: 2 501", "198.51.100.0 3 220"));
     EXPECT_THAT(summed(SumBy::port), testing::ElementsAre("5061 3 650", "443 2 71"))
@@ -263,8 +262,9 @@ TEST(DropLog, SumsItsLinesUp) {
     EXPECT_EQ(sums[1].packets, 4U);
     EXPECT_EQ(sums[1].first, "2023-11-14T22:13:20.000Z");
     EXPECT_EQ(sums[1].last, "2023-11-14T23:00:00.000Z");
-    EXPECT_THAT(show::logged_sums_text(sums, false),
-                HasSubstr("192.0.2.7   in   rate-limited  tcp    5061                       4  sip"));
+    EXPECT_THAT(
+        show::logged_sums_text(sums, false),
+        HasSubstr("192.0.2.7   in   rate-limited  tcp    5061                       4  sip"));
     EXPECT_EQ(json::parse(show::logged_drops_json(log.lines[0]))["more_ports"], true);
     EXPECT_EQ(json::parse(show::log_minute_json(log.minute))["lost"], 5);
 }

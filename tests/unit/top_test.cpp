@@ -141,9 +141,9 @@ TEST(TopModel, TheThirdPaneHasSumsWhereTheWalkMadeThem) {
 
 TEST(TopKeys, BGoesThroughTheSums) {
     TopState state;
-    for (const auto &by : {std::optional(SumBy::peer), std::optional(SumBy::prefix),
-                           std::optional(SumBy::port), std::optional(SumBy::row),
-                           std::optional<SumBy>()}) {
+    for (const auto &by :
+         {std::optional(SumBy::peer), std::optional(SumBy::prefix), std::optional(SumBy::port),
+          std::optional(SumBy::row), std::optional<SumBy>()}) {
         EXPECT_TRUE(obey('b', state));
         EXPECT_EQ(state.view.by, by);
     }
