@@ -10,11 +10,11 @@
 namespace pm::command {
 namespace {
 
-using Order = FlowsArguments::Order;
-const std::map<std::string, Order> orders = {{"bytes", Order::bytes},
-                                             {"packets", Order::packets},
-                                             {"age", Order::age},
-                                             {"flows", Order::flows}};
+const std::map<std::string, FlowsArguments::Order> orders = {
+    {"bytes", FlowsArguments::Order::bytes},
+    {"packets", FlowsArguments::Order::packets},
+    {"age", FlowsArguments::Order::age},
+    {"flows", FlowsArguments::Order::flows}};
 
 const std::map<std::string, SumBy> sums_by = {
     {"peer", SumBy::peer}, {"prefix", SumBy::prefix}, {"port", SumBy::port}, {"row", SumBy::row}};
@@ -42,12 +42,12 @@ CLI::Option *add_by(CLI::App *verb, std::optional<SumBy> &by) {
         ->type_name("peer|prefix|port|row");
 }
 
-constexpr const char *opened = "opened this way only", *went = "that went this way only";
+constexpr const char *of_flows = "opened this way only", *of_drops = "that went this way only";
 
 }  // namespace
 
 void add_flows_options(CLI::App *verb, FlowsArguments &flows) {
-    add_selection(verb, flows.selection, opened);
+    add_selection(verb, flows.selection, of_flows);
     add_by(verb, flows.by);
     add_word(verb, "--sort", orders, flows.sort, "largest first, by this")
         ->type_name("bytes|packets|age|flows");
@@ -58,7 +58,7 @@ void add_flows_options(CLI::App *verb, FlowsArguments &flows) {
 
 void add_drops_options(CLI::App *verb, DropsArguments &drops) {
     verb->add_option("--since", drops.since, "so long ago, such as 1h or 2d")->type_name("TIME");
-    add_selection(verb, drops.selection, went);
+    add_selection(verb, drops.selection, of_drops);
     add_reasons(verb, drops.reasons);
     verb->add_option("--limit", drops.limit, "as many lines at most")
         ->type_name("N")
@@ -68,7 +68,7 @@ void add_drops_options(CLI::App *verb, DropsArguments &drops) {
 
 void add_monitor_options(CLI::App *verb, MonitorArguments &monitor) {
     add_reasons(verb, monitor.reasons);
-    add_selection(verb, monitor.selection, went);
+    add_selection(verb, monitor.selection, of_drops);
     verb->add_option("--summary", monitor.summary,
                      "sums by reason, peer and row after this time, such as 10s")
         ->type_name("TIME");
@@ -86,13 +86,13 @@ void add_top_options(CLI::App *verb, TopArguments &top) {
         ->type_name("TIME");
     verb->add_flag("--once", top.once, "one look as plain text, then end");
     add_by(verb, top.by);
-    add_selection(verb, top.selection, opened);
+    add_selection(verb, top.selection, of_flows);
     add_interfaces(verb, top.interfaces, "of this interface only; repeats");
 }
 
 void add_droplog_options(CLI::App *verb, DropLogArguments &droplog) {
     add_reasons(verb, droplog.reasons);
-    add_selection(verb, droplog.selection, went);
+    add_selection(verb, droplog.selection, of_drops);
     add_interfaces(verb, droplog.interfaces, "of this interface only; repeats");
 }
 

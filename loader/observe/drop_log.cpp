@@ -24,7 +24,7 @@ std::uint64_t number_field(const LogFields &fields, const char *name) {
     return parse_digits<std::uint64_t>(text_field(fields, name)).value_or(0);
 }
 
-PortSample parse_ports(const std::string &text) {
+PortSample parse_port_sample(const std::string &text) {
     PortSample sample;
     for (std::size_t at = 0; at < text.size();) {
         const std::size_t end = std::min(text.find(',', at), text.size());
@@ -178,7 +178,7 @@ std::optional<std::variant<LoggedDrops, LogMinute>> parse_log(const LogFields &f
                .row = text_field(fields, "PORTMATRIX_ROW"),
                .transport = text_field(fields, "PORTMATRIX_TRANSPORT"),
                .audit = !text_field(fields, "PORTMATRIX_WOULD").empty()},
-        .ports = parse_ports(text_field(fields, "PORTMATRIX_PORTS")),
+        .ports = parse_port_sample(text_field(fields, "PORTMATRIX_PORTS")),
         .packets = number_field(fields, "PORTMATRIX_COUNT"),
         .uncertain = number_field(fields, "PORTMATRIX_UNCERTAIN"),
         .lost = number_field(fields, "PORTMATRIX_LOST"),

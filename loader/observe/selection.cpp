@@ -18,7 +18,7 @@ tl::unexpected<Fault> wrong_word(std::string message, std::string hint) {
     return fault(std::move(message), std::move(hint), Exit::usage);
 }
 
-Result<PortRange> parse_port_range(const std::string &text) {
+Result<PortRange> parse_port_words(const std::string &text) {
     const std::string_view all = text;
     const auto dash = all.find('-');
     const auto first = parse_digits<std::uint16_t>(all.substr(0, dash));
@@ -57,7 +57,7 @@ Result<Selection> parse_selection(const SelectionWords &words) {
         selection.transport = *transport;
     }
     if (!words.port.empty()) {
-        auto port = parse_port_range(words.port);
+        auto port = parse_port_words(words.port);
         if (!port) return tl::unexpected(port.error());
         selection.port = *port;
         if (selection.transport && !has_ports(*selection.transport))

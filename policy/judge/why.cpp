@@ -265,7 +265,7 @@ Why Explainer::spoofed() const {
 }
 
 // A reason that needs no look at the policy.
-Why plain(std::string text, std::string remedy = {}) {
+Why sentence(std::string text, std::string remedy = {}) {
     return {
         .text = std::move(text), .set = {}, .entry = {}, .row = {}, .remedy = std::move(remedy)};
 }
@@ -285,23 +285,23 @@ Why Explainer::drop(pm_reason reason) const {
         case PM_DROP_OWN_ADDRESS_SPOOFED:
             return spoofed();
         case PM_DROP_BAD_SOURCE_ADDRESS:
-            return plain(fmt::format(
+            return sentence(fmt::format(
                 "{} is unspecified, loopback, multicast, broadcast or reserved: no source",
                 to_string(question_.from)));
         case PM_DROP_BAD_DESTINATION_ADDRESS:
-            return plain(fmt::format("{} is unspecified, loopback or reserved: no destination",
-                                     to_string(question_.to)));
+            return sentence(fmt::format("{} is unspecified, loopback or reserved: no destination",
+                                        to_string(question_.to)));
         case PM_DROP_UNSUPPORTED_PROTOCOL:
-            return plain(fmt::format("no row names {}{}", service(),
-                                     question_.to.is_v4() ? " in IPv4" : " in IPv6"),
-                         add_a_row());
+            return sentence(fmt::format("no row names {}{}", service(),
+                                        question_.to.is_v4() ? " in IPv4" : " in IPv6"),
+                            add_a_row());
         case PM_DROP_MALFORMED_ESSENTIAL:
-            return plain(fmt::format("IGMP is sent to groups alone, and {} is none",
-                                     to_string(question_.to)));
+            return sentence(fmt::format("IGMP is sent to groups alone, and {} is none",
+                                        to_string(question_.to)));
         case PM_DROP_NO_POLICY:
-            return plain("the compiled policy could not be read");
+            return sentence("the compiled policy could not be read");
         default:  // what only the programs in the kernel know
-            return plain(reason_meaning(reason));
+            return sentence(reason_meaning(reason));
     }
 }
 
