@@ -38,6 +38,8 @@ shown() { jq -s "[.[] | select(.event == \"drop\" and ($2)).packets] | add // 0"
 has_shown() { [ "$(shown "$1" "$2")" -ge "$3" ]; }
 at_end() { jq -s ".[-1] | select(.event == \"end\").$2" "$LAB/log/$1"; }
 
+ROOM=1489 # events for which a ring has room
+
 few_policy() { # one row may open one flow a minute
     sed 's/^expect:/matrix:\n  - { id: few, transport: udp, source: any, destination: access, port: 7000, limit: { new-flows: 1\/min, burst: 1, per: row } }\nexpect:/' \
         "$here/edge.yaml" >"$LAB/few.yaml"
@@ -121,13 +123,16 @@ case_a_prefix_a_port_and_a_direction_choose() {
     prefix=$MONITOR
     start_monitor port --json --port 9 --proto udp --direction in --peer "${ATTACKER6%::*}::/48"
     port=$MONITOR
-    send_datagrams attacker "$EDGE4" 9 4
+    kill -STOP "$prefix" # its ring would be full if the programs did not choose the prefix
+    send_datagrams attacker "$EDGE4" 9 $((2 * ROOM))
+    kill -CONT "$prefix"
     send_datagrams partner "$EDGE4" 9 3
     send_datagrams attacker "$EDGE6" 9 2
     send_datagrams attacker "$EDGE6" 10 5
     wait_for 20 has_shown prefix true 3
     wait_for 20 has_shown port true 2
     MONITOR=$prefix stop_monitor INT
+    expect_equal 0 "$(at_end prefix lost)" lost
     MONITOR=$port stop_monitor INT
     expect_equal "3 [\"$PARTNER4\"]" "$(shown prefix true) $(jq -cs '[.[] | .source // empty] | unique' "$LAB/log/prefix")" "of the prefix"
     expect_equal '2 ["9"]' "$(shown port true) $(jq -cs '[.[] | .destination_port // empty] | unique' "$LAB/log/port")" "to the port"
@@ -263,8 +268,6 @@ case_a_capture_opens_in_wireshark() {
     expect_output "is no capture of portmatrix"
     expect_equal precious "$(cat "$LAB/notes")" "what stood there"
 }
-
-ROOM=1489 # events for which a ring has room
 
 # COUNT [SIZE [SECONDS]]: sends datagrams while a monitor is armed and does not read. Packets pass as before,
 # and the monitor reports as many lost events as the exporter; sets LOST.
