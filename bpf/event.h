@@ -33,6 +33,17 @@ static PM_INLINE int is_monitored(void)
 	return until && bpf_jiffies64() < until;
 }
 
+/* Is the address one of the prefix that a ring wants? */
+static PM_INLINE int is_wanted_peer(const struct pm_ring *ring, const struct pm_addr *peer)
+{
+	__u32 open = (ring->by_peer - 1U) & 127; /* bits that are not compared */
+	__u64 high = ring->peer.high ^ peer->high, low = ring->peer.low ^ peer->low;
+
+	if (open >= 64)
+		return !(high >> (open & 63));
+	return !high && !(low >> open);
+}
+
 static PM_INLINE int is_wanted(const struct pm_ring *ring, const struct packet *packet,
 			       __u32 verdict, __u64 now)
 {
@@ -40,7 +51,7 @@ static PM_INLINE int is_wanted(const struct pm_ring *ring, const struct packet *
 	       ring->reasons >> (pm_reason_of(verdict) & (PM_REASON_SLOTS - 1)) & 1 &&
 	       ring->interfaces >> pm_interface & 1 &&
 	       (!ring->row || ring->row == pm_row_of(verdict)) &&
-	       (!ring->by_peer || is_same(&ring->peer, &packet->query.flow.remote));
+	       (!ring->by_peer || is_wanted_peer(ring, &packet->query.flow.remote));
 }
 
 static PM_INLINE void count_lost(__u32 ring, __u32 packets)

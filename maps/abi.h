@@ -350,10 +350,11 @@ PM_ASSERT(sizeof(struct pm_probe) == 16, "pm_probe");
 struct pm_ring {
 	__u64 until; /* jiffies64 until which the ring is armed, even if its consumer dies */
 	__u64 reasons; /* 1 << reason, of each that is wanted */
-	struct pm_addr peer; /* if `by_peer` is set: the only peer that is wanted */
+	struct pm_addr peer; /* if `by_peer` is set: the only peers that are wanted */
 	__u16 row; /* counter slot of the only row that is wanted; 0: all, and drops without row */
 	__u16 interfaces; /* 1 << number, of each that is wanted */
-	__u8 by_peer;
+	__u8 by_peer; /* 1 + how many low bits of `peer` are not compared, 127 at most; 0: any
+			 peer. Programs before this was a number compare all bits */
 	__u8 zero[3];
 };
 PM_ASSERT(sizeof(struct pm_ring) == 40, "pm_ring");

@@ -21,6 +21,7 @@
 #include "loader/commands/common.h"
 #include "loader/commands/options.h"
 #include "loader/commands/past_options.h"
+#include "loader/commands/traffic_options.h"
 #include "loader/kernel/program.h"
 #include "policy/base/diagnostic.h"
 #include "policy/model/model.h"
@@ -31,13 +32,6 @@ namespace {
 using Mode = ApplyArguments::Mode;
 const std::map<std::string, Mode> modes = {
     {"enforce", Mode::enforce}, {"audit", Mode::audit}, {"shadow", Mode::shadow}};
-
-using Order = FlowsArguments::Order;
-const std::map<std::string, Order> orders = {
-    {"bytes", Order::bytes}, {"packets", Order::packets}, {"age", Order::age}};
-
-const std::map<std::string, Direction> directions = {{"in", Direction::in},
-                                                     {"out", Direction::out}};
 
 const std::map<std::string, XdpMode> xdp_modes = {
     {"auto", XdpMode::automatic}, {"native", XdpMode::native}, {"generic", XdpMode::generic}};
@@ -83,6 +77,8 @@ private:
     HistoryArguments history_;
     StatusArguments status_;
     FlowsArguments flows_;
+    DropsArguments drops_;
+    DropLogArguments droplog_;
     MonitorArguments monitor_;
     TopArguments top_;
     DoctorArguments doctor_;
@@ -136,11 +132,16 @@ void CommandLine::add_asking() {
                             [this] { return run_explain(explain_); });
     explain->add_option("--policy", explain_.policy, "ask this file; else the loaded program")
         ->type_name("POLICY");
-    explain->add_option("--from", explain_.from, "source")->type_name("ADDR[:PORT]")->required();
-    explain->add_option("--to", explain_.to, "destination")->type_name("ADDR[:PORT]")->required();
-    explain->add_option("--proto", explain_.protocol, "tcp, udp, icmp, icmpv6 or a number")
-        ->type_name("PROTO")
+    explain->add_option("--from", explain_.from, "source, an address or a role")
+        ->type_name("ADDR[:PORT]")
         ->required();
+    explain->add_option("--to", explain_.to, "destination, an address or a role")
+        ->type_name("ADDR[:PORT]")
+        ->required();
+    explain
+        ->add_option("--proto", explain_.protocol,
+                     "tcp, udp, icmp, icmpv6 or a number; else tcp and udp, or a ping")
+        ->type_name("PROTO");
     add_word(explain, "--direction", directions, explain_.direction,
              "in or out; else by whose address --from is")
         ->type_name("in|out");
@@ -175,37 +176,19 @@ void CommandLine::add_reading() {
                     [this] { return run_history(history_); }),
                 history_);
 
-    CLI::App *flows = add("flows", "live flows", [this] { return run_flows(flows_); });
-    flows->add_option("--row", flows_.row, "of this row only")->type_name("ID");
-    flows->add_option("--peer", flows_.peer, "with this peer only")->type_name("ADDR");
-    add_word(flows, "--sort", orders, flows_.sort, "largest first, by this")
-        ->type_name("bytes|packets|age");
-    flows->add_option("--limit", flows_.limit, "as many at most")->type_name("N")->check(counted);
-    add_interfaces(flows, flows_.interfaces, "of this interface only; repeats");
-    add_json(flows, flows_.json);
+    add_flows_options(
+        add("flows", "live flows, or sums of them", [this] { return run_flows(flows_); }), flows_);
+    add_drops_options(add("drops", "who was dropped, when and why, by the drop log",
+                          [this] { return run_drops(drops_); }),
+                      drops_);
 }
 
 void CommandLine::add_screens() {
-    CLI::App *monitor =
-        add("monitor", "dropped packets as they happen", [this] { return run_monitor(monitor_); });
-    monitor->add_option("--reason", monitor_.reasons, "for this reason only; repeats")
-        ->type_name("REASON")
-        ->allow_extra_args(false);
-    monitor->add_option("--row", monitor_.row, "of this row only")->type_name("ID");
-    monitor->add_option("--peer", monitor_.peer, "from or to this peer only")->type_name("ADDR");
-    monitor->add_option("--pcap", monitor_.pcap, "write a capture for Wireshark too")
-        ->type_name("FILE");
-    monitor->add_option("--limit", monitor_.limit, "end after as many; with --pcap else 100000")
-        ->type_name("N")
-        ->check(counted);
-    add_interfaces(monitor, monitor_.interfaces, "of this interface only; repeats");
-    add_json(monitor, monitor_.json);
-
-    CLI::App *top = add("top", "the matrix as a live screen", [this] { return run_top(top_); });
-    top->add_option("--interval", top_.interval, "time between two looks, such as 2s")
-        ->type_name("TIME");
-    top->add_flag("--once", top_.once, "one look as plain text, then end");
-    add_interfaces(top, top_.interfaces, "of this interface only; repeats");
+    add_monitor_options(
+        add("monitor", "dropped packets as they happen", [this] { return run_monitor(monitor_); }),
+        monitor_);
+    add_top_options(add("top", "the matrix as a live screen", [this] { return run_top(top_); }),
+                    top_);
 
     CLI::App *doctor = add("doctor", "what is in the way, and what to do about it",
                            [this] { return run_doctor(doctor_); });
@@ -331,6 +314,10 @@ void CommandLine::add_service() {
         ->add_option("--announce", watch_.announce,
                      "ask the running watch to look at an interface that has come, and wait")
         ->type_name("IFACE");
+
+    add_droplog_options(add("droplog", "keep a sample of the drops in the journal; a service",
+                            [this] { return run_droplog(droplog_); }),
+                        droplog_);
 }
 
 void CommandLine::refuse_empty_values() {

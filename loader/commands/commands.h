@@ -11,6 +11,8 @@
 #include <vector>
 
 #include "loader/attach/attach.h"
+#include "loader/observe/flow_sums.h"
+#include "loader/observe/selection.h"
 #include "policy/model/bans.h"
 #include "policy/model/model.h"
 
@@ -82,11 +84,12 @@ struct HistoryArguments {
 int run_history(const HistoryArguments &arguments);
 
 struct FlowsArguments {
-    enum class Order { bytes, packets, age };
+    enum class Order { bytes, packets, age, flows };
 
     std::vector<std::string> interfaces;
-    std::string row, peer;      // empty: any
-    Order sort = Order::bytes;  // largest first
+    SelectionWords selection;
+    std::optional<SumBy> by;    // sums instead of flows
+    Order sort = Order::bytes;  // largest first; age is of flows, flows of sums
     std::size_t limit = 0;      // 0: all
     bool json = false;
 };
@@ -95,15 +98,34 @@ int run_flows(const FlowsArguments &arguments);
 struct MonitorArguments {
     std::vector<std::string> interfaces;
     std::vector<std::string> reasons;  // labels; empty: all
-    std::string row, peer;             // empty: any
+    SelectionWords selection;
     std::string pcap;                  // file; empty: none
+    std::string summary;               // "10s": sums of that time; empty: each drop
     std::optional<std::size_t> limit;  // events
     bool json = false;
 };
 int run_monitor(const MonitorArguments &arguments);
 
+// The drop log: kept in the journal, and read back.
+struct DropLogArguments {
+    std::vector<std::string> interfaces, reasons;  // as of monitor
+    SelectionWords selection;
+};
+int run_droplog(const DropLogArguments &arguments);
+
+struct DropsArguments {
+    std::string since = "1h";  // so long ago
+    std::vector<std::string> reasons;
+    SelectionWords selection;
+    std::size_t limit = 0;  // lines; 0: all
+    bool json = false;
+};
+int run_drops(const DropsArguments &arguments);
+
 struct TopArguments {
     std::vector<std::string> interfaces;
+    SelectionWords selection;  // of flows
+    std::optional<SumBy> by;   // sums instead of flows
     std::string interval = "2s";
     bool once = false;
 };

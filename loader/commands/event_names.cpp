@@ -33,10 +33,4 @@ std::string EventNames::row(std::uint16_t slot) const {
     return found == rows_.end() ? "" : found->second;
 }
 
-std::optional<std::uint16_t> EventNames::slot(const std::string &id) const {
-    for (const CatalogRow &row : in_force_.catalog.rows)
-        if (row.id == id) return row.slot;
-    return std::nullopt;
-}
-
 }  // namespace pm::command

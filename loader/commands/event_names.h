@@ -4,7 +4,6 @@
 
 #include <cstdint>
 #include <map>
-#include <optional>
 #include <string>
 
 #include "loader/kernel/deployment.h"
@@ -22,9 +21,8 @@ public:
     void refresh();
 
     const InForce &in_force() const { return in_force_; }
-    std::string interface(unsigned number) const;                    // "?": none has it
-    std::string row(std::uint16_t slot) const;                       // empty: none has it
-    std::optional<std::uint16_t> slot(const std::string &id) const;  // of a row in force
+    std::string interface(unsigned number) const;  // "?": none has it
+    std::string row(std::uint16_t slot) const;     // empty: none has it
 
 private:
     const Switch &control_;

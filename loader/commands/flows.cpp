@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The command flows: the live flows, largest first.
+// The command flows: the live flows, or sums of them, largest first.
 #include <unistd.h>
 
 #include <algorithm>
@@ -11,11 +11,16 @@
 #include "loader/commands/commands.h"
 #include "loader/commands/common.h"
 #include "loader/observe/flow_reader.h"
+#include "loader/observe/flow_sums.h"
+#include "loader/observe/selection.h"
 #include "loader/show/show.h"
+#include "loader/show/sums.h"
 #include "loader/show/table.h"
 
 namespace pm::command {
 namespace {
+
+using Order = FlowsArguments::Order;
 
 struct Entry {
     pm_flow_key key;
@@ -24,24 +29,15 @@ struct Entry {
 };
 
 // Large tables have millions of entries: names and text are made of those that are shown only.
-Result<std::vector<Entry>> find_flows(const FlowReader &reader, const FlowsArguments &arguments,
-                                      const std::optional<Address> &peer) {
-    std::optional<std::uint16_t> slot;
-    if (!arguments.row.empty()) {
-        slot = reader.slot(arguments.row);
-        if (!slot)
-            return fault(fmt::format("the policy in force has no row '{}'", arguments.row),
-                         "see 'portmatrix status --all' for its rows", Exit::usage);
-    }
+Result<std::vector<Entry>> find_flows(const FlowReader &reader, Order order,
+                                      const Selection &selection) {
     std::vector<Entry> found;
-    if (!slot && !peer) found.reserve(reader.capacity());  // memory that is not used costs nothing
+    if (selection.is_any()) found.reserve(reader.capacity());  // not used, it costs nothing
     auto walked = reader.each([&](const pm_flow_key &key, const pm_flow &value) {
-        if ((slot && value.row != *slot) || (peer && Address::from(key.remote) != *peer)) return;
-        const auto &counts =
-            arguments.sort == FlowsArguments::Order::packets ? value.packets : value.bytes;
-        const std::uint64_t measure = arguments.sort == FlowsArguments::Order::age
-                                          ? reader.age(value)
-                                          : counts[PM_IN] + counts[PM_OUT];
+        if (!selects(selection, traffic_of(key, value))) return;
+        const auto &counts = order == Order::packets ? value.packets : value.bytes;
+        const std::uint64_t measure =
+            order == Order::age ? reader.age(value) : counts[PM_IN] + counts[PM_OUT];
         found.push_back({key, value, measure});
     });
     if (!walked) return tl::unexpected(walked.error());
@@ -74,28 +70,68 @@ void print_json(const FlowReader &reader, const std::vector<const Entry *> &chos
         std::fputs(show::flow_json(reader.describe(one->key, one->value)).c_str(), stdout);
 }
 
+Done print_flows(const FlowReader &reader, const FlowsArguments &arguments,
+                 const Selection &selection) {
+    return find_flows(reader, arguments.sort, selection).map([&](const std::vector<Entry> &found) {
+        const auto chosen = choose_flows(found, arguments.limit);
+        (arguments.json ? print_json : print_text)(reader, chosen);
+    });
+}
+
+FlowSums::Order order_of_sums(Order order) {
+    if (order == Order::packets) return FlowSums::Order::packets;
+    return order == Order::flows ? FlowSums::Order::flows : FlowSums::Order::bytes;
+}
+
+Done print_sums(const FlowReader &reader, const FlowsArguments &arguments,
+                const Selection &selection) {
+    const SumBy by = *arguments.by;
+    FlowSums sums(by);
+    auto walked = reader.each([&](const pm_flow_key &key, const pm_flow &value) {
+        if (selects(selection, traffic_of(key, value))) sums.add(key, value);
+    });
+    if (!walked) return walked;
+    std::vector<show::NamedFlowSum> named;
+    for (const FlowSum &sum : sums.largest(order_of_sums(arguments.sort), arguments.limit))
+        named.push_back({name_of(by, sum, reader), sum});
+    if (!arguments.json)
+        fmt::print("{}", show::flow_sums_text(by, named, colour_on(STDOUT_FILENO)));
+    else
+        for (const auto &one : named) std::fputs(show::flow_sum_json(by, one).c_str(), stdout);
+    return {};
+}
+
+// What can be told before anything is read.
+Result<Selection> understand(const FlowsArguments &arguments) {
+    if (arguments.by && arguments.sort == Order::age)
+        return fault("--sort age: sums have no age", "write --sort bytes, packets or flows",
+                     Exit::usage);
+    if (!arguments.by && arguments.sort == Order::flows)
+        return fault("--sort flows: only sums have a number of flows",
+                     "add --by peer, --by prefix, --by port or --by row", Exit::usage);
+    return parse_selection(arguments.selection);
+}
+
 }  // namespace
 
 int run_flows(const FlowsArguments &arguments) {
-    std::optional<Address> peer;
-    if (!arguments.peer.empty()) {
-        auto parsed = parse_address(arguments.peer);
-        if (!parsed) return end(Fault{parsed.error(), {}, Exit::usage});
-        peer = *parsed;
-    }
+    auto selection = understand(arguments);
+    if (!selection) return end(selection.error());
     auto deployment = open_as_root();
     if (!deployment) return end(deployment.error());
     if (!*deployment) {
         print_note("no policy is in force; there are no flows");
         return end(Exit::done);
     }
+    if (!selection->row.empty()) {
+        auto slot = row_slot((*deployment)->in_force.catalog, selection->row);
+        if (!slot) return end(slot.error());
+        selection->slot = *slot;
+    }
     auto reader = FlowReader::open(**deployment, arguments.interfaces);
     if (!reader) return end(reader.error());
-    auto found = find_flows(*reader, arguments, peer);
-    if (!found) return end(found.error());
-    const auto chosen = choose_flows(*found, arguments.limit);
-    (arguments.json ? print_json : print_text)(*reader, chosen);
-    return end(Exit::done);
+    auto printed = (arguments.by ? print_sums : print_flows)(*reader, arguments, *selection);
+    return printed ? end(Exit::done) : end(printed.error());
 }
 
 }  // namespace pm::command

@@ -10,6 +10,8 @@
 
 #include <CLI/CLI.hpp>
 
+#include "policy/model/model.h"
+
 namespace pm::command {
 
 // Refused, because an empty value is most likely a shell variable that was not set, and the user
@@ -47,6 +49,9 @@ CLI::Option *add_word(CLI::App *verb, const char *name, const Words &words, Valu
             },
             "", ""));
 }
+
+inline const std::map<std::string, Direction> directions = {{"in", Direction::in},
+                                                            {"out", Direction::out}};
 
 inline void add_json(CLI::App *verb, bool &json) {
     verb->add_flag("--json", json, "JSON Lines instead of text");

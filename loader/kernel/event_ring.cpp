@@ -13,6 +13,7 @@
 
 #include "loader/kernel/jiffies.h"
 #include "loader/kernel/map.h"
+#include "loader/kernel/program.h"
 #include "loader/kernel/switch.h"
 
 namespace pm {
@@ -28,6 +29,21 @@ std::uint64_t load(const __u64 &word) {
 bool exchange(__u64 &word, __u64 expected, __u64 desired) {
     return __atomic_compare_exchange_n(&word, &expected, desired, false, __ATOMIC_SEQ_CST,
                                        __ATOMIC_SEQ_CST);
+}
+
+// Are these programs those of this build? Others may not know what is new in it.
+bool has_our_programs(const Pins &pins) {
+    const auto abi = Map<std::uint32_t, pm_build>::of(pins.maps(), "abi");
+    const auto build = abi ? abi->get(0) : Result<pm_build>(fault(""));
+    return build && build->programs == this_build().programs;
+}
+
+void set_peer(const std::optional<Prefix> &peer, const Pins &pins, pm_ring &entry) {
+    if (!peer) return;
+    const int open = (peer->address.is_v4() ? 32 : 128) - peer->length;
+    if (open > 127 || (open != 0 && !has_our_programs(pins))) return;
+    entry.by_peer = static_cast<std::uint8_t>(1 + open);
+    entry.peer = peer->address.abi();
 }
 
 }  // namespace
@@ -100,8 +116,7 @@ Result<std::uint64_t> EventRing::arm(const EventFilter &filter) {
     entry.reasons = filter.reasons;
     entry.interfaces = filter.interfaces;
     entry.row = filter.row;
-    entry.by_peer = filter.peer.has_value();
-    if (filter.peer) entry.peer = filter.peer->abi();
+    set_peer(filter.peer, *pins_, entry);
     // An entry that is not armed yet gets its filter first, and is armed by a second write: so no
     // packet meets an armed entry with half of its filter.
     if (before == 0)

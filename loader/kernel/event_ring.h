@@ -27,7 +27,7 @@ struct EventFilter {
     std::uint64_t reasons = ~std::uint64_t{0};  // 1 << reason
     std::uint16_t interfaces = 0xffff;          // 1 << number
     std::uint16_t row = 0;                      // counter slot; 0: packets of any row or of none
-    std::optional<Address> peer;                // none: any
+    std::optional<Prefix> peer;                 // none: any
 };
 
 class EventRing {
@@ -43,6 +43,7 @@ public:
     // From now on the programs send events, for `armed_seconds`; to be called again before they are
     // over. Returns for how many seconds the ring was not armed since the last call: drops of that
     // time are neither sent nor counted as lost.
+    // The programs of an older release, which know no prefixes, send the events of any peer then.
     static constexpr std::uint64_t armed_seconds = 10;
     Result<std::uint64_t> arm(const EventFilter &filter);
     // When this returns, no event is sent any more.

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "loader/observe/ask_kernel.h"
 
-#include <cstdint>
 #include <string>
+#include <utility>
 
 #include <fmt/core.h>
 
-#include "loader/kernel/deployment.h"
 #include "loader/kernel/probe.h"
 #include "policy/image/catalog.h"
 #include "policy/image/locals.h"
@@ -18,47 +17,28 @@ namespace {
 
 constexpr int attempts_most = 10;
 
-// The programs judge by the policy in force wherever they are asked. So where no policy is in force
-// they are not asked.
-Explanation unfiltered(Direction direction) {
-    Explanation result;
-    result.direction = direction;
-    result.pass = true;
-    result.why = "no policy is in force on this interface: everything passes";
-    return result;
-}
-
-// The verdict of a probe program in words.
-Explanation explain_verdict(std::uint32_t verdict, Direction direction, const InForce &in_force) {
-    Explanation result;
-    result.direction = direction;
+// As answer_of(), by the catalog alone.
+Answer answer_by_catalog(std::uint32_t verdict, const Catalog &catalog) {
+    Answer answer;
     const std::uint32_t reason = pm_reason_of(verdict), number = pm_row_of(verdict);
-    const auto &rows = in_force.catalog.rows;
-    if (reason == essential_verdict && essential_id(number)) {
-        result.pass = true;
-        result.row = essential_id(number);
-        result.why = "it is essential and needs no row";
-    } else if (reason == 0 && number < rows.size()) {
-        const CatalogRow &row = rows[number];
-        result.pass = true;
-        result.row = row.id;
-        result.why = fmt::format("{}row '{}' permits it: {} to {}{}",
-                                 row.failsafe ? "failsafe " : "", row.id, row.source,
-                                 row.destination, row.port.empty() ? "" : " port " + row.port);
+    if (reason == PM_UNDECIDED && number < catalog.rows.size()) {
+        const CatalogRow &row = catalog.rows[number];
+        answer.pass = true;
+        answer.row = row.id;
+        answer.why.text = fmt::format("{}row '{}' permits it: {} to {}{}",
+                                      row.failsafe ? "failsafe " : "", row.id, row.source,
+                                      row.destination, row.port.empty() ? "" : " port " + row.port);
     } else {
-        const char *label = reason_label(static_cast<pm_reason>(reason));
-        result.reason = label ? label : std::to_string(reason);
-        result.why = reason_meaning(static_cast<pm_reason>(reason));
-        if (in_force.mode != PM_MODE_ENFORCE)
-            result.why +=
-                fmt::format("; in mode {} it passes all the same", mode_name(in_force.mode));
+        const auto known = static_cast<pm_reason>(reason);
+        answer.reason = reason_label(known) ? known : PM_DROP_NO_POLICY;
+        answer.why.text = reason_meaning(answer.reason);
     }
-    return result;
+    return answer;
 }
 
 }  // namespace
 
-Result<Explanation> ask_kernel(const Pins &pins, const Switch &control, const Question &question) {
+Result<KernelAnswer> ask_kernel(const Pins &pins, const Switch &control, const Question &question) {
     const bool in = question.direction == Direction::in;
     auto program = open_pin(pins.path(in ? "ask_in" : "ask_out"));
     if (!program) return tl::unexpected(program.error());
@@ -66,22 +46,50 @@ Result<Explanation> ask_kernel(const Pins &pins, const Switch &control, const Qu
         auto in_force = read_in_force(control);
         if (!in_force) return tl::unexpected(in_force.error());
         if (in_force->state.epoch == 0) return fault("no policy is in force");
-        const pm_record &record = in_force->state.record;
-        if (!holds_on(record, question.interface)) return unfiltered(question.direction);
+        const pm_record record = in_force->state.record;
+        KernelAnswer answer;
+        answer.in_force = std::move(*in_force);
+        // The programs judge by the policy in force wherever they are asked. So where none is in
+        // force they are not asked.
+        answer.is_filtered = holds_on(record, question.interface);
+        if (!answer.is_filtered) return answer;
         const pm_probe asked = {
             .image = record.image, .bans = record.bans, .interface = question.interface, .zero = 0};
         auto verdict = run_probe(pins.maps(), program->get(), asked, first_packet(question));
         if (!verdict) return tl::unexpected(verdict.error());
+        answer.verdict = *verdict;
+        answer.is_closed = is_closed(control.image(record.image), question.interface);
         // Another policy came meanwhile: rows and verdict may not belong together.
-        if (control.state().epoch != in_force->state.epoch) continue;
-        Explanation said = explain_verdict(*verdict, question.direction, *in_force);
-        if (is_closed(control.image(record.image), question.interface))
-            said.why +=
-                "; the interface is closed: only essentials and failsafe rows pass until "
-                "an apply, see 'portmatrix status'";
-        return said;
+        if (control.state().epoch == answer.in_force.state.epoch) return answer;
     }
     return fault("the policy changes faster than it can be asked", "try again");
+}
+
+Explanation explain_answer(const KernelAnswer &answer, const Question &question,
+                           const Policy *policy, const std::string &interface) {
+    if (!answer.is_filtered) {
+        Explanation unfiltered;
+        unfiltered.direction = question.direction;
+        unfiltered.transport = question.transport;
+        unfiltered.pass = true;
+        unfiltered.why.text = "no policy is in force on this interface: everything passes";
+        unfiltered.why.remedy = "to filter it: portmatrix apply -i " + interface;
+        return unfiltered;
+    }
+    const std::string named = policy && policy->interfaces.empty() ? "" : interface;
+    const bool essential = pm_reason_of(answer.verdict) == essential_verdict;
+    const Policy none;
+    Explanation said = explanation_of(
+        essential || policy ? answer_of(answer.verdict, policy ? *policy : none, named, question)
+                            : answer_by_catalog(answer.verdict, answer.in_force.catalog),
+        question);
+    if (!said.pass && answer.in_force.mode != PM_MODE_ENFORCE)
+        said.why.text +=
+            fmt::format("; in mode {} it passes all the same", mode_name(answer.in_force.mode));
+    if (!answer.is_closed) return said;
+    said.why.text += "; the interface is closed: only essentials and failsafe rows pass";
+    if (!said.pass) said.why.remedy = "portmatrix status says why; an apply opens it";
+    return said;
 }
 
 }  // namespace pm

@@ -32,7 +32,7 @@ const BusiestFlows::Count *BusiestFlows::last_count(std::uint64_t flow) const {
     return found != last_.end() && found->flow == flow ? &*found : nullptr;
 }
 
-void BusiestFlows::add(const pm_flow_key &key, const pm_flow &value, std::uint64_t age) {
+FlowRate BusiestFlows::add(const pm_flow_key &key, const pm_flow &value, std::uint64_t age) {
     const Count count = {.flow = hash_of(key),
                          .packets = value.packets[PM_IN] + value.packets[PM_OUT],
                          .bytes = value.bytes[PM_IN] + value.bytes[PM_OUT]};
@@ -47,14 +47,14 @@ void BusiestFlows::add(const pm_flow_key &key, const pm_flow &value, std::uint64
                                           : lived;
     const std::uint64_t packets = count.packets - (continues ? last->packets : 0);
     const std::uint64_t bytes = count.bytes - (continues ? last->bytes : 0);
-    found_.push_back({.key = key,
-                      .value = value,
-                      .packets = static_cast<double>(packets) / seconds,
-                      .bytes = static_cast<double>(bytes) / seconds});
+    const FlowRate rate = {.packets = static_cast<double>(packets) / seconds,
+                           .bytes = static_cast<double>(bytes) / seconds};
+    found_.push_back({.key = key, .value = value, .packets = rate.packets, .bytes = rate.bytes});
     std::ranges::push_heap(found_, is_busier);  // the idlest is at the front
-    if (found_.size() <= most_) return;
+    if (found_.size() <= most_) return rate;
     std::ranges::pop_heap(found_, is_busier);
     found_.pop_back();
+    return rate;
 }
 
 void BusiestFlows::end_walk() {

@@ -12,6 +12,11 @@
 
 namespace pm {
 
+// A second.
+struct FlowRate {
+    double packets = 0, bytes = 0;
+};
+
 class BusiestFlows {
 public:
     // Keeps `most` flows.
@@ -20,7 +25,7 @@ public:
     // A walk: begin, add() each flow, end. `seconds`: since any fixed time. `age` of the flow in
     // seconds: a flow that the walk before did not see counts over its age.
     void begin_walk(double seconds);
-    void add(const pm_flow_key &key, const pm_flow &value, std::uint64_t age);
+    FlowRate add(const pm_flow_key &key, const pm_flow &value, std::uint64_t age);
     void end_walk();
 
     struct Busy {

@@ -47,6 +47,7 @@ std::string flags_text(std::uint8_t flags) {
 void dissect_l4(const FrameBytes &bytes, std::size_t at, std::uint8_t protocol,
                 Dissection &result) {
     result.protocol = transport_name(protocol);
+    result.transport = protocol;
     if (result.fragment_offset.value_or(0) != 0) return;  // only the first fragment has the header
     if ((protocol == PM_PROTO_TCP || protocol == PM_PROTO_UDP) && bytes.has(at, 4)) {
         result.source_port = bytes.u16(at);

@@ -15,6 +15,7 @@ namespace pm {
 
 struct Dissection {
     std::string protocol;  // "tcp", "icmpv6", "47", "arp", "0x88cc"; empty: too short for Ethernet
+    std::optional<std::uint8_t> transport;  // IP protocol
     std::optional<Address> source, destination;
     std::optional<std::uint16_t> source_port, destination_port;
     std::string tcp_flags;  // "SYN,ACK"

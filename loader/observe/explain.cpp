@@ -6,6 +6,7 @@
 #include <fmt/core.h>
 
 #include "policy/image/image_ranges.h"
+#include "policy/model/labels.h"
 #include "policy/model/transports.h"
 
 namespace pm {
@@ -16,6 +17,17 @@ std::string outcome(const Explanation &one) {
 }
 
 }  // namespace
+
+Explanation explanation_of(const Answer &answer, const Question &question) {
+    Explanation one;
+    one.direction = question.direction;
+    one.pass = answer.pass;
+    one.row = answer.row;
+    if (!answer.pass) one.reason = reason_label(answer.reason);
+    one.why = answer.why;
+    one.transport = question.transport;
+    return one;
+}
 
 Result<Explanation> explain(pm_view image, const Tuple &tuple, Direction direction,
                             unsigned interface, const Ask &ask) {

@@ -3,13 +3,17 @@
 // the command, or the programs in the kernel (ask_kernel.h).
 #pragma once
 
+#include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "loader/base/fault.h"
 #include "loader/observe/explain_arguments.h"
 #include "maps/image.h"
+#include "policy/judge/judge.h"
 #include "policy/judge/question.h"
+#include "policy/model/bans.h"
 #include "policy/model/model.h"
 
 namespace pm {
@@ -20,8 +24,12 @@ struct Explanation {
     bool pass = false;
     std::string row;     // id, of an essential too; empty: none, or the interface is unfiltered
     std::string reason;  // of a drop
-    std::string why;
+    Why why;
+    std::uint8_t transport = 0;
+    std::optional<Ban> ban;  // of a drop by a ban; the one that ends last
 };
+
+Explanation explanation_of(const Answer &answer, const Question &question);
 
 // Answers the question for its one source port.
 using Ask = std::function<Result<Explanation>(const Question &)>;

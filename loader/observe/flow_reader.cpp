@@ -45,12 +45,6 @@ std::string FlowReader::row(std::uint16_t slot) const {
     return found == rows_.end() ? "" : found->second;
 }
 
-std::optional<std::uint16_t> FlowReader::slot(const std::string &id) const {
-    for (const auto &[slot, row] : rows_)
-        if (row == id) return static_cast<std::uint16_t>(slot);
-    return std::nullopt;
-}
-
 std::string FlowReader::interface(unsigned number) const {
     auto found = interfaces_.find(number);
     return found == interfaces_.end() ? "" : found->second;

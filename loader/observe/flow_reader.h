@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <functional>
 #include <map>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -34,9 +33,7 @@ public:
     using Visit = std::function<void(const pm_flow_key &, const pm_flow &)>;
     Done each(const Visit &visit) const;
     Flow describe(const pm_flow_key &key, const pm_flow &value) const;
-    // From a counter slot to the id of its row (empty as in Flow), and back.
-    std::string row(std::uint16_t slot) const;
-    std::optional<std::uint16_t> slot(const std::string &row) const;
+    std::string row(std::uint16_t slot) const;      // of a counter slot; empty as in Flow
     std::uint64_t age(const pm_flow &value) const;  // seconds
     std::string interface(unsigned number) const;
     std::uint64_t capacity() const { return capacity_; }  // of the tables together

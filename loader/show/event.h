@@ -7,22 +7,10 @@
 #include <optional>
 #include <string>
 
-#include "loader/observe/dissect.h"
-#include "maps/abi.h"
+#include "loader/observe/drop.h"
 
 namespace pm::show {
 
-struct Drop {
-    std::uint64_t time = 0;  // ns since the epoch
-    std::string interface;
-    pm_direction direction = PM_IN;
-    std::string reason;
-    std::string row;             // empty: none
-    bool audit = false;          // not dropped: the mode is audit
-    std::uint32_t length = 0;    // IP bytes
-    std::uint32_t segments = 0;  // packets
-    Dissection what;             // the packet's addresses, ports and flags
-};
 std::string drop_text(const Drop &drop, bool colour);
 std::string drop_json(const Drop &drop);
 std::string drop_comment(const Drop &drop);  // for a capture: "dropped: no-row"

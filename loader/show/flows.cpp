@@ -73,14 +73,19 @@ std::string matrix_text(const Policy &policy, bool colour) {
 std::string explanation_text(const Explanation &explanation, bool colour) {
     const char *verdict = explanation.pass ? "pass" : "drop";
     const char *paint = explanation.pass ? "\033[32m" : "\033[31m";
-    return fmt::format("{}{}{}{} ({}): {}\n  {}\n",
-                       explanation.interface.empty() ? "" : printable(explanation.interface) + ": ",
-                       colour ? paint : "", verdict, colour ? "\033[0m" : "",
-                       direction_name(static_cast<unsigned>(explanation.direction)),
-                       !explanation.pass         ? explanation.reason
-                       : explanation.row.empty() ? "not filtered"
-                                                 : "row " + printable(explanation.row),
-                       printable(explanation.why));
+    const std::string text =
+        fmt::format("{}{}{}{} ({}, {}): {}\n  {}\n",
+                    explanation.interface.empty() ? "" : printable(explanation.interface) + ": ",
+                    colour ? paint : "", verdict, colour ? "\033[0m" : "",
+                    direction_name(static_cast<unsigned>(explanation.direction)),
+                    transport_name(explanation.transport),
+                    !explanation.pass         ? explanation.reason
+                    : explanation.row.empty() ? "not filtered"
+                                              : "row " + printable(explanation.row),
+                    printable(explanation.why.text));
+    return explanation.why.remedy.empty()
+               ? text
+               : text + fmt::format("  {}\n", printable(explanation.why.remedy));
 }
 
 }  // namespace pm::show

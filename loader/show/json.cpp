@@ -258,7 +258,9 @@ std::string diff_json(const std::vector<Change> &changes, const std::vector<Flow
     return text;
 }
 
-std::string ban_json(const Ban &ban, std::uint64_t now) {
+namespace {
+
+Json ban_object(const Ban &ban, std::uint64_t now) {
     constexpr std::uint64_t ns_a_second = 1'000'000'000;
     Json json;
     json["prefix"] = to_string(ban.prefix);
@@ -272,7 +274,13 @@ std::string ban_json(const Ban &ban, std::uint64_t now) {
         json["expires_at"] = time_text(end);
         json["seconds_left"] = end > now ? (end - now) / ns_a_second : 0;
     }
-    return json_line(json);
+    return json;
+}
+
+}  // namespace
+
+std::string ban_json(const Ban &ban, std::uint64_t now) {
+    return json_line(ban_object(ban, now));
 }
 
 std::string explanation_json(const Explanation &explanation) {
@@ -282,7 +290,13 @@ std::string explanation_json(const Explanation &explanation) {
     json["row"] = text_or_null(explanation.row);
     json["reason"] = text_or_null(explanation.reason);
     json["direction"] = direction_name(static_cast<unsigned>(explanation.direction));
-    json["why"] = explanation.why;
+    json["transport"] = transport_name(explanation.transport);
+    json["why"] = explanation.why.text;
+    json["set"] = text_or_null(explanation.why.set);
+    json["entry"] = text_or_null(explanation.why.entry);
+    json["nearest_row"] = text_or_null(explanation.why.row);
+    json["remedy"] = text_or_null(explanation.why.remedy);
+    json["ban"] = explanation.ban ? ban_object(*explanation.ban, realtime_ns()) : Json(nullptr);
     return json_line(json);
 }
 

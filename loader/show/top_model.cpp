@@ -47,6 +47,18 @@ const pm_row_count *count_of(const InterfaceStatus *interface, std::uint16_t slo
     return nullptr;
 }
 
+struct SumLine {
+    const FlowSum *sum;
+    std::string name;
+    double bytes;
+};
+
+double sum_measure(const SumLine &one, int sort) {
+    const double measures[] = {one.sum->rate.bytes, one.sum->rate.packets, one.bytes,
+                               static_cast<double>(one.sum->flows)};
+    return measures[sort];
+}
+
 pm_drop_count drop_of(const InterfaceStatus *interface, const DropStatus &drop) {
     if (interface)
         for (const DropStatus &one : interface->drops)
@@ -56,13 +68,20 @@ pm_drop_count drop_of(const InterfaceStatus *interface, const DropStatus &drop) 
 
 }  // namespace
 
-const std::vector<const char *> &sort_names(Pane pane) {
+const std::vector<const char *> &sort_names(Pane pane, std::optional<SumBy> by) {
     static const std::vector<const char *> names[] = {
         {"packets/s", "bits/s", "new flows/s", "live", "id"},
         {"packets/s", "total", "reason"},
         {"bits/s", "packets/s", "bytes", "age", "peer"},
+        {"bits/s", "packets/s", "bytes", "flows", "name"},
     };
-    return names[static_cast<int>(pane)];
+    return names[pane == Pane::flows && by ? pane_count : static_cast<int>(pane)];
+}
+
+std::optional<SumBy> next_by(std::optional<SumBy> by) {
+    if (!by) return SumBy::peer;
+    if (*by == SumBy::row) return std::nullopt;
+    return static_cast<SumBy>(static_cast<int>(*by) + 1);
 }
 
 std::string bar(double share, bool unicode) {
@@ -300,6 +319,37 @@ Table TopModel::flows_table(const TopView &view) const {
     return table;
 }
 
+Table TopModel::sums_table(const TopView &view) const {
+    constexpr int by_name = 4;
+    constexpr const char *titles[] = {"PEER", "PREFIX", "PORT", "ROW"};
+    constexpr int pane = static_cast<int>(Pane::flows);
+    std::vector<SumLine> lines;
+    for (const auto &[name, sum] : flows_.sums)
+        if (const std::string text = sum_text(name); text.find(view.filter) != std::string::npos)
+            lines.push_back({.sum = &sum,
+                             .name = text,
+                             .bytes = static_cast<double>(sum.bytes[PM_IN] + sum.bytes[PM_OUT])});
+    const int sort = view.sort[pane];
+    std::ranges::stable_sort(lines, [sort](const SumLine &a, const SumLine &b) {
+        return sort == by_name ? a.name < b.name : sum_measure(a, sort) > sum_measure(b, sort);
+    });
+    if (view.reverse[pane]) std::ranges::reverse(lines);
+
+    Table table({{titles[static_cast<int>(*flows_.by)]},
+                 {"RATE"},
+                 {"PKT/S", right},
+                 {"BIT/S", right},
+                 {"BYTES", right},
+                 {"FLOWS", right}});
+    double most = 0;
+    for (const SumLine &one : lines) most = std::max(most, one.sum->rate.bytes);
+    for (const SumLine &one : lines)
+        table.add({one.name, bar(one.sum->rate.bytes / most, view.unicode),
+                   short_number(one.sum->rate.packets), short_number(8 * one.sum->rate.bytes),
+                   short_number(one.bytes), std::to_string(one.sum->flows)});
+    return table;
+}
+
 Table TopModel::table(Pane pane, const TopView &view) const {
     switch (pane) {
         case Pane::rows:
@@ -309,7 +359,8 @@ Table TopModel::table(Pane pane, const TopView &view) const {
         case Pane::flows:
             break;
     }
-    return flows_table(view);
+    // Until it is walked the new way, what was walked is shown.
+    return flows_.by ? sums_table(view) : flows_table(view);
 }
 
 }  // namespace pm::show

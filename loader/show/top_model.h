@@ -12,7 +12,9 @@
 
 #include "loader/observe/busiest_flows.h"
 #include "loader/observe/flow_reader.h"
+#include "loader/observe/flow_sums.h"
 #include "loader/observe/snapshot.h"
+#include "loader/show/sums.h"
 #include "loader/show/table.h"
 #include "policy/image/catalog.h"
 
@@ -26,9 +28,11 @@ struct TopView {
     std::string filter;         // only lines with this text: a row's id, a reason, an address
     int sort[pane_count] = {};  // index of sort_names()
     bool reverse[pane_count] = {};
-    bool unicode = false;  // bars are of block elements, else of '#'
+    bool unicode = false;          // bars are of block elements, else of '#'
+    std::optional<SumBy> by = {};  // the third pane has sums instead of flows
 };
-const std::vector<const char *> &sort_names(Pane pane);
+const std::vector<const char *> &sort_names(Pane pane, std::optional<SumBy> by);
+std::optional<SumBy> next_by(std::optional<SumBy> by);  // after the last, none
 
 struct Rate {
     double in = 0, out = 0;  // a second
@@ -62,6 +66,8 @@ public:
         std::vector<BusiestFlows::Busy> rates;                           // of each
         std::map<std::pair<std::string, unsigned>, std::uint64_t> live;  // by interface, slot
         std::uint64_t total = 0;
+        std::optional<SumBy> by = {};  // how it was summed
+        std::vector<NamedFlowSum> sums = {};
     };
     void look(FlowLook flows) { flows_ = std::move(flows); }
 
@@ -77,6 +83,7 @@ private:
     Table rows_table(const TopView &view) const;
     Table drops_table(const TopView &view) const;
     Table flows_table(const TopView &view) const;
+    Table sums_table(const TopView &view) const;
     const InterfaceStatus *last_look_at(const std::string &interface) const;
 
     Snapshot now_;

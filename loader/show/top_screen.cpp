@@ -33,6 +33,7 @@ const char *const help_lines[] = {
     "s S         sort by the next, the previous column",
     "r           the other way round",
     "/           show only what has this text; Esc: everything",
+    "b           sums of flows by peer, prefix, port, row; or each flow",
     "arrows      scroll; also PgUp PgDn Home End j k",
     "+ -         look less, more often",
     "p Space     stand still",
@@ -150,7 +151,7 @@ namespace {
 // Keys that say which lines a pane shows, and in which order.
 bool arrange(int key, TopState &state) {
     const int focus = static_cast<int>(state.focus);
-    const int sorts = static_cast<int>(sort_names(state.focus).size());
+    const int sorts = static_cast<int>(sort_names(state.focus, state.view.by).size());
     int &sort = state.view.sort[focus];
     if (scroll(key, state.scroll[focus])) return true;
     switch (key) {
@@ -202,6 +203,10 @@ bool obey(int key, TopState &state) {
         case '\r':
         case KEY_ENTER:
             state.zoom = !state.zoom;
+            return true;
+        case 'b':
+            state.view.by = next_by(state.view.by);
+            state.focus = Pane::flows;
             return true;
         case 'p':
         case ' ':
@@ -298,7 +303,8 @@ void TopScreen::draw(const TopModel &model, TopState &state) {
         draw_pane(model, state, pane, box);
     }
     const int focus = static_cast<int>(state.focus);
-    const char *sort = sort_names(state.focus)[static_cast<std::size_t>(state.view.sort[focus])];
+    const char *sort =
+        sort_names(state.focus, state.view.by)[static_cast<std::size_t>(state.view.sort[focus])];
     put(LINES - 1,
         state.typing ? fmt::format("show only: {}_", state.view.filter)
                      : fmt::format("by {}{}{}  Tab pane  s sort  / filter  h help  q quit", sort,

@@ -182,7 +182,8 @@ void Tester::report(const Expectation &expectation, const Question &question) {
                                   ? fmt::format("passes by row '{}'", answer.row)
                                   : fmt::format("is dropped ({})", reason_label(answer.reason));
     diagnostics_.error(expectation.where,
-                       fmt::format("expected {}, but {} {}", expected, packet, found), answer.why);
+                       fmt::format("expected {}, but {} {}", expected, packet, found),
+                       answer.why.text);
 }
 
 // Adds the row that passes the packet.

@@ -6,7 +6,6 @@
 #include <netinet/in.h>
 
 #include "policy/image/locals.h"
-#include "policy/judge/why.h"
 #include "policy/model/labels.h"
 
 namespace pm {
@@ -54,8 +53,12 @@ std::uint32_t judge_first(pm_view image, pm_view bans, std::uint64_t now,
 }
 
 Answer ask(const Policy &policy, const ImageView &image, const Question &question) {
-    const std::uint32_t verdict = judge_first(image.view(), {}, 0, question);
-    const std::string &interface = interface_name(policy, image.view(), question.interface);
+    return answer_of(judge_first(image.view(), {}, 0, question), policy,
+                     interface_name(policy, image.view(), question.interface), question);
+}
+
+Answer answer_of(std::uint32_t verdict, const Policy &policy, const std::string &interface,
+                 const Question &question) {
     Answer answer;
     if (pm_reason_of(verdict) == PM_UNDECIDED && pm_row_of(verdict) < policy.rows.size()) {
         const Row &row = policy.rows[pm_row_of(verdict)];
@@ -67,7 +70,7 @@ Answer ask(const Policy &policy, const ImageView &image, const Question &questio
     if (pm_reason_of(verdict) == essential_verdict && essential_id(pm_row_of(verdict))) {
         answer.pass = true;
         answer.row = essential_id(pm_row_of(verdict));
-        answer.why = "it is essential and needs no row";
+        answer.why.text = "it is essential and needs no row";
         return answer;
     }
     // A damaged image can give any number.

@@ -14,6 +14,7 @@
 #include "maps/image.h"
 #include "policy/image/compile.h"
 #include "policy/judge/question.h"
+#include "policy/judge/why.h"
 #include "policy/model/address.h"
 #include "policy/model/model.h"
 
@@ -23,7 +24,7 @@ struct Answer {
     bool pass = false;
     std::string row;                  // id, of an essential too; empty: dropped
     pm_reason reason = PM_UNDECIDED;  // of a drop
-    std::string why;                  // a sentence
+    Why why;
 };
 
 // The ports of a DHCP client's request, which is essential (bpf/essentials.h).
@@ -47,5 +48,10 @@ bool is_listed(pm_view image, const Address &address);
 std::uint32_t judge_first(pm_view image, pm_view bans, std::uint64_t now, const Question &question);
 
 Answer ask(const Policy &policy, const ImageView &image, const Question &question);
+
+// The same for a verdict that is known: who judged by the policy has given it. `interface` is empty
+// where the policy names none.
+Answer answer_of(std::uint32_t verdict, const Policy &policy, const std::string &interface,
+                 const Question &question);
 
 }  // namespace pm

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The sentence that explains a verdict, in the names of the policy.
+// The sentence that explains a verdict, in the names of the policy, and what to do about it.
 #pragma once
 
 #include <string>
@@ -10,10 +10,19 @@
 
 namespace pm {
 
-std::string why_passed(const Policy &policy, const Row &row, const Question &question);
+struct Why {
+    std::string text;    // a sentence
+    std::string set;     // the set of the peer that decided: of the row, or under block
+    std::string entry;   // of that set, which holds the peer: "198.51.100.0/24"
+    std::string row;     // of a drop: the row that comes nearest to permitting it
+    std::string remedy;  // what to do if it is to pass
+    // What has no part in it is empty.
+};
+
+Why why_passed(const Policy &policy, const Row &row, const Question &question);
 
 // `interface` is empty where the policy names none.
-std::string why_dropped(const Policy &policy, const Question &question,
-                        const std::string &interface, pm_reason reason);
+Why why_dropped(const Policy &policy, const Question &question, const std::string &interface,
+                pm_reason reason);
 
 }  // namespace pm

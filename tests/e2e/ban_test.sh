@@ -185,8 +185,12 @@ case_a_hundred_thousand_bans() {
     refused tcp_talks attacker "$EDGE4" 443
     tcp_talks messenger "$EDGE4" 443
     expect_equal 100001 "$(pm bans --json | wc -l)" bans
-    expect_equal banned "$(pm explain --from 11.1.2.3:40000 --to "$EDGE4:443" --proto tcp --json |
-        jq -r .reason)" reason
+    expect_equal "banned 11.1.2.3 admin" "$(pm explain --from 11.1.2.3:40000 --to "$EDGE4:443" --proto tcp --json |
+        jq -r '"\(.reason) \(.ban.prefix) \(.ban.owner)"')" reason
+    expect_status 0 pm explain --from 11.1.2.3 --to "$EDGE4:443" --proto tcp
+    expect_output "11.1.2.3 is banned by admin, until 20"
+    expect_output "; but for the ban row 'access-sip-tls-in' permits it"
+    expect_output "portmatrix unban 11.1.2.3"
     pm bans --json | jq -r .prefix | xargs "$PORTMATRIX" --version >/dev/null
     unban_all
     tcp_talks attacker "$EDGE4" 443

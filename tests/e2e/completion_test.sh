@@ -44,7 +44,7 @@ case_bash_offers_values() {
 
 case_the_words_are_those_that_the_program_takes() {
     local words word
-    for words in "apply --mode" "apply --xdp" "flows --sort" "explain --direction"; do
+    for words in "apply --mode" "apply --xdp" "flows --sort" "flows --by" "top --by" "monitor --direction" "explain --direction"; do
         # shellcheck disable=SC2086 # two words
         expect_status 2 "$PORTMATRIX" $words nonsense
         # shellcheck disable=SC2086

@@ -25,7 +25,7 @@ case_an_interface_whose_addition_is_rolled_back_is_open_and_said_to_be() {
     expect_equal '["pass",null,null]' "$(explained spare)" explained
     expect_equal '["drop",null,"no-service"]' "$(explained eth0)" "explained where it is in force"
     pm explain -i spare --from 10.79.0.2:40000 --to 10.79.0.1:8080 --proto tcp >"$LAB/said"
-    grep -qF "spare: pass (in): not filtered" "$LAB/said"
+    grep -qF "spare: pass (in, tcp): not filtered" "$LAB/said"
     expect_status 4 pm confirm
     expect_output "is rolled back; spare is now unfiltered"
     pm history --json | tail -n 2 | jq -es '.[0] | .action == "expire" and (.message | endswith("; spare is now unfiltered"))'

@@ -122,12 +122,12 @@ case_explain_in_the_kernel() {
 }
 
 case_explain_offline_agrees() {
-    local from to proto
+    local from to proto fields='{verdict, row, reason, direction, transport, why, set, entry, nearest_row, remedy}'
     while read -r from to proto; do
         pm explain --json --from "$from" --to "$to" --proto "$proto" |
-            jq -S '{verdict, row, reason, direction}' >"$LAB/kernel"
+            jq -S "$fields" >"$LAB/kernel"
         "$PORTMATRIX" explain --json --policy "$here/edge.yaml" --from "$from" --to "$to" \
-            --proto "$proto" | jq -S '{verdict, row, reason, direction}' >"$LAB/offline"
+            --proto "$proto" | jq -S "$fields" >"$LAB/offline"
         diff "$LAB/kernel" "$LAB/offline"
     done <<QUESTIONS
 $PARTNER4:1024 $EDGE4:5061 tcp
@@ -159,6 +159,22 @@ case_explain_offline_answers_for_each_interface_of_the_address() {
     expect_status 2 "$PORTMATRIX" "${explain[@]}" "$LAB/placed.yaml" -i eth7
     "$PORTMATRIX" "${explain[@]}" "$here/edge.yaml" -i lan0 >"$LAB/explain"
     holds 'map(.interface) == ["lan0"]' <"$LAB/explain"
+}
+
+case_explain_says_what_decided_and_what_to_do() {
+    local -a live=(pm explain --json)
+    "${live[@]}" --from "$PARTNER4" --to "$EDGE4:5061" --proto tcp >"$LAB/explain"
+    holds ".[0] | .set == \"public-im-partners\" and .entry != null and .remedy == null and .transport == \"tcp\"" \
+        <"$LAB/explain"
+    "${live[@]}" --from "$ATTACKER4" --to "$EDGE4:5061" --proto tcp >"$LAB/explain"
+    holds '.[0] | .nearest_row == "access-sip-mtls-in" and (.remedy | contains("to permit it, add"))' <"$LAB/explain"
+    # Roles for addresses, and each protocol that the port leaves.
+    "${live[@]}" --from "$PARTNER6" --to access:5061 >"$LAB/explain"
+    holds 'map([.transport, .verdict]) == [["tcp", "pass"], ["udp", "drop"]]' <"$LAB/explain"
+    "${live[@]}" --from "$USER4" --to access >"$LAB/explain"
+    holds 'map(.transport) == ["icmp"]' <"$LAB/explain"
+    expect_status 2 pm explain --from "$USER4" --to acces:5061
+    expect_output "'acces' is no address and no role of the policy"
 }
 
 case_explain_asks_for_the_source_port_that_decides() {

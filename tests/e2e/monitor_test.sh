@@ -38,6 +38,8 @@ shown() { jq -s "[.[] | select(.event == \"drop\" and ($2)).packets] | add // 0"
 has_shown() { [ "$(shown "$1" "$2")" -ge "$3" ]; }
 at_end() { jq -s ".[-1] | select(.event == \"end\").$2" "$LAB/log/$1"; }
 
+ROOM=1489 # events for which a ring has room
+
 few_policy() { # one row may open one flow a minute
     sed 's/^expect:/matrix:\n  - { id: few, transport: udp, source: any, destination: access, port: 7000, limit: { new-flows: 1\/min, burst: 1, per: row } }\nexpect:/' \
         "$here/edge.yaml" >"$LAB/few.yaml"
@@ -60,6 +62,13 @@ case_wrong_words_are_usage_errors() {
     expect_status 2 pm monitor --row no-such
     expect_output "has no row 'no-such'"
     expect_status 2 pm monitor --peer 1.2.3
+    expect_status 2 pm monitor --peer 198.51.100.7/24
+    expect_output "the prefix is 198.51.100.0/24"
+    expect_status 2 pm monitor --port sip
+    expect_output "write --port 5061"
+    expect_status 2 pm monitor --proto tpc
+    expect_status 2 pm monitor --direction up
+    expect_status 2 pm monitor --summary 10
     expect_status 2 pm monitor -i eth7
     expect_status 2 pm monitor --limit many
     expect_equal 0 "$(armed)" "armed rings"
@@ -106,6 +115,110 @@ case_what_is_not_asked_for_is_not_shown() {
     MONITOR=$peer stop_monitor TERM
     expect_equal '["no-row"]' "$(jq -cs '[.[] | .reason // empty] | unique' "$LAB/log/reason")" reasons
     expect_equal 3 "$(shown peer true)" "of the peer"
+}
+
+case_a_prefix_a_port_and_a_direction_choose() {
+    local prefix port
+    start_monitor prefix --json --peer "${PARTNER4%.*}.0/24"
+    prefix=$MONITOR
+    start_monitor port --json --port 9 --proto udp --direction in --peer "${ATTACKER6%::*}::/48"
+    port=$MONITOR
+    kill -STOP "$prefix" # its ring would be full if the programs did not choose the prefix
+    send_datagrams attacker "$EDGE4" 9 $((2 * ROOM))
+    kill -CONT "$prefix"
+    send_datagrams partner "$EDGE4" 9 3
+    send_datagrams attacker "$EDGE6" 9 2
+    send_datagrams attacker "$EDGE6" 10 5
+    wait_for 20 has_shown prefix true 3
+    wait_for 20 has_shown port true 2
+    MONITOR=$prefix stop_monitor INT
+    expect_equal 0 "$(at_end prefix lost)" lost
+    MONITOR=$port stop_monitor INT
+    expect_equal "3 [\"$PARTNER4\"]" "$(shown prefix true) $(jq -cs '[.[] | .source // empty] | unique' "$LAB/log/prefix")" "of the prefix"
+    expect_equal '2 ["9"]' "$(shown port true) $(jq -cs '[.[] | .destination_port // empty] | unique' "$LAB/log/port")" "to the port"
+}
+
+case_a_summary_sums_what_comes_in_its_time() {
+    start_monitor sums --json --summary 1h
+    send_datagrams attacker "$EDGE4" 9 6
+    send_datagrams partner "$EDGE4" 9 2
+    stop_monitor INT # before its time
+    expect_equal '[[8,"no-service"],[6,"'"$ATTACKER4"'"],[2,"'"$PARTNER4"'"]]' \
+        "$(jq -cs '[.[] | select(.event == "sum") | [.packets, .reason // .peer // .row]]' "$LAB/log/sums")" sums
+    expect_equal "8 0" "$(at_end sums packets) $(at_end sums lost)" "summed and lost"
+    start_monitor summary --summary 2s
+    send_datagrams attacker "$EDGE4" 9 6
+    wait "$MONITOR"
+    grep -qE "^$ATTACKER4 +6\$" "$LAB/log/summary"
+    grep -qE -- '-- 6 dropped packets summed in [2-9] s, 0 lost$' "$LAB/log/summary"
+}
+
+# As its unit runs it: without a capability, with pins that are read-only. The journal is the test's own.
+start_droplog() {
+    local before
+    before=$(armed)
+    mkdir -p "$LAB/readable"
+    # shellcheck disable=SC2016 # expanded by the inner shell
+    nsenter --net="/run/netns/$LAB_NET-edge" unshare --mount sh -ec '
+        mount --bind "$PORTMATRIX_PIN_DIR" "$1/readable"
+        mount -o remount,ro,bind "$1/readable"
+        mount -t tmpfs journal /run/systemd
+        mkdir /run/systemd/journal
+        /usr/bin/python3 "$2" /run/systemd/journal/socket "$1/journal" &
+        until [ -S /run/systemd/journal/socket ]; do sleep 0.02; done
+        export PORTMATRIX_PIN_DIR="$1/readable"
+        exec setpriv --no-new-privs --bounding-set=-all --inh-caps=-all "$3" droplog' \
+        sh "$LAB" "$here/journal.py" "$PORTMATRIX" >"$LAB/log/droplog" 2>&1 &
+    MONITOR=$!
+    wait_for 20 more_armed "$before" || { cat "$LAB/log/droplog"; return 1; }
+}
+drops() { # what `drops` says of that journal
+    PATH=$LAB/bin:$PATH pm drops "$@"
+}
+
+case_the_drop_log_keeps_who_was_dropped_and_drops_reads_it() {
+    mkdir -p "$LAB/bin"
+    printf '#!/bin/sh\necho "$@" >"%s/asked"\ncat "%s/journal"\n' "$LAB" "$LAB" >"$LAB/bin/journalctl"
+    chmod +x "$LAB/bin/journalctl"
+    start_droplog
+    send_datagrams attacker "$EDGE4" 9 6
+    send_datagrams attacker "$EDGE4" 10 1
+    send_datagrams partner "$EDGE6" 9 2
+    send_datagrams edge "$MESSENGER4" 9 1
+    stop_monitor TERM
+    # shellcheck disable=SC2317 # called by wait_for
+    has_ended() { grep -q '"minute"' "$LAB/journal"; }
+    wait_for 20 has_ended
+    expect_equal 4 "$(wc -l <"$LAB/journal")" entries
+    grep -q "dropped 7 packets from $ATTACKER4 on eth0: no-service, udp port 9,10\"" "$LAB/journal"
+    drops --since 2h --json >"$LAB/drops"
+    expect_equal "[\"$ATTACKER4\",7,[\"9\",\"10\"],\"in\",\"no-service\"]" \
+        "$(jq -cs '.[] | select(.peer == "'"$ATTACKER4"'") | [.peer, .packets, .ports, .direction, .reason]' "$LAB/drops")" "of the attacker"
+    expect_equal "[10,10,0]" "$(jq -cs '.[-1] | [.packets, .listed, .lost]' "$LAB/drops")" "of the minute"
+    grep -qE -- "--since=@[0-9]+ MESSAGE_ID=[0-9a-f]{32} _UID=0\$" "$LAB/asked"
+    expect_equal 2 "$(drops --peer "${PARTNER6%::*}::/48" --json | jq -s 'map(.packets) | .[0]')" "of a prefix"
+    expect_equal 1 "$(drops --direction out --json | jq -s 'map(select(.event == "drops")) | length')" "that went out"
+    expect_status 0 drops --port 10
+    expect_output "$ATTACKER4"
+    expect_output "this is a sample, of at most 50 lines a minute: 10 dropped packets seen, 0 of them in no line"
+    expect_status 2 drops --since yesterday
+    expect_status 2 drops --reason no-such
+}
+
+case_without_a_journal_the_drop_log_says_so() {
+    # shellcheck disable=SC2016 # expanded by the inner shell
+    local -a without=(in_ns edge unshare --mount sh -c 'mount -t tmpfs none /run/systemd && exec "$@"' sh)
+    expect_status 1 "${without[@]}" "$PORTMATRIX" droplog
+    expect_output "no journal runs on this host"
+    expect_output "portmatrix monitor"
+    mkdir -p "$LAB/bin"
+    printf '#!/bin/sh\n' >"$LAB/bin/journalctl"
+    chmod +x "$LAB/bin/journalctl"
+    PATH=$LAB/bin:$PATH expect_status 1 "${without[@]}" "$PORTMATRIX" drops
+    expect_output "no journal runs on this host"
+    PATH=$LAB/none expect_status 1 /usr/bin/nsenter --net="/run/netns/$LAB_NET-edge" "$PORTMATRIX" drops
+    expect_output "cannot run journalctl"
+    expect_equal 0 "$(armed)" "armed rings"
 }
 
 case_a_drop_of_a_row_names_it() {
@@ -155,8 +268,6 @@ case_a_capture_opens_in_wireshark() {
     expect_output "is no capture of portmatrix"
     expect_equal precious "$(cat "$LAB/notes")" "what stood there"
 }
-
-ROOM=1489 # events for which a ring has room
 
 # COUNT [SIZE [SECONDS]]: sends datagrams while a monitor is armed and does not read. Packets pass as before,
 # and the monitor reports as many lost events as the exporter; sets LOST.

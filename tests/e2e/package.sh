@@ -92,6 +92,8 @@ case_units_are_sound() {
     # Thresholds are in tenths.
     host systemd-analyze security --offline=yes --threshold=20 portmatrix.service
     host systemd-analyze security --offline=yes --threshold=6 portmatrix-exporter.service
+    host systemd-analyze security --offline=yes --threshold=6 portmatrix-droplog.service
+    [ ! -e "$LAB/host/etc/systemd/system/multi-user.target.wants/portmatrix-droplog.service" ]
 }
 
 case_a_policy_is_applied() {

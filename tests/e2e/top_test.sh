@@ -76,6 +76,10 @@ case_keys_sort_filter_and_switch() {
     wait_for 20 shows "(stands still)"
     press p 1
     wait_for 20 shows_not "(stands still)"
+    press b
+    wait_for 20 shows "FLOWS"
+    press b b b b 1
+    wait_for 20 shows "LOCAL"
 }
 
 case_it_follows_the_terminal_and_survives_a_tiny_one() {
@@ -151,9 +155,47 @@ PYTHON
     pm flows --sort age --json | jq -es 'map(.age_seconds) | . == (sort | reverse)' >/dev/null
     expect_equal 2 "$(pm flows --limit 2 --json | wc -l)" "flows at most"
     expect_equal 3 "$(pm flows --limit 2 | wc -l)" lines
+    expect_equal '["192.0.2.40"]' "$(pm flows --peer 192.0.2.0/26 --json | jq -cs 'map(.remote) | unique')" "of a prefix"
+    expect_equal 0 "$(pm flows --peer 192.0.2.0/27 --json | wc -l)" "of another"
+    expect_equal '["udp 3478"]' "$(pm flows --port 3470-3480 --proto udp --direction in --json |
+        jq -cs 'map(.transport + " " + .local_port) | unique')" "of a port"
+    expect_equal 0 "$(pm flows --direction out --json | wc -l)" "that this host opened"
     expect_status 2 pm flows --row no-such
+    expect_output "has no row 'no-such'"
     expect_status 2 pm flows --sort size
     expect_status 2 pm flows --peer nobody
+    expect_output "write an address or a prefix"
+    expect_status 2 pm flows --port 99999
+    expect_status 2 pm flows --port 22 --proto icmp
+    expect_output "icmp has no ports"
+}
+
+# The sums are those of what `flows` lists.
+case_sums_of_flows_by_peer_prefix_port_and_row() {
+    local by
+    send_datagrams user "$EDGE4" 3478 3
+    tcp_talks user "$EDGE4" 22
+    pm flows --json >"$LAB/flows"
+    for by in peer prefix port row; do
+        pm flows --by "$by" --json >"$LAB/sums"
+        expect_equal "$(jq -cs '[length, (map(.bytes_in) | add)]' "$LAB/flows")" \
+            "$(jq -cs '[(map(.flows) | add), (map(.bytes_in) | add)]' "$LAB/sums")" "all of $by"
+        jq -es 'map(.bytes_in + .bytes_out) | . == (sort | reverse)' "$LAB/sums" >/dev/null
+    done
+    expect_equal '{"peer":"192.0.2.40"}' "$(pm flows --by peer --json | jq -c '{peer}')" peers
+    expect_equal '{"prefix":"192.0.2.0/24"}' "$(pm flows --by prefix --json | jq -c '{prefix}')" prefixes
+    expect_equal "$(jq -s 'map(select(.row == "ssh-admins")) | length' "$LAB/flows")" \
+        "$(pm flows --by port --port 22 --json | jq 'select(.port == "22" and .transport == "tcp").flows')" "to port 22"
+    expect_equal 1 "$(pm flows --by row --sort flows --limit 1 --json | wc -l)" "sums at most"
+    pm flows --by port | grep -qE '^3478/udp +[0-9]'
+    expect_status 2 pm flows --by peer --sort age
+    expect_status 2 pm flows --sort flows
+    expect_status 2 pm flows --by host
+    pm top --once --interval 1s --by peer >"$LAB/top"
+    grep -q '^PEER .*FLOWS$' "$LAB/top"
+    grep -q '^192.0.2.40 ' "$LAB/top"
+    refused grep -q '^192.0.2.40 ' <(pm top --once --interval 1s --by peer --peer 198.51.100.0/24)
+    expect_status 2 pm top --once --peer nobody
 }
 
 case_nothing_attached_ends_it() {

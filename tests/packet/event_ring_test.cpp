@@ -69,5 +69,42 @@ TEST_F(EventRingTest, StaysArmedWhenItIsMoved) {
     EXPECT_EQ(armed_until(), 0U) << "the one that holds the ring disarms it";
 }
 
+// What the programs compare of an address: all but the last so many bits.
+TEST_F(EventRingTest, AsksForAPrefixByTheBitsThatAreOpen) {
+    auto ring = EventRing::claim(paths_, *pins_);
+    ASSERT_TRUE(ring) << ring.error().message;
+    const std::pair<const char *, int> cases[] = {{"198.51.100.7", 1},      {"198.51.100.0/24", 9},
+                                                  {"0.0.0.0/0", 33},        {"2001:db8::1", 1},
+                                                  {"2001:db8:20::/48", 81}, {"::/0", 0}};
+    for (const auto &[text, expected] : cases) {
+        EventFilter filter;
+        filter.peer = parse_prefix(text).value();
+        ASSERT_TRUE(ring->arm(filter));
+        auto rings = Map<std::uint32_t, pm_ring>::of(pins_->maps(), "rings");
+        ASSERT_TRUE(rings);
+        EXPECT_EQ(rings->get(0).value().by_peer, expected) << text;
+        ring->disarm();
+    }
+}
+
+// Programs that know no prefixes would compare whole addresses, and send nothing.
+TEST_F(EventRingTest, AsksProgramsOfAnotherBuildForNoPrefix) {
+    auto abi = Map<std::uint32_t, pm_build>::of(pins_->maps(), "abi");
+    ASSERT_TRUE(abi);
+    pm_build other = this_build();
+    other.programs++;
+    ASSERT_TRUE(abi->put(0, other));
+    auto ring = EventRing::claim(paths_, *pins_);
+    ASSERT_TRUE(ring) << ring.error().message;
+    for (const auto &[text, expected] : {std::pair("198.51.100.0/24", 0), {"198.51.100.7", 1}}) {
+        EventFilter filter;
+        filter.peer = parse_prefix(text).value();
+        ASSERT_TRUE(ring->arm(filter));
+        auto rings = Map<std::uint32_t, pm_ring>::of(pins_->maps(), "rings");
+        EXPECT_EQ(rings->get(0).value().by_peer, expected) << text;
+        ring->disarm();
+    }
+}
+
 }  // namespace
 }  // namespace pm::test

@@ -9,12 +9,23 @@
 #include "policy/image/compile.h"
 #include "policy/judge/judge.h"
 #include "policy/judge/question.h"
-#include "policy/model/labels.h"
+#include "policy/model/transports.h"
 #include "tests/support/policy_builder.h"
 #include "tests/unit/judged.h"
 
 namespace pm {
 namespace {
+
+Result<Tuple> parse_tuple(const std::string &from, const std::string &to,
+                          const std::string &protocol) {
+    return parse_flow(from, to, protocol)
+        .and_then([](const AskedFlow &asked) {
+            return settle_flow(asked, {}, [](const std::string &role, Family) -> Result<Address> {
+                return fault("no role " + role, {}, Exit::usage);
+            });
+        })
+        .map([](const std::vector<Tuple> &tuples) { return tuples.front(); });
+}
 
 Tuple tuple_of(const std::string &from, const std::string &to, const std::string &protocol) {
     auto tuple = parse_tuple(from, to, protocol);
@@ -142,11 +153,7 @@ protected:
                        [&](const Question &question) -> Result<Explanation> {
                            asked_.push_back(question.from_port);
                            const Answer answer = ask(builder_.policy, *view_, question);
-                           Explanation one;
-                           one.pass = answer.pass;
-                           if (answer.pass) one.row = answer.row;
-                           if (!answer.pass) one.reason = reason_label(answer.reason);
-                           return one;
+                           return explanation_of(answer, question);
                        });
     }
 
@@ -176,6 +183,52 @@ TEST_F(ExplainTest, RefusesToGuessASourcePortThatDecides) {
               "the source port decides here (1-49999: drop, no-service; 50000-59999: row "
               "'relay-out'; 60000-65535: drop, no-service)");
     EXPECT_THAT(asked_, testing::ElementsAre(1, 50000, 60000));
+}
+
+// "tcp 203.0.113.10", one a flow; or the fault.
+std::string settled(const Policy &policy, const std::vector<Address> &own, const std::string &from,
+                    const std::string &to, const std::string &protocol = "") {
+    const auto tuples = parse_flow(from, to, protocol).and_then([&](const AskedFlow &asked) {
+        return settle_flow(asked, {}, [&](const std::string &role, Family family) {
+            return role_address(policy, own, role, family);
+        });
+    });
+    if (!tuples) return tuples.error().message;
+    std::string text;
+    for (const Tuple &one : *tuples)
+        text += (text.empty() ? "" : ", ") + transport_name(one.transport) + " " +
+                to_string(one.from) + " " + to_string(one.to);
+    return text;
+}
+
+TEST(SettleFlow, TakesARoleForAnAddress) {
+    test::PolicyBuilder b;
+    b.role("access", {"203.0.113.10/32", "2001:db8:10::10/128"}).role("inner", {"10.1.0.1/32"});
+    b.interface_role("host");
+    const auto &policy = b.policy;
+    EXPECT_EQ(settled(policy, {}, "192.0.2.1", "access:443", "tcp"), "tcp 192.0.2.1 203.0.113.10");
+    EXPECT_EQ(settled(policy, {}, "2001:db8::1", "access:443", "tcp"),
+              "tcp 2001:db8::1 2001:db8:10::10");
+    EXPECT_EQ(settled(policy, {}, "access", "192.0.2.1:53", "udp"), "udp 203.0.113.10 192.0.2.1");
+    EXPECT_EQ(settled(policy, {}, "access", "inner:53", "udp"), "udp 203.0.113.10 10.1.0.1");
+    EXPECT_EQ(settled(policy, {}, "2001:db8::1", "inner:53", "udp"),
+              "role 'inner' has no IPv6 address");
+    EXPECT_EQ(settled(policy, {}, "192.0.2.1", "acess:53", "udp"),
+              "'acess' is no address and no role of the policy");
+    EXPECT_EQ(settled(policy, {}, "192.0.2.1", "host:53", "udp"),
+              "role 'host' is any address of its interface");
+    EXPECT_EQ(settled(policy, {test::address("203.0.113.77")}, "192.0.2.1", "host:53", "udp"),
+              "udp 192.0.2.1 203.0.113.77");
+}
+
+TEST(SettleFlow, WithoutAProtocolAsksOfThoseThatThePortsLeave) {
+    const Policy policy;
+    EXPECT_EQ(settled(policy, {}, "192.0.2.1", "203.0.113.10:443"),
+              "tcp 192.0.2.1 203.0.113.10, udp 192.0.2.1 203.0.113.10");
+    EXPECT_EQ(settled(policy, {}, "192.0.2.1", "203.0.113.10"), "icmp 192.0.2.1 203.0.113.10");
+    EXPECT_EQ(settled(policy, {}, "2001:db8::1", "2001:db8::2"), "icmpv6 2001:db8::1 2001:db8::2");
+    EXPECT_EQ(settled(policy, {}, "192.0.2.1:40", "203.0.113.10"),
+              "a source port needs a destination port");
 }
 
 }  // namespace

@@ -73,10 +73,11 @@ TEST(Judge, SaysWhy) {
     const Judged judged(b.policy);
     const std::pair<const char *, const char *> cases[] = {
         {"in tcp 198.51.100.7:40000 > 203.0.113.10:5061",
-         "row 'sip' permits it: 198.51.100.7 is in 'partners', 203.0.113.10 is in role 'access'"},
+         "row 'sip' permits it: 198.51.100.7 is in 'partners' (198.51.100.0/24), 203.0.113.10 is in "
+         "role 'access'"},
         {"in tcp 198.51.100.7:40000 > 203.0.113.10:8022",
-         "failsafe row 'rescue' permits it: 198.51.100.7 is in 'partners', 203.0.113.10 is in role "
-         "'access'"},
+         "failsafe row 'rescue' permits it: 198.51.100.7 is in 'partners' (198.51.100.0/24), "
+         "203.0.113.10 is in role 'access'"},
         {"in tcp 192.0.2.1:40000 > 203.0.113.10:5061",
          "row 'sip' has tcp port 5061 with 203.0.113.10; none permits 192.0.2.1 as source"},
         {"in tcp 198.51.100.7:40000 > 203.0.113.11:5061",
@@ -96,7 +97,7 @@ TEST(Judge, SaysWhy) {
         {"in udp 198.51.100.7:40000 > 10.1.0.1:3478",
          "10.1.0.1 is in no role of eth0; role 'inner' is placed elsewhere"},
         {"in tcp 192.0.2.129:40000 > 203.0.113.10:5061",
-         "192.0.2.129 is in 'fraud', listed under block"},
+         "192.0.2.129 is in 'fraud' (192.0.2.128/25), listed under block"},
         {"in tcp 203.0.113.11:40000 > 203.0.113.10:5061",
          "203.0.113.11 is this host's own, in role 'av': nobody else may send from it"},
         {"in tcp 127.0.0.1:40000 > 203.0.113.10:5061",
@@ -110,7 +111,30 @@ TEST(Judge, SaysWhy) {
          "row 'ping' has icmp; none permits 203.0.113.11 as destination on eth0"},
         {"out icmp 203.0.113.10 > 198.51.100.7", "no row has icmp for flows that go out"},
     };
-    for (const auto &[packet, why] : cases) EXPECT_EQ(judged.ask(packet).why, why) << packet;
+    for (const auto &[packet, why] : cases) EXPECT_EQ(judged.ask(packet).why.text, why) << packet;
+}
+
+TEST(Judge, SaysWhatDecidedAndWhatToDo) {
+    PolicyBuilder b;
+    b.role("access", {"203.0.113.10"}).peers("partners", {"198.51.100.0/24", "192.0.2.0/28"});
+    b.peers("fraud", {"192.0.2.128/25"}).block("fraud");
+    b.row("sip", {tcp}, "partners", "access", {{5061, 5061}});
+    const Judged judged(b.policy);
+    const Why passed = judged.ask("in tcp 192.0.2.7:40000 > 203.0.113.10:5061").why;
+    EXPECT_EQ(passed.set, "partners");
+    EXPECT_EQ(passed.entry, "192.0.2.0/28");
+    EXPECT_EQ(passed.remedy, "");
+    const Why no_row = judged.ask("in tcp 192.0.2.66:40000 > 203.0.113.10:5061").why;
+    EXPECT_EQ(no_row.row, "sip");
+    EXPECT_EQ(no_row.remedy, "to permit it, add 192.0.2.66 to 'partners', the source of row 'sip'");
+    const Why no_service = judged.ask("in udp 192.0.2.66:40000 > 203.0.113.10:5060").why;
+    EXPECT_EQ(no_service.remedy,
+              "to permit it, add a row: { id: NAME, transport: udp, source: SET, destination: "
+              "access, port: 5060 }, with 192.0.2.66 in SET");
+    const Why blocked = judged.ask("in tcp 192.0.2.129:40000 > 203.0.113.10:5061").why;
+    EXPECT_EQ(blocked.set, "fraud");
+    EXPECT_EQ(blocked.entry, "192.0.2.128/25");
+    EXPECT_EQ(blocked.remedy, "to permit it, take 192.0.2.128/25 out of 'fraud'");
 }
 
 // The interface 2 is closed: it may be eth0 or eth1, so the failsafe rows of both pass there.
@@ -202,7 +226,7 @@ TEST(Judge, EssentialsComeBeforeAddressesAndRows) {
         {"out 2 2001:db8:10::10 > ff02::16", "unsupported-protocol"},
     };
     for (const auto &[packet, verdict] : cases) EXPECT_EQ(judged(packet), verdict) << packet;
-    EXPECT_EQ(judged.ask("out udp 0.0.0.0:68 > 255.255.255.255:67").why,
+    EXPECT_EQ(judged.ask("out udp 0.0.0.0:68 > 255.255.255.255:67").why.text,
               "it is essential and needs no row");
 }
 
@@ -211,7 +235,7 @@ TEST(Judge, LongListsAreCut) {
     b.role("access", {"203.0.113.10"}).peers("partners", {"198.51.100.0/24"});
     for (int i = 0; i < 8; ++i)
         b.row("sip" + std::to_string(i), {tcp}, "partners", "access", {{5061, 5061}});
-    EXPECT_EQ(Judged(b.policy).ask("in tcp 192.0.2.1:40000 > 203.0.113.10:5061").why,
+    EXPECT_EQ(Judged(b.policy).ask("in tcp 192.0.2.1:40000 > 203.0.113.10:5061").why.text,
               "rows 'sip0', 'sip1', 'sip2', 'sip3', 'sip4' and 3 more have tcp port 5061 with "
               "203.0.113.10; none permits 192.0.2.1 as source");
 }

@@ -7,6 +7,7 @@
 
 #include "loader/show/top_model.h"
 #include "loader/show/top_screen.h"
+#include "loader/show/words.h"
 
 namespace pm::show {
 namespace {
@@ -109,6 +110,44 @@ TEST(TopModel, SaysWhatIsInForceAndWhatIsWrong) {
     EXPECT_THAT(model.alarm(),
                 testing::HasSubstr("WILL ROLL BACK to generation 2 (before) in 7s unless: "
                                    "portmatrix confirm"));
+}
+
+TEST(TopModel, TheThirdPaneHasSumsWhereTheWalkMadeThem) {
+    TopModel model;
+    model.look(look({}), 1);
+    TopModel::FlowLook walk;
+    walk.by = SumBy::peer;
+    for (const auto &[name, bytes] : {std::pair("198.51.100.7", 10.0), {"198.51.100.8", 1000.0}}) {
+        NamedFlowSum one;
+        one.name.name = name;
+        one.sum.flows = 3;
+        one.sum.rate = {.packets = 2, .bytes = bytes};
+        walk.sums.push_back(one);
+    }
+    model.look(std::move(walk));
+    TopView view;
+    view.by = SumBy::peer;
+    EXPECT_THAT(model.table(Pane::flows, view).text(0, false),
+                testing::HasSubstr("PEER          RATE      PKT/S  BIT/S  BYTES  FLOWS\n"
+                                   "198.51.100.8  ########    2.0   8.0k      0      3\n"
+                                   "198.51.100.7"));
+    view.filter = "100.7";
+    EXPECT_EQ(model.table(Pane::flows, view).size(), 1U);
+    view.filter = "";
+    view.sort[2] = 4;
+    EXPECT_THAT(model.table(Pane::flows, view).text(0, false),
+                testing::ContainsRegex("FLOWS\n198.51.100.7"));
+}
+
+TEST(TopKeys, BGoesThroughTheSums) {
+    TopState state;
+    for (const auto &by :
+         {std::optional(SumBy::peer), std::optional(SumBy::prefix), std::optional(SumBy::port),
+          std::optional(SumBy::row), std::optional<SumBy>()}) {
+        EXPECT_TRUE(obey('b', state));
+        EXPECT_EQ(state.view.by, by);
+    }
+    EXPECT_EQ(state.focus, Pane::flows);
 }
 
 TEST(RateText, KeepsTwoOrThreeDigits) {
