@@ -11,6 +11,7 @@
 #include "policy/image/catalog.h"
 #include "policy/image/locals.h"
 #include "policy/judge/judge.h"
+#include "policy/model/date.h"
 #include "policy/model/labels.h"
 
 namespace pm {
@@ -75,7 +76,12 @@ Result<Explanation> ask_kernel(const Pins &pins, const Switch &control, const Qu
         // Another policy came meanwhile: rows and verdict may not belong together.
         if (control.state().epoch != in_force->state.epoch) continue;
         Explanation said = explain_verdict(*verdict, question.direction, *in_force);
-        if (is_closed(control.image(record.image), question.interface))
+        const auto &rows = in_force->catalog.rows;
+        const pm_view image = control.image(record.image);
+        if (const auto past = expired_row(image, question, *verdict); past && *past < rows.size())
+            said.why += (said.pass ? "; before it, " : "; ") +
+                        expired_text(rows[*past].id, rows[*past].expires);
+        if (is_closed(image, question.interface))
             said.why +=
                 "; the interface is closed: only essentials and failsafe rows pass until "
                 "an apply, see 'portmatrix status'";

@@ -9,10 +9,10 @@
 
 #include <fmt/core.h>
 
-#include "loader/base/clock.h"
 #include "loader/host/netlink.h"
 #include "loader/host/own_addresses.h"
 #include "loader/host/ssh_sessions.h"
+#include "policy/judge/moment.h"
 #include "policy/model/labels.h"
 
 namespace pm {
@@ -80,8 +80,10 @@ bool is_of_this_host(const Address &address, const std::vector<OwnAddress> &own)
 
 pm_reason SessionJudge::verdict(const pm_flow_key &session) const {
     if (!image.base || !(interfaces >> session.interface & 1)) return PM_UNDECIDED;
+    pm_moment when = present(image);
+    when.begun = 0;  // a session goes on whatever the date of its row
     return static_cast<pm_reason>(
-        pm_reason_of(pm_judge(image, bans, boottime_ns(), &session, PM_IN, PM_IN)));
+        pm_reason_of(pm_judge(image, bans, when, &session, PM_IN, PM_IN)));
 }
 
 Done guard_sessions(const std::vector<Pins::Interface> &interfaces, const SessionJudge &before,

@@ -7,6 +7,7 @@
 
 #include "policy/image/locals.h"
 #include "policy/judge/why.h"
+#include "policy/model/date.h"
 #include "policy/model/labels.h"
 
 namespace pm {
@@ -39,22 +40,33 @@ bool is_listed(pm_view image, const Address &address) {
     return pm_is_own(image, &abi) != 0;
 }
 
-std::uint32_t judge_first(pm_view image, pm_view bans, std::uint64_t now,
-                          const Question &question) {
+std::uint32_t judge_first(pm_view image, pm_view bans, pm_moment when, const Question &question) {
     if (const auto essential = find_essential(question))
         return essential_verdict << 16 | *essential;
     if (is_igmp(question)) return pm_drop(PM_DROP_MALFORMED_ESSENTIAL);
     const pm_flow_key flow = to_key(question);
     const std::uint32_t direction = question.direction == Direction::in ? PM_IN : PM_OUT;
-    const std::uint32_t verdict = pm_judge(image, bans, now, &flow, direction, direction);
+    const std::uint32_t verdict = pm_judge(image, bans, when, &flow, direction, direction);
     if (verdict != pm_drop(PM_DROP_NO_SERVICE) || question.transport != PM_PROTO_UDP)
         return verdict;
-    const std::uint32_t reply = pm_judge(image, bans, now, &flow, !direction, direction);
+    const std::uint32_t reply = pm_judge(image, bans, when, &flow, !direction, direction);
     return pm_reason_of(reply) == PM_UNDECIDED ? pm_drop(PM_DROP_NOT_FIRST_PACKET) : reply;
 }
 
+std::optional<std::uint32_t> expired_row(pm_view image, const Question &question,
+                                         std::uint32_t verdict) {
+    if (!(pm_field(image, pm_image, flags) & PM_IMAGE_DATES) ||
+        (pm_reason_of(verdict) != PM_UNDECIDED && pm_reason_of(verdict) != PM_DROP_NO_ROW))
+        return std::nullopt;
+    const std::uint32_t before = judge_first(image, {}, before_every_date, question);
+    if (pm_reason_of(before) != PM_UNDECIDED || before == verdict) return std::nullopt;
+    return pm_row_of(before);
+}
+
 Answer ask(const Policy &policy, const ImageView &image, const Question &question) {
-    const std::uint32_t verdict = judge_first(image.view(), {}, 0, question);
+    const std::uint32_t verdict = judge_first(image.view(), {}, present(image.view()), question);
+    const auto expired = expired_row(image.view(), question, verdict);
+    const Row *past = expired && *expired < policy.rows.size() ? &policy.rows[*expired] : nullptr;
     const std::string &interface = interface_name(policy, image.view(), question.interface);
     Answer answer;
     if (pm_reason_of(verdict) == PM_UNDECIDED && pm_row_of(verdict) < policy.rows.size()) {
@@ -62,6 +74,7 @@ Answer ask(const Policy &policy, const ImageView &image, const Question &questio
         answer.pass = true;
         answer.row = row.id;
         answer.why = why_passed(policy, row, question);
+        if (past) answer.why += "; before it, " + expired_text(past->id, past->expires);
         return answer;
     }
     if (pm_reason_of(verdict) == essential_verdict && essential_id(pm_row_of(verdict))) {
@@ -73,7 +86,8 @@ Answer ask(const Policy &policy, const ImageView &image, const Question &questio
     // A damaged image can give any number.
     const auto reason = static_cast<pm_reason>(pm_reason_of(verdict));
     answer.reason = reason_label(reason) ? reason : PM_DROP_NO_POLICY;
-    answer.why = why_dropped(policy, question, interface, answer.reason);
+    answer.why = past ? expired_text(past->id, past->expires)
+                      : why_dropped(policy, question, interface, answer.reason);
     return answer;
 }
 

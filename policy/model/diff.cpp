@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "policy/base/text.h"
+#include "policy/model/date.h"
 #include "policy/model/print.h"
 #include "policy/model/transports.h"
 
@@ -44,7 +45,10 @@ std::vector<std::pair<const char *, std::string>> fields_of(const Row &row) {
             {"port", to_string(row.port)},
             {"check", check_of(row)},
             {"limit", limit_of(row)},
-            {"notes", row.notes}};
+            {"notes", row.notes},
+            {"owner", row.owner},
+            {"ticket", row.ticket},
+            {"expires", row.expires ? date_text(row.expires) : "never"}};
 }
 
 std::string summary(const Row &row) {
