@@ -30,11 +30,12 @@ Result<TimeTold> tell_time(const Paths &paths, const Pins &pins) {
     auto control = Switch::open(pins.maps(), Switch::Access::write);
     if (!control) return tl::unexpected(control.error());
     if (!control->has_dates()) return told;
-    if (auto kept = keep_newest_time(paths); !kept) return tl::unexpected(kept.error());
     auto offset = utc_offset(paths);
     if (!offset) return tl::unexpected(offset.error());
     if (control->set_utc(*offset))
-        told.done.push_back("the clock was set: dates of rows are held against the new time");
+        told.done.push_back(fmt::format("dates of rows are held against another time now: {}",
+                                        time_text(boottime_ns() + *offset)));
+    if (auto kept = keep_newest_time(paths); !kept) return tl::unexpected(kept.error());
     auto problem = clock_problem(paths);
     if (!problem) return tl::unexpected(problem.error());
     if (!problem->empty()) told.problems.push_back(*problem);

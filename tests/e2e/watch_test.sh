@@ -279,7 +279,7 @@ case_a_row_ends_with_its_day_and_what_began_before_goes_on() {
     answers
     expect_equal '["CHG-7",false]' "$(visit)" "before"
     date -u -d "$day + 1 day" +%s >"$LAB/state/newest-time"
-    wait_for 20 watch_said "the clock was set"
+    wait_for 20 watch_said "dates of rows are held against another time now: "
     refused tcp_talks user "$EDGE4" 8080
     answers
     expect_status 0 pm ban 198.51.100.99 # each flow is judged anew
