@@ -89,7 +89,7 @@ static PM_INLINE __u32 admit_opener(void *ctx, struct packet *packet, __u32 hook
 static PM_INLINE int record_flow(void *ctx, struct packet *packet, __u32 opener, int half_open,
 				 __u32 hook)
 {
-	struct new_flow is = {.opener = opener};
+	struct new_flow is = {.opener = opener, .older = 1};
 
 	is.check = half_open ? row_check(&packet->judged.row) : waiting_check(packet, opener);
 	if (is.check && !check_first_payload(ctx, &is.check, opener, packet, hook))
@@ -136,10 +136,52 @@ static PM_INLINE __u32 admit_forgotten(void *ctx, struct packet *packet, __u32 o
 	return pass(judged->row.slot);
 }
 
+/* The age of the flow that `opener` opened; unknown if it has no entry. Whether the entry is
+ * expired or cut does not matter. A function of its own: verified once. */
+__noinline int age_of_flow(const struct packet *packet, __u32 opener)
+{
+	struct pm_flow_key key;
+	struct pm_flow *flow;
+
+	if (!packet)
+		return 0;
+	key = packet->query.flow;
+	flow = bpf_map_lookup_elem(&assured, &key);
+	if (!flow || flow->opener != opener)
+		flow = opener == PM_IN ? bpf_map_lookup_elem(&outside, &key)
+				       : bpf_map_lookup_elem(&opening, &key);
+	if (!flow || flow->moved || flow->marks & PM_FLOW_OVER)
+		return (int)AGE_UNKNOWN;
+	return (int)age_of(flow, stamp_now());
+}
+
+/* Judge a segment of tcp that no row permits any more, as one of a connection that may have begun
+ * before the date of a row was past. Only a socket of this host can say that there is such a
+ * connection. Returns the opener that packet->judged is about; the query keeps the age. A function
+ * of its own: verified once. */
+__noinline int judge_as_begun(struct packet *packet)
+{
+	__u32 opener;
+
+	if (!packet)
+		return 0;
+	opener = packet->gate.own ? packet->query.direction : !packet->query.direction;
+	packet->query.opener = opener;
+	packet->query.age = age_of_flow(packet, opener);
+	judge(&packet->query, &packet->judged);
+	if (is_drop(packet->judged.verdict) && packet->gate.own && packet->gate.answer) {
+		opener = !packet->query.direction;
+		packet->query.opener = opener;
+		packet->query.age = age_of_flow(packet, opener);
+		judge(&packet->query, &packet->judged);
+	}
+	return opener;
+}
+
 static PM_INLINE __u32 admit(void *ctx, struct packet *packet, __u32 hook)
 {
 	const struct judgement *judged = &packet->judged;
-	__u32 opener = hook;
+	__u32 opener = hook, refused = UNDECIDED;
 	int socket = NO_SOCKET, opens, half_open;
 
 	if (packet->gate.needs_source_port)
@@ -148,8 +190,13 @@ static PM_INLINE __u32 admit(void *ctx, struct packet *packet, __u32 hook)
 		judge(&packet->query, &packet->judged);
 	else
 		opener = judge_both_ways(packet);
+	if (is_drop(judged->verdict) && !is_syn(packet) &&
+	    packet->query.flow.protocol == PM_PROTO_TCP && has_dates(&packet->query)) {
+		refused = judged->verdict;
+		opener = judge_as_begun(packet);
+	}
 	if (is_drop(judged->verdict))
-		return judged->verdict;
+		return refused != UNDECIDED ? refused : judged->verdict;
 	ask_shadow(packet, opener);
 	/* There is no flow to a group, so a later fragment has none to find. That it has ports
 	 * shows that its first fragment passed. */
@@ -161,6 +208,8 @@ static PM_INLINE __u32 admit(void *ctx, struct packet *packet, __u32 hook)
 		socket = packet->sender == ESTABLISHED_SENDER ? LIVE_SOCKET
 			 : hook == PM_IN                      ? find_socket_xdp(ctx, packet)
 							      : find_socket_skb(ctx, packet);
+	if (refused != UNDECIDED && !is_of_connection(socket) && packet->sender != ABORTING_SENDER)
+		return refused;
 	if (opens || (socket == COOKIE_SOCKET && opener == PM_IN)) {
 		if (hook == PM_IN && is_foreign(ctx, packet))
 			return drop_of(PM_DROP_FORWARDED, judged->row.slot);

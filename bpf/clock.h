@@ -24,4 +24,11 @@ static PM_INLINE __u32 stamp_now(void)
 	return bpf_jiffies64() >> PM_STAMP_SHIFT;
 }
 
+#define NS_PER_SECOND 1000000000
+
+static PM_INLINE __u64 stamps_to_ns(__u32 stamps)
+{
+	return ((__u64)stamps << PM_STAMP_SHIFT) * (NS_PER_SECOND / pm_hz);
+}
+
 #endif

@@ -39,6 +39,9 @@
  * Judging anew. An entry has the epoch under which it was last passed. A packet under a newer
  * epoch has its flow judged once more, as its opener's first packet (rejudge):
  *
+ *   A row with a date is held against the time at which the flow began (age_of): what began before
+ *   goes on.
+ *
  *   passed   the entry takes the new row and epoch; its counts and state stay.
  *   dropped  the entry is marked cut and is not live; the packet goes on to admit.h. The entry
  *            stays: a later policy that permits the flow, such as the one before after a
@@ -94,17 +97,23 @@ static PM_INLINE int is_older(const struct pm_flow *flow, const struct query *qu
 	return (__s32)(flow->epoch - query->sequence) < 0;
 }
 
-/* Judge a flow anew, as its opener's first packet; see above. 0: it is cut. A function of its own:
- * verified once, like judge. */
-__noinline int rejudge(struct pm_flow *flow, struct packet *packet)
+/* Stamps since the flow of an entry began, as struct query has it. Another CPU may have stamped it
+ * after this one read the clock. */
+static PM_INLINE __u32 age_of(const struct pm_flow *flow, __u32 now)
+{
+	__u32 age = now - flow->start;
+
+	if (flow->older)
+		return AGE_UNKNOWN;
+	return (__s32)age > 0 ? age : 0;
+}
+
+/* Judge the flow by the policy in force, and by the shadow policy. 0: it is cut. */
+static PM_INLINE int judge_entry(struct pm_flow *flow, struct packet *packet)
 {
 	struct judgement judged = {};
 
-	if (!flow || !packet)
-		return 0;
-	packet->query.opener = flow->opener;
 	judge(&packet->query, &judged);
-	packet->query.opener = packet->query.direction;
 	if (is_drop(judged.verdict)) {
 		flow->marks |= PM_FLOW_CUT;
 		return 0;
@@ -112,15 +121,29 @@ __noinline int rejudge(struct pm_flow *flow, struct packet *packet)
 	flow->row = judged.row.slot;
 	flow->shadow = 0;
 	if (packet->query.shadow) {
-		packet->query.opener = flow->opener;
 		judge_by_shadow(&packet->query, &judged);
 		flow->shadow = pm_reason_of(judged.verdict);
-		packet->query.opener = packet->query.direction;
 	}
 	flow->epoch = packet->query.sequence;
 	if (flow->marks & PM_FLOW_CUT)
 		flow->marks &= ~PM_FLOW_CUT;
 	return 1;
+}
+
+/* Judge a flow anew, as its opener's first packet; see above. 0: it is cut. A function of its own:
+ * verified once, like judge. */
+__noinline int rejudge(struct pm_flow *flow, struct packet *packet)
+{
+	int stays;
+
+	if (!flow || !packet)
+		return 0;
+	packet->query.opener = flow->opener;
+	packet->query.age = age_of(flow, stamp_now());
+	stays = judge_entry(flow, packet);
+	packet->query.opener = packet->query.direction;
+	packet->query.age = 0;
+	return stays;
 }
 
 /* Count a packet in its flow. */
@@ -225,6 +248,7 @@ static PM_INLINE void move_up(struct pm_flow *young, const struct pm_flow_key *k
 		.check = young->check,
 		.check_after_synack = young->check_after_synack,
 		.vouched = young->vouched,
+		.older = young->older,
 		.shadow = young->shadow,
 	};
 	struct pm_flow *old = bpf_map_lookup_elem(&assured, key);
@@ -263,6 +287,7 @@ struct new_flow {
 	__u8 check;
 	__u8 check_after_synack;
 	__u8 vouched;
+	__u8 older;
 	__u8 assured; /* 1: in `assured`; else it is young */
 };
 
@@ -283,6 +308,7 @@ static PM_INLINE int insert_flow(void *table, struct packet *packet, const struc
 		.check = is->check,
 		.check_after_synack = is->check_after_synack,
 		.vouched = is->vouched,
+		.older = is->older,
 		.shadow = packet->shadow,
 	};
 	struct pm_flow *old;

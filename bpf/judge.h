@@ -10,6 +10,7 @@
 #ifndef PM_JUDGE_H
 #define PM_JUDGE_H
 
+#include "clock.h"
 #include "constants.h"
 #include "maps.bpf.h"
 #include "packet.h"
@@ -21,18 +22,46 @@ static PM_INLINE struct pm_view view_of(void *map, __u32 slot, __u32 mask)
 	return view;
 }
 
+/* When the query's flow began, in ns of UTC. If the loader has not said what time it is, every date
+ * is past: also that of a flow which began before. */
+static PM_INLINE __u64 time_begun(struct pm_view image, const struct query *query, __u64 now)
+{
+	__u64 utc = *(const volatile __u64 *)&pm_field(image, pm_image, utc);
+
+	if (!utc)
+		return PM_AFTER_EVERY_DATE;
+	if (query->age == AGE_UNKNOWN)
+		return 0;
+	return query->age ? now + utc - stamps_to_ns(query->age) : now + utc;
+}
+
 /* What a query is judged by. False: there is none. */
 static PM_INLINE int find_views(const struct query *query, struct pm_view *image,
-				struct pm_view *bans_view, __u64 *now)
+				struct pm_view *bans_view, struct pm_moment *when)
 {
+	__u32 dates;
+
 	*image = view_of(&images, query->image, pm_image_mask);
 	if (!image->base)
 		return 0;
+	dates = pm_field(*image, pm_image, flags) & PM_IMAGE_DATES;
+	if (!query->bans && !dates)
+		return 1;
+	when->now = bpf_ktime_get_boot_ns();
+	if (dates)
+		when->begun = time_begun(*image, query, when->now);
 	if (!query->bans)
 		return 1;
 	*bans_view = view_of(&bans, query->bans - 1, pm_bans_mask);
-	*now = bpf_ktime_get_boot_ns();
 	return bans_view->base != NULL;
+}
+
+/* Has the policy rows with a date? */
+static PM_INLINE int has_dates(const struct query *query)
+{
+	struct pm_view image = view_of(&images, query->image, pm_image_mask);
+
+	return image.base && pm_field(image, pm_image, flags) & PM_IMAGE_DATES;
 }
 
 /* A function of its own, verified once: inlined wherever it is needed, it would be more than the
@@ -40,16 +69,16 @@ static PM_INLINE int find_views(const struct query *query, struct pm_view *image
 __noinline int judge(const struct query *query, struct judgement *judged)
 {
 	struct pm_view image, bans_view = {};
-	__u64 now = 0;
+	struct pm_moment when = {};
 
 	if (!query || !judged)
 		return 0;
-	if (!find_views(query, &image, &bans_view, &now)) {
+	if (!find_views(query, &image, &bans_view, &when)) {
 		judged->verdict = drop(PM_DROP_NO_POLICY);
 		return 0;
 	}
 	judged->verdict =
-		pm_judge(image, bans_view, now, &query->flow, query->opener, query->direction);
+		pm_judge(image, bans_view, when, &query->flow, query->opener, query->direction);
 	if (!is_drop(judged->verdict))
 		judged->row = pm_row_at(image, pm_row_of(judged->verdict));
 	return 0;
@@ -60,11 +89,11 @@ __noinline int judge(const struct query *query, struct judgement *judged)
 __noinline int is_permitted_without_ports(const struct query *query)
 {
 	struct pm_view image, bans_view = {};
-	__u64 now = 0;
+	struct pm_moment when = {};
 
-	if (!query || !find_views(query, &image, &bans_view, &now))
+	if (!query || !find_views(query, &image, &bans_view, &when))
 		return 0;
-	return !is_drop(pm_judge_without_ports(image, bans_view, now, &query->flow, query->opener,
+	return !is_drop(pm_judge_without_ports(image, bans_view, when, &query->flow, query->opener,
 					       query->direction));
 }
 

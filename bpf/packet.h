@@ -47,7 +47,12 @@ struct query {
 	__u32 sequence; /* of the epoch that named them */
 	__u16 direction; /* of the packet in hand; of an ICMP error: of the quoted packet */
 	__u16 opener; /* enum pm_direction: who sent the first packet of the flow */
+	__u32 age; /* stamps since the flow began, or AGE_UNKNOWN; 0: it begins now */
 };
+
+/* The flow began before its first packet that was seen, and nobody knows when: no date of a row
+ * counts. */
+#define AGE_UNKNOWN 0xffffffffU
 
 /* What the gate says of a packet (judge.h). A row could have its ports,
  *

@@ -139,7 +139,7 @@ enum related {
 
 /* Is there a live entry of the quoted flow that `opener` opened? Returns enum related. Unlike
  * find_flow() it does not change the entry: a stale one is judged by is_related(), and keeps its
- * epoch. `icmp->query.opener` is changed. */
+ * epoch. The query gets the age of the flow. */
 __noinline int find_related(struct packet *icmp, __u32 opener)
 {
 	struct pm_flow_key key;
@@ -156,6 +156,7 @@ __noinline int find_related(struct packet *icmp, __u32 opener)
 				       : find_entry(&opening, &key, now);
 	if (!flow || flow->moved)
 		return UNRELATED;
+	icmp->query.age = age_of(flow, now);
 	return is_older(flow, &icmp->query) ? STALE : RELATED;
 }
 
@@ -181,6 +182,7 @@ static PM_INLINE int has_related_socket(void *ctx, struct packet *icmp, __u32 ho
 		return 0;
 	/* An ICMP packet has no TCP flags: here it is no SYN, and no ACK with a SYN cookie. */
 	icmp->gate.own = icmp->gate.answer = 1;
+	icmp->query.age = AGE_UNKNOWN;
 	judge_both_ways(icmp);
 	if (is_drop(icmp->judged.verdict))
 		return 0;

@@ -26,7 +26,10 @@
  *   7. A peer's SYN to a row with a check that finds no entry, but a live socket, is held to
  *      5 and 6 as well: the new entry goes on with the check of the old one (admit.h).
  *   8. `assured` has one entry for both openers. If the opener changes, the entry takes the new
- *      opener, row and shadow verdict, and the old check ends.
+ *      opener, row, beginning and shadow verdict, and the old check ends.
+ *   9. Otherwise the beginning of the entry stays, which the exporter knows a flow by. So where it
+ *      is judged anew (flow_table.h), a row whose date was not past yet at that beginning permits
+ *      the later connection too. Its SYN had to find another row.
  */
 #ifndef PM_REOPEN_H
 #define PM_REOPEN_H
@@ -55,9 +58,11 @@ static PM_INLINE void reopen_flow(struct pm_flow *flow, const struct packet *pac
 	if (flow->opener != packet->direction) {
 		flow->opener = packet->direction;
 		flow->row = slot;
+		flow->start = stamp_now();
 		flow->shadow = packet->shadow;
 		flow->check = 0;
 	}
+	flow->older = 0;
 	flow->last = stamp_now();
 	flow->check_after_synack = is_proved ? 0 : check | PM_FLOW_CHECK_AFTER_SYNACK;
 	if (is_proved) {

@@ -34,10 +34,11 @@
  * silently use a pinned map of the same size but another layout. Raise it with every change of a
  * layout here, in another file of this folder or of a map, and say in loader/attach/layouts.cpp
  * what has changed: by that a newer release takes over what an older one has attached. */
-#define PM_ABI_VERSION 5
-/* The version of image.h alone. A stored image of another version is compiled anew. A change there
- * raises both. */
-#define PM_IMAGE_VERSION 4
+#define PM_ABI_VERSION 6
+/* The version of image.h alone. A change there raises both. A stored image of a version that is not
+ * read any more is compiled anew. */
+#define PM_IMAGE_VERSION 5
+#define PM_IMAGE_OLDEST 4 /* that is read: it has no rows with a date */
 
 #define PM_INTERFACES 16 /* interfaces under one policy */
 #define PM_RECORD_BITS 4 /* the low bits of an epoch, which choose its record */
@@ -162,7 +163,8 @@ struct pm_flow {
 		      or-ed with PM_FLOW_CHECK_AFTER_SYNACK; 0: it stays. Layouts before this
 		      field have zero here */
 	__u8 vouched; /* tcp: enum pm_vouch. Layouts before this field have zero here */
-	__u8 zero;
+	__u8 older; /* 1: it began before its entry, nobody knows when: a socket vouched for it.
+		       Layouts before this field have zero here */
 };
 PM_ASSERT(sizeof(struct pm_flow) == 56, "pm_flow");
 

@@ -12,10 +12,11 @@
  *   (zone, direction, local class, pair) ──▶ decision: a list of cells, one for each peer class.
  *       Equal lists are stored once. A zone is an interface that the policy names.
  *       The last zone may be that of closed interfaces, where only failsafe rows exist.
- *   (decision, peer class) ──▶ cell: the first row that permits, or none, or blocked.
+ *   (decision, peer class) ──▶ cell: the first row that permits, or none, or blocked. Where rows
+ *       with a date compete, it is a list of cells by the time at which a flow begins.
  *
  * Who writes: the compiler in policy/ makes the image, and the loader copies it into a slot that
- * no record in force names. Then nobody changes it.
+ * no record in force names. Then nobody changes it, but for one word: `utc`.
  */
 #ifndef PM_IMAGE_H
 #define PM_IMAGE_H
@@ -61,6 +62,7 @@ struct pm_classes {
 enum pm_image_flag {
 	PM_IMAGE_FRAGMENTS_DROP = 1,
 	PM_IMAGE_HANDED_OVER_IPV6 = 2, /* IPv6 that is handed over is this host's by its source */
+	PM_IMAGE_DATES = 4, /* rows have a date: what stands behind `own_filter` counts */
 };
 
 /* All offsets count bytes from the start of the image and are multiples of 8. */
@@ -103,7 +105,17 @@ struct pm_image {
 	__u32 document_size;
 	__u8 zones[PM_INTERFACES]; /* by interface number: its zone, or PM_NO_ZONE */
 	__u64 own_filter[PM_OWN_FILTER_WORDS]; /* a bit for each own address: pm_own_bit() */
+	/* Images of version 4 end here. */
+	__u64 utc; /* ns from CLOCK_BOOTTIME to UTC; 0: not known, and no row with a date matches.
+		      Written by the loader when it fills the slot and by `watch` when the clock was
+		      set, each time by one store */
+	__u32 dated_first; /* u32[lists + 1]: where each list begins in the next two */
+	__u32 dated_bounds; /* u64: UTC in ns from which a cell counts; of a list's first one it is
+			       0, and they ascend */
+	__u32 dated_cells; /* u16: PM_CELL_NONE or a row */
+	__u32 zero;
 };
+PM_ASSERT(__builtin_offsetof(struct pm_image, utc) % 8 == 0, "pm_image.utc");
 
 /* What the destination port alone tells: rows of this direction have it
  *
@@ -130,6 +142,9 @@ enum pm_local_flag {
 #define PM_CELL_BLOCKED 1
 #define PM_CELL_ROW 2 /* a row: 2 + its number */
 #define PM_CELL_FAILSAFE 0x8000 /* or-ed to a failsafe row: it decides before bans */
+#define PM_CELL_DATED 0x4000 /* or-ed to the number of a list: its cell of the time counts */
+#define PM_DATED_MAX 0x4000 /* lists */
+PM_ASSERT(PM_CELL_ROW + PM_ROWS_MAX <= PM_CELL_DATED, "pm_image.cells");
 
 enum pm_check {
 	PM_CHECK_NONE,
@@ -167,6 +182,10 @@ enum pm_row_text {
 	PM_TEXT_SOURCE_PORT,
 	PM_TEXT_SOURCE,
 	PM_TEXT_DESTINATION,
+	PM_ROW_TEXTS_4, /* images of version 4 end here */
+	PM_TEXT_OWNER = PM_ROW_TEXTS_4,
+	PM_TEXT_TICKET,
+	PM_TEXT_EXPIRES, /* "2027-03-31"; empty: never */
 	PM_ROW_TEXTS
 };
 
@@ -179,6 +198,14 @@ struct pm_ban_image {
 			   it is 0: not banned */
 	struct pm_classes peers;
 };
+
+/* When a flow is judged. */
+struct pm_moment {
+	__u64 now; /* CLOCK_BOOTTIME ns, for bans; only needed if there are some */
+	__u64 begun; /* UTC in ns at which the flow begins or has begun, for rows with a date; only
+			needed if there are some. 0: before every date */
+};
+#define PM_AFTER_EVERY_DATE (~0ULL) /* pm_moment.begun where the time is not known */
 
 /* An image in its slot; `mask` is the slot's size less 1, and bounds every read. */
 struct pm_view {

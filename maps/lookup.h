@@ -5,7 +5,7 @@
  * would have to agree.
  *
  *   - Every look-up is a search for the last bound that is not above a key: of addresses for
- *     classes, of source ports for pairs, of peer classes for cells.
+ *     classes, of source ports for pairs, of peer classes for cells, of times for rows with a date.
  *   - Every read is at `base + (offset & mask)`, and the size of a slot is a power of two. So no
  *     image, however broken, makes a read outside of its slot, and the verifier can see that.
  */
@@ -261,18 +261,33 @@ static PM_INLINE __u64 pm_banned_until(struct pm_view bans, const struct pm_addr
 	return pm_load(bans, pm_field(bans, pm_ban_image, expiries) + class_ * 8, 8);
 }
 
+/* The cell of a list that counts for a flow which begins at `begun`. */
+static PM_INLINE __u32 pm_cell_at(struct pm_view view, __u32 list, __u64 begun)
+{
+	__u32 first = pm_field(view, pm_image, dated_first) + list * 4;
+	__u32 last = (__u32)pm_load(view, first + 4, 4) - 1;
+
+	first = (__u32)pm_load(view, first, 4);
+	if (first < last)
+		first = pm_search(view, pm_field(view, pm_image, dated_bounds), 8, first, last,
+				  begun);
+	return (__u32)pm_load(view, pm_field(view, pm_image, dated_cells) + first * 2, 2);
+}
+
 /* What the cell says: the end of pm_judge(). */
-static PM_INLINE __u32 pm_decide(struct pm_view view, struct pm_view bans, __u64 now,
+static PM_INLINE __u32 pm_decide(struct pm_view view, struct pm_view bans, struct pm_moment when,
 				 const struct pm_flow_key *flow, __u32 opener, __u32 pair)
 {
 	__u32 decision, cell = pm_cell(view, flow, opener, pair, &decision);
 
 	if (cell & PM_CELL_FAILSAFE)
 		return (cell & ~PM_CELL_FAILSAFE) - PM_CELL_ROW;
-	if (bans.base && now < pm_banned_until(bans, &flow->remote))
+	if (bans.base && when.now < pm_banned_until(bans, &flow->remote))
 		return pm_drop(PM_DROP_BANNED);
 	if (cell == PM_CELL_BLOCKED)
 		return pm_drop(PM_DROP_BLOCKED);
+	if (cell & PM_CELL_DATED)
+		cell = pm_cell_at(view, cell & ~PM_CELL_DATED, when.begun);
 	if (cell == PM_CELL_NONE)
 		return pm_drop(decision == PM_DECISION_NO_ROLE ? PM_DROP_NO_ROLE : PM_DROP_NO_ROW);
 	return cell - PM_CELL_ROW;
@@ -280,16 +295,16 @@ static PM_INLINE __u32 pm_decide(struct pm_view view, struct pm_view bans, __u64
 
 /*
  * Judge a flow by its first packet: the one in hand, or the one that it would answer. The order is
- * fixed, and documented for users: address checks, no-service, failsafe, bans, block, matrix.
+ * fixed, and documented for users: address checks, no-service, failsafe, bans, block, matrix. The
+ * gate and the roles know no dates: a row that is past still has its ports and its role.
  *
  *   opener     enum pm_direction: who sent the first packet
  *   direction  of the packet in hand; if it is an answer, it is not the opener
  *   bans       its base may be null: there are none
- *   now        CLOCK_BOOTTIME ns; only needed if there are bans
  *
  * Limits and payload checks are not part of it: they need state.
  */
-static PM_INLINE __u32 pm_judge(struct pm_view view, struct pm_view bans, __u64 now,
+static PM_INLINE __u32 pm_judge(struct pm_view view, struct pm_view bans, struct pm_moment when,
 				const struct pm_flow_key *flow, __u32 opener, __u32 direction)
 {
 	__u32 reason = pm_check_addresses(view, flow, direction);
@@ -308,14 +323,14 @@ static PM_INLINE __u32 pm_judge(struct pm_view view, struct pm_view bans, __u64 
 		return pm_drop(PM_DROP_UNSUPPORTED_PROTOCOL);
 	}
 
-	return pm_decide(view, bans, now, flow, opener, pair);
+	return pm_decide(view, bans, when, flow, opener, pair);
 }
 
 /* The same of a packet whose ports are not known: what a row of its protocol permits, whatever the
  * row's ports are. */
-static PM_INLINE __u32 pm_judge_without_ports(struct pm_view view, struct pm_view bans, __u64 now,
-					      const struct pm_flow_key *flow, __u32 opener,
-					      __u32 direction)
+static PM_INLINE __u32 pm_judge_without_ports(struct pm_view view, struct pm_view bans,
+					      struct pm_moment when, const struct pm_flow_key *flow,
+					      __u32 opener, __u32 direction)
 {
 	__u32 reason = pm_check_addresses(view, flow, direction);
 	__u32 pairs = pm_field(view, pm_image, protocols);
@@ -324,7 +339,7 @@ static PM_INLINE __u32 pm_judge_without_ports(struct pm_view view, struct pm_vie
 		return pm_drop(reason);
 	if (pm_is_foreign_icmp(flow))
 		return pm_drop(PM_DROP_UNSUPPORTED_PROTOCOL);
-	return pm_decide(view, bans, now, flow, opener,
+	return pm_decide(view, bans, when, flow, opener,
 			 (__u32)pm_load(view, pairs + flow->protocol * 2, 2));
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "loader/export/metrics.h"
 
+#include <algorithm>
 #include <iterator>
 
 #include <prometheus/text_serializer.h>
@@ -113,6 +114,9 @@ void add_host(Families &families, const Snapshot &snapshot) {
     families.add(GENERATION, now.catalog.generation);
     if (now.catalog.applied_at)
         families.add(APPLIED, static_cast<double>(now.catalog.applied_at) / 1e9);
+    const auto expired = std::ranges::count_if(
+        now.catalog.rows, [&](const CatalogRow &row) { return has_expired(row, snapshot); });
+    families.add(ROWS_EXPIRED, static_cast<double>(expired));
     families.add(CONFIRM_PENDING, now.seconds_left ? 1.0 : 0.0);
     families.add(ROLLBACKS, std::uint64_t{now.state.record.rollbacks});
     families.add(FLOW_CAPACITY, snapshot.flow_capacity);

@@ -8,7 +8,6 @@
 #include <bpf/bpf.h>
 #include <fmt/core.h>
 
-#include "loader/base/clock.h"
 #include "maps/lookup.h"
 #include "policy/judge/judge.h"
 #include "policy/judge/question.h"
@@ -179,7 +178,7 @@ Done compare_with_probes(const Pins &pins, const ProbedSlots &slots,
     if (!out) return tl::unexpected(out.error());
     for (const Question &packet : packets) {
         const std::uint32_t expected =
-            judge_first(slots.image_view, slots.bans_view, boottime_ns(), packet);
+            judge_first(slots.image_view, slots.bans_view, present(slots.image_view), packet);
         const int program = (packet.direction == Direction::in ? *in : *out).get();
         const pm_probe asked = {
             .image = slots.image, .bans = slots.bans, .interface = packet.interface, .zero = 0};

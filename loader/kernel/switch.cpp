@@ -14,6 +14,7 @@
 #include <fmt/core.h>
 
 #include "loader/base/clock.h"
+#include "maps/lookup.h"
 #include "policy/base/fd.h"
 
 namespace pm {
@@ -148,6 +149,34 @@ Result<std::uint32_t> Switch::write(const Slots &slots, const std::vector<std::u
 
 Result<std::uint32_t> Switch::write_image(const std::vector<std::uint8_t> &image) {
     return write(images_, image, names_image);
+}
+
+// A slot may hold anything, or an image of a version that has no such word.
+bool Switch::has_dates(std::uint32_t slot) const {
+    const pm_view view = images_.view(slot);
+    return pm_field(view, pm_image, magic) == PM_IMAGE_MAGIC &&
+           pm_field(view, pm_image, abi) == PM_IMAGE_VERSION &&
+           pm_field(view, pm_image, flags) & PM_IMAGE_DATES;
+}
+
+bool Switch::has_dates() const {
+    for (std::uint32_t slot = 0; slot < PM_IMAGE_SLOTS; ++slot)
+        if (has_dates(slot)) return true;
+    return false;
+}
+
+bool Switch::set_utc(std::uint64_t offset) {
+    constexpr std::uint64_t rounding = 1'000'000'000;
+    bool is_news = false;
+    for (std::uint32_t slot = 0; slot < PM_IMAGE_SLOTS; ++slot) {
+        if (!has_dates(slot)) continue;
+        __u64 *utc = &reinterpret_cast<pm_image *>(images_.at(slot))->utc;
+        const std::uint64_t before = __atomic_load_n(utc, __ATOMIC_RELAXED);
+        if ((before > offset ? before - offset : offset - before) <= rounding) continue;
+        __atomic_store_n(utc, offset, __ATOMIC_RELAXED);
+        is_news = true;
+    }
+    return is_news;
 }
 
 Result<std::uint32_t> Switch::write_bans(const std::vector<std::uint8_t> &bans) {

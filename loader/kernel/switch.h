@@ -48,6 +48,10 @@
 //   fallback's record. This needs no timer and no process. The record published last stays in
 //   `control` until a writer calls settle_expired(), which publishes the fallback.
 //
+// The time
+//   set_utc() writes one word of each image that has rows with a date. Packets read it meanwhile:
+//   it is one store.
+//
 // Readers
 //   state() copies the record by which packets go now. What a reader then reads from a slot is of
 //   one policy only if the epoch is still the same afterwards: while it is, nobody writes to the
@@ -95,6 +99,12 @@ public:
     // are more bytes than a slot has.
     Result<std::uint32_t> write_image(const std::vector<std::uint8_t> &image);
     Result<std::uint32_t> write_bans(const std::vector<std::uint8_t> &bans);
+
+    // Is there an image with rows that have a date?
+    bool has_dates() const;
+    // Tells these how far it is from CLOCK_BOOTTIME to UTC, in ns. True: one knew otherwise, by
+    // more than a second.
+    bool set_utc(std::uint64_t offset);
 
     // Puts `record` in force. A fault if `expected` is not the epoch published last.
     Done publish(pm_record record, std::uint64_t expected);
@@ -145,6 +155,7 @@ private:
     }
     std::uint64_t epoch() const { return __atomic_load_n(&control()->epoch, __ATOMIC_ACQUIRE); }
 
+    bool has_dates(std::uint32_t slot) const;
     Done wait_for_readers();
     Done make_ready(std::uint64_t expected);
     Result<std::uint32_t> write(const Slots &slots, const std::vector<std::uint8_t> &bytes,

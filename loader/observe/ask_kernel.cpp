@@ -10,6 +10,7 @@
 #include "policy/image/catalog.h"
 #include "policy/image/locals.h"
 #include "policy/judge/judge.h"
+#include "policy/model/date.h"
 #include "policy/model/labels.h"
 
 namespace pm {
@@ -18,7 +19,9 @@ namespace {
 constexpr int attempts_most = 10;
 
 // As answer_of(), by the catalog alone.
-Answer answer_by_catalog(std::uint32_t verdict, const Catalog &catalog) {
+Answer answer_by_catalog(const KernelAnswer &given) {
+    const std::uint32_t verdict = given.verdict;
+    const Catalog &catalog = given.in_force.catalog;
     Answer answer;
     const std::uint32_t reason = pm_reason_of(verdict), number = pm_row_of(verdict);
     if (reason == PM_UNDECIDED && number < catalog.rows.size()) {
@@ -32,6 +35,10 @@ Answer answer_by_catalog(std::uint32_t verdict, const Catalog &catalog) {
         const auto known = static_cast<pm_reason>(reason);
         answer.reason = reason_label(known) ? known : PM_DROP_NO_POLICY;
         answer.why.text = reason_meaning(answer.reason);
+    }
+    if (given.expired && *given.expired < catalog.rows.size()) {
+        const CatalogRow &past = catalog.rows[*given.expired];
+        add_expired(past.id, past.expires, answer);
     }
     return answer;
 }
@@ -60,6 +67,7 @@ Result<KernelAnswer> ask_kernel(const Pins &pins, const Switch &control, const Q
         answer.verdict = *verdict;
         answer.is_closed = is_closed(control.image(record.image), question.interface);
         // Another policy came meanwhile: rows and verdict may not belong together.
+        answer.expired = expired_row(control.image(record.image), question, *verdict);
         if (control.state().epoch == answer.in_force.state.epoch) return answer;
     }
     return fault("the policy changes faster than it can be asked", "try again");
@@ -80,8 +88,9 @@ Explanation explain_answer(const KernelAnswer &answer, const Question &question,
     const bool essential = pm_reason_of(answer.verdict) == essential_verdict;
     const Policy none;
     Explanation said = explanation_of(
-        essential || policy ? answer_of(answer.verdict, policy ? *policy : none, named, question)
-                            : answer_by_catalog(answer.verdict, answer.in_force.catalog),
+        essential || policy
+            ? answer_of(answer.verdict, answer.expired, policy ? *policy : none, named, question)
+            : answer_by_catalog(answer),
         question);
     if (!said.pass && answer.in_force.mode != PM_MODE_ENFORCE)
         said.why.text +=

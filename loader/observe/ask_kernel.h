@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "loader/base/fault.h"
 #include "loader/kernel/deployment.h"
@@ -19,7 +20,8 @@ namespace pm {
 struct KernelAnswer {
     std::uint32_t verdict = 0;  // as judge_first() gives it
     bool is_filtered = true;    // false: no policy is in force on the interface; nobody was asked
-    bool is_closed = false;     // only essentials and failsafe rows pass there
+    std::optional<std::uint32_t> expired;  // the row that a date keeps from it: expired_row()
+    bool is_closed = false;                // only essentials and failsafe rows pass there
     InForce in_force;
 };
 

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "loader/observe/flow_diff.h"
 
-#include "loader/base/clock.h"
 #include "loader/kernel/deployment.h"
+#include "loader/kernel/flow_table.h"
 #include "loader/observe/flow_reader.h"
 #include "policy/image/compile.h"
+#include "policy/judge/moment.h"
 
 namespace pm {
 namespace {
@@ -16,13 +17,16 @@ std::string row_of(std::uint32_t verdict, const std::vector<Row> &rows) {
     return pm_reason_of(verdict) == PM_UNDECIDED && number < rows.size() ? rows[number].id : "";
 }
 
-// What decides by a record, at one moment.
+// What decides by a record of a flow that has begun when its entry says (age_of() in
+// bpf/flow_table.h).
 struct Decider {
     pm_view image, bans;
-    std::uint64_t now = boottime_ns();
+    std::uint32_t now = flow_stamp_now();
 
     std::uint32_t operator()(const pm_flow_key &key, const pm_flow &value) const {
-        return pm_judge(image, bans, now, &key, value.opener, value.opener);
+        pm_moment when = present_since(image, static_cast<double>(seconds_since(value.start, now)));
+        if (value.older) when.begun = 0;
+        return pm_judge(image, bans, when, &key, value.opener, value.opener);
     }
 };
 

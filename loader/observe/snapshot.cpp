@@ -109,6 +109,8 @@ Result<Snapshot> read_host(const Deployment &deployment) {
     const auto &[pins, control, in_force] = deployment;
     Snapshot snapshot;
     snapshot.in_force = in_force;
+    // Where the clock is behind what this host has seen, the programs go by that.
+    snapshot.utc = std::max(realtime_ns(), boottime_ns() + in_force.catalog.utc);
     const pm_record &record = snapshot.in_force.state.record;
     if (record.shadow)
         if (auto catalog = read_catalog(control.image(record.shadow - 1u)))

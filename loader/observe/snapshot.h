@@ -68,12 +68,18 @@ struct InterfaceStatus {
 
 struct Snapshot {
     InForce in_force;
+    std::uint64_t utc = 0;            // ns: the time that dates of rows are held against
     std::uint64_t flow_capacity = 0;  // of all interfaces together
     std::uint64_t events_lost = 0;    // that `monitor` could not show, of all who ran it
     bool policy_drifted = false;      // set by the command: the state folder is not known here
     std::optional<Catalog> shadow;    // the shadow policy, if there is one
     std::vector<InterfaceStatus> interfaces;
 };
+
+// Is the row's date past, so that it permits no new flow?
+inline bool has_expired(const CatalogRow &row, const Snapshot &snapshot) {
+    return row.expires != 0 && row.expires <= snapshot.utc;
+}
 
 // `names`: the interfaces wanted; empty: all. One that is not attached is a usage fault. To count
 // the live flows, the flow tables are walked; left out, all these counts are 0.

@@ -11,7 +11,9 @@
 
 #include "loader/parachute/frame.h"
 #include "loader/parachute/ruleset.h"
+#include "policy/image/dated.h"
 #include "policy/image/locals.h"
+#include "policy/judge/moment.h"
 #include "policy/model/transports.h"
 
 namespace pm::parachute {
@@ -19,6 +21,7 @@ namespace {
 
 // A bucket of a peer must not be forgotten before it is full again.
 constexpr std::uint64_t forget_seconds = 60;
+constexpr std::uint64_t ns_per_second = 1'000'000'000;
 
 // IPv6 has these as extension headers. Conntrack looks through them, so they are dropped.
 bool is_extension(std::uint8_t transport) {
@@ -72,6 +75,7 @@ private:
 
     const Policy &policy_;
     const Locals locals_;
+    const std::uint64_t now_ = utc_now();
     Ruleset out_;
     std::vector<bool> has_limit_ = std::vector<bool>(policy_.rows.size() * 3);
 };
@@ -133,6 +137,7 @@ Json Renderer::peer_limit(std::size_t number, Family family) {
 void Renderer::add_verdict(std::size_t number, Family family, std::vector<Json> matches,
                            const std::string &chain) {
     const Row &row = policy_.rows[number];
+    if (row.expires) matches.push_back(match(meta("time"), row.expires / ns_per_second, "<"));
     auto rule = [&](std::vector<Json> more) {
         std::vector<Json> all = matches;
         all.insert(all.end(), more.begin(), more.end());
@@ -194,7 +199,7 @@ void Renderer::add_zone(std::size_t zone, const std::string &label) {
         for (std::size_t i = 0; i < policy_.rows.size(); ++i) {
             const Row &row = policy_.rows[i];
             const std::uint32_t set = locals_.row_sets[zone][i];
-            if (row.direction != opener || set == Locals::none) continue;
+            if (row.direction != opener || set == Locals::none || is_past(row, now_)) continue;
             if (row.section == Section::matrix && !is_matrix) {
                 out_.add_rule(chain, {jump(in ? unwanted_in : unwanted_out)});
                 is_matrix = true;
@@ -222,7 +227,7 @@ Rendering Renderer::run() {
 std::vector<ClosedRow> closed_rows(const Policy &policy) {
     std::vector<ClosedRow> closed;
     for (const Row &row : policy.rows) {
-        if (is_switched_off(policy, row)) continue;
+        if (is_switched_off(policy, row) || is_past(row, utc_now())) continue;
         if (const auto why = why_closed(row))
             closed.push_back({row.id, *why});
         else if (std::ranges::any_of(row.transports, is_extension))

@@ -13,7 +13,8 @@
 // A flow is judged anew with each of its packets, by the tuple that conntrack has of it. So it
 // needs no mark that others could set, ends with a ban at once, and nothing passes only because an
 // entry of conntrack was there before. The first packet of a flow must be one that can open it, and
-// pays the row's limit.
+// pays the row's limit. A row with a date passes nothing from then on, by the kernel's clock: here
+// the flows of the row end too.
 #pragma once
 
 #include <string>

@@ -15,6 +15,7 @@
 #include "loader/show/show.h"
 #include "loader/show/words.h"
 #include "policy/image/catalog.h"
+#include "policy/model/date.h"
 #include "policy/model/labels.h"
 #include "policy/model/transports.h"
 
@@ -52,7 +53,7 @@ Json pending_json(const InForce &now) {
             {"mode", mode_name(back.mode)}};
 }
 
-Json row_json(const RowStatus &one) {
+Json row_json(const RowStatus &one, const Snapshot &snapshot) {
     const CatalogRow &row = one.row;
     const bool essential = row.transport.empty();
     Json json;
@@ -69,6 +70,10 @@ Json row_json(const RowStatus &one) {
     json["source_port"] = text_or_null(row.source_port);
     json["source"] = text_or_null(row.source);
     json["destination"] = text_or_null(row.destination);
+    json["owner"] = text_or_null(row.owner);
+    json["ticket"] = text_or_null(row.ticket);
+    json["expires"] = text_or_null(date_text(row.expires));
+    json["expired"] = has_expired(row, snapshot);
     add_counts(json, one.count.packets, one.count.bytes);
     json["flows"] = one.live;
     json["flows_total"] = one.count.flows;
@@ -154,7 +159,7 @@ std::string status_json(const Snapshot &snapshot) {
         if (one.checked)
             json["attachment_age_seconds"] = (boottime_ns() - one.checked) / 1'000'000'000;
         json["rows"] = Json::array();
-        for (const RowStatus &row : one.rows) json["rows"].push_back(row_json(row));
+        for (const RowStatus &row : one.rows) json["rows"].push_back(row_json(row, snapshot));
         json["drops"] = drops_json(one, false);
         json["would_drop"] = drops_json(one, true);
         json["shadow"] = snapshot.shadow ? shadow_json(*snapshot.shadow, one) : Json(nullptr);

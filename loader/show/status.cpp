@@ -12,6 +12,7 @@
 #include "loader/show/words.h"
 #include "policy/base/text.h"
 #include "policy/image/catalog.h"
+#include "policy/model/date.h"
 #include "policy/model/labels.h"
 
 namespace pm::show {
@@ -156,6 +157,35 @@ std::string applied_text(std::uint64_t applied_at, const StatusView &view) {
     return fmt::format(", applied {} ago", duration_text((view.now - applied_at) / 1'000'000'000));
 }
 
+// "2 rows have expired: a (2026-03-31), b (2026-04-30)"; empty: none.
+std::string dated_rows(const std::vector<const CatalogRow *> &rows, const char *one,
+                       const char *several) {
+    constexpr std::size_t shown = 3;
+    if (rows.empty()) return "";
+    std::vector<std::string> names;
+    for (const CatalogRow *row : rows)
+        if (names.size() < shown)
+            names.push_back(fmt::format("{} ({})", printable(row->id), date_text(row->expires)));
+    std::string text = fmt::format("{} {}: {}", plural(rows.size(), "row"),
+                                   rows.size() == 1 ? one : several, joined(names));
+    if (rows.size() > shown) text += fmt::format(" and {} more", rows.size() - shown);
+    return text + "\n";
+}
+
+// Rows that permit no new flow any more, and those that soon will not.
+std::string dates_text(const Snapshot &snapshot) {
+    constexpr std::uint64_t soon = 14 * ns_per_day;
+    std::vector<const CatalogRow *> past, next;
+    for (const CatalogRow &row : snapshot.in_force.catalog.rows) {
+        if (has_expired(row, snapshot))
+            past.push_back(&row);
+        else if (row.expires && row.expires <= snapshot.utc + soon)
+            next.push_back(&row);
+    }
+    return dated_rows(past, "has expired", "have expired") +
+           dated_rows(next, "expires soon", "expire soon");
+}
+
 // Which host and when, and what is not to be overlooked.
 std::string head_text(const Snapshot &snapshot, const StatusView &view) {
     if (snapshot.interfaces.empty()) return "";
@@ -166,7 +196,7 @@ std::string head_text(const Snapshot &snapshot, const StatusView &view) {
     if (view.banned)
         text += fmt::format("{} {} banned: portmatrix bans\n", plural(view.banned, "address range"),
                             view.banned == 1 ? "is" : "are");
-    return text + "\n";
+    return text + dates_text(snapshot) + "\n";
 }
 
 // "1 of 65536 flows live; passed 12k packets, dropped 3"

@@ -12,6 +12,7 @@
 #include "loader/state/ban_list.h"
 #include "loader/state/detached.h"
 #include "loader/state/drift.h"
+#include "loader/state/newest_time.h"
 #include "loader/update/expiry.h"
 #include "loader/update/kept_bans.h"
 #include "loader/update/reset.h"
@@ -102,6 +103,7 @@ Done Rollout::prepare(Candidate candidate) {
         return fault(fmt::format("the policy needs {} MB of memory, more than {} MB",
                                  candidate_.image.bytes.size() >> 20, image_max >> 20),
                      "shorten its sets");
+    tell_time();
     SlotSizes sizes;
     if (control_ && candidate_.image.bytes.size() > control_->image_slot_size())
         sizes.image = slot_size_for(candidate_.image.bytes.size(), ProgramOptions{}.image_slot);
@@ -115,6 +117,17 @@ Done Rollout::prepare(Candidate candidate) {
             slot_ = slot;
             close_others();
         });
+}
+
+// How far it is from the clock of the programs to UTC. Where that is not known no row with a date
+// permits anything.
+void Rollout::tell_time() {
+    pm_image &header = candidate_.image.header();
+    if (!(header.flags & PM_IMAGE_DATES)) return;
+    const auto offset = utc_offset(paths_);
+    header.utc = offset.value_or(0);
+    if (!offset)
+        notes_.push_back("warning: rows with a date permit nothing: " + with_hint(offset.error()));
 }
 
 // Devices that no program can close. Not undone: the next change says anew which these are.
@@ -304,6 +317,8 @@ Done Rollout::commit(const Commit &commit) {
                             : control_->publish(record, expected))
         .map([&] {
             undo_.keep();
+            // If it cannot be stored, `watch` says so.
+            if (candidate_.image.header().flags & PM_IMAGE_DATES) (void)keep_newest_time(paths_);
             take_over_left();
             if (!commit.deadline) {
                 name_entries(*pins_, candidate_.targets);

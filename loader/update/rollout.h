@@ -154,6 +154,7 @@ private:
     void tell_places();
     Done clear_new();
     void close_others();
+    void tell_time();
     Done prepare_stored_bans();
     pm_record next_record(pm_mode mode) const;
     bool same_image() const;

@@ -10,11 +10,11 @@
 #include <set>
 #include <utility>
 
-#include "loader/base/clock.h"
 #include "loader/host/netlink.h"
 #include "loader/host/own_addresses.h"
 #include "loader/host/ssh_sessions.h"
 #include "loader/host/tunnels.h"
+#include "policy/judge/moment.h"
 
 namespace pm {
 namespace {
@@ -206,8 +206,9 @@ private:
 
 pm_reason SessionJudge::verdict(const pm_flow_key &flow, pm_direction opener) const {
     if (!image.base || !(interfaces >> flow.interface & 1)) return PM_UNDECIDED;
-    return static_cast<pm_reason>(
-        pm_reason_of(pm_judge(image, bans, boottime_ns(), &flow, opener, opener)));
+    pm_moment when = present(image);
+    when.begun = 0;  // a session goes on whatever the date of its row
+    return static_cast<pm_reason>(pm_reason_of(pm_judge(image, bans, when, &flow, opener, opener)));
 }
 
 Result<SessionCuts> session_cuts(const std::vector<Pins::Interface> &interfaces,

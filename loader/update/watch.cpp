@@ -18,6 +18,7 @@
 #include "loader/update/reconcile.h"
 #include "loader/update/rollout.h"
 #include "loader/update/stored_candidate.h"
+#include "loader/update/tell_time.h"
 
 namespace pm {
 namespace {
@@ -234,6 +235,13 @@ void Watcher::place_bans(Sentences &sentences) {
     }
 }
 
+void Watcher::tell_time(const Pins &pins, Sentences &sentences) {
+    auto told = pm::tell_time(paths_, pins);
+    if (!told) return report_problem("dates of rows", told.error(), sentences);
+    for (const std::string &text : told->done) report_done(text, sentences);
+    for (const std::string &text : told->problems) report_problem(text, sentences);
+}
+
 // A boot has the list alone: it must not wait for the next command until it is there again.
 void Watcher::look_for_list() {
     const bool has_list = !version_of_bans(paths_).empty();
@@ -255,6 +263,7 @@ void Watcher::look_at_interfaces(Sentences &sentences) {
     auto control = Switch::open((*pins)->maps(), Switch::Access::read);
     if (!control) return report_problem("maps", control.error(), sentences);
     if (control->state().expired) settle(sentences);
+    if (control->has_dates()) tell_time(**pins, sentences);
     auto interfaces = (*pins)->interfaces();
     if (!interfaces) return report_problem("maps", interfaces.error(), sentences);
 

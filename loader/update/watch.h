@@ -13,7 +13,9 @@
 // 6. If a device is to be closed or opened, or a NIC has no number yet, it puts the generation in
 //    force anew (missing_interfaces.h). If that does not help, it tries again after a pause
 //    (base/retry.h).
-// 7. After the clock was set, and at first, it lets the bans end when the list says (ban.h).
+// 7. Where rows have a date, it tells the programs how far UTC is from their clock, and stores the
+//    newest time (tell_time.h).
+// 8. After the clock was set, and at first, it lets the bans end when the list says (ban.h).
 //
 // What it does goes into the history, and so does what it finds: a NIC that is absent, has come,
 // has another name or hardware address, a device that is closed or opened again. A problem is
@@ -53,7 +55,7 @@ public:
     // Before this process ends, and nobody holds descriptors any more: pins that others removed
     // since the last look are made again. Nothing while a command holds the lock.
     std::vector<std::string> end();
-    // Steps 2 to 6 for a command that holds the lock.
+    // Steps 2 to 7 for a command that holds the lock.
     std::vector<std::string> look_under_lock();
     // The next look places the bans anew by the clock, as the first one does.
     void clock_was_set() { bans_due_ = true; }
@@ -72,6 +74,7 @@ private:
 
     void tell(const KeeperReport &kept, Sentences &sentences);
     void place_bans(Sentences &sentences);
+    void tell_time(const Pins &pins, Sentences &sentences);
     void look_for_list();
     void hold_pins(Sentences &sentences);
     void look_at_interfaces(Sentences &sentences);

@@ -38,7 +38,8 @@ void note_winner(Credit &credit, std::uint16_t row) {
 
 class Walk {
 public:
-    explicit Walk(const Matrix &matrix) : matrix_(matrix), counts_(matrix.peers) {}
+    Walk(const Matrix &matrix, std::uint64_t now)
+        : matrix_(matrix), counts_(matrix.peers), now_(now) {}
 
     void row(const Contest &contest, std::uint16_t row, Credit &credit) const {
         const std::vector<CellRun> &cells = matrix_.cells[contest.decision];
@@ -55,9 +56,11 @@ public:
     }
 
 private:
-    static void note(std::uint16_t cell, std::uint16_t row, Credit &credit) {
+    void note(std::uint16_t cell, std::uint16_t row, Credit &credit) const {
         const unsigned number = cell & ~PM_CELL_FAILSAFE;
-        if (number == PM_CELL_BLOCKED)
+        if (cell & PM_CELL_DATED && !(cell & PM_CELL_FAILSAFE))
+            note_list(matrix_.dated[cell & ~PM_CELL_DATED], row, credit);
+        else if (number == PM_CELL_BLOCKED)
             credit.blocked = true;
         else if (number - PM_CELL_ROW == row)
             credit.credited = true;
@@ -65,15 +68,27 @@ private:
             note_winner(credit, static_cast<std::uint16_t>(number - PM_CELL_ROW));
     }
 
+    // Up to the row itself, those before it win its packets for a time.
+    void note_list(const DatedCells &list, std::uint16_t row, Credit &credit) const {
+        for (std::size_t i = 0; i < list.size(); ++i) {
+            if (list[i].cell == PM_CELL_ROW + row) credit.credited = true;
+            if (list[i].cell == PM_CELL_ROW + row || list[i].cell == PM_CELL_NONE) return;
+            const bool is_over = i + 1 < list.size() && list[i + 1].from <= now_;
+            if (!is_over)
+                note_winner(credit, static_cast<std::uint16_t>(list[i].cell - PM_CELL_ROW));
+        }
+    }
+
     const Matrix &matrix_;
     FamilyCounts counts_;
+    std::uint64_t now_;
 };
 
 }  // namespace
 
-std::vector<Credit> find_credits(const Policy &policy, const Matrix &matrix) {
+std::vector<Credit> find_credits(const Policy &policy, const Matrix &matrix, std::uint64_t now) {
     std::vector<Credit> credits(policy.rows.size());
-    const Walk walk(matrix);
+    const Walk walk(matrix, now);
     for (const Contest &contest : matrix.contests)
         for (std::uint16_t row : contest.rows) {
             Credit &credit = credits[row];

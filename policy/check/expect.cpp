@@ -98,6 +98,7 @@ private:
     const Policy &policy_;
     const ImageView &image_;
     Diagnostics &diagnostics_;
+    pm_moment when_ = present(image_.view());
     std::vector<Address> bounds_;  // addresses at which the class of a local address may change
 };
 
@@ -189,7 +190,7 @@ void Tester::report(const Expectation &expectation, const Question &question) {
 // Adds the row that passes the packet.
 bool Tester::is_met(const Expectation &expectation, const Question &question,
                     std::set<std::string> &rows) {
-    const std::uint32_t verdict = judge_first(image_.view(), {}, 0, question);
+    const std::uint32_t verdict = judge_first(image_.view(), {}, when_, question);
     const std::uint32_t reason = pm_reason_of(verdict);
     const bool by_row = reason == PM_UNDECIDED;
     if ((by_row || reason == essential_verdict) != expectation.pass) return false;

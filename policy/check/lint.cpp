@@ -9,10 +9,13 @@
 #include "policy/check/reach.h"
 #include "policy/check/witness.h"
 #include "policy/image/compile.h"
+#include "policy/judge/moment.h"
+#include "policy/model/date.h"
 
 namespace pm {
 namespace {
 
+constexpr std::uint64_t days_warned = 14;   // before the date of a row
 constexpr std::size_t findings_shown = 10;  // of a kind; the rest is summed up in one line
 
 // Linux's default; a host may have set another, which `doctor` reads.
@@ -48,6 +51,7 @@ public:
     Lint(const Policy &policy, Diagnostics &diagnostics)
         : policy_(policy), reachable_(reachable(policy)), diagnostics_(diagnostics) {}
 
+    void dates();
     void credits();
     void over_wide();
     void ephemeral_ports();
@@ -71,6 +75,7 @@ private:
     const Policy &policy_;
     const Policy reachable_;
     Diagnostics &diagnostics_;
+    const std::uint64_t now_ = utc_now();
 };
 
 std::string Lint::witness(const std::vector<const Row *> &rows) const {
@@ -189,11 +194,35 @@ void Lint::splits_credit(const Row &row, const Credit &credit) {
         packet, fmt::format("put row '{}' first; {}", row.id, meant));
 }
 
+void Lint::dates() {
+    std::vector<std::uint16_t> past, soon;
+    for (std::size_t i = 0; i < policy_.rows.size(); ++i) {
+        const std::uint64_t end = policy_.rows[i].expires;
+        if (end == 0 || end > now_ + days_warned * ns_per_day) continue;
+        (end <= now_ ? past : soon).push_back(static_cast<std::uint16_t>(i));
+    }
+    const char *remedy = "give it a later date, or delete it";
+    tell_each(past, "have expired", Severity::warning, [&](const Row &row, std::uint16_t) {
+        diagnostics_.warning(
+            row.where,
+            fmt::format("row '{}' has expired: its last day was {}, and new flows go to the next "
+                        "row that permits them",
+                        row.id, date_text(row.expires)),
+            witness({&row}), remedy);
+    });
+    tell_each(soon, "expire soon", Severity::warning, [&](const Row &row, std::uint16_t) {
+        diagnostics_.warning(row.where,
+                             fmt::format("row '{}' expires soon: its last day is {} (UTC)", row.id,
+                                         date_text(row.expires)),
+                             witness({&row}), remedy);
+    });
+}
+
 void Lint::credits() {
     // A policy that exceeds a limit is reported by the compiler.
     const auto matrix = build_matrix(reachable_, CompileOptions{}.size_limit);
     if (!matrix) return;
-    const std::vector<Credit> credits = find_credits(reachable_, *matrix);
+    const std::vector<Credit> credits = find_credits(reachable_, *matrix, now_);
     std::vector<std::uint16_t> never, around, split;
     for (std::size_t i = 0; i < credits.size(); ++i) {
         if (is_switched_off(policy_, policy_.rows[i])) continue;
@@ -314,6 +343,7 @@ void Lint::interface_roles() {
 
 void lint(const Policy &policy, Diagnostics &diagnostics) {
     Lint lint(policy, diagnostics);
+    lint.dates();
     lint.credits();
     lint.over_wide();
     lint.ephemeral_ports();

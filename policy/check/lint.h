@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Warns of what is valid but probably not meant:
+//   rows that have expired, or do within 14 days
 //   rows that can never match, since earlier rows or `block` win all of them
 //   rows whose limit or check an earlier row keeps from some of their packets
 //   over-wide rows, which open most ports to most of the Internet

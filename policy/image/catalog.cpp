@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "policy/model/date.h"
 #include "policy/model/print.h"
 #include "policy/model/transports.h"
 
@@ -32,7 +33,10 @@ std::vector<std::string> row_texts(const Row &row) {
             to_string(row.port),
             row.port.empty() ? "" : to_string(row.source_port),
             row.source,
-            row.destination};
+            row.destination,
+            row.owner,
+            row.ticket,
+            date_text(row.expires)};
 }
 
 // A flow costs at least a microsecond, since 0 means that there is no limit.
@@ -123,18 +127,25 @@ std::optional<std::string> take_text(const std::string &catalog, std::size_t &at
     return text;
 }
 
-std::optional<CatalogRow> read_row(const pm_row &row, const std::string &catalog) {
+std::optional<CatalogRow> read_row(const pm_row &row, const std::string &catalog,
+                                   std::uint32_t version) {
     if (row.slot < PM_FIRST_ROW_SLOT || row.slot >= PM_ROW_SLOTS || row.check > PM_CHECK_SIP)
         return std::nullopt;
     CatalogRow out;
     std::size_t at = row.text;
-    std::string *const texts[PM_ROW_TEXTS] = {&out.id,        &out.role,       &out.protocol,
-                                              &out.transport, &out.port,       &out.source_port,
-                                              &out.source,    &out.destination};
-    for (std::string *text : texts) {
+    std::string expires;
+    std::string *const texts[PM_ROW_TEXTS] = {
+        &out.id,     &out.role,        &out.protocol, &out.transport, &out.port, &out.source_port,
+        &out.source, &out.destination, &out.owner,    &out.ticket,    &expires};
+    for (int i = 0; i < (version == PM_IMAGE_OLDEST ? PM_ROW_TEXTS_4 : PM_ROW_TEXTS); ++i) {
         auto taken = take_text(catalog, at);
         if (!taken) return std::nullopt;
-        *text = std::move(*taken);
+        *texts[i] = std::move(*taken);
+    }
+    if (!expires.empty()) {
+        const auto end = parse_date(expires);
+        if (!end) return std::nullopt;
+        out.expires = *end;
     }
     out.slot = row.slot;
     out.failsafe = row.flags & PM_ROW_FAILSAFE;
@@ -150,9 +161,10 @@ tl::expected<Catalog, std::string> read_catalog(pm_view view) {
     const Reader reader(view);
     if (pm_field(view, pm_image, magic) != PM_IMAGE_MAGIC)
         return tl::unexpected(std::string{"it is not a compiled policy"});
-    if (const std::uint32_t abi = pm_field(view, pm_image, abi); abi != PM_IMAGE_VERSION)
-        return tl::unexpected(
-            fmt::format("it has layout {}; this program reads layout {}", abi, PM_IMAGE_VERSION));
+    const std::uint32_t version = pm_field(view, pm_image, abi);
+    if (version < PM_IMAGE_OLDEST || version > PM_IMAGE_VERSION)
+        return tl::unexpected(fmt::format("it has layout {}; this program reads layout {}", version,
+                                          PM_IMAGE_VERSION));
     const std::uint32_t rows = pm_field(view, pm_image, row_count);
     const std::uint32_t base = pm_field(view, pm_image, catalog);
     const std::uint32_t catalog_size = pm_field(view, pm_image, catalog_size);
@@ -179,7 +191,7 @@ tl::expected<Catalog, std::string> read_catalog(pm_view view) {
         out.interfaces.push_back(std::move(*interface));
     }
     for (std::uint32_t i = 0; i < rows; ++i) {
-        auto row = read_row(pm_row_at(view, i), catalog);
+        auto row = read_row(pm_row_at(view, i), catalog, version);
         if (!row) return tl::unexpected(fmt::format("the compiled policy is damaged in row {}", i));
         out.rows.push_back(std::move(*row));
     }
@@ -189,6 +201,8 @@ tl::expected<Catalog, std::string> read_catalog(pm_view view) {
             "{:02x}", pm_load(view, static_cast<std::uint32_t>(offsetof(pm_image, sha256)) + i, 1));
     out.generation = pm_load(view, offsetof(pm_image, generation), 8);
     out.applied_at = pm_load(view, offsetof(pm_image, applied_at), 8);
+    if (pm_field(view, pm_image, flags) & PM_IMAGE_DATES)
+        out.utc = pm_load(view, offsetof(pm_image, utc), 8);
     return out;
 }
 

@@ -18,6 +18,8 @@ namespace pm {
 // A row as the image tells it.
 struct CatalogRow {
     std::string id, role, protocol, transport, port, source_port, source, destination;
+    std::string owner, ticket;
+    std::uint64_t expires = 0;  // ns of UTC from which it permits no new flow; 0: never
     std::uint16_t slot = 0;
     bool failsafe = false;
     Direction direction = Direction::in;
@@ -29,6 +31,7 @@ struct Catalog {
     std::string sha256;  // lowercase hex
     std::uint64_t generation = 0;
     std::uint64_t applied_at = 0;  // ns since the epoch
+    std::uint64_t utc = 0;         // as pm_image has it; 0: no row has a date
     std::string document;
     std::vector<std::string> interfaces;  // that the policy names; none: its rows hold everywhere
     std::vector<CatalogRow> rows;

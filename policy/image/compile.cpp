@@ -98,6 +98,25 @@ void write_cells(const std::vector<std::vector<CellRun>> &decisions, Writer &wri
     header.cells = writer.append(cells);
 }
 
+// Nothing is written where no row has a date, and the programs read no clock.
+void write_dated(const std::vector<DatedCells> &lists, Writer &writer, pm_image &header) {
+    if (lists.empty()) return;
+    std::vector<std::uint32_t> first{0};
+    std::vector<std::uint64_t> bounds;
+    std::vector<std::uint16_t> cells;
+    for (const DatedCells &list : lists) {
+        for (const DatedCell &one : list) {
+            bounds.push_back(one.from);
+            cells.push_back(one.cell);
+        }
+        first.push_back(static_cast<std::uint32_t>(bounds.size()));
+    }
+    header.flags |= PM_IMAGE_DATES;
+    header.dated_first = writer.append(first);
+    header.dated_bounds = writer.append(bounds);
+    header.dated_cells = writer.append(cells);
+}
+
 }  // namespace
 
 tl::expected<Image, std::string> compile(const Policy &policy, const CompileOptions &options) {
@@ -130,6 +149,7 @@ tl::expected<Image, std::string> compile(const Policy &policy, const CompileOpti
     header.local_count = static_cast<std::uint32_t>(matrix->locals.classes());
     header.decisions = writer.append(matrix->decisions);
     write_cells(matrix->cells, writer, header);
+    write_dated(matrix->dated, writer, header);
     header.locals = write_intervals(matrix->locals, writer);
     header.peers = write_intervals(matrix->peers, writer);
     write_catalog(policy, *slots, writer, header);

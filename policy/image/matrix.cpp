@@ -9,6 +9,7 @@
 
 #include <fmt/format.h>
 
+#include "policy/image/dated.h"
 #include "policy/image/locals.h"
 
 namespace pm {
@@ -57,25 +58,32 @@ std::vector<CellRun> settle(std::vector<Claim> claims) {
 class Decider {
 public:
     Decider(const Policy &policy, const Locals &locals, Matrix &matrix, std::size_t size_limit)
-        : policy_(policy), locals_(locals), matrix_(matrix), size_limit_(size_limit) {}
+        : policy_(policy),
+          locals_(locals),
+          matrix_(matrix),
+          size_limit_(size_limit),
+          dated_(matrix.dated) {}
 
-    // False: there are more decisions, or cells, than fit.
+    // False: there are more decisions, cells or lists by date than fit.
     bool decide_all();
 
 private:
     bool decide_class(std::size_t zone, Direction direction, std::uint32_t local);
     std::uint16_t contest(const RowNumbers &rows, std::uint8_t families);
-    std::vector<CellRun> decide(const RowNumbers &rows) const;
+    std::vector<CellRun> decide_at(const RowNumbers &rows, std::uint64_t time) const;
+    std::vector<CellRun> decide(const RowNumbers &rows);
     std::uint16_t decision(std::vector<CellRun> runs);
     bool too_many() const {
-        return matrix_.cells.size() > max_decisions ||
-               (cell_runs_ + contested_) * sizeof(CellRun) > size_limit_;
+        return matrix_.cells.size() > max_decisions || dated_.too_many() ||
+               (cell_runs_ + contested_) * sizeof(CellRun) + dated_.entries() * sizeof(DatedCell) >
+                   size_limit_;
     }
 
     const Policy &policy_;
     const Locals &locals_;
     Matrix &matrix_;
     std::size_t size_limit_;
+    DatedLists dated_;
     std::size_t cell_runs_ = 0, contested_ = 0;
     std::vector<bool> in_class_;  // by local set: does it hold the current class?
     RowNumbers rows_;
@@ -83,7 +91,8 @@ private:
     std::unordered_map<std::vector<CellRun>, std::uint16_t, CellRunsHash> decisions_;
 };
 
-std::vector<CellRun> Decider::decide(const RowNumbers &rows) const {
+// What decides flows that begin at this time, up to the next date of a row.
+std::vector<CellRun> Decider::decide_at(const RowNumbers &rows, std::uint64_t time) const {
     std::vector<Claim> claims;
     std::uint32_t order = 0;
     auto claim = [&](std::uint16_t set, std::uint16_t cell) {
@@ -94,8 +103,9 @@ std::vector<CellRun> Decider::decide(const RowNumbers &rows) const {
     auto row = rows.begin();
     auto claim_rows = [&](Section section, std::uint16_t flags) {
         for (; row != rows.end() && policy_.rows[*row].section == section; ++row)
-            claim(matrix_.peer_sets[*row],
-                  static_cast<std::uint16_t>((PM_CELL_ROW + *row) | flags));
+            if (!is_past(policy_.rows[*row], time))
+                claim(matrix_.peer_sets[*row],
+                      static_cast<std::uint16_t>((PM_CELL_ROW + *row) | flags));
     };
 
     claim_rows(Section::failsafe, PM_CELL_FAILSAFE);
@@ -103,6 +113,13 @@ std::vector<CellRun> Decider::decide(const RowNumbers &rows) const {
     claim_rows(Section::matrix, 0);
     claims.push_back({0, static_cast<std::uint32_t>(matrix_.peers.classes()), order, PM_CELL_NONE});
     return settle(std::move(claims));
+}
+
+std::vector<CellRun> Decider::decide(const RowNumbers &rows) {
+    std::vector<Era> eras;
+    for (const std::uint64_t time : begins_of_eras(policy_, rows))
+        eras.push_back({time, decide_at(rows, time)});
+    return dated_.merge(eras);
 }
 
 std::uint16_t Decider::decision(std::vector<CellRun> runs) {
@@ -247,8 +264,8 @@ tl::expected<Matrix, std::string> build_matrix(const Policy &policy, std::size_t
     if (!Decider(policy, locals, matrix, size_limit).decide_all())
         return tl::unexpected(fmt::format(
             "the policy's {} rows compete in more ways than fit; the limit is {} different "
-            "services and {} MB",
-            policy.rows.size(), max_decisions, size_limit >> 20));
+            "services, {} ways in which rows with a date follow each other, and {} MB",
+            policy.rows.size(), max_decisions, PM_DATED_MAX, size_limit >> 20));
     return matrix;
 }
 

@@ -8,10 +8,12 @@
 //
 // The rows that a (zone, direction, local class, pair) leaves in question compete: a contest. The
 // decision of a contest has a cell for each peer class: the first row that permits, or none, or
-// blocked. compile.cpp writes the tables into the image; check/credit looks in the contests for
-// rows to which no packet is credited.
+// blocked. Where dates of rows decide, it names a list by time (dated.h). compile.cpp writes the
+// tables into the image; check/credit looks in the contests for rows to which no packet is
+// credited.
 #pragma once
 
+#include <compare>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -36,6 +38,16 @@ struct CellRun {
     bool operator==(const CellRun &) const = default;
 };
 
+// A cell for flows that begin at `from` (ns of UTC) or later, up to where the next one counts. Such
+// a list begins at 0.
+struct DatedCell {
+    std::uint64_t from = 0;
+    std::uint16_t cell = 0;  // PM_CELL_NONE or a row
+
+    auto operator<=>(const DatedCell &) const = default;
+};
+using DatedCells = std::vector<DatedCell>;
+
 // Rows that compete for the same packets, and the number of the decision among them.
 struct Contest {
     RowNumbers rows;
@@ -52,6 +64,7 @@ struct Matrix {
     std::size_t zones = 1;
     std::vector<std::uint16_t> decisions;     // [zone][direction][local class][pair]
     std::vector<std::vector<CellRun>> cells;  // by decision
+    std::vector<DatedCells> dated;            // lists that cells with PM_CELL_DATED name
     std::vector<Contest> contests;
 };
 

@@ -11,7 +11,7 @@ namespace {
 
 void copy_header(std::span<const std::uint8_t> image, pm_image &header) {
     std::memcpy(&header, image.data(), sizeof(header));  // its padding too, which is compared
-    header.generation = header.applied_at = 0;
+    header.generation = header.applied_at = header.utc = 0;
 }
 
 }  // namespace

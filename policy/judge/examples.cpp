@@ -48,6 +48,7 @@ private:
     pm_view image_;
     Direction direction_;
     unsigned interface_;
+    pm_moment when_ = present(image_);
     std::size_t tries_ = 0;
     std::optional<Question> passed_, dropped_;
 };
@@ -68,7 +69,7 @@ void Search::ask(const CatalogRow &row, const Address &local, const Address &rem
                                .direction = direction_,
                                .interface = interface_};
     tries_++;
-    const std::uint32_t reason = pm_reason_of(judge_first(image_, {}, 0, question));
+    const std::uint32_t reason = pm_reason_of(judge_first(image_, {}, when_, question));
     if (reason == 0 && !passed_) passed_ = question;
     if (reason != 0 && reason != essential_verdict && !dropped_) dropped_ = question;
 }

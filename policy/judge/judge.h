@@ -9,10 +9,12 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "maps/image.h"
 #include "policy/image/compile.h"
+#include "policy/judge/moment.h"
 #include "policy/judge/question.h"
 #include "policy/judge/why.h"
 #include "policy/model/address.h"
@@ -45,13 +47,22 @@ bool is_listed(pm_view image, const Address &address);
 //   a datagram that no row lets open a flow is judged once more, as the reply of a flow that the
 //   other side opened; such a flow is not live, so this gives only a better reason.
 // The verdict is a row's number, a reason << 16, or 0xffff0000 | an essential.
-std::uint32_t judge_first(pm_view image, pm_view bans, std::uint64_t now, const Question &question);
+std::uint32_t judge_first(pm_view image, pm_view bans, pm_moment when, const Question &question);
 
+// The number of the row that would permit the packet if no date were past; none: that makes no
+// difference to `verdict`, which judge_first() has said of it now.
+std::optional<std::uint32_t> expired_row(pm_view image, const Question &question,
+                                         std::uint32_t verdict);
+
+// Asks what the policy says at present.
 Answer ask(const Policy &policy, const ImageView &image, const Question &question);
 
-// The same for a verdict that is known: who judged by the policy has given it. `interface` is empty
+// The same for a verdict that is known, with what expired_row() says of it. `interface` is empty
 // where the policy names none.
-Answer answer_of(std::uint32_t verdict, const Policy &policy, const std::string &interface,
-                 const Question &question);
+Answer answer_of(std::uint32_t verdict, std::optional<std::uint32_t> expired, const Policy &policy,
+                 const std::string &interface, const Question &question);
+
+// Says in an answer that this row (its id) would decide, but for its date.
+void add_expired(const std::string &row, std::uint64_t expires, Answer &answer);
 
 }  // namespace pm

@@ -10,6 +10,7 @@
 #include "policy/base/text.h"
 #include "policy/language/sections.h"
 #include "policy/language/words.h"
+#include "policy/model/date.h"
 #include "policy/model/transports.h"
 
 namespace pm {
@@ -17,6 +18,7 @@ namespace {
 
 constexpr std::size_t column_limit = 100;  // characters of role and protocol
 constexpr std::size_t notes_limit = 1000;
+constexpr std::size_t label_limit = 64;  // bytes of owner and ticket
 constexpr std::uint32_t burst_limit = 1'000'000;
 
 // A row names sets. An address in its place would have no name to be shown in counters.
@@ -167,6 +169,31 @@ void read_texts(const Reading &reading, const Fields &fields, Row &row) {
         row.accept = read_accept(reading, *node, row_findings);
 }
 
+// Who answers for a row, and why it is there. No text has control characters (yaml.cpp).
+std::string read_label(const Reading &reading, const Fields &fields, const std::string &key) {
+    const Node *node = fields.find(key);
+    const std::string *text = node ? reading.text(*node, quote(key)) : nullptr;
+    if (!text) return {};
+    if (text->size() <= label_limit) return *text;
+    reading.error(*node,
+                  fmt::format("'{}' has {} bytes; the limit is {}", key, text->size(), label_limit),
+                  "write the rest under notes");
+    return {};
+}
+
+// The last day of a row. A failsafe row has none: nobody may be shut out by a calendar.
+void read_expiry(const Reading &reading, const Fields &fields, Row &row) {
+    const Node *node = fields.find("expires");
+    if (!node) return;
+    if (row.section == Section::failsafe)
+        return reading.error(
+            *node,
+            fmt::format("failsafe row {} takes no expires: nothing may cut it", quote(row.id)),
+            "leave it out, or write the row under matrix");
+    const std::string *text = reading.text(*node, "'expires'");
+    if (text) row.expires = reading.value_of(*node, parse_date(*text)).value_or(0);
+}
+
 // The check and the limit of a row. They may deny, which a failsafe row must never do.
 void read_conditions(const Reading &reading, const Fields &fields, Row &row) {
     for (const char *key : {"check", "limit"}) {
@@ -184,9 +211,10 @@ void read_conditions(const Reading &reading, const Fields &fields, Row &row) {
 
 std::optional<WrittenRow> read_row(const Reading &reading, const Node &node, Section section) {
     if (!reading.expect_map(node, "a row")) return std::nullopt;
-    const Fields fields(reading, node, "a row",
-                        {"id", "role", "protocol", "transport", "source", "destination", "port",
-                         "source-port", "notes", "check", "limit", "accept"});
+    const Fields fields(
+        reading, node, "a row",
+        {"id", "role", "protocol", "transport", "source", "destination", "port", "source-port",
+         "notes", "owner", "ticket", "expires", "check", "limit", "accept"});
     const Node *id_node = fields.find("id");
     if (!id_node) {
         reading.error(node, "the row has no id",
@@ -201,6 +229,9 @@ std::optional<WrittenRow> read_row(const Reading &reading, const Node &node, Sec
     row.row.where = id->where;
     row.row.section = section;
     read_texts(reading, fields, row.row);
+    row.row.owner = read_label(reading, fields, "owner");
+    row.row.ticket = read_label(reading, fields, "ticket");
+    read_expiry(reading, fields, row.row);
 
     bool whole = true;
     for (const char *key : {"transport", "source", "destination"}) {

@@ -10,6 +10,7 @@
 
 #include "policy/base/sha256.h"
 #include "policy/base/text.h"
+#include "policy/model/date.h"
 #include "policy/model/print.h"
 #include "policy/model/transports.h"
 
@@ -46,6 +47,9 @@ std::vector<std::pair<const char *, std::string>> fields_of(const Row &row) {
             {"check", check_of(row)},
             {"limit", limit_of(row)},
             {"notes", row.notes},
+            {"owner", row.owner},
+            {"ticket", row.ticket},
+            {"expires", row.expires ? date_text(row.expires) : "never"},
             {"accept", joined(row.accept)}};
 }
 

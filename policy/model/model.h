@@ -93,6 +93,8 @@ struct Row {
     std::string port_text;  // as written, names kept, for printing
     std::string source_port_text;
     std::string notes;
+    std::string owner, ticket;  // for people; may be empty
+    std::uint64_t expires = 0;  // ns of UTC from which it permits no new flow; 0: never (date.h)
     Check check;
     Limit limit;
     std::vector<std::string> accept;  // of row_findings

@@ -8,6 +8,7 @@
 
 #include "policy/base/sha256.h"
 #include "policy/base/text.h"
+#include "policy/model/date.h"
 #include "policy/model/transports.h"
 
 namespace pm {
@@ -181,6 +182,9 @@ private:
         if (!row.port.empty() && row.source_port != any_port)
             add("    source-port: {}\n", row.source_port_text);
         print_text("notes", row.notes);
+        print_text("owner", row.owner);
+        print_text("ticket", row.ticket);
+        print_text("expires", date_text(row.expires));
         if (row.check.payload != Check::Payload::none)
             add("    check: {{ payload: {}, on-mismatch: {} }}\n", payload_name(row.check.payload),
                 row.check.drop ? "drop" : "count");

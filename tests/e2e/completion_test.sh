@@ -76,7 +76,7 @@ case_schema_takes_every_policy_of_the_tree() {
 
 case_schema_refuses_what_has_not_the_form() {
     local name
-    for name in conditions expectations keys names no-rows ports rows sets; do
+    for name in conditions dates expectations keys names no-rows ports rows sets; do
         refused /usr/bin/python3 "$here/schema.py" "$SCHEMA" valid \
             "$ROOT/tests/golden/errors/$name.yaml"
     done

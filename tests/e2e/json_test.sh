@@ -18,7 +18,8 @@ holds() { jq -es "$1" >/dev/null || { echo "not so: $1"; return 1; }; }
 readonly ROW='{"id":"string","section":"string","role":"string null","protocol":"string null",
   "transport":"array","direction":"string","port":"string null","source_port":"string null",
   "source":"string","destination":"string","packets_in":"number","bytes_in":"number",
-  "packets_out":"number","bytes_out":"number","flows":"number","flows_total":"number"}'
+  "packets_out":"number","bytes_out":"number","flows":"number","flows_total":"number",
+  "owner":"string null","ticket":"string null","expires":"string null","expired":"boolean"}'
 readonly ESSENTIAL='{"id":"string","role":"null","protocol":"null","transport":"array null",
   "direction":"null","port":"null","source_port":"null","source":"null","destination":"null",
   "packets_in":"number","bytes_in":"number","packets_out":"number","bytes_out":"number",

@@ -37,10 +37,19 @@ def complaints_about_keys(schema, root):
                 yield f"a {what}: portmatrix-policy(5) has no '{key}'"
 
 
+class Loader(yaml.SafeLoader):
+    """YAML 1.2, as the policy is: 2027-03-31 is a text."""
+
+
+Loader.yaml_implicit_resolvers = {
+    first: [(tag, form) for tag, form in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()}
+
+
 def complaints_about_files(schema, files):
     validator = jsonschema.Draft202012Validator(schema)
     for file in files:
-        for error in validator.iter_errors(yaml.safe_load(Path(file).read_text())):
+        for error in validator.iter_errors(yaml.load(Path(file).read_text(), Loader)):
             place = "/".join(map(str, error.absolute_path))
             yield f"{file}: {place}: {error.message.splitlines()[0][:200]}"
 

@@ -261,6 +261,54 @@ await_two_looks() {
     wait_for 30 has_looked $((before + 2))
 }
 
+# The newest time that this host has seen goes on here, in place of its clock.
+case_a_row_ends_with_its_day_and_what_began_before_goes_on() {
+    local day
+    [ ! -e "$LAB/run/watch" ] || stop_watch TERM # of the case before
+    start_watch
+    lab_echo edge 8080
+    lab_await edge tcp 8080
+    day=$(date -u -d '2 days' +%F)
+    expect_status 0 pm apply "$(edited_policy dated "\$a matrix:\n  - { id: visit-in, transport: tcp, source: any, destination: access, port: 8080, ticket: CHG-7, expires: $day }")"
+    expect_output "row 'visit-in' expires soon: its last day is $day (UTC)"
+    expect_status 0 pm apply "$LAB/dated.yaml"
+    expect_output "nothing changed"
+    coproc TALK { exec nsenter --net="/run/netns/$LAB_NET-user" socat - "TCP:$EDGE4:8080"; }
+    # shellcheck disable=SC2153 # set by coproc
+    talk=$TALK_PID to=${TALK[1]} from=${TALK[0]}
+    answers
+    expect_equal '["CHG-7",false]' "$(visit)" "before"
+    date -u -d "$day + 1 day" +%s >"$LAB/state/newest-time"
+    wait_for 20 watch_said "dates of rows are held against another time now: "
+    refused tcp_talks user "$EDGE4" 8080
+    answers
+    expect_status 0 pm ban 198.51.100.99 # each flow is judged anew
+    expect_status 0 pm unban 198.51.100.99
+    answers
+    expect_equal '["CHG-7",true]' "$(visit)" "after"
+    expect_status 0 pm status
+    expect_output "1 row has expired: visit-in ($day)"
+    expect_status 0 pm explain --from "$USER4:40000" --to "$EDGE4:8080" --proto tcp
+    expect_output "row 'visit-in' would permit it, but its last day was $day"
+    watch_said "the clock is behind"
+    # The boot that a wrong clock would have used.
+    pm detach --all
+    expect_status 0 pm restore
+    refused tcp_talks user "$EDGE4" 8080
+    rm "$LAB/state/newest-time"
+    wait_for 20 tcp_talks user "$EDGE4" 8080
+    kill "$talk"
+    expect_status 0 pm apply "$here/edge.yaml"
+    stop_watch TERM
+}
+answers() {
+    local answer
+    echo matrix >&"$to"
+    read -r -t $((10 * SLOW)) answer <&"$from" || return 1
+    expect_equal matrix "$answer" "what the connection says back"
+}
+visit() { pm status --json | jq -c '.rows[] | select(.id == "visit-in") | [.ticket, .expired]' | head -n 1; }
+
 lab_make
 trap 'lab_remove "$LAB"' EXIT
 lab_echo edge 22

@@ -45,10 +45,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size
     pm_flow_key flow = {};
     std::memcpy(&flow, data + size - std::min(size, sizeof(flow)), std::min(size, sizeof(flow)));
     const std::uint32_t opener = flow.zero;
+    const std::uint64_t begun = flow.remote.high;
     for (const std::uint32_t direction : {0U, 1U}) {
         // The bans may be anything too.
-        const std::uint32_t verdict =
-            pm_judge(view.view(), view.view(), 1, &flow, opener, direction);
+        const std::uint32_t verdict = pm_judge(view.view(), view.view(), {.now = 1, .begun = begun},
+                                               &flow, opener, direction);
         if (pm_reason_of(verdict) == 0) (void)pm_row_at(view.view(), pm_row_of(verdict));
     }
     return 0;

@@ -161,7 +161,8 @@ TEST(Differential, FirstPacketsOfARandomPolicy) {
                 compare_probe(Kernel::shared(), policy, question.direction, packet);
             ASSERT_EQ(fault, "") << to_string(question);
             const Verdict verdict = Kernel::shared().ask(question.direction, packet);
-            EXPECT_EQ(verdict_of(judge_first(ImageView(image.bytes).view(), {}, 0, question)),
+            const pm_moment when{.now = 0, .begun = test_time};
+            EXPECT_EQ(verdict_of(judge_first(ImageView(image.bytes).view(), {}, when, question)),
                       verdict)
                 << to_string(question) << ": " << to_string(verdict, policy) << "\n"
                 << print(policy) << "PM_SEED=" << seed();

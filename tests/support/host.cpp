@@ -89,8 +89,9 @@ Host::Outcome Host::send(Direction direction, const Bytes &frame, const World &w
     if (seen.moved.size() == 1) outcome.verdict = to_string(seen.moved[0].verdict, policy_);
     outcome.fault = compare_counters(seen, expected, bytes);
     if (outcome.fault.empty() && world.plain())
-        outcome.fault = compare_probe(kernel_, policy_, direction, frame);
-    if (outcome.fault.empty()) outcome.fault = compare_image(policy_, view_, direction, frame);
+        outcome.fault = compare_probe(kernel_, policy_, direction, frame, oracle_.utc());
+    if (outcome.fault.empty())
+        outcome.fault = compare_image(policy_, view_, direction, frame, oracle_.utc());
     return outcome;
 }
 
@@ -108,7 +109,7 @@ std::string Host::compare_counters(const Seen &seen, const Verdict &expected, st
 }
 
 std::string compare_image(const Policy &policy, const ImageView &image, Direction direction,
-                          const Bytes &frame) {
+                          const Bytes &frame, std::uint64_t utc) {
     naive::Headers headers = naive::parse(frame, direction == Direction::out);
     if (headers.fault || headers.kind != naive::Headers::Kind::ip || headers.is_later_fragment())
         return {};
@@ -124,24 +125,24 @@ std::string compare_image(const Policy &policy, const ImageView &image, Directio
                                   .interface = interface_number,
                                   .zero = 0};
         std::uint32_t answer =
-            pm_judge(image.view(), {nullptr, 0}, 0, &flow, static_cast<std::uint32_t>(opener),
-                     static_cast<std::uint32_t>(direction));
+            pm_judge(image.view(), {nullptr, 0}, {.now = 0, .begun = utc}, &flow,
+                     static_cast<std::uint32_t>(opener), static_cast<std::uint32_t>(direction));
         Verdict theirs = pm_reason_of(answer) ? drop(static_cast<pm_reason>(pm_reason_of(answer)))
                                               : row(static_cast<int>(pm_row_of(answer)));
         std::string fault =
-            differ("the image", theirs, naive::judge(policy, {interface_name}, opening, direction),
-                   policy);
+            differ("the image", theirs,
+                   naive::judge(policy, {interface_name}, opening, direction, utc), policy);
         if (!fault.empty()) return fault + ", opened " + direction_name(opener);
     }
     return {};
 }
 
 std::string compare_probe(Kernel &kernel, const Policy &policy, Direction direction,
-                          const Bytes &frame) {
+                          const Bytes &frame, std::uint64_t utc) {
     naive::Facts facts;
     facts.direction = direction;
     return differ("the probe", kernel.ask(direction, frame),
-                  naive::probe(policy, {interface_name}, frame, facts), policy);
+                  naive::probe(policy, {interface_name}, frame, facts, utc), policy);
 }
 
 std::string hex(const Bytes &bytes) {

@@ -70,12 +70,13 @@ private:
 
 // Compares the image in user space with the oracle: the flow that the frame opens, and the flow
 // that it answers. Returns how they differ; empty if they agree or the frame describes no flow.
+// It is `utc` (ns).
 std::string compare_image(const Policy &policy, const ImageView &image, Direction direction,
-                          const Bytes &frame);
+                          const Bytes &frame, std::uint64_t utc = test_time);
 
 // The same for the probe programs and the oracle. The candidate must be loaded.
 std::string compare_probe(Kernel &kernel, const Policy &policy, Direction direction,
-                          const Bytes &frame);
+                          const Bytes &frame, std::uint64_t utc = test_time);
 
 std::string hex(const Bytes &bytes);
 

@@ -23,6 +23,8 @@
 #include "tests/support/mapped.h"
 #include "tests/support/places.h"
 #include "tests/support/policies.h"
+#include "tests/support/run_frame.h"
+#include "tests/support/time.h"
 
 namespace pm::test {
 
@@ -75,8 +77,18 @@ struct Kernel::Parts {
 
     void write_image(std::uint32_t slot, const Image &image) const {
         if (image.bytes.size() > slot_size) throw std::runtime_error("the image exceeds its slot");
-        std::memcpy(images.bytes() + std::size_t{slot} * slot_size, image.bytes.data(),
-                    image.bytes.size());
+        std::memcpy(slot_of(slot), image.bytes.data(), image.bytes.size());
+        tell_test_time(slot_of(slot), waited);
+    }
+
+    std::uint8_t *slot_of(std::uint32_t slot) const {
+        return images.bytes() + std::size_t{slot} * slot_size;
+    }
+
+    void wait(std::uint64_t seconds) {
+        waited += seconds;
+        for (std::uint32_t slot = 0; slot < PM_IMAGE_SLOTS; ++slot)
+            tell_test_time(slot_of(slot), waited);
     }
 
     // No packet is under way, so there is no grace period to wait for.
@@ -116,6 +128,7 @@ struct Kernel::Parts {
     Program program;
     Mapped control_memory, images, bans, question, paces;
     bool has_paces = false;
+    std::uint64_t waited = 0;  // seconds since the last clear()
     std::size_t cpus;
     std::vector<std::uint16_t> row_slots;     // of the image in force, by row
     std::uint32_t slots = PM_FIRST_ROW_SLOT;  // of all images so far
@@ -149,35 +162,11 @@ void Kernel::load_candidate(const Image &image) {
     ask = {.image = 0, .bans = 0, .interface = interface_number, .zero = 0};
 }
 
-static int run(int program, const Bytes &frame, Bytes &output, Direction direction,
-               const Context &context) {
-    __sk_buff skb = {};
-    skb.ingress_ifindex = context.came_in_on;
-    skb.gso_segs = context.gso_segments;
-    skb.gso_size = context.gso_size;
-    skb.wire_len = context.wire_length;
-    output.resize(frame.size() + 256);
-    bpf_test_run_opts options = {};
-    options.sz = sizeof(options);
-    options.data_in = frame.data();
-    options.data_size_in = static_cast<std::uint32_t>(frame.size());
-    options.data_out = output.data();
-    options.data_size_out = static_cast<std::uint32_t>(output.size());
-    options.repeat = 1;
-    if (direction == Direction::out) {
-        options.ctx_in = &skb;
-        options.ctx_size_in = sizeof(skb);
-    }
-    if (bpf_prog_test_run_opts(program, &options))
-        fail("cannot run a frame of " + std::to_string(frame.size()) + " bytes");
-    return static_cast<int>(options.retval);
-}
-
 Verdict Kernel::ask(Direction direction, const Bytes &frame) {
     bool in = direction == Direction::in;
-    auto answer =
-        static_cast<std::uint32_t>(run(in ? parts_->program.ask_in() : parts_->program.ask_out(),
-                                       frame, parts_->output, direction, {}));
+    auto answer = static_cast<std::uint32_t>(
+        run_frame(in ? parts_->program.ask_in() : parts_->program.ask_out(), frame, parts_->output,
+                  direction, {}));
     return verdict_of(answer);
 }
 
@@ -253,8 +242,8 @@ void Kernel::set_paces(Paces paces) {
 bool Kernel::run_hook(Direction direction, const Bytes &frame, const Context &context) {
     if (!parts_->has_paces) set_paces(Paces::off);
     bool in = direction == Direction::in;
-    int action = run(in ? parts_->program.ingress() : parts_->program.egress(), frame,
-                     parts_->output, direction, context);
+    int action = run_frame(in ? parts_->program.ingress() : parts_->program.egress(), frame,
+                           parts_->output, direction, context);
     int passes = in ? 2 : -1, drops = in ? 1 : 2;  // XDP_PASS, TC_ACT_UNSPEC; XDP_DROP, _SHOT
     if (action != passes && action != drops)
         throw std::runtime_error("a program returned " + std::to_string(action));
@@ -326,6 +315,8 @@ void Kernel::clear() {
     parts_->empty<pm_neighbour_key, pm_neighbour>("neighbours");
     clear_array<std::uint64_t>(parts_->program.maps().fd("row_limits"), 0, parts_->slots, 1);
     set_paces(Paces::off);
+    parts_->waited = 0;
+    parts_->wait(0);
     clear_array<pm_dhcp>(parts_->program.maps().fd("dhcp"), interface_number, 1, 1);
     clear_array<pm_row_count>(parts_->program.rows(), 0, parts_->slots, parts_->cpus);
     clear_array<pm_drop_count>(parts_->program.maps().fd("drops"), first_drop, drop_count,
@@ -335,9 +326,11 @@ void Kernel::clear() {
 
 void Kernel::age(std::uint32_t seconds, std::uint32_t ahead) {
     const std::int64_t jiffies = std::int64_t{seconds} * kernel_hz() - ahead;
+    parts_->wait(seconds);
     for (const FlowTable &table : flow_tables)
         parts_->each<pm_flow_key, pm_flow>(table.name, [&](auto &map, const auto &key, auto &flow) {
             flow.last -= static_cast<std::uint32_t>(jiffies >> PM_STAMP_SHIFT);
+            flow.start -= static_cast<std::uint32_t>(jiffies >> PM_STAMP_SHIFT);
             (void)map.put(key, flow);
         });
     parts_->each<pm_fragment_key, pm_fragment>(
@@ -364,6 +357,11 @@ void Kernel::age(std::uint32_t seconds, std::uint32_t ahead) {
     for (auto &asked : client.asked)
         if (asked) asked -= static_cast<std::uint64_t>(jiffies);
     (void)clients.put(interface_number, client);
+}
+
+void Kernel::forget_time() {
+    for (std::uint32_t slot = 0; slot < PM_IMAGE_SLOTS; ++slot)
+        reinterpret_cast<pm_image *>(parts_->slot_of(slot))->utc = 0;
 }
 
 std::vector<pm_flow> Kernel::flows() const {

@@ -82,7 +82,8 @@ public:
     Totals totals() const;
     void set_counters(std::uint64_t packets);  // of every row and reason, as if so many were seen
 
-    void clear();  // flows, fragments, limits, DHCP clients, neighbours, counters
+    // Flows, fragments, limits, DHCP clients, neighbours, counters; and it is test_time again.
+    void clear();
     // The paces of essentials (bpf/pace.h). They know only real time, so a test has them if it asks
     // for them: `off`, as after clear(), `on` from a beginning where nothing has come yet, or
     // `full`: the turn of no kind comes within an hour.
@@ -91,6 +92,7 @@ public:
     // Makes everything that expires older. `ahead`: jiffies by which the clock of its writer is
     // ahead.
     void age(std::uint32_t seconds, std::uint32_t ahead = 0);
+    void forget_time();  // as if nobody had told the programs what time it is, until the next wait
     std::vector<pm_flow> flows() const;  // not moved
     void mark_moved();                   // every young flow, as if its assured entry had gone since
     // Adds an assured entry with the same ends as each young one: opened by the other side, and cut

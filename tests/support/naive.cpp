@@ -69,7 +69,8 @@ Verdict Host::see_fragment_alone(const Headers &headers, const Facts &facts) con
                           .local = headers.destination,
                           .remote = headers.source,
                           .protocol = headers.protocol};
-    if (facts.direction == Direction::out || stateless_ || !ask(opening, Direction::in).passes())
+    if (facts.direction == Direction::out || stateless_ ||
+        !ask(opening, Direction::in, utc()).passes())
         return drop(PM_DROP_FRAGMENT_UNKNOWN);
     return is_foreign(headers.destination, facts, {}) ? drop(PM_DROP_FORWARDED)
                                                       : essential(PM_ESSENTIAL_FRAGMENT);
@@ -151,11 +152,11 @@ Verdict Host::see_error(Frame frame, const Headers &headers, const Facts &facts)
         const Flow *flow = find(opening, opener);
         if (!flow) continue;
         opening.opener = opener;
-        related |= flow->epoch == epoch_ || ask(opening, direction).passes();
+        related |= flow->epoch == epoch_ || ask(opening, direction, flow->begun).passes();
     }
     opening.opener = direction;
     if (!related && quoted.is_tcp() && facts.socket == Socket::live)
-        related = judge_both_ways(quoted, opening, direction).verdict.passes();
+        related = judge_both_ways(quoted, opening, direction, 0).verdict.passes();
     return related ? essential(PM_ESSENTIAL_ICMP_ERROR) : unrelated;
 }
 
@@ -191,8 +192,8 @@ Verdict Host::pass(Flow &flow, const Headers &headers, Direction direction) cons
     return row(flow.row);
 }
 
-Verdict Host::ask(const Opening &opening, Direction direction) const {
-    return judge(*policy_, interface_, opening, direction, banned_);
+Verdict Host::ask(const Opening &opening, Direction direction, std::uint64_t begun) const {
+    return judge(*policy_, interface_, opening, direction, begun, banned_);
 }
 
 Verdict Host::see_flow(Frame frame, const Headers &headers, const Facts &facts) {
@@ -201,7 +202,7 @@ Verdict Host::see_flow(Frame frame, const Headers &headers, const Facts &facts) 
     bool ports = headers.is_tcp() || headers.is_udp(), syn = headers.is_first_syn();
     bool may_own = !ports || gate(*policy_, own);
     bool may_answer = !ports || (!syn && gate(*policy_, answer));
-    if (!may_own && !may_answer) return ask(own, facts.direction);
+    if (!may_own && !may_answer) return ask(own, facts.direction, utc());
 
     bool in = facts.direction == Direction::in;
     bool opened_in = in ? may_own : may_answer, opened_out = in ? may_answer : may_own;
@@ -224,7 +225,7 @@ Verdict Host::see_flow(Frame frame, const Headers &headers, const Facts &facts) 
 bool Host::stays(Flow &flow, Opening ends, Direction direction) const {
     if (flow.epoch == epoch_) return true;
     ends.opener = flow.opener;
-    const Verdict verdict = ask(ends, direction);
+    const Verdict verdict = ask(ends, direction, flow.begun);
     if (!verdict.passes()) return false;
     flow.row = verdict.number;
     flow.epoch = epoch_;
@@ -234,8 +235,12 @@ bool Host::stays(Flow &flow, Opening ends, Direction direction) const {
 // A packet that finds no live flow: it may open one, or a socket vouches for it.
 Verdict Host::see_stray(Frame frame, const Headers &headers, const Opening &own,
                         const Facts &facts) {
-    Judged judged = judge_both_ways(headers, own, facts.direction);
-    if (!judged.verdict.passes()) return judged.verdict;
+    Judged judged = judge_both_ways(headers, own, facts.direction, utc());
+    const Verdict now = judged.verdict;
+    const bool has_connection = facts.socket == Socket::live || facts.socket == Socket::half_open;
+    if (!now.passes() && headers.is_tcp() && !headers.is_first_syn() && has_connection)
+        judged = judge_as_begun(own, facts.direction);
+    if (!judged.verdict.passes()) return now;
     bool opens = headers.is_tcp() ? headers.is_first_syn()
                                   : !headers.is_echo_reply() && !headers.is_later_fragment();
     if (opens && judged.opener == facts.direction) {
@@ -257,6 +262,7 @@ Verdict Host::see_stray(Frame frame, const Headers &headers, const Opening &own,
         return judged.verdict;
     if (brings && !checked(pending, frame, headers)) return drop(PM_DROP_PAYLOAD_MISMATCH);
     open(own, headers, facts.direction, judged, pending, !half_open);
+    if (Flow *flow = find(own, judged.opener)) flow->begun = 0;
     return judged.verdict;
 }
 
@@ -272,7 +278,7 @@ Verdict Host::see_forgotten(const Headers &headers, const Opening &own, const Fa
     if (is_in && is_foreign(own.local, facts, judged.verdict)) return drop(PM_DROP_FORWARDED);
     Opening ends = own;
     ends.opener = Direction::in;
-    const Verdict verdict = ask(ends, facts.direction);
+    const Verdict verdict = ask(ends, facts.direction, utc());
     return verdict.passes() ? verdict : drop(PM_DROP_NOT_FIRST_PACKET);
 }
 
@@ -330,6 +336,7 @@ Verdict Host::see_opener(Frame frame, const Headers &headers, const Opening &own
     if (awaits) flow->await(headers);
     if (!opens) return judged.verdict;
     flow->last = now_;
+    if (flow->begun == 0) flow->begun = flow->recorded;
     if (direction == Direction::in) {
         flow->next = pending;
     } else {
@@ -357,9 +364,9 @@ bool Host::within_limit(int row, const Opening &own) {
 
 // Judges the packet as the opener of its own flow if a row could have its ports, else as an answer;
 // tcp as both.
-Host::Judged Host::judge_both_ways(const Headers &headers, const Opening &own,
-                                   Direction direction) const {
-    Judged first{ask(own, direction), own.opener};
+Host::Judged Host::judge_both_ways(const Headers &headers, const Opening &own, Direction direction,
+                                   std::uint64_t begun) const {
+    Judged first{ask(own, direction, begun), own.opener};
     if (first.verdict.passes() || headers.is_first_syn()) return first;
     if (!headers.is_tcp() && !headers.is_udp()) return first;
 
@@ -367,7 +374,7 @@ Host::Judged Host::judge_both_ways(const Headers &headers, const Opening &own,
     answer.opener = other(direction);
     bool may_own = gate(*policy_, own), may_answer = gate(*policy_, answer);
     if (!may_answer || (may_own && !headers.is_tcp())) return first;
-    Judged second{ask(answer, direction), answer.opener};
+    Judged second{ask(answer, direction, begun), answer.opener};
     return second.verdict.passes() || !may_own ? second : first;
 }
 
@@ -378,6 +385,7 @@ Verdict Host::open(Opening ends, const Headers &headers, Direction direction, co
     flow.opener = judged.opener;
     flow.row = judged.verdict.number;
     flow.epoch = epoch_;
+    flow.begun = flow.recorded = utc();
     flow.established = established;
     flow.pending = pending;
     if (is_multicast(ends.local) || is_multicast(ends.remote)) return judged.verdict;

@@ -14,6 +14,7 @@
 #include "tests/support/addresses.h"
 #include "tests/support/naive_parse.h"
 #include "tests/support/naive_payload.h"
+#include "tests/support/time.h"
 #include "tests/support/verdict.h"
 
 namespace pm::naive {
@@ -50,9 +51,10 @@ struct Opening {
 // The flow that a packet opens, or would answer as an echo reply.
 Opening opening_of(const Headers &headers, Direction direction);
 
-// The verdict on a flow's first packet, without state. `direction` is that of the packet that asks.
+// The verdict on a flow's first packet, without state. `direction` is that of the packet that asks;
+// `begun` (ns of UTC) is when the flow begins or has begun.
 Verdict judge(const Policy &policy, const Interface &interface, const Opening &opening,
-              Direction direction, const AddressSet &banned = {});
+              Direction direction, std::uint64_t begun, const AddressSet &banned = {});
 
 // Could a row of any kind, on any interface, open such a flow?
 bool gate(const Policy &policy, const Opening &opening);
@@ -63,9 +65,10 @@ public:
     Host(const Policy &policy, Interface interface) : policy_(&policy), interface_(interface) {}
 
     // A host without any state, and so without limits and checks.
-    static Host stateless(const Policy &policy, Interface interface) {
+    static Host stateless(const Policy &policy, Interface interface, std::uint64_t utc) {
         Host host(policy, interface);
         host.stateless_ = true;
+        host.utc_at_begin_ = utc;
         return host;
     }
 
@@ -79,6 +82,7 @@ public:
         epoch_++;
     }
     void wait(std::uint64_t seconds) { now_ += seconds; }
+    std::uint64_t utc() const { return utc_at_begin_ + (now_ - begin) * test::ns_in_second; }
 
     // The verdict on a packet, and what it leaves behind.
     Verdict see(Frame frame, const Facts &facts);
@@ -93,6 +97,8 @@ private:
         int row = 0;
         std::uint64_t epoch = 0;
         std::uint64_t last = 0;
+        std::uint64_t recorded = 0;  // ns of UTC: since when it is known
+        std::uint64_t begun = 0;     // likewise; 0: before that, nobody knows when
         bool answered = false, closing = false, reset = false, established = false;
         bool ending = false;          // an RST or FIN was seen, and no other connection since
         Check pending{};              // of the opener's first payload
@@ -135,8 +141,11 @@ private:
     Check check_of(const Verdict &verdict) const;  // of the row that passes it
     Check waiting_check(Opening ends, Direction opener) const;
     bool within_limit(int row, const Opening &own);
-    Verdict ask(const Opening &opening, Direction direction) const;
-    Judged judge_both_ways(const Headers &headers, const Opening &own, Direction direction) const;
+    Verdict ask(const Opening &opening, Direction direction, std::uint64_t begun) const;
+    Judged judge_both_ways(const Headers &headers, const Opening &own, Direction direction,
+                           std::uint64_t begun) const;
+    Judged judge_as_begun(const Opening &own, Direction direction) const;
+    std::uint64_t begun_before(Opening ends, Direction opener) const;
     Verdict open(Opening ends, const Headers &headers, Direction direction, const Judged &judged,
                  const Check &pending, bool established = false);
     static void follow_handshake(Flow &flow, const Headers &headers, Direction direction);
@@ -152,8 +161,10 @@ private:
     AddressSet own_ = test::own_addresses_of_test();
     AddressSet routed_ = test::routed_addresses_of_test();
     AddressSet stays_ = test::addresses_that_stay_in_test();
+    static constexpr std::uint64_t begin = 1000;
     std::uint64_t epoch_ = 1;
-    std::uint64_t now_ = 1000;
+    std::uint64_t now_ = begin;
+    std::uint64_t utc_at_begin_ = test::test_time;
     std::map<Opening, Flow> flows_;  // each side may have opened one with the same ports
     std::map<FragmentKey, FirstFragment> fragments_;
     std::map<std::pair<int, std::optional<Address>>, std::uint64_t>
@@ -163,8 +174,8 @@ private:
 
 // The verdict of the probe programs: no flow, fragment or client was ever seen.
 inline Verdict probe(const Policy &policy, const Interface &interface, Frame frame,
-                     const Facts &facts) {
-    return Host::stateless(policy, interface).see(frame, facts);
+                     const Facts &facts, std::uint64_t utc) {
+    return Host::stateless(policy, interface, utc).see(frame, facts);
 }
 
 }  // namespace pm::naive

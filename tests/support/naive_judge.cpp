@@ -138,13 +138,16 @@ pm_reason check_service(const Policy &policy, const Opening &opening) {
 }  // namespace
 
 Verdict judge(const Policy &policy, const Interface &interface, const Opening &opening,
-              Direction direction, const AddressSet &banned) {
+              Direction direction, std::uint64_t begun, const AddressSet &banned) {
     if (pm_reason reason = check_addresses(policy, opening, direction)) return drop(reason);
     if (pm_reason reason = check_service(policy, opening)) return drop(reason);
 
     int found = -1;
-    for (std::size_t i = 0; i < policy.rows.size() && found < 0; ++i)
-        if (permits(policy, policy.rows[i], interface, opening)) found = static_cast<int>(i);
+    for (std::size_t i = 0; i < policy.rows.size() && found < 0; ++i) {
+        const Row &row = policy.rows[i];
+        if (row.expires && begun >= row.expires) continue;
+        if (permits(policy, row, interface, opening)) found = static_cast<int>(i);
+    }
     if (found >= 0 && policy.rows[static_cast<std::size_t>(found)].section == Section::failsafe)
         return row(found);
     if (holds(banned, opening.remote)) return drop(PM_DROP_BANNED);

@@ -5,6 +5,7 @@
 
 #include "tests/support/policies.h"
 #include "tests/support/policy_builder.h"
+#include "tests/support/time.h"
 
 namespace pm::test {
 
@@ -126,6 +127,13 @@ void add_row(Random &random, PolicyBuilder &builder, const std::string &id,
         builder.row(id, some, source, destination, ports, source_ports);
 }
 
+// Dates lie between the sums that steps of 11 s make, as the tests wait.
+void add_date(Random &random, Row &row) {
+    static const std::vector<int> seconds{-86400, -5, 16, 27, 60, 126, 1008};
+    if (row.section == Section::failsafe || !random.chance(25)) return;
+    row.expires = test_time + static_cast<std::uint64_t>(random.pick(seconds)) * ns_in_second;
+}
+
 // The limits count in steps of 11 s, as the tests wait: a sum of waits is either exactly a step or
 // far from one.
 void add_conditions(Random &random, Row &row) {
@@ -157,6 +165,8 @@ Policy random_policy(Random &random) {
     if (random.chance(4)) builder.policy.fragments_drop = true;
     if (random.chance(30)) builder.policy.handed_over_ipv6 = true;
     for (Row &row : builder.policy.rows) add_conditions(random, row);
+    if (random.chance(40))
+        for (Row &row : builder.policy.rows) add_date(random, row);
     return builder.policy;
 }
 

@@ -20,7 +20,8 @@ std::vector<Question> examples(const Judged &judged) {
 }
 
 bool passes(const Judged &judged, const Question &question) {
-    return pm_reason_of(judge_first(judged.view.view(), {}, 0, question)) == 0;
+    return pm_reason_of(
+               judge_first(judged.view.view(), {}, present(judged.view.view()), question)) == 0;
 }
 
 TEST(Examples, AreOneThatPassesAndOneThatDoesNotEachWay) {
