@@ -114,6 +114,7 @@ struct pm_image {
 			       0, and they ascend */
 	__u32 dated_cells; /* u16: PM_CELL_NONE or a row */
 	__u32 zero;
+	__u8 matrix_sha256[32]; /* the same on hosts that differ in names and own addresses only */
 };
 PM_ASSERT(__builtin_offsetof(struct pm_image, utc) % 8 == 0, "pm_image.utc");
 

@@ -110,6 +110,7 @@ void add_host(Families &families, const Snapshot &snapshot) {
     families.add(POLICY, 1.0,
                  {{"policy", now.catalog.policy},
                   {"sha256", now.catalog.sha256},
+                  {"matrix_sha256", now.catalog.matrix_sha256},
                   {"mode", mode_name(holds ? now.mode : PM_MODE_OFF)}});
     families.add(GENERATION, now.catalog.generation);
     if (now.catalog.applied_at)

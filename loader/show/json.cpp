@@ -143,6 +143,7 @@ std::string status_json(const Snapshot &snapshot) {
         if (now.state.epoch != 0)
             json["policy"] = {{"name", now.catalog.policy},
                               {"sha256", now.catalog.sha256},
+                              {"matrix_sha256", text_or_null(now.catalog.matrix_sha256)},
                               {"generation", now.catalog.generation},
                               {"applied_at", time_or_null(now.catalog.applied_at)}};
         json["mode"] = mode_name(one.filtered && !one.absent ? now.mode : PM_MODE_OFF);

@@ -70,6 +70,12 @@ int hex_digit(char c) {
     return c <= '9' ? c - '0' : c - 'a' + 10;
 }
 
+void write_sha256(const std::string &hex, __u8 (&bytes)[sha256_size]) {
+    for (std::size_t i = 0; i < sha256_size; ++i)
+        bytes[i] =
+            static_cast<std::uint8_t>(hex_digit(hex[2 * i]) << 4 | hex_digit(hex[2 * i + 1]));
+}
+
 }  // namespace
 
 void write_catalog(const Policy &policy, const std::vector<std::uint16_t> &slots, Writer &writer,
@@ -84,7 +90,7 @@ void write_catalog(const Policy &policy, const std::vector<std::uint16_t> &slots
             to_row(policy.rows[i], slots[i], static_cast<std::uint32_t>(catalog.size())));
         for (const std::string &text : row_texts(policy.rows[i])) append_text(catalog, text);
     }
-    const std::string document = print(policy), sha256 = digest(policy);
+    const std::string document = print(policy);
 
     header.rows = writer.append(rows);
     header.row_count = static_cast<std::uint32_t>(rows.size());
@@ -93,9 +99,8 @@ void write_catalog(const Policy &policy, const std::vector<std::uint16_t> &slots
     header.name = header.catalog;
     header.document = writer.append(document.data(), document.size());
     header.document_size = static_cast<std::uint32_t>(document.size());
-    for (std::size_t i = 0; i < sha256_size; ++i)
-        header.sha256[i] =
-            static_cast<std::uint8_t>(hex_digit(sha256[2 * i]) << 4 | hex_digit(sha256[2 * i + 1]));
+    write_sha256(digest(policy), header.sha256);
+    write_sha256(matrix_digest(policy), header.matrix_sha256);
 }
 
 namespace {
@@ -106,6 +111,12 @@ public:
     explicit Reader(pm_view view) : view_(view), size_(pm_field(view, pm_image, size)) {}
 
     bool is_whole() const { return size_ >= sizeof(pm_image) && size_ - 1 <= view_.mask; }
+    std::string sha256(std::size_t at) const {
+        std::string hex;
+        for (std::size_t i = 0; i < sha256_size; ++i)
+            hex += fmt::format("{:02x}", pm_load(view_, static_cast<std::uint32_t>(at + i), 1));
+        return hex;
+    }
     bool holds(std::uint32_t at, std::uint64_t size) const { return at + size <= size_; }
     // Empty if the image does not hold it.
     std::string copy(std::uint32_t at, std::uint32_t size) const {
@@ -196,9 +207,9 @@ tl::expected<Catalog, std::string> read_catalog(pm_view view) {
         out.rows.push_back(std::move(*row));
     }
     out.document = reader.copy(document, document_size);
-    for (std::uint32_t i = 0; i < sha256_size; ++i)
-        out.sha256 += fmt::format(
-            "{:02x}", pm_load(view, static_cast<std::uint32_t>(offsetof(pm_image, sha256)) + i, 1));
+    out.sha256 = reader.sha256(offsetof(pm_image, sha256));
+    if (version != PM_IMAGE_OLDEST)
+        out.matrix_sha256 = reader.sha256(offsetof(pm_image, matrix_sha256));
     out.generation = pm_load(view, offsetof(pm_image, generation), 8);
     out.applied_at = pm_load(view, offsetof(pm_image, applied_at), 8);
     if (pm_field(view, pm_image, flags) & PM_IMAGE_DATES)

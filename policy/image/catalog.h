@@ -28,7 +28,8 @@ struct CatalogRow {
 
 struct Catalog {
     std::string policy;
-    std::string sha256;  // lowercase hex
+    std::string sha256;         // lowercase hex
+    std::string matrix_sha256;  // likewise; empty: the image is older than that
     std::uint64_t generation = 0;
     std::uint64_t applied_at = 0;  // ns since the epoch
     std::uint64_t utc = 0;         // as pm_image has it; 0: no row has a date

@@ -53,31 +53,54 @@ std::string ports_text(const Ports &ports) {
 // Gives the text that is printed as the name of a set file.
 using FileName = std::string (*)(const SetItem &item, const std::string &folder);
 
+// A set file counts by its contents, not by its path.
+std::string content_name(const SetItem &item, const std::string &) {
+    return item.file_sha256;
+}
+
 class Printer {
 public:
     Printer(const Policy &policy, FileName file_name, std::string folder = {})
         : policy_(policy), file_name_(file_name), folder_(std::move(folder)) {}
+
+    // Without what differs from host to host: names, own addresses and interfaces, and tests.
+    std::string print_matrix() {
+        for (const auto &[name, role] : policy_.roles)
+            add("{}:{}\n", name, role.is_none ? " none" : "");
+        print_opened();
+        print_settings();
+        return std::move(text_);
+    }
 
     std::string print() {
         add("policy: {}\n", policy_.name);
         if (!policy_.reference.empty()) add("reference: {}\n", scalar(policy_.reference));
         print_interfaces();
         print_sets("edge", policy_.roles);
+        print_opened();
+        print_expectations();
+        if (!policy_.accept.empty()) add("\naccept: {}\n", flow(policy_.accept, scalar));
+        print_settings();
+        return std::move(text_);
+    }
+
+private:
+    // What is open to whom, whoever this host is.
+    void print_opened() {
         print_sets("peers", policy_.peers);
         print_ports();
         if (!policy_.block.empty()) add("\nblock: {}\n", flow(policy_.block, scalar));
         if (!policy_.never_ban.empty()) add("\nnever-ban: {}\n", flow(policy_.never_ban, scalar));
         print_rows("failsafe", Section::failsafe);
         print_rows("matrix", Section::matrix);
-        print_expectations();
-        if (policy_.fragments_drop) add("\nfragments: drop\n");
-        if (policy_.handed_over_ipv6) add("\nhanded-over-ipv6: accept\n");
-        if (!policy_.accept.empty()) add("\naccept: {}\n", flow(policy_.accept, scalar));
-        add("\nflow-capacity: {}\n", policy_.flow_capacity);
-        return std::move(text_);
     }
 
-private:
+    void print_settings() {
+        if (policy_.fragments_drop) add("\nfragments: drop\n");
+        if (policy_.handed_over_ipv6) add("\nhanded-over-ipv6: accept\n");
+        add("\nflow-capacity: {}\n", policy_.flow_capacity);
+    }
+
     template <typename... Args>
     void add(fmt::format_string<Args...> format, Args &&...args) {
         fmt::format_to(std::back_inserter(text_), format, std::forward<Args>(args)...);
@@ -239,11 +262,12 @@ std::string print_with_files_in(const std::string &folder, const Policy &policy)
         .print();
 }
 
-// A set file counts by its contents, not by its path.
 std::string digest(const Policy &policy) {
-    return sha256(Printer(policy, [](const SetItem &item, const std::string &) {
-                      return item.file_sha256;
-                  }).print());
+    return sha256(Printer(policy, content_name).print());
+}
+
+std::string matrix_digest(const Policy &policy) {
+    return sha256(Printer(policy, content_name).print_matrix());
 }
 
 }  // namespace pm

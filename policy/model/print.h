@@ -20,4 +20,8 @@ std::string print(const Expectation &expectation);
 // SHA-256, as lowercase hex, of the printed policy with the contents of its file sets.
 std::string digest(const Policy &policy);
 
+// The same of what is open to whom, without what differs from host to host: the addresses of the
+// roles, interfaces, the policy's name and its tests.
+std::string matrix_digest(const Policy &policy);
+
 }  // namespace pm

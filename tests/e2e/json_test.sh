@@ -49,7 +49,7 @@ case_status() {
     expect_equal 1 "$(wc -l <"$LAB/status")" lines
     expect_fields . "$STATUS" <"$LAB/status"
     expect_fields '.policy' \
-        '{"name":"string","sha256":"string","generation":"number","applied_at":"string"}' \
+        '{"name":"string","sha256":"string","matrix_sha256":"string","generation":"number","applied_at":"string"}' \
         <"$LAB/status"
     expect_fields '.ingress' '{"kind":"string","mode":"string"}' <"$LAB/status"
     expect_fields '.egress' '{"kind":"string"}' <"$LAB/status"

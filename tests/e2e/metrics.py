@@ -53,7 +53,7 @@ def expected(path):
         yield "portmatrix_policy_generation", frozenset(), policy["generation"]
         yield "portmatrix_policy_info", frozenset({
             ("policy", policy["name"]), ("sha256", policy["sha256"]),
-            ("mode", status["mode"])}), 1
+            ("matrix_sha256", policy["matrix_sha256"]), ("mode", status["mode"])}), 1
         yield "portmatrix_flow_capacity", frozenset(), status["flows"]["capacity"]
 
 

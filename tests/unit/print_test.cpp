@@ -57,6 +57,26 @@ TEST(Digest, SeesEveryChange) {
         EXPECT_NE(digest(read_text(text + more)), before) << more;
 }
 
+TEST(Digest, OfTheMatrixIsTheSameOnHostsThatOpenTheSame) {
+    const std::string row =
+        "matrix:\n  - { id: a, transport: tcp, source: p, destination: access, port: 443 }\n";
+    const std::string peers = "peers: { p: 198.51.100.0/24 }\n";
+    const auto one = read_text("policy: one\nedge: { access: 203.0.113.10 }\n" + peers + row);
+    const auto two = read_text(
+        "policy: two\ninterfaces: { ens3: access }\nedge: { access: [203.0.113.11, "
+        "\"2001:db8::1\"] }\n" +
+        peers + row + "expect:\n  - { from: 198.51.100.1, to: access, tcp: 443, verdict: pass }\n");
+    EXPECT_EQ(matrix_digest(one), matrix_digest(two));
+    EXPECT_NE(digest(one), digest(two));
+
+    for (const auto *other :
+         {"policy: one\nedge: { access: 203.0.113.10 }\npeers: { p: 198.51.101.0/24 }\n",
+          "policy: one\nedge: { access: none }\npeers: { p: 198.51.100.0/24 }\n",
+          "policy: one\nfragments: drop\nedge: { access: 203.0.113.10 }\n"
+          "peers: { p: 198.51.100.0/24 }\n"})
+        EXPECT_NE(matrix_digest(read_text(other + row)), matrix_digest(one)) << other;
+}
+
 TEST(Print, CompilesToTheSameImage) {
     const TemporaryFolder folder;
     folder.write("site.yaml", site);
