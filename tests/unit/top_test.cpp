@@ -7,6 +7,7 @@
 
 #include "loader/show/top_model.h"
 #include "loader/show/top_screen.h"
+#include "loader/show/words.h"
 
 namespace pm::show {
 namespace {
