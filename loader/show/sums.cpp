@@ -54,8 +54,9 @@ std::string reasons_text(const DropSums &sums, bool colour) {
         all, [](const auto &a, const auto &b) { return a.second.packets > b.second.packets; });
     Table table({{"REASON"}, {"DIR"}, {"PACKETS", right}, {"BYTES", right}});
     for (const auto &[reason, count] : all)
-        table.add({reason.label + (reason.audit ? " (would)" : ""), direction_name(reason.direction),
-                   std::to_string(count.packets), std::to_string(count.bytes)});
+        table.add({reason.label + (reason.audit ? " (would)" : ""),
+                   direction_name(reason.direction), std::to_string(count.packets),
+                   std::to_string(count.bytes)});
     return table.text(0, colour);
 }
 
@@ -71,9 +72,10 @@ std::string peers_text(const DropSums &sums, bool colour) {
     if (table.empty()) return "";
     std::string text = table.text(0, colour);
     if (over != 0)
-        text += fmt::format("and others: more peers than the {} that are counted; a peer that is "
-                            "not here sent at most {}\n",
-                            DropSums::peers_most, plural(over, "packet"));
+        text += fmt::format(
+            "and others: more peers than the {} that are counted; a peer that is "
+            "not here sent at most {}\n",
+            DropSums::peers_most, plural(over, "packet"));
     else if (all.size() > peers_shown)
         text += fmt::format("and {}\n", plural(all.size() - peers_shown, "more peer"));
     return text;

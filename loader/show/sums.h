@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Sums of flows and of dropped packets, as `flows --by`, `top`, `monitor --summary` and `drops` show
-// them. As text in sums.cpp, as JSON Lines in json_sums.cpp.
+// Sums of flows and of dropped packets, as `flows --by`, `top`, `monitor --summary` and `drops`
+// show them. As text in sums.cpp, as JSON Lines in json_sums.cpp.
 #pragma once
 
 #include <string>

@@ -173,7 +173,7 @@ start_droplog() {
     wait_for 20 more_armed "$before" || { cat "$LAB/log/droplog"; return 1; }
 }
 drops() { # what `drops` says of that journal
-    PATH=$LAB/bin:$PATH pm drops "$@"
+    in_ns edge env PATH="$LAB/bin:$PATH" "$PORTMATRIX" drops "$@"
 }
 
 case_the_drop_log_keeps_who_was_dropped_and_drops_reads_it() {
@@ -214,9 +214,9 @@ case_without_a_journal_the_drop_log_says_so() {
     mkdir -p "$LAB/bin"
     printf '#!/bin/sh\n' >"$LAB/bin/journalctl"
     chmod +x "$LAB/bin/journalctl"
-    PATH=$LAB/bin:$PATH expect_status 1 "${without[@]}" "$PORTMATRIX" drops
+    expect_status 1 "${without[@]}" env PATH="$LAB/bin:$PATH" "$PORTMATRIX" drops
     expect_output "no journal runs on this host"
-    PATH=$LAB/none expect_status 1 /usr/bin/nsenter --net="/run/netns/$LAB_NET-edge" "$PORTMATRIX" drops
+    expect_status 1 in_ns edge env PATH="$LAB/none" "$PORTMATRIX" drops
     expect_output "cannot run journalctl"
     expect_equal 0 "$(armed)" "armed rings"
 }
