@@ -15,7 +15,7 @@
 namespace pm {
 namespace {
 
-Address address_of(std::uint8_t family, const __be32 words[4]) {
+Address socket_address(std::uint8_t family, const __be32 words[4]) {
     if (family == AF_INET) return Address::v4(ntohl(words[0]));
     auto half = [&](int i) { return std::uint64_t{ntohl(words[i])} << 32 | ntohl(words[i + 1]); };
     return {half(0), half(2)};
@@ -23,8 +23,8 @@ Address address_of(std::uint8_t family, const __be32 words[4]) {
 
 TcpSocket socket_of(const nlmsghdr *message) {
     const auto *found = static_cast<const inet_diag_msg *>(mnl_nlmsg_get_payload(message));
-    return {.local = address_of(found->idiag_family, found->id.idiag_src),
-            .remote = address_of(found->idiag_family, found->id.idiag_dst),
+    return {.local = socket_address(found->idiag_family, found->id.idiag_src),
+            .remote = socket_address(found->idiag_family, found->id.idiag_dst),
             .local_port = ntohs(found->id.idiag_sport),
             .remote_port = ntohs(found->id.idiag_dport),
             .inode = found->idiag_inode,
