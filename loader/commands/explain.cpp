@@ -151,8 +151,9 @@ void add_ban(const Live &live, const KernelAnswer &answer, const Question &quest
     }
     if (!live.policy) return;
     const pm_view image = live.deployment.control.image(answer.in_force.state.record.image);
-    const std::uint32_t verdict = judge_first(image, {}, 0, question);
-    const Answer without = answer_of(verdict, *live.policy, "", question);
+    const std::uint32_t verdict = judge_first(image, {}, present(image), question);
+    const Answer without =
+        answer_of(verdict, expired_row(image, question, verdict), *live.policy, "", question);
     said.why.row = without.row;
     said.why.text +=
         without.pass

@@ -178,16 +178,16 @@ TEST(Dates, ExplainNamesTheRowThatHasExpired) {
     Answer answer = ask(b.policy, ImageView(image.bytes), question);
     EXPECT_FALSE(answer.pass);
     EXPECT_EQ(answer.reason, PM_DROP_NO_ROW);
-    EXPECT_EQ(answer.why, "row 'web' would permit it, but its last day was 2020-02-29");
+    EXPECT_EQ(answer.why.text, "row 'web' would permit it, but its last day was 2020-02-29");
     b.row("rest", {tcp}, "any", "access", {{443, 443}});
     image = compile(b.policy).value();
     answer = ask(b.policy, ImageView(image.bytes), question);
     EXPECT_EQ(answer.row, "rest");
-    EXPECT_THAT(answer.why,
+    EXPECT_THAT(answer.why.text,
                 HasSubstr("; before it, row 'web' would permit it, but its last day was"));
     EXPECT_THAT(ask(b.policy, ImageView(image.bytes),
                     test::question("in tcp 192.0.2.7:40000 > 203.0.113.10:443"))
-                    .why,
+                    .why.text,
                 Not(HasSubstr("last day")));
 }
 
