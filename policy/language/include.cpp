@@ -12,7 +12,7 @@
 namespace pm {
 namespace {
 
-constexpr std::size_t depth_limit = 8;
+constexpr std::size_t include_depth_limit = 8;
 
 using File = std::shared_ptr<const SourceFile>;
 
@@ -101,9 +101,9 @@ private:
                                                   joined(names, " -> "), printable(file->name)));
             return false;
         }
-        if (chain_.size() > depth_limit) {
+        if (chain_.size() > include_depth_limit) {
             diagnostics_.error(where,
-                               fmt::format("files include each other deeper than {}", depth_limit));
+                               fmt::format("files include each other deeper than {}", include_depth_limit));
             return false;
         }
         return true;

@@ -19,7 +19,7 @@ namespace {
 using Form = AddressSetDef::Form;
 using Sets = std::map<std::string, AddressSetDef>;
 
-constexpr std::size_t depth_limit = 64;  // sets that consist of sets, recursively
+constexpr std::size_t sets_depth_limit = 64;  // sets that consist of sets, recursively
 
 // One section: `edge` or `peers`.
 class Resolver {
@@ -136,8 +136,8 @@ private:
         used_.push_back(item.text);
         const auto known = states_.find(item.text);
         if (known != states_.end() && known->second == State::open) return cycle(item);
-        if (known == states_.end() && open_.size() == depth_limit) {
-            error(item, fmt::format("sets are made of sets deeper than {}", depth_limit));
+        if (known == states_.end() && open_.size() == sets_depth_limit) {
+            error(item, fmt::format("sets are made of sets deeper than {}", sets_depth_limit));
             return nullptr;
         }
         return resolve(item.text, found->second) == State::whole ? &found->second : nullptr;

@@ -20,7 +20,7 @@
 namespace pm {
 namespace {
 
-constexpr std::size_t depth_limit = 16;
+constexpr std::size_t yaml_depth_limit = 16;
 constexpr std::size_t node_limit = 500'000;  // four times what 10,000 rows commonly need
 
 // Thrown by an event handler, to leave the parser.
@@ -172,9 +172,9 @@ private:
     }
 
     void push(Node node, const YAML::Mark &mark) {
-        if (stack_.size() == depth_limit)
+        if (stack_.size() == yaml_depth_limit)
             throw Refusal(mark,
-                          fmt::format("lists and maps are nested deeper than {}", depth_limit));
+                          fmt::format("lists and maps are nested deeper than {}", yaml_depth_limit));
         stack_.emplace_back();
         stack_.back().node = std::move(node);
         stack_.back().mark = mark;
