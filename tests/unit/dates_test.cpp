@@ -219,14 +219,15 @@ TEST(Dates, CheckWarnsBeforeAndAfter) {
 TEST(Dates, ARowBehindOneWithADateIsNotDead) {
     PolicyBuilder b = two_rows(far);
     b.row("next", {tcp}, "partners", "access", {{443, 443}});
-    EXPECT_THAT(findings(b.policy),
-                ElementsAre("note: row 'next' gets only what row 'web' leaves: both permit some "
-                            "packets"));
+    EXPECT_THAT(
+        findings(b.policy),
+        ElementsAre("note: row 'next' overlaps row 'web', which comes first: what both permit "
+                    "is counted by the first"));
     b.policy.rows[1].expires = long_past;
     EXPECT_THAT(findings(b.policy), ElementsAre(HasSubstr("row 'web' has expired")));
     b.policy.rows[1].expires = 0;
     b.policy.rows[2].expires = far;
-    EXPECT_THAT(findings(b.policy), ElementsAre(HasSubstr("row 'next' can never be credited")));
+    EXPECT_THAT(findings(b.policy), ElementsAre(HasSubstr("row 'next' can never match")));
 }
 
 TEST(Dates, ExpectJudgesAsOfNow) {
@@ -252,7 +253,7 @@ TEST(Dates, TheParachuteHasThem) {
     b.row("gone", {udp}, "partners", "access", {{5060, 5060}}).expires = long_past;
     const std::string commands = parachute::render(b.policy).commands;
     EXPECT_THAT(commands,
-                HasSubstr(fmt::format(R"("left":{{"meta":{{"key":"time"}}}},"op":"<","right":{})",
+                HasSubstr(fmt::format(R"("op":"<","left":{{"meta":{{"key":"time"}}}},"right":{})",
                                       far / second)));
     EXPECT_THAT(commands, Not(HasSubstr("5060")));
 }
