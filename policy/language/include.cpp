@@ -102,8 +102,8 @@ private:
             return false;
         }
         if (chain_.size() > include_depth_limit) {
-            diagnostics_.error(where,
-                               fmt::format("files include each other deeper than {}", include_depth_limit));
+            diagnostics_.error(
+                where, fmt::format("files include each other deeper than {}", include_depth_limit));
             return false;
         }
         return true;

@@ -173,8 +173,8 @@ private:
 
     void push(Node node, const YAML::Mark &mark) {
         if (stack_.size() == yaml_depth_limit)
-            throw Refusal(mark,
-                          fmt::format("lists and maps are nested deeper than {}", yaml_depth_limit));
+            throw Refusal(
+                mark, fmt::format("lists and maps are nested deeper than {}", yaml_depth_limit));
         stack_.emplace_back();
         stack_.back().node = std::move(node);
         stack_.back().mark = mark;
