@@ -41,12 +41,12 @@ enum fragment_part { NOT_FRAGMENT, FIRST_FRAGMENT, LATER_FRAGMENT };
 /* A query: what is asked of the policy, and which policy. */
 struct query {
 	struct pm_flow_key flow;
-	__u32 image; /* slot in `images` */
+	__u16 image; /* slot in `images` */
 	__u16 bans; /* 1 + slot in `bans`, 0: none */
 	__u16 shadow; /* 1 + slot in `images` of the shadow policy, 0: none */
+	__u8 direction; /* of the packet in hand; of an ICMP error: of the quoted packet */
+	__u8 opener; /* enum pm_direction: who sent the first packet of the flow */
 	__u32 sequence; /* of the epoch that named them */
-	__u16 direction; /* of the packet in hand; of an ICMP error: of the quoted packet */
-	__u16 opener; /* enum pm_direction: who sent the first packet of the flow */
 	__u32 age; /* stamps since the flow began, or AGE_UNKNOWN; 0: it begins now */
 };
 

@@ -112,7 +112,8 @@ TEST(Dates, WhereTheTimeIsNotKnownEveryDateIsPast) {
     EXPECT_EQ(host.in(from_port(40000)), "row first");
     kernel.forget_time();
     EXPECT_FALSE(
-        kernel.passes(Direction::in, frame(tcp("198.51.100.7", 40009, "203.0.113.10", 5061, SYN))));
+        kernel.see(Direction::in, frame(tcp("198.51.100.7", 40009, "203.0.113.10", 5061, SYN)))
+            .passed);
     const Seen seen = kernel.see(Direction::in, frame(from_port(40009)));
     ASSERT_EQ(seen.moved.size(), 1U);
     EXPECT_EQ(to_string(seen.moved[0].verdict, dated_policy()), "row rest");
