@@ -13,14 +13,19 @@
 namespace pm {
 namespace {
 
+// The name of a field of ours.
+std::string field(const char *name) {
+    return std::string("PORTMATRIX_") + name;
+}
+
 constexpr char drops_event[] = "drops", minute_event[] = "minute";
 
-std::string text_field(const LogFields &fields, const char *name) {
+std::string text_field(const LogFields &fields, const std::string &name) {
     const auto found = fields.find(name);
     return found == fields.end() ? std::string() : found->second;
 }
 
-std::uint64_t number_field(const LogFields &fields, const char *name) {
+std::uint64_t number_field(const LogFields &fields, const std::string &name) {
     return parse_digits<std::uint64_t>(text_field(fields, name)).value_or(0);
 }
 
@@ -59,7 +64,7 @@ LogFields common_fields(const char *event, std::string message) {
             {"MESSAGE", std::move(message)},
             {"PRIORITY", "6"},
             {"SYSLOG_IDENTIFIER", "portmatrix-droplog"},
-            {"PORTMATRIX_EVENT", event}};
+            {field("EVENT"), event}};
 }
 
 }  // namespace
@@ -128,20 +133,20 @@ MinuteOfDrops::Log MinuteOfDrops::end(std::uint64_t now, std::uint64_t seconds,
 LogFields log_fields(const LoggedDrops &line) {
     const DropOf &of = line.of;
     LogFields fields = common_fields(drops_event, line_text(line));
-    const std::pair<const char *, std::string> more[] = {
-        {"PORTMATRIX_PEER", of.peer},
-        {"PORTMATRIX_INTERFACE", of.interface},
-        {"PORTMATRIX_DIRECTION", of.direction == PM_IN ? "in" : "out"},
-        {"PORTMATRIX_REASON", of.reason},
-        {"PORTMATRIX_ROW", of.row},
-        {"PORTMATRIX_TRANSPORT", of.transport},
-        {"PORTMATRIX_PORTS", to_string(line.ports)},
-        {"PORTMATRIX_WOULD", of.audit ? "1" : ""},
-        {"PORTMATRIX_COUNT", std::to_string(line.packets)},
-        {"PORTMATRIX_UNCERTAIN", std::to_string(line.uncertain)},
-        {"PORTMATRIX_LOST", std::to_string(line.lost)},
-        {"PORTMATRIX_FIRST", line.first},
-        {"PORTMATRIX_LAST", line.last},
+    const std::pair<std::string, std::string> more[] = {
+        {field("PEER"), of.peer},
+        {field("INTERFACE"), of.interface},
+        {field("DIRECTION"), of.direction == PM_IN ? "in" : "out"},
+        {field("REASON"), of.reason},
+        {field("ROW"), of.row},
+        {field("TRANSPORT"), of.transport},
+        {field("PORTS"), to_string(line.ports)},
+        {field("WOULD"), of.audit ? "1" : ""},
+        {field("COUNT"), std::to_string(line.packets)},
+        {field("UNCERTAIN"), std::to_string(line.uncertain)},
+        {field("LOST"), std::to_string(line.lost)},
+        {field("FIRST"), line.first},
+        {field("LAST"), line.last},
     };
     for (const auto &[name, value] : more)
         if (!value.empty()) fields[name] = printable(value);
@@ -153,37 +158,37 @@ LogFields log_fields(const LogMinute &minute) {
         minute_event,
         fmt::format("saw {} dropped in {} s, {} of them in lines of their own; {} more lost",
                     packets_text(minute.packets), minute.seconds, minute.listed, minute.lost));
-    fields["PORTMATRIX_COUNT"] = std::to_string(minute.packets);
-    fields["PORTMATRIX_LISTED"] = std::to_string(minute.listed);
-    fields["PORTMATRIX_LOST"] = std::to_string(minute.lost);
-    fields["PORTMATRIX_SECONDS"] = std::to_string(minute.seconds);
-    fields["PORTMATRIX_LAST"] = minute.last;
+    fields[field("COUNT")] = std::to_string(minute.packets);
+    fields[field("LISTED")] = std::to_string(minute.listed);
+    fields[field("LOST")] = std::to_string(minute.lost);
+    fields[field("SECONDS")] = std::to_string(minute.seconds);
+    fields[field("LAST")] = minute.last;
     return fields;
 }
 
 std::optional<std::variant<LoggedDrops, LogMinute>> parse_log(const LogFields &fields) {
-    const std::string event = text_field(fields, "PORTMATRIX_EVENT");
+    const std::string event = text_field(fields, field("EVENT"));
     if (event == minute_event)
-        return LogMinute{.seconds = number_field(fields, "PORTMATRIX_SECONDS"),
-                         .packets = number_field(fields, "PORTMATRIX_COUNT"),
-                         .listed = number_field(fields, "PORTMATRIX_LISTED"),
-                         .lost = number_field(fields, "PORTMATRIX_LOST"),
-                         .last = text_field(fields, "PORTMATRIX_LAST")};
+        return LogMinute{.seconds = number_field(fields, field("SECONDS")),
+                         .packets = number_field(fields, field("COUNT")),
+                         .listed = number_field(fields, field("LISTED")),
+                         .lost = number_field(fields, field("LOST")),
+                         .last = text_field(fields, field("LAST"))};
     if (event != drops_event) return std::nullopt;
     return LoggedDrops{
-        .of = {.peer = text_field(fields, "PORTMATRIX_PEER"),
-               .interface = text_field(fields, "PORTMATRIX_INTERFACE"),
-               .direction = text_field(fields, "PORTMATRIX_DIRECTION") == "out" ? PM_OUT : PM_IN,
-               .reason = text_field(fields, "PORTMATRIX_REASON"),
-               .row = text_field(fields, "PORTMATRIX_ROW"),
-               .transport = text_field(fields, "PORTMATRIX_TRANSPORT"),
-               .audit = !text_field(fields, "PORTMATRIX_WOULD").empty()},
-        .ports = parse_port_sample(text_field(fields, "PORTMATRIX_PORTS")),
-        .packets = number_field(fields, "PORTMATRIX_COUNT"),
-        .uncertain = number_field(fields, "PORTMATRIX_UNCERTAIN"),
-        .lost = number_field(fields, "PORTMATRIX_LOST"),
-        .first = text_field(fields, "PORTMATRIX_FIRST"),
-        .last = text_field(fields, "PORTMATRIX_LAST")};
+        .of = {.peer = text_field(fields, field("PEER")),
+               .interface = text_field(fields, field("INTERFACE")),
+               .direction = text_field(fields, field("DIRECTION")) == "out" ? PM_OUT : PM_IN,
+               .reason = text_field(fields, field("REASON")),
+               .row = text_field(fields, field("ROW")),
+               .transport = text_field(fields, field("TRANSPORT")),
+               .audit = !text_field(fields, field("WOULD")).empty()},
+        .ports = parse_port_sample(text_field(fields, field("PORTS"))),
+        .packets = number_field(fields, field("COUNT")),
+        .uncertain = number_field(fields, field("UNCERTAIN")),
+        .lost = number_field(fields, field("LOST")),
+        .first = text_field(fields, field("FIRST")),
+        .last = text_field(fields, field("LAST"))};
 }
 
 bool selects(const Selection &selection, const LoggedDrops &line) {
