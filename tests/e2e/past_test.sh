@@ -83,8 +83,12 @@ case_what_was_written_is_kept_as_it_was() {
     [ "$(pm show --as-written --generation "$NUMBER")" = "$(pm show --as-written)" ]
     [ "$(pm show --as-written --at "$TIME" 2>/dev/null | sed -n "2,$(($(wc -l <<<"$text") + 1))p")" = "$text" ]
     expect_equal "700 600" "$(stat -c %a "$LAB/state/generations/$NUMBER" "$LAB/state/generations/$NUMBER/written.json" | paste -sd' ')" mode
-    printf 'policy: large\ninclude: [%s]\n' "$here/edge.yaml" >"$LAB/large.yaml"
-    head -c 1200000 /dev/zero | tr '\0' '#' | fold -w 1000 | sed 's/^/#/' >>"$LAB/large.yaml"
+    local number includes=$here/edge.yaml
+    for number in 1 2 3 4 5 6; do
+        { echo "ports: { unused-$number: $number }"; head -c 200000 /dev/zero | tr '\0' '#' | fold -w 1000; } >"$LAB/comments$number.yaml"
+        includes+=", comments$number.yaml"
+    done
+    printf 'policy: large\ninclude: [%s]\n' "$includes" >"$LAB/large.yaml"
     put "$LAB/large.yaml"
     expect_status 1 pm show --as-written
     expect_output "its files had more than 1 MB"
