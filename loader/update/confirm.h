@@ -15,7 +15,8 @@
 //    interfaces or none. Each names the other in confirmed.json, so that the next rollback goes
 //    forward again.
 //
-// The command `rollback --to` is none of this: it applies the policy of a kept generation (apply.h).
+// The command `rollback --to` is none of this: it applies the policy of a kept generation
+// (apply.h).
 #pragma once
 
 #include "loader/base/fault.h"
