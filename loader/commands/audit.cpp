@@ -10,6 +10,7 @@
 #include <fmt/core.h>
 
 #include "loader/base/clock.h"
+#include "loader/base/host_name.h"
 #include "loader/base/message.h"
 #include "loader/base/paths.h"
 #include "loader/commands/commands.h"
@@ -125,7 +126,8 @@ void add_rows(const Policy &policy, Audit &audit) {
         audit.rows.push_back({.row = &row,
                               .here = set_of(local_name(row)),
                               .peer = set_of(peer_name(row)),
-                              .switched_off = is_switched_off(policy, row)});
+                              .switched_off = is_switched_off(policy, row),
+                              .expired = row.expires != 0 && row.expires <= audit.at});
     for (const std::string &name : policy.block) audit.blocked.push_back(set_of(name));
 }
 

@@ -7,7 +7,6 @@
 
 #include <utility>
 
-#include <climits>
 #include <fmt/core.h>
 #include <fmt/ranges.h>
 
@@ -32,11 +31,6 @@ Fd end_signals() {
     sigaddset(&signals, SIGINT);
     sigprocmask(SIG_BLOCK, &signals, nullptr);
     return Fd(signalfd(-1, &signals, SFD_CLOEXEC));
-}
-
-std::string host_name() {
-    char name[HOST_NAME_MAX + 1] = {};
-    return gethostname(name, HOST_NAME_MAX) == 0 ? name : "this host";
 }
 
 int end(Exit status) {

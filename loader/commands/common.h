@@ -32,8 +32,6 @@ Result<Deployment> need_policy_or_file();
 // The policy of a file. A file with errors: they are printed, and the error is the exit status.
 tl::expected<Source, int> read_valid_policy(const std::string &path, Expectations expectations);
 
-std::string host_name();  // of this host
-
 Fd end_signals();  // readable once SIGINT or SIGTERM has come; these end nothing any more
 
 // Ending

@@ -12,6 +12,7 @@
 #include "loader/show/table.h"
 #include "loader/show/words.h"
 #include "policy/base/text.h"
+#include "policy/model/date.h"
 #include "policy/model/labels.h"
 #include "policy/model/transports.h"
 
@@ -60,6 +61,12 @@ const AuditColumn audit_columns[] = {
     {"PEER",
      [](const AuditedRow &one) {
          return audited_set_text(one.peer) + (one.switched_off ? " (switched off)" : "");
+     }},
+    {"OWNER", [](const AuditedRow &one) { return one.row->owner; }},
+    {"TICKET", [](const AuditedRow &one) { return one.row->ticket; }},
+    {"LAST DAY",
+     [](const AuditedRow &one) {
+         return date_text(one.row->expires) + (one.expired ? " (past)" : "");
      }},
     {"TESTS", [](const AuditedRow &one) { return std::to_string(one.expectations); }},
     {"LAST CHANGE", [](const AuditedRow &one) { return audited_change_text(one.change); }},
@@ -122,6 +129,10 @@ Json audited_row_json(const AuditedRow &one) {
     json["here"] = audited_set_json(one.here);
     json["peer"] = audited_set_json(one.peer);
     json["switched_off"] = one.switched_off;
+    json["owner"] = row.owner.empty() ? Json(nullptr) : Json(row.owner);
+    json["ticket"] = row.ticket.empty() ? Json(nullptr) : Json(row.ticket);
+    json["expires"] = row.expires ? Json(date_text(row.expires)) : Json(nullptr);
+    json["expired"] = one.expired;
     json["notes"] = row.notes.empty() ? Json(nullptr) : Json(row.notes);
     json["expectations"] = one.expectations;
     json["last_change"] = audited_change_json(one.change);

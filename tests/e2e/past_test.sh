@@ -217,6 +217,11 @@ case_an_auditor_is_told_what_is_open_to_whom() {
     expect_output "expectations hold"
     expect_status 0 pm audit --markdown
     expect_output "| access-sip-mtls-in | matrix | in | tcp | 5061 |"
+    begin owned 's/^expect:/matrix:\n  - { id: web-in, transport: tcp, source: any, destination: access, port: 80, owner: "web team", ticket: C-7, expires: 2020-02-29 }\n&/'
+    expect_status 0 pm audit --json
+    row web-in | jq -e '.owner == "web team" and .ticket == "C-7" and .expires == "2020-02-29" and .expired' >/dev/null
+    expect_status 0 pm audit --markdown
+    expect_output "| web team | C-7 | 2020-02-29 (past) |"
     expect_status 2 pm audit --json --markdown
     expect_status 1 without_root "$PORTMATRIX" audit
     expect_output "only root may"
