@@ -338,8 +338,10 @@ Result<Applied> apply(const Paths &paths, const Policy &policy, const ApplyReque
         return tl::unexpected(ready.error());
     const InForce &before = rollout.in_force_before();
     if (!request.shadow && !request.confirm_within && rollout.changes_nothing(generation.mode) &&
-        is_kept(*store, rollout, *plan, policy))
+        is_kept(*store, rollout, *plan, policy)) {
+        notes->insert(notes->end(), rollout.notes().begin(), rollout.notes().end());
         return keep_in_force(*store, before, generation, std::move(*notes));
+    }
     if (!request.shadow && !policy.never_ban.empty())
         if (const auto bans = read_kept_bans(paths, rollout.control()))
             if (auto warning = never_ban_warning(policy, bans->all()))
