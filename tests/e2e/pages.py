@@ -18,6 +18,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -28,9 +29,11 @@ PRELUDE = f"set -e; . {HERE}/lab.sh; lab_use; . {HERE}/everyday.sh; "
 def run(command, name):
     """Its output, as a reader sees it; `name`: in which namespace, empty: in none."""
     text = PRELUDE + (command if not name else f"in_ns {name} bash -c {quoted(command)}")
-    done = subprocess.run(["bash", "-c", text.replace(ETC, LAB_ETC)], stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, text=True, timeout=120)
-    return done.stdout.replace(LAB_ETC, ETC), done.returncode
+    with tempfile.TemporaryFile("w+") as said:  # a pipe would wait for what goes on in the background
+        done = subprocess.run(["bash", "-c", text.replace(ETC, LAB_ETC)], stdin=subprocess.DEVNULL,
+                              stdout=said, stderr=subprocess.STDOUT, timeout=120)
+        said.seek(0)
+        return said.read().replace(LAB_ETC, ETC), done.returncode
 
 
 def quoted(text):
