@@ -49,6 +49,7 @@ std::string ending_flows(pm_view image, pm_view bans) {
             *room);
     const auto count = count_cut_flows(**now, image, bans);
     if (!count) return {};
+    if (*count == 0) return "no live flow ends";
     return fmt::format("{} {}", show::plural(*count, "live flow"), *count == 1 ? "ends" : "end");
 }
 

@@ -113,7 +113,7 @@ std::string ban_text(const Policy &policy, const Prefix &prefix) {
                            sets.size() == 1 ? "" : "s", some_of(sets, sets_named));
     const std::string rows = rows_for_any(policy);
     return fmt::format("{} is in no set of the policy{}", who,
-                       rows.empty() ? "" : fmt::format("; any peer has {}", rows));
+                       rows.empty() ? "" : fmt::format("; open to any peer: {}", rows));
 }
 
 }  // namespace pm

@@ -111,7 +111,7 @@ case_a_ban_says_whom_it_is_about_and_what_ends() {
     expect_status 0 pm apply -i eth0 "$(variant told)"
     tcp_talks attacker "$EDGE4" 443
     expect_status 0 pm ban "$ATTACKER4"
-    expect_output "$ATTACKER4 is in no set of the policy; any peer has rows "
+    expect_output "$ATTACKER4 is in no set of the policy; open to any peer: rows "
     grep -E "[1-9][0-9]* live flows? ends?$" <<<"$OUTPUT"
     expect_status 0 pm ban "$PARTNER4"
     expect_output "$PARTNER4 is in the set 'public-im-partners' (rows "

@@ -39,7 +39,7 @@ TEST(BanPolicy, SetsAndRowsOfAPrefixAreNamed) {
     EXPECT_EQ(ban_text(policy, prefix_of("198.51.100.0/24")),
               "198.51.100.0/24 overlaps the sets 'carriers' (rows sip, sips), 'one' (row one-in)");
     EXPECT_EQ(ban_text(policy, prefix_of("192.0.2.1")),
-              "192.0.2.1 is in no set of the policy; any peer has row web");
+              "192.0.2.1 is in no set of the policy; open to any peer: row web");
 }
 
 TEST(BanPolicy, WhatOverlapsASetOfNeverBanIsRefused) {
