@@ -256,7 +256,7 @@ case_an_interface_that_is_named_twice_is_one() {
     expect_equal 1 "$(pm explain --json -i twin -i twin --from "$USER4:40000" --to "$EDGE4:22" --proto tcp |
         wc -l)" answers
     expect_status 0 pm detach -i twin -i twin
-    expect_equal '["eth0"]' "$(pm status --json | jq -cs 'map(.interface)')" "what is left"
+    expect_equal '["eth0 enforce","twin off"]' "$(pm status --json | jq -cs 'map("\(.interface) \(.mode)")')" "what is left"
     refused tcp_talks attacker "$EDGE4" 22
     expect_equal '["twin is now unfiltered"]' \
         "$(pm history --json | jq -cs '[.[] | select(.action == "detach") | .message][-1:]')" history
