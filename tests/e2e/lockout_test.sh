@@ -226,6 +226,7 @@ case_who_calls_himself_sshd_bars_nothing() {
     printf 'Port 2225\nHostKey %s\nUsePAM no\nPidFile none\n' "$LAB/nobodys_key" >"$LAB/nobodys_config"
     lab_start edge false-3 "${nobody[@]}" /usr/sbin/sshd -D -e -f "$LAB/nobodys_config"
     lab_await edge tcp 2223 2224 2225
+    pm detach --all # they begin where nothing is filtered
     local port
     local -a talks=()
     for port in 2223 2224 2225; do
@@ -233,7 +234,6 @@ case_who_calls_himself_sshd_bars_nothing() {
         talks+=("$!")
         wait_for 20 is_served "$port"
     done
-    pm detach --all
     expect_status 0 in_ns edge strace -qq -o "$LAB/log/looked" "$PORTMATRIX" apply -i eth0 "$LAB/cut.yaml"
     [ -n "$(pids_of 2223)" ] && [ -n "$(pids_of 2224)" ]
     # A file that a user has chosen may be one that cannot be looked at (FUSE), or not in time (NFS).

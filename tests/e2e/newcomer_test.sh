@@ -49,8 +49,8 @@ case_before_anything_is_in_force() {
 1 | portmatrix confirm | portmatrix: error: no policy is in force
 2 | portmatrix detach | portmatrix: error: name the interfaces with -i, or say --all
 0 | portmatrix check - <good.yaml | ROW …
-3 | portmatrix check lync-2013-public-im | /…/lync-2013-public-im.yaml:…: error: role 'access' must be defined by the including file
-3 | portmatrix check typo.yaml | typo.yaml:2:1: error: a policy file has no key 'includ'
+3 | portmatrix check lync-2013-public-im | ROW …
+3 | portmatrix check typo.yaml | typo.yaml:3:1: error: a policy file has no key 'includ'
 3 | portmatrix check tab.yaml | tab.yaml:3:1: error: a tab in the indentation
 3 | portmatrix check prefix.yaml | prefix.yaml:…: error: '203.0.113.10/24' has host bits set: a role is this host's own addresses
 3 | portmatrix check loose.yaml >/dev/null | loose.yaml:…: error: expected pass by row 'access-sip-mtls-in', but tcp 198.51.100.7:40000 -> 203.0.113.10:5062 is dropped (no-service)
