@@ -23,6 +23,8 @@ remove() { # HOOK
     fi
 }
 
+is_watching() { [ -s "$LAB/run/watch" ] && [ -e "/proc/$(cat "$LAB/run/watch")" ]; }
+
 case_it_watches_and_there_is_one() {
     start_watch
     watch_said "in force on eth0"
@@ -145,7 +147,7 @@ case_what_was_detached_by_command_stays_detached() {
     expect_equal late0 "$(cat "$LAB/run/detached")" "detached"
     in_ns edge ip link add other0 type veth peer name other1 # has it look
     looked_at
-    expect_equal '["eth0"]' "$(pm status --json | jq -cs 'map(.interface)')" interfaces
+    expect_equal '["enforce","off"]' "$(pm status --json | jq -cs 'map(.mode)')" modes
     # This holds until a policy is put in force on it again.
     expect_status 0 pm apply -i late0
     [ ! -e "$LAB/run/detached" ]
@@ -236,7 +238,7 @@ is_well_again() { last_status | grep -x "STATUS=in force on eth0, late0"; }
 
 # A reboot before the next change would have lifted what it named.
 case_a_lost_list_of_bans_is_written_again_and_told_once() {
-    [ ! -e "$LAB/run/watch" ] || stop_watch TERM # of the case before
+    ! is_watching || stop_watch TERM # of the case before
     start_watch_and_hear env
     expect_status 0 pm ban 198.51.100.9
     await_two_looks
@@ -264,7 +266,7 @@ await_two_looks() {
 # The newest time that this host has seen goes on here, in place of its clock.
 case_a_row_ends_with_its_day_and_what_began_before_goes_on() {
     local day
-    [ ! -e "$LAB/run/watch" ] || stop_watch TERM # of the case before
+    ! is_watching || stop_watch TERM # of the case before
     start_watch
     lab_echo edge 8080
     lab_await edge tcp 8080
