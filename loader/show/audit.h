@@ -33,7 +33,7 @@ struct AuditedRow {
     const Row *row = nullptr;
     AuditedSet here, peer;  // this host's side, and the other
     bool switched_off = false;
-    bool expired = false;  // its last day was past at that time
+    bool expired = false;                      // its last day was past at that time
     std::optional<AuditedChange> change = {};  // the last one; none: not known
     std::size_t expectations = 0;              // that hold, and that this row passes a packet of
 };
