@@ -164,6 +164,7 @@ function tellPending(interfaces) {
   const pending = interfaces.map((one) => one.pending_confirm).find(Boolean);
   const box = document.getElementById("pending");
   box.hidden = !pending;
+  box.className = pending ? "alarm" : "";
   if (!pending) return;
   const what = pending.generation ? `generation ${pending.generation} (${pending.policy})` : "what was before";
   const text = `WILL ROLL BACK to ${what} in ${time(pending.seconds_left)} unless: portmatrix confirm`;
