@@ -60,7 +60,7 @@ function rowOf(interfaceName, row, seconds) {
   line.append(
     cell(row.id, "", "th"),
     cell(row.direction || "", "extra"),
-    cell(row.transport.join(", ")),
+    cell(row.transport.join(", "), "extra"),
     cell(row.port || "", "wide"),
     cell(row.source || "", "wide extra"),
     cell(row.destination || "", "wide extra"),
