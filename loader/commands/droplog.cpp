@@ -4,6 +4,7 @@
 #include <poll.h>
 
 #include <cerrno>
+#include <cmath>
 #include <cstdint>
 #include <limits>
 #include <utility>
@@ -48,8 +49,9 @@ private:
 
 Done DropLogger::write(std::uint64_t lost) {
     const double now = monotonic_seconds();
-    const auto log = minute_.end(realtime_ns(), static_cast<std::uint64_t>(now - begin_ + 0.5),
-                                 lost - std::exchange(lost_, lost));
+    const auto log =
+        minute_.end(realtime_ns(), static_cast<std::uint64_t>(std::lround(now - begin_)),
+                    lost - std::exchange(lost_, lost));
     begin_ = now;
     for (const LoggedDrops &line : log.lines)
         if (auto written = write_journal(log_fields(line)); !written) return written;

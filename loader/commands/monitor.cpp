@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cmath>
 #include <cstdint>
 #include <cstdio>
 #include <limits>
@@ -117,7 +118,7 @@ Done Monitor::each_second(std::uint64_t lost) {
 }
 
 void Monitor::print_end(std::uint64_t lost) {
-    const auto seconds = static_cast<std::uint64_t>(monotonic_seconds() - begin_ + 0.5);
+    const auto seconds = static_cast<std::uint64_t>(std::lround(monotonic_seconds() - begin_));
     show::Notice notice = {};
     notice.event = "end";
     notice.packets = packets_;

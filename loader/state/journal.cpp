@@ -98,7 +98,7 @@ Done write_journal(const JournalFields &fields) {
     // The library would say nothing and write nothing.
     if (!has_journal()) return tl::unexpected(no_journal());
     std::vector<std::string> texts;
-    for (const auto &[name, value] : fields) texts.push_back(name + "=" + value);
+    for (const auto &[name, value] : fields) texts.push_back(fmt::format("{}={}", name, value));
     std::vector<iovec> parts;
     for (std::string &text : texts) parts.push_back({text.data(), text.size()});
     const int error = sd_journal_sendv(parts.data(), static_cast<int>(parts.size()));

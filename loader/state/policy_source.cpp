@@ -59,7 +59,7 @@ std::filesystem::path found_policy(const std::filesystem::path &path) {
     if (path.has_parent_path() || std::filesystem::exists(path, ignored)) return path;
     for (const std::filesystem::path &folder : include_path())
         for (const char *ending : {"", ".yaml"}) {
-            const std::filesystem::path shipped = folder / (path.string() + ending);
+            std::filesystem::path shipped = folder / (path.string() + ending);
             if (std::filesystem::is_regular_file(shipped, ignored)) return shipped;
         }
     return path;

@@ -2,6 +2,8 @@
 #include "policy/image/same.h"
 
 #include <algorithm>
+#include <array>
+#include <cstddef>
 #include <cstring>
 
 #include "maps/image.h"
@@ -9,19 +11,22 @@
 namespace pm {
 namespace {
 
-void copy_header(std::span<const std::uint8_t> image, pm_image &header) {
-    std::memcpy(&header, image.data(), sizeof(header));  // its padding too, which is compared
-    header.generation = header.applied_at = header.utc = 0;
+using Header = std::array<std::uint8_t, sizeof(pm_image)>;
+
+Header header_without_moment(std::span<const std::uint8_t> image) {
+    Header header;
+    std::ranges::copy(image.first(header.size()), header.begin());
+    for (const std::size_t at :
+         {offsetof(pm_image, generation), offsetof(pm_image, applied_at), offsetof(pm_image, utc)})
+        std::memset(header.data() + at, 0, sizeof(__u64));
+    return header;
 }
 
 }  // namespace
 
 bool is_same_image(std::span<const std::uint8_t> one, std::span<const std::uint8_t> other) {
-    if (one.size() != other.size() || one.size() < sizeof(pm_image)) return false;
-    pm_image header, other_header;
-    copy_header(one, header);
-    copy_header(other, other_header);
-    return std::memcmp(&header, &other_header, sizeof(header)) == 0 &&
+    return one.size() == other.size() && one.size() >= sizeof(pm_image) &&
+           header_without_moment(one) == header_without_moment(other) &&
            std::ranges::equal(one.subspan(sizeof(pm_image)), other.subspan(sizeof(pm_image)));
 }
 
