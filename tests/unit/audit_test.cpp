@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "loader/state/written.h"
+#include "policy/model/date.h"
 
 namespace pm::show {
 namespace {
@@ -21,6 +22,9 @@ struct AuditCase {
         row.id = "tls-in";
         row.transports = {6};
         row.port = {{5061, 5061}};
+        row.owner = "voice";
+        row.ticket = "C-1";
+        row.expires = parse_date("2027-03-31").value();
         audit.host = "edge|1";
         audit.at = 1'000'000'000;
         audit.generation = 8;
@@ -49,9 +53,11 @@ TEST(Audit, TextSaysWhatIsOpenToWhomSinceWhen) {
     const std::string text = audit_text(one.audit, false);
     EXPECT_THAT(text, HasSubstr("policy: contoso, generation 8\n"));
     EXPECT_THAT(text, HasSubstr("tests: 4 of 5 expectations hold\n"));
-    EXPECT_THAT(text, HasSubstr("tls-in  matrix   in         tcp       5061  access: 203.0.113.10  "
-                                "partners: a/24, b/24, c/24 and 2 more  2      or before apply "
-                                "1970-01-01T00:00:02.000Z by bob (generation 7)\n"));
+    EXPECT_THAT(text,
+                HasSubstr("tls-in  matrix   in         tcp       5061  access: 203.0.113.10  "
+                          "partners: a/24, b/24, c/24 and 2 more  voice  C-1     2027-03-31  2  "
+                          "    or before apply "
+                          "1970-01-01T00:00:02.000Z by bob (generation 7)\n"));
 }
 
 TEST(Audit, MarkdownIsATableWhateverTheNamesAre) {
@@ -59,9 +65,10 @@ TEST(Audit, MarkdownIsATableWhateverTheNamesAre) {
     one.audit.rows[0].peer.name = "a|b";
     const std::string text = audit_markdown(one.audit);
     EXPECT_THAT(text, HasSubstr("# What is open on edge\\|1\n"));
-    EXPECT_THAT(text,
-                HasSubstr("| tls-in | matrix | in | tcp | 5061 | access: 203.0.113.10 | a\\|b: "
-                          "a/24, b/24, c/24 and 2 more | 2 | or before apply"));
+    EXPECT_THAT(
+        text,
+        HasSubstr("| tls-in | matrix | in | tcp | 5061 | access: 203.0.113.10 | a\\|b: "
+                  "a/24, b/24, c/24 and 2 more | voice | C-1 | 2027-03-31 | 2 | or before apply"));
 }
 
 TEST(Audit, JsonHasAllThatIsKnown) {
